@@ -1,0 +1,1 @@
+"""Clickpulse's services, one process each. They meet in `shared/`, topics and Redis keys, never in imports."""

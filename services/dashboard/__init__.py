@@ -1,0 +1,1 @@
+"""The live dashboard: Streamlit and Plotly on the Redis contract alone."""

@@ -1,0 +1,1 @@
+"""Raw clicks in, enriched clicks out: product, visitor, country and device."""

@@ -1,0 +1,1 @@
+"""Traffic into the event log: generated, or replayed from a file."""

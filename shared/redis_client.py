@@ -1,0 +1,39 @@
+"""Connections to Redis or Valkey: one way to make them, so that every service waits and fails alike."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+)
+"""What redis-py raises for a passing reason: the caller waits and tries again."""
+
+_TIMEOUT_SECONDS: Final = 5.0
+
+
+def connect(redis_url: str) -> redis.Redis:
+    """A client whose replies are bytes. It connects at its first command; retrying is left to the caller."""
+    client: redis.Redis = redis.Redis.from_url(
+        redis_url,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        health_check_interval=0,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
+
+
+def redis_address(redis_url: str) -> str:
+    """The URL's host, port and database without user and password, for messages."""
+    parts = urlsplit(redis_url)
+    if parts.scheme == "unix":
+        return parts.path
+    return f"{parts.hostname or '127.0.0.1'}:{parts.port or 6379}"

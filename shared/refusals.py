@@ -1,0 +1,48 @@
+"""Why an event was refused, and the dead letter that keeps it: its bytes untouched, its origin in the headers."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Reason(StrEnum):
+    """The closed list of reasons. `docs/redis.md` and the `reason` header of dead letters use these words."""
+
+    TOO_LARGE = "too_large"  # more bytes than MAX_EVENT_BYTES
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"  # JSON, but a list, a text, a number or null
+    MISSING_FIELD = "missing_field"  # a required field is absent, null or empty
+    WRONG_TYPE = "wrong_type"  # a field is of another type than the schema's
+    BAD_TIMESTAMP = "bad_timestamp"  # names no instant from 1970 to 9999
+    FUTURE = "future"  # more than 60 s ahead of its arrival in the log
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A refused event: the reason, and a sentence for the reader of the dead letter."""
+
+    reason: Reason
+    error: str
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a refused event stood: the service that refused it and the record's place in the log."""
+
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+def dead_letter_headers(refusal: Refusal, origin: Origin) -> tuple[tuple[str, bytes], ...]:
+    """The headers of a dead letter; its value is the refused record's value, its key the record's key."""
+    return (
+        ("reason", refusal.reason.value.encode()),
+        ("error", refusal.error.encode("utf-8", "backslashreplace")),
+        ("service", origin.service.encode()),
+        ("topic", origin.topic.encode()),
+        ("partition", str(origin.partition).encode()),
+        ("offset", str(origin.offset).encode()),
+        ("timestamp", str(origin.timestamp_ms).encode()),
+    )

@@ -1,0 +1,84 @@
+"""Settings: read once from the environment into one typed, frozen object a service, or die naming the variable.
+
+Each service subclasses `ServiceSettings` in its own `settings` module with the options that are its alone.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+CONFIGURATION_ERROR_EXIT_CODE = 2
+
+
+class RedisSettings(BaseSettings):
+    """Where Redis (or Valkey) is, for lookups and rollups, and for the event log when KAFKA_BROKER is not set."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        pattern=r"^(redis|rediss|unix)://",
+        description="Redis or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:// for a socket.",
+    )
+    redis_prefix: str = Field(default="", max_length=64, description="Put in front of every Redis key.")
+
+
+class ServiceSettings(RedisSettings):
+    """What every service that reads or writes the event log needs."""
+
+    kafka_broker: str | None = Field(
+        default=None,
+        description="Kafka bootstrap servers, host:port[,host:port]. Unset: the event log is Redis Streams.",
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to talk to the brokers."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="SASL mechanism, with a SASL_ security protocol."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
+    kafka_sasl_password: str | None = Field(default=None, repr=False, description="SASL password.")
+    kafka_ssl_ca_location: str | None = Field(
+        default=None, description="File of the CA certificates that sign the brokers'."
+    )
+    raw_topic: str = Field(default="click-data", min_length=1, description="Topic of raw clicks.")
+    enriched_topic: str = Field(default="enriched-click-data", min_length=1, description="Topic of enriched clicks.")
+    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of a topic that a service has to create.")
+    retention_hours: float = Field(
+        default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, to rebuild state from."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="Log lines for people (console), machines (json), or by whether it is a terminal (auto).",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
+    health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 turns it off.")
+
+
+SettingsType = TypeVar("SettingsType", bound=BaseSettings)
+
+
+class ConfigurationError(Exception):
+    """The environment does not make valid settings; the message names each variable and what was expected."""
+
+
+def read_settings(settings_type: type[SettingsType]) -> SettingsType:
+    """Read `settings_type` from the environment. Raises ConfigurationError."""
+    try:
+        return settings_type()
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_complaints(settings_type, error))) from None
+
+
+def _complaints(settings_type: type[BaseSettings], error: ValidationError) -> list[str]:
+    complaints = []
+    for problem in error.errors(include_url=False):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        field = settings_type.model_fields.get(name)
+        meaning = f" ({field.description})" if field is not None and field.description else ""
+        given = "" if field is not None and not field.repr else f", got {problem['input']!r}"
+        complaints.append(f"{name.upper() or 'settings'}: {problem['msg']}{given}{meaning}")
+    return complaints

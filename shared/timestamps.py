@@ -1,0 +1,79 @@
+"""Timestamps: what producers may write, and the labels of minutes and half hours. Pure; time is always an argument."""
+
+import math
+from datetime import UTC, datetime
+from typing import Final
+
+FUTURE_TOLERANCE_MS: Final = 60_000
+"""An event at most this far ahead of its arrival waits for its second; further ahead it is a dead letter."""
+
+MINUTE_MS: Final = 60_000
+HALF_HOUR_MS: Final = 30 * MINUTE_MS
+
+_LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that datetime can show
+# A count of seconds, ms, µs or ns since 1970 is told by its size: the ranges do not meet between 1973 and 5138.
+_LONGEST_NUMBER: Final = 30  # digits; longer text is no count of anything, and int() is quadratic
+_SECONDS_BELOW: Final = 10**11
+_MILLISECONDS_BELOW: Final = 10**14
+_MICROSECONDS_BELOW: Final = 10**17
+
+
+def parse_timestamp_ms(value: float | str) -> int | None:
+    """Return epoch milliseconds, or None when `value` names no instant from 1970 to 9999.
+
+    A number may count seconds, ms, µs or ns and is recognised by its magnitude; text is ISO 8601 (naive text is UTC)
+    or such a number in decimal digits. Fractions of a millisecond are cut off.
+    """
+    if isinstance(value, str):
+        return _from_text(value.strip())
+    return _from_number(value)
+
+
+def _from_text(text: str) -> int | None:
+    # Eight digits are a basic ISO date (20261122), as no count of seconds since 1971 is that short.
+    if text.isascii() and text.replace(".", "", 1).isdigit() and 8 != len(text) <= _LONGEST_NUMBER:
+        return _from_number(float(text) if "." in text else int(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        since_epoch = moment - datetime.fromtimestamp(0, UTC)
+    except OverflowError:
+        return None
+    return _in_range((since_epoch.days * 86_400 + since_epoch.seconds) * 1000 + since_epoch.microseconds // 1000)
+
+
+def _from_number(number: float) -> int | None:
+    if isinstance(number, float):
+        if not math.isfinite(number) or number < 0:
+            return None
+        if number < _SECONDS_BELOW:
+            # Through whole µs, as 1393858173.123 is a hair less than it looks in binary.
+            return _in_range(round(number * 1_000_000) // 1000)
+        number = int(number)
+    if number < 0:
+        return None
+    if number < _SECONDS_BELOW:
+        return _in_range(number * 1000)
+    if number < _MILLISECONDS_BELOW:
+        return _in_range(number)
+    if number < _MICROSECONDS_BELOW:
+        return _in_range(number // 1000)
+    return _in_range(number // 1_000_000)
+
+
+def _in_range(timestamp_ms: int) -> int | None:
+    return timestamp_ms if 0 <= timestamp_ms <= _LATEST_MS else None
+
+
+def iso_second(timestamp_ms: int) -> str:
+    """The instant as ISO 8601 in UTC to the second: `2026-11-22T10:30:00Z`. A minute is labelled by its start."""
+    return datetime.fromtimestamp(timestamp_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_iso_second(label: str) -> int:
+    """The epoch ms of a label that `iso_second` wrote. Raises ValueError for anything else."""
+    return int(datetime.strptime(label, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()) * 1000
