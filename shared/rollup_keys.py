@@ -68,7 +68,7 @@ class Meta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceRollup:
-    """The windows of one audience. Series map the start of a minute or half hour (epoch ms) to a count, oldest first."""
+    """The windows of one audience. Series map a start (of a minute or half hour, epoch ms) to a count, oldest first."""
 
     visitors: Mapping[str, int]  # window → distinct visitors
     views: Mapping[str, int]  # window → events; `<window>:prev` → events of the window before it
