@@ -28,6 +28,11 @@ class Health:
         with self._lock:
             self._failures.pop(part, None)
 
+    def is_working(self, part: str) -> bool:
+        """Whether a part was not said to fail, or was said to work since."""
+        with self._lock:
+            return part not in self._failures
+
     def report(self) -> dict[str, object]:
         """`{"service", "status": "healthy" | "unhealthy", "failures": {part: reason}}`."""
         with self._lock:

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"  # a field is of another type than the schema's
     BAD_TIMESTAMP = "bad_timestamp"  # names no instant from 1970 to 9999
     FUTURE = "future"  # more than 60 s ahead of its arrival in the log
+    UNREADABLE_LINE = "unreadable_line"  # `clickpulse replay` only: no row of its CSV, no line of an access log
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -33,6 +34,11 @@ class Origin(msgspec.Struct, frozen=True):
     partition: int
     offset: int
     timestamp_ms: int
+
+
+def dead_letter_topic(topic: str) -> str:
+    """The topic that keeps the dead letters of `topic`."""
+    return f"{topic}-dlq"
 
 
 def dead_letter_headers(refusal: Refusal, origin: Origin) -> tuple[tuple[str, bytes], ...]:

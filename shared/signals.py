@@ -1,0 +1,23 @@
+"""Stopping: the first SIGTERM or SIGINT asks, the second kills."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+
+
+@contextmanager
+def stop_on_signals(stop: Event) -> Iterator[None]:
+    """Set `stop` at the first SIGTERM or SIGINT while the block runs; a second one ends the process at once."""
+
+    def ask(signal_number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal_number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
