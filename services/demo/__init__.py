@@ -1,1 +1,1 @@
-"""The whole pipeline on one machine, under one supervisor."""
+"""`clickpulse demo`: everything on one machine, each service as its own process under one supervisor."""

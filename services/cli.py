@@ -1,0 +1,176 @@
+"""The `clickpulse` command: one subcommand a service or tool. Only the chosen one is imported."""
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
+
+
+def _demo(argv: Sequence[str]) -> int:
+    from services.demo.__main__ import main
+
+    return main(argv)
+
+
+def _enrich(argv: Sequence[str]) -> int:
+    from services.enrich.__main__ import main
+
+    return main(argv)
+
+
+def _aggregate(argv: Sequence[str]) -> int:
+    from services.aggregate.__main__ import main
+
+    return main(argv)
+
+
+def _detect(argv: Sequence[str]) -> int:
+    from services.detect.__main__ import main
+
+    return main(argv)
+
+
+def _dashboard(argv: Sequence[str]) -> int:
+    from services.dashboard.__main__ import main
+
+    return main(argv)
+
+
+def _generate(argv: Sequence[str]) -> int:
+    from services.traffic.__main__ import main_generate
+
+    return main_generate(argv)
+
+
+def _replay(argv: Sequence[str]) -> int:
+    from services.traffic.__main__ import main_replay
+
+    return main_replay(argv)
+
+
+def _load_lookups(argv: Sequence[str]) -> int:
+    from services.enrich.load_lookups import main
+
+    return main(argv)
+
+
+def _health(argv: Sequence[str]) -> int:
+    from services.probe import main
+
+    return main(argv)
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """One subcommand: its line in the help, the extra that brings what it imports, and how to run it."""
+
+    summary: str
+    extra: str
+    run: Callable[[Sequence[str]], int]
+
+
+GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
+    "Try it": {
+        "demo": Subcommand("run everything on this machine, with generated or replayed clicks", "demo", _demo),
+    },
+    "Services, one process each, run until stopped": {
+        "enrich": Subcommand("add product, visitor, country and device to each click", "enrich", _enrich),
+        "aggregate": Subcommand(
+            "count clicks in windows, publish rollups to Redis each second", "aggregate", _aggregate
+        ),
+        "detect": Subcommand("find visitors to make a special offer to", "kafka", _detect),
+        "dashboard": Subcommand("show the rollups in a browser", "dashboard", _dashboard),
+    },
+    "Clicks and lookups": {
+        "generate": Subcommand("send made-up clicks of believable visitors", "traffic", _generate),
+        "replay": Subcommand("send the clicks of a log file: NDJSON, CSV, TSV or access log", "traffic", _replay),
+        "load-lookups": Subcommand("load products and visitors into Redis", "enrich", _load_lookups),
+    },
+    "Operation": {
+        "health": Subcommand("ask the health endpoint of a service on this machine", "enrich", _health),
+    },
+}
+SUBCOMMANDS: Final = {name: subcommand for group in GROUPS.values() for name, subcommand in group.items()}
+
+_HELP: Final = """\
+Clickpulse counts the clicks of a shop or a site while they happen: visitors, views, products, countries, devices.
+Clicks come in on an event log (Kafka, or Redis alone); exact numbers go out to Redis and a dashboard each second.
+
+usage: clickpulse [-h | --help] [--version] SUBCOMMAND [OPTION...]
+{subcommands}
+Examples:
+  clickpulse demo                                    everything at once, nothing to set up; Ctrl-C stops it
+  clickpulse demo --replay access.log.gz             the same, with your own clicks
+  clickpulse replay --help                           the options of one subcommand
+  KAFKA_BROKER=kafka:9092 clickpulse enrich          a service reads its settings from the environment
+
+Settings: .env.example lists every environment variable with its meaning and default.
+Exit codes: 0 done or stopped cleanly, 1 failed, 2 wrong option or setting, 3 another replica owns the work.
+"""
+
+
+def help_text() -> str:
+    """What `clickpulse --help` prints."""
+    width = max(map(len, SUBCOMMANDS)) + 2
+    lines = []
+    for title, group in GROUPS.items():
+        lines += ["", f"{title}:", *(f"  {name:{width}}{subcommand.summary}" for name, subcommand in group.items())]
+    return _HELP.format(subcommands="\n".join([*lines, ""]))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return the exit code: the entry point of the console script."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        _say(help_text(), error=True)
+        return CONFIGURATION_ERROR_EXIT_CODE
+    name, *options = arguments
+    if name in {"-h", "--help", "help"}:
+        _say(help_text())
+        return 0
+    if name == "--version":
+        _say(f"clickpulse {version('clickpulse')}")
+        return 0
+    subcommand = SUBCOMMANDS.get(name)
+    if subcommand is None:
+        _say(_unknown(name), error=True)
+        return CONFIGURATION_ERROR_EXIT_CODE
+    return run(name, subcommand, options)
+
+
+def run(name: str, subcommand: Subcommand, options: Sequence[str]) -> int:
+    """Run a subcommand; a wrong setting or an extra that is not installed becomes one clear message and exit code 2."""
+    try:
+        return subcommand.run(options)
+    except ConfigurationError as error:
+        _say(f"clickpulse {name}: {error}", error=True)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "services", "shared"}:
+            raise  # our own mistake, not an absent extra
+        _say(
+            f"clickpulse {name}: {missing} is not installed. "
+            f'Install what this subcommand needs: pip install "clickpulse[{subcommand.extra}]"',
+            error=True,
+        )
+    return CONFIGURATION_ERROR_EXIT_CODE
+
+
+def _unknown(name: str) -> str:
+    what = "option" if name.startswith("-") else "subcommand"
+    nearest = difflib.get_close_matches(name, [*SUBCOMMANDS, "--help", "--version"], n=1)
+    hint = f" Did you mean {nearest[0]}?" if nearest else f" The subcommands are {', '.join(SUBCOMMANDS)}."
+    return f"clickpulse: there is no {what} {name!r}.{hint} See clickpulse --help."
+
+
+def _say(text: str, *, error: bool = False) -> None:
+    stream = sys.stderr if error else sys.stdout
+    stream.write(text.rstrip("\n") + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

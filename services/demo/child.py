@@ -1,0 +1,97 @@
+"""One process of the demo: started on a tether, its lines read without waiting, stopped by signals."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_TETHER: Final = Path(__file__).with_name("tether.py")
+_CHUNK_BYTES: Final = 65_536
+_LONGEST_LINE_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to start: a name for the screen, an absolute command, and a whole environment."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+class Child:
+    """A running program, in a session of its own, so that a Ctrl-C in the terminal reaches the supervisor alone.
+
+    It must be started by a thread that lives as long as it may: the system ties it to that thread.
+    """
+
+    def __init__(self, program: Program) -> None:
+        """Start it. Raises OSError when that fails."""
+        self.program = program
+        self._rest = b""
+        self._process = subprocess.Popen(  # noqa: S603 - commands of `programs`, never of users
+            # -I -S: the tether is up in a few hundredths of a second and reads no environment.
+            [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *program.command],
+            env=dict(program.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
+        os.set_blocking(self._output.fileno(), False)
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which is its group's too."""
+        return self._process.pid
+
+    def fileno(self) -> int:
+        """The pipe of its output, for a selector."""
+        return self._output.fileno()
+
+    def read_lines(self) -> list[str] | None:
+        """The whole lines that have come since the last call; None once there will be no more."""
+        try:
+            chunk = os.read(self._output.fileno(), _CHUNK_BYTES)
+        except BlockingIOError:
+            return []
+        if not chunk:
+            return None
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE_BYTES:
+            lines.append(self._rest)
+            self._rest = b""
+        return [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+
+    def exit_code(self) -> int | None:
+        """The exit code, minus the signal's number when one ended it; None while it runs."""
+        return self._process.poll()
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM to the process alone: what it started is its own to stop."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL to the process and to whatever it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> list[str]:
+        """Free what an ended process holds, end what it has left behind, and return its last lines."""
+        self.kill()
+        last = []
+        while lines := self.read_lines():
+            last += lines
+        if self._rest:
+            last.append(self._rest.decode("utf-8", "replace"))
+        self._output.close()
+        self._process.wait()
+        return last

@@ -1,0 +1,51 @@
+"""What the demo looks at to know that it works: the newest rollup in Redis, and the dashboard's own health page."""
+
+import http.client
+from dataclasses import dataclass
+from typing import Final
+
+import redis
+
+from shared.redis_client import REDIS_UNAVAILABLE
+from shared.rollup_keys import META_KEY
+
+_TIMEOUT_SECONDS: Final = 1.0
+_UNREADABLE: Final[tuple[type[Exception], ...]] = (*REDIS_UNAVAILABLE, redis.exceptions.ResponseError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Of the newest rollup: its instant, the events it counts, and the newest of them; all 0 before the first one."""
+
+    as_of_ms: int = 0
+    counted: int = 0
+    newest_event_ms: int = 0
+
+
+def redis_answers(client: redis.Redis) -> bool:
+    """Whether the server answers, its data loaded."""
+    try:
+        return bool(client.ping())
+    except REDIS_UNAVAILABLE:
+        return False
+
+
+def published(client: redis.Redis, prefix: str) -> Published:
+    """The newest rollup, as far as Redis can be reached and read."""
+    try:
+        fields = client.hmget(prefix + META_KEY, "as_of_ms", "counted", "newest_event_ms")
+        return Published(*(int(field or 0) for field in fields))
+    except _UNREADABLE:
+        return Published()
+
+
+def dashboard_answers(port: int) -> bool:
+    """Whether the dashboard's server would show a page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/_stcore/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

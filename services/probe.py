@@ -1,0 +1,42 @@
+"""`clickpulse health`: ask the health endpoint of the service on this machine; for the health checks of containers."""
+
+import argparse
+import http.client
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from shared.settings import ConfigurationError
+
+_TIMEOUT_SECONDS: Final = 3.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the report of `GET /health`; 0 when the service is healthy, 1 when it is not or does not answer."""
+    argparse.ArgumentParser(
+        prog="clickpulse health",
+        description="Ask http://127.0.0.1:$HEALTH_PORT/health. Exits with 0 when the service is healthy, "
+        "with 1 when it is not or does not answer.",
+    ).parse_args(argv)
+    connection = http.client.HTTPConnection("127.0.0.1", _port(), timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        report = response.read().decode("utf-8", "replace")
+        healthy = response.status == http.client.OK
+    except (OSError, http.client.HTTPException) as error:
+        report = json.dumps({"status": "unreachable", "error": str(error)})
+        healthy = False
+    finally:
+        connection.close()
+    sys.stdout.write(report + "\n")
+    return 0 if healthy else 1
+
+
+def _port() -> int:
+    port = os.environ.get("HEALTH_PORT", "")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65_535):
+        raise ConfigurationError(f"HEALTH_PORT: expected the port of the service, 1 to 65535, got {port!r}")
+    return int(port)

