@@ -1,0 +1,24 @@
+"""Which event log a service reads and writes: Kafka when KAFKA_BROKER is set, else Redis Streams."""
+
+from functools import partial
+
+from shared.redis_client import connect, redis_address
+from shared.settings import ServiceSettings
+from shared.streams import EventLog
+from shared.streams.redis import RedisLog
+
+
+def open_log(settings: ServiceSettings, service: str) -> EventLog:
+    """The event log of `service`. Nothing connects here: the first call that cannot reach it raises LogUnavailable."""
+    if settings.kafka_broker is not None:
+        # Imported here: quixstreams takes a second and 100 MB that a small site need not pay.
+        from shared.streams.kafka import KafkaLog
+
+        return KafkaLog(settings, client_id=f"clickpulse-{service}")
+    return RedisLog(
+        partial(connect, settings.redis_url),
+        redis_address(settings.redis_url),
+        prefix=settings.redis_prefix,
+        partitions=settings.partitions,
+        retention_ms=round(settings.retention_hours * 3_600_000),
+    )

@@ -1,0 +1,288 @@
+"""The event log on Redis Streams: the small-site log, one replica a service, nothing to run but Redis (7 or later).
+
+`shared.streams.redis_layout` says how it lies in Redis. A topic that nobody created has the default specification.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final, Self
+
+import redis
+from redis.client import Pipeline
+
+from shared.streams import Assignment, FromCommitted, Listener, LogUnavailable, NewRecord, Position, Record, TopicSpec
+from shared.streams.partitioning import partition_of
+from shared.streams.redis_layout import (
+    decode_spec,
+    encode_fields,
+    encode_spec,
+    entry_id_of,
+    first_offset_at,
+    stream_key,
+    topics_key,
+)
+from shared.streams.redis_reader import Reader
+
+LEASE_SECONDS: Final = 10.0
+"""How long a dead process keeps its successor waiting."""
+
+_SEND_AT_ONCE: Final = 2_000
+
+_REFUSALS: Final = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
+"""All that Redis may answer is waited out, a key of the wrong type too: the message tells what somebody must mend."""
+
+
+class RedisLog:
+    """As `EventLog`. `connect` makes a connection; each consumer, producer and processor has its own."""
+
+    def __init__(
+        self,
+        connect: Callable[[], redis.Redis],
+        address: str,
+        *,
+        prefix: str,
+        partitions: int,
+        retention_ms: int,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._connect = connect
+        self._address = address
+        self._prefix = prefix
+        self._partitions = partitions
+        self._retention_ms = retention_ms
+        self._lease_seconds = lease_seconds
+
+    @property
+    def address(self) -> str:
+        """Redis's host and port."""
+        return self._address
+
+    def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
+        """As `EventLog.ensure_topics`."""
+        with _outages(), self._connect() as client, client.pipeline() as transaction:
+            for topic in topics:
+                transaction.hsetnx(topics_key(self._prefix), topic.name, encode_spec(topic))
+            transaction.execute()
+
+    def consumer(self, topic: str, group: str, listener: Listener) -> "RedisConsumer":
+        """As `EventLog.consumer`."""
+        return RedisConsumer(self._source(topic, group, listener))
+
+    def producer(self) -> "RedisProducer":
+        """As `EventLog.producer`."""
+        return RedisProducer(self._topics(self._connect()))
+
+    def processor(self, topic: str, group: str) -> "RedisProcessor":
+        """As `EventLog.processor`."""
+        return RedisProcessor(self._source(topic, group, _Committed()))
+
+    def close(self) -> None:
+        """As `EventLog.close`."""
+
+    def _topics(self, client: redis.Redis) -> "_Topics":
+        return _Topics(client, self._prefix, self._partitions, self._retention_ms)
+
+    def _source(self, topic: str, group: str, listener: Listener) -> "_Source":
+        client = self._connect()
+        topics = self._topics(client)
+        return _Source(
+            topics,
+            lambda: Reader(client, self._prefix, topics.spec(topic), group, self._lease_seconds, listener),
+        )
+
+
+class RedisConsumer:
+    """As `Consumer`."""
+
+    def __init__(self, source: "_Source") -> None:
+        self._source = source
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        """As `Consumer.poll`."""
+        with _outages():
+            return self._source.reader.poll(max_records, timeout_seconds)
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """As `Consumer.commit`."""
+        with _outages():
+            self._source.send((), next_offsets)
+
+    def lag(self) -> dict[int, int]:
+        """As `Reader.lag`."""
+        return self._source.lag()
+
+    def close(self) -> None:
+        """As `Consumer.close`."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class RedisProducer:
+    """As `Producer`."""
+
+    def __init__(self, topics: "_Topics") -> None:
+        self._topics = topics
+
+    def send(self, records: Sequence[NewRecord]) -> None:
+        """As `Producer.send`."""
+        with _outages():
+            for start in range(0, len(records), _SEND_AT_ONCE):
+                with self._topics.client.pipeline(transaction=False) as pipeline:
+                    self._topics.append(pipeline, records[start : start + _SEND_AT_ONCE])
+                    pipeline.execute()
+
+    def close(self) -> None:
+        """As `Producer.close`."""
+        self._topics.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class RedisProcessor:
+    """As `Processor`."""
+
+    def __init__(self, source: "_Source") -> None:
+        self._source = source
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        """As `Processor.poll`."""
+        with _outages():
+            return self._source.reader.poll(max_records, timeout_seconds)
+
+    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+        """As `Processor.send`."""
+        try:
+            with _outages():
+                self._source.send(records, next_offsets)
+        except LogUnavailable:
+            # Whether the transaction took effect is not known; the committed offsets tell.
+            self._source.rewind()
+            raise
+
+    def lag(self) -> dict[int, int]:
+        """As `Reader.lag`."""
+        return self._source.lag()
+
+    def close(self) -> None:
+        """As `Processor.close`."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Topics:
+    """The topics' specifications, and how to append to them."""
+
+    def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int) -> None:
+        self.client = client
+        self._prefix = prefix
+        self._partitions = partitions
+        self._retention_ms = retention_ms
+        self._known: dict[str, TopicSpec] = {}
+        self._turn = itertools.count()  # records without a key go round the partitions
+
+    def spec(self, name: str) -> TopicSpec:
+        """The topic's specification, asked for once; created with the defaults when nobody did."""
+        known = self._known.get(name)
+        if known is None:
+            default = TopicSpec(name, self._partitions, self._retention_ms)
+            with self.client.pipeline() as transaction:
+                transaction.hsetnx(topics_key(self._prefix), name, encode_spec(default))
+                transaction.hget(topics_key(self._prefix), name)
+                _, text = transaction.execute()
+            known = self._known[name] = decode_spec(name, text)
+        return known
+
+    def append(self, pipeline: Pipeline, records: Sequence[NewRecord]) -> None:
+        """Queue the records on `pipeline`; the first for each stream also trims what has left retention."""
+        specs = {topic: self.spec(topic) for topic in {record.topic for record in records}}
+        now_ms = time.time_ns() // 1_000_000
+        trimmed = set()
+        for record in records:
+            spec = specs[record.topic]
+            if record.key is None:
+                partition = next(self._turn) % spec.partitions
+            else:
+                partition = partition_of(record.key, spec.partitions)
+            stream = stream_key(self._prefix, record.topic, partition)
+            if stream in trimmed:
+                pipeline.execute_command("XADD", stream, "*", *encode_fields(record))
+            else:
+                trimmed.add(stream)
+                oldest = entry_id_of(first_offset_at(now_ms - spec.retention_ms))
+                pipeline.execute_command("XADD", stream, "MINID", "~", oldest, "*", *encode_fields(record))
+
+
+class _Source:
+    """A topic read for a group: the reader, made at its first use, and the transaction around a commit."""
+
+    def __init__(self, topics: _Topics, make_reader: Callable[[], Reader]) -> None:
+        self._topics = topics
+        self._make_reader = make_reader
+        self._reader: Reader | None = None
+
+    @property
+    def reader(self) -> Reader:
+        if self._reader is None:
+            self._reader = self._make_reader()
+        return self._reader
+
+    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+        """Append and commit in one transaction that fails when the lease is not ours."""
+        with self._topics.client.pipeline() as transaction:
+            while True:
+                try:
+                    self.reader.hold(transaction)
+                    self._topics.append(transaction, records)
+                    self.reader.commit(next_offsets, transaction)
+                except redis.WatchError:
+                    continue  # the lease ran out just now: look again whose it is
+                return
+
+    def rewind(self) -> None:
+        if self._reader is not None:
+            self._reader.rewind()
+
+    def lag(self) -> dict[int, int]:
+        return {} if self._reader is None else self._reader.lag()
+
+    def close(self) -> None:
+        # An unreachable Redis lets the lease run out by itself.
+        with suppress(LogUnavailable), _outages():
+            if self._reader is not None:
+                self._reader.close()
+        self._topics.client.close()
+
+
+class _Committed:
+    """The listener of a processor."""
+
+    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - of no matter here
+        return FromCommitted()
+
+    def on_revoked(self, partition: int) -> None:
+        pass
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Raise as LogUnavailable that Redis cannot be reached or refuses."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise LogUnavailable(str(error)) from error

@@ -1,0 +1,119 @@
+"""How the event log lies in Redis: key names, and records and offsets as stream entries. Pure.
+
+One stream a partition at `<prefix><topic>:<partition>`, made for redis-cli: the fields of an entry are `v` (value),
+`k` (key, absent: none) and `h` (headers in MessagePack, absent: none). Anyone may XADD an entry with `v` alone. An
+offset is the entry's id `<ms>-<sequence>` in one integer, so that it rises with the id and carries the time of append.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from shared.streams import Headers, NewRecord, Record, TopicSpec
+
+_SEQUENCE_BITS: Final = 20
+_SEQUENCE_LIMIT: Final = 1 << _SEQUENCE_BITS
+_SEQUENCE_MASK: Final = _SEQUENCE_LIMIT - 1
+
+_encode_headers: Final = msgspec.msgpack.Encoder().encode
+_decode_headers: Final = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode
+
+Entry = Sequence[Any]
+"""An entry as Redis replies: its id and the flat list of its fields."""
+
+
+def stream_key(prefix: str, topic: str, partition: int) -> str:
+    """The stream of one partition."""
+    return f"{prefix}{topic}:{partition}"
+
+
+def topics_key(prefix: str) -> str:
+    """The hash of the topics: name → specification."""
+    return f"{prefix}log:topics"
+
+
+def offsets_key(prefix: str, topic: str, group: str) -> str:
+    """The hash of a group's committed offsets: partition → next offset, and `OWNER_FIELD`."""
+    return f"{prefix}log:{topic}:{group}"
+
+
+def lease_key(prefix: str, topic: str, group: str) -> str:
+    """The lease of the one process that reads the topic for the group."""
+    return f"{prefix}log:{topic}:{group}:owner"
+
+
+def encode_spec(spec: TopicSpec) -> bytes:
+    """A topic's field value in the hash of topics."""
+    return msgspec.json.encode({"partitions": spec.partitions, "retention_ms": spec.retention_ms})
+
+
+def decode_spec(name: str, text: bytes) -> TopicSpec:
+    """The opposite of `encode_spec`. Raises ValueError when someone wrote something else there."""
+    fields = msgspec.json.decode(text, type=dict[str, int])
+    try:
+        return TopicSpec(name, fields["partitions"], fields["retention_ms"])
+    except KeyError as missing:
+        raise ValueError(f"topic {name}: no {missing} in {text!r}") from None
+
+
+def offset_of(entry_id: bytes) -> int:
+    """The offset of an entry id."""
+    time_ms, _, sequence = entry_id.partition(b"-")
+    number = int(sequence)
+    assert number < _SEQUENCE_LIMIT, f"entry {entry_id!r}: over {_SEQUENCE_LIMIT} entries in one millisecond"
+    return int(time_ms) << _SEQUENCE_BITS | number
+
+
+def entry_id_of(offset: int) -> bytes:
+    """The entry id of an offset."""
+    return b"%d-%d" % (offset >> _SEQUENCE_BITS, offset & _SEQUENCE_MASK)
+
+
+def entry_id_before(offset: int) -> bytes:
+    """The id to read after so that the entry at `offset` is the first that comes."""
+    return entry_id_of(offset - 1) if offset > 0 else b"0-0"
+
+
+def first_offset_at(timestamp_ms: int) -> int:
+    """The least offset that an entry appended at this instant can have."""
+    return max(timestamp_ms, 0) << _SEQUENCE_BITS
+
+
+def timestamp_ms_of(offset: int) -> int:
+    """When the entry at this offset was appended, epoch ms."""
+    return offset >> _SEQUENCE_BITS
+
+
+def encode_fields(record: NewRecord) -> list[str | bytes]:
+    """The fields of a new entry, flat, as XADD takes them."""
+    fields: list[str | bytes] = ["v", record.value]
+    if record.key is not None:
+        fields += ("k", record.key)
+    if record.headers:
+        fields += ("h", _encode_headers(record.headers))
+    return fields
+
+
+def decode_entries(partition: int, entries: Iterable[Entry]) -> list[Record]:
+    """The records of one partition's entries. A missing `v` is an empty value; what is not a header list is none."""
+    records = []
+    for entry_id, fields in entries:
+        offset = offset_of(entry_id)
+        match fields:
+            case [b"v", value, b"k", key]:
+                headers: Headers = ()
+            case [b"v", value]:
+                key, headers = None, ()
+            case _:
+                value, key, headers = _decode_any(dict(zip(fields[::2], fields[1::2], strict=True)))
+        records.append(Record(partition, offset, offset >> _SEQUENCE_BITS, key, value, headers))
+    return records
+
+
+def _decode_any(fields: Mapping[bytes, bytes]) -> tuple[bytes, bytes | None, Headers]:
+    try:
+        headers = _decode_headers(fields[b"h"]) if b"h" in fields else ()
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        headers = ()
+    return fields.get(b"v", b""), fields.get(b"k"), headers

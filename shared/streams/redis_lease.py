@@ -1,0 +1,101 @@
+"""The lease that lets one process at a time read a topic for a group on the Redis log.
+
+A lease is a key that its owner renews while it reads and that runs out by itself when the owner dies. Who took it last
+is kept beside the committed offsets: a lease that ran out while its owner was paused may be taken again by that owner
+as long as nobody else had it in between.
+"""
+
+import secrets
+import time
+from typing import Final
+
+import redis
+from redis.client import Pipeline
+
+from shared.streams import Fenced
+
+OWNER_FIELD: Final = "owner"
+
+
+class Lease:
+    """One process's claim on a group's reading. Not thread-safe. Redis's exceptions pass through."""
+
+    def __init__(self, client: redis.Redis, key: str, offsets_key: str, seconds: float) -> None:
+        self.key = key
+        self._client = client
+        self._offsets_key = offsets_key
+        self._milliseconds = round(seconds * 1000)
+        self._renew_after_seconds = seconds / 3
+        self._token = secrets.token_hex(8).encode()
+        self._owned = False
+        self._renewed_at = 0.0  # time.monotonic()
+        self._refused_at: float | None = None  # time.monotonic() of the first refusal
+
+    def acquire(self) -> bool:
+        """Try to take the lease; False while another process may still lose it by being dead.
+
+        Raises Fenced when the lease is still another's after it must have run out, so that somebody renews it.
+        """
+        if self._owned:
+            return True
+        now = time.monotonic()
+        if self._client.set(self.key, self._token, nx=True, px=self._milliseconds):
+            self._client.hset(self._offsets_key, OWNER_FIELD, self._token)
+            self._owned = True
+            self._renewed_at = now
+            return True
+        if self._refused_at is None:
+            self._refused_at = now
+        elif now - self._refused_at > self._milliseconds / 1000 + 0.5:
+            raise self._fenced("another process reads this topic for the same group and is alive")
+        return False
+
+    def renew_when_due(self) -> None:
+        """Keep the lease: called on every poll, it asks Redis only every third of the lease. Raises Fenced."""
+        if time.monotonic() - self._renewed_at < self._renew_after_seconds:
+            return
+        with self._client.pipeline() as transaction:
+            try:
+                self.hold(transaction)
+                transaction.execute()
+            except redis.WatchError:
+                return  # it changed while we looked: the next poll looks again
+
+    def hold(self, transaction: Pipeline) -> None:
+        """Start a MULTI on `transaction` that fails with WatchError unless the lease is still ours, and renew it in it.
+
+        Raises Fenced when another process has or had the lease since.
+        """
+        transaction.watch(self.key)
+        owner = transaction.get(self.key)
+        if owner is None:  # ran out while we were busy, or the database was flushed
+            owner = transaction.hget(self._offsets_key, OWNER_FIELD) or self._token
+        if owner != self._token:
+            self._owned = False
+            raise self._fenced("another process took it over while this one was paused")
+        now = time.monotonic()
+        transaction.multi()
+        transaction.set(self.key, self._token, px=self._milliseconds)
+        transaction.hset(self._offsets_key, OWNER_FIELD, self._token)
+        self._renewed_at = now
+
+    def release(self) -> None:
+        """Free the lease at once if it is ours."""
+        if not self._owned:
+            return
+        self._owned = False
+        with self._client.pipeline() as transaction:
+            transaction.watch(self.key)
+            if transaction.get(self.key) == self._token:
+                transaction.multi()
+                transaction.delete(self.key)
+                try:
+                    transaction.execute()
+                except redis.WatchError:
+                    return  # it ran out and is another's now
+
+    def _fenced(self, reason: str) -> Fenced:
+        return Fenced(
+            f"lease {self.key} in Redis: {reason}. The event log on Redis serves one replica of each service; stop the"
+            " other one, or set KAFKA_BROKER to run several replicas on Kafka"
+        )

