@@ -1,0 +1,121 @@
+"""Running a batch of clicks through the visitors' machines, so that a click delivered twice counts once. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from services.detect.offers import AUDIENCES, START, Journey, State, Transition, advance
+from shared.events import EnrichedEvent
+
+
+class Click(NamedTuple):
+    """An enriched event that concerns the machine, and its place in the log; `appended_ms` is the record's time."""
+
+    partition: int
+    offset: int
+    appended_ms: int
+    event: EnrichedEvent
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """A visitor's journey, how far in the log it was followed, and the offers whose sending is not known to be done."""
+
+    journey: Journey = START
+    partition: int = -1
+    offset: int = -1  # of the latest click that changed the machine
+    appended_ms: int = -1  # the latest append time among them
+    offered_at: tuple[int, ...] = ()  # offsets of the clicks that led to an offer, since the last known commit
+
+    def has_seen(self, click: Click) -> bool:
+        """Whether the click is delivered again. A recreated topic counts its offsets anew, its time goes on."""
+        return (
+            click.partition == self.partition and click.offset <= self.offset and click.appended_ms <= self.appended_ms
+        )
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A value of the offers' topic. `timestamp` is the time of the event that led to the offer, epoch ms."""
+
+    userId: str
+    offer: str
+    timestamp: int
+
+
+class Entry(NamedTuple):
+    """A transition and the event that caused it."""
+
+    event: EnrichedEvent
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a batch leads to: the changed machines by user, the offers to send, the new transitions in log order."""
+
+    changed: Mapping[str, Machine]
+    offers: Sequence[Offer]
+    entries: Sequence[Entry]
+
+
+def detect(clicks: Sequence[Click], stored: Mapping[str, Machine], window_ms: int) -> Detection:
+    """Follow the clicks, in log order, from the stored machines; a visitor without one starts in init.
+
+    The log delivers a partition in order and again from the committed offset, never past it. So a click that its
+    machine has seen was followed before, by a batch that was not committed: it changes nothing and is not logged
+    again, but its offer is due. And whatever lies before a visitor's first click of this batch is committed: the offers
+    made there need no remembering.
+    """
+    machines = dict(stored)
+    firsts: dict[str, int] = {}
+    offers: list[Offer] = []
+    entries: list[Entry] = []
+    for click in clicks:
+        event = click.event
+        first = firsts.setdefault(event.userId, click.offset)
+        machine = machines.get(event.userId, Machine())
+        if machine.has_seen(click):
+            if click.offset in machine.offered_at:
+                offers.append(_offer(event))
+            continue
+        journey, transition = advance(machine.journey, event, window_ms)
+        if transition is not None:
+            entries.append(Entry(event, transition))
+        is_offer = transition is not None and transition.state is State.OFFER
+        if is_offer:
+            offers.append(_offer(event))
+        if journey != machine.journey or is_offer:
+            machines[event.userId] = _followed(machine, click, journey, first, is_offer)
+    changed = {user: machine for user, machine in machines.items() if machine != stored.get(user, Machine())}
+    return Detection(changed, offers, entries)
+
+
+def _followed(machine: Machine, click: Click, journey: Journey, first: int, is_offer: bool) -> Machine:
+    same_log = click.partition == machine.partition and click.offset > machine.offset
+    offered = [offset for offset in machine.offered_at if same_log and offset >= first]
+    return Machine(
+        journey=journey,
+        partition=click.partition,
+        offset=click.offset,
+        appended_ms=max(click.appended_ms, machine.appended_ms) if same_log else click.appended_ms,
+        offered_at=(*offered, click.offset) if is_offer else tuple(offered),
+    )
+
+
+def _offer(event: EnrichedEvent) -> Offer:
+    return Offer(event.userId, AUDIENCES[event.gender].offer, event.timestamp)
+
+
+def log_message(entry: Entry) -> str:
+    """The line of the state log: `visitor 3f2a… entered shoes_visited: clicked P100 (shoes)`."""
+    event, transition = entry
+    reward = f", gets {transition.offer}" if transition.offer else ""
+    return (
+        f"visitor {_short(event.userId)} entered {transition.state}: "
+        f"clicked {_short(event.productId or '', 40)} ({event.category}){reward}"
+    )
+
+
+def _short(text: str, longest: int = 12) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

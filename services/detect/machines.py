@@ -1,0 +1,80 @@
+"""The visitors' machines and the state log in Redis: `detect:<userId>`, a JSON document each, and `state_logs`."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+import redis
+from redis.client import Pipeline
+
+from services.detect.detection import Detection, Entry, Machine, log_message
+from shared.logs import get_logger
+from shared.rollup_keys import KEY_TTL_SECONDS, STATE_LOG, STATE_LOG_LENGTH
+
+logger = get_logger(__name__)
+
+MACHINE_KEY: Final = "detect:"
+
+_decode_machine = msgspec.json.Decoder(Machine).decode
+_encode_machine = msgspec.json.Encoder().encode
+
+
+class MachineStore:
+    """Reads and writes the machines of a batch's visitors. Raises redis-py's exceptions when Redis is away."""
+
+    def __init__(self, client: redis.Redis, prefix: str, window_ms: int) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._window_ms = window_ms
+        # A machine lives one window in event time; twice that lets it outlive a stop of the service of up to a window.
+        self._ttl_ms = 2 * window_ms
+
+    def update(
+        self, users: Sequence[str], detect: Callable[[Mapping[str, Machine]], Detection], now_ms: int
+    ) -> Detection:
+        """Load the machines, let `detect` follow the batch, store what changed and log what is recent, in one MULTI.
+
+        The keys are watched meanwhile: where another replica has written one, it all begins again from what that one
+        wrote, so that a replica that lost a partition without knowing never sets a machine back.
+        """
+        keys = [f"{self._prefix}{MACHINE_KEY}{user}" for user in users]
+        with self._client.pipeline(transaction=True) as pipeline:
+            while True:
+                try:
+                    pipeline.watch(*keys)
+                    detection = detect(_machines(zip(users, pipeline.mget(keys), strict=True)))
+                    pipeline.multi()
+                    for key, machine in zip(keys, map(detection.changed.get, users), strict=True):
+                        if machine is not None:
+                            pipeline.set(key, _encode_machine(machine), px=self._ttl_ms)
+                    self._log(pipeline, detection.entries, now_ms)
+                    pipeline.execute()
+                except redis.exceptions.WatchError:
+                    continue
+                return detection
+
+    def _log(self, pipeline: Pipeline, entries: Sequence[Entry], now_ms: int) -> None:
+        # History that is being caught up with is no news to whoever watches the log.
+        recent = [entry for entry in entries if entry.event.timestamp > now_ms - self._window_ms]
+        for entry in recent[-STATE_LOG_LENGTH:]:
+            pipeline.xadd(
+                self._prefix + STATE_LOG,
+                {"created": entry.event.timestamp / 1000, "msg": log_message(entry)},
+                maxlen=STATE_LOG_LENGTH,
+                approximate=False,  # an approximate trim leaves a hundred
+            )
+        if recent:
+            pipeline.expire(self._prefix + STATE_LOG, KEY_TTL_SECONDS)
+
+
+def _machines(stored: Iterable[tuple[str, bytes | str | None]]) -> dict[str, Machine]:
+    machines = {}
+    for user, value in stored:
+        if value is None:
+            continue
+        try:
+            machines[user] = _decode_machine(value)
+        except msgspec.DecodeError as error:
+            # Not ours, or of another version: the visitor starts in init and the key is overwritten.
+            logger.warning("unreadable machine", user=user, error=str(error))
+    return machines

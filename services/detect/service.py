@@ -1,0 +1,133 @@
+"""The loop: read a batch of enriched clicks, follow the visitors' machines, send the offers with the offsets."""
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Final
+
+import msgspec
+
+from services.detect.detection import Click, Detection, detect
+from services.detect.machines import MachineStore
+from services.detect.offers import concerns
+from shared.events import decode_enriched
+from shared.health import Health
+from shared.logs import get_logger
+from shared.redis_client import REDIS_UNAVAILABLE
+from shared.refusals import Refusal
+from shared.streams import LogUnavailable, NewRecord, Processor, Record
+from shared.waiting import Stopped, wait_for
+
+logger = get_logger(__name__)
+
+_BATCH: Final = 5_000
+_POLL_SECONDS: Final = 0.5
+
+
+class DetectService:
+    """Follows the visitors of one topic until it is asked to stop. One thread; `run` raises Fenced."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        store: MachineStore,
+        *,
+        offers_topic: str,
+        window_ms: int,
+        health: Health,
+        stop: Event,
+        now_ms: Callable[[], int],
+        log_address: str,
+        redis_address: str,
+    ) -> None:
+        self._processor = processor
+        self._store = store
+        self._offers_topic = offers_topic
+        self._window_ms = window_ms
+        self._health = health
+        self._stop = stop
+        self._now_ms = now_ms
+        self._log_address = log_address
+        self._redis_address = redis_address
+        self._unreadable = 0
+
+    def run(self) -> None:
+        """Work batch by batch; the one at hand is finished after `stop` is set, if Redis and the log answer."""
+        try:
+            while not self._stop.is_set():
+                self.work()
+        except Stopped:
+            pass
+
+    def work(self) -> None:
+        """Read and finish one batch, waiting for whatever does not answer. Raises Stopped and Fenced."""
+        records = self._await_log(lambda: self._processor.poll(_BATCH, _POLL_SECONDS))
+        if not records:
+            return
+        # Machines before offers: what a crash or a failed send leaves between the two is delivered again, and the
+        # machines know by their offsets what they have seen and which of their offers are still due.
+        detection = self._follow(self._read(records))
+        next_offsets = {record.partition: record.offset + 1 for record in records}
+        offers = [
+            NewRecord(self._offers_topic, offer.userId.encode(), msgspec.json.encode(offer))
+            for offer in detection.offers
+        ]
+        try:
+            self._processor.send(offers, next_offsets)
+        except LogUnavailable as error:
+            self._health.failing("log", str(error))
+            logger.warning("offers not sent, reading the batch again", log=self._log_address, error=str(error))
+            return
+        self._health.working("log")
+        if offers:
+            logger.info("offers sent", offers=len(offers))
+
+    def _read(self, records: Sequence[Record]) -> list[Click]:
+        clicks = []
+        refused: list[tuple[Record, Refusal]] = []
+        for record in records:
+            event = decode_enriched(record.value)
+            if isinstance(event, Refusal):
+                refused.append((record, event))
+            elif concerns(event):
+                clicks.append(Click(record.partition, record.offset, record.timestamp_ms, event))
+        if refused:
+            # The aggregate service, which accounts for every event of this topic, is the one to make dead letters.
+            self._unreadable += len(refused)
+            record, refusal = refused[0]
+            logger.warning(
+                "unreadable events passed over",
+                events=len(refused),
+                so_far=self._unreadable,
+                first_partition=record.partition,
+                first_offset=record.offset,
+                first_reason=refusal.reason.value,
+                first_error=refusal.error,
+            )
+        return clicks
+
+    def _follow(self, clicks: Sequence[Click]) -> Detection:
+        if not clicks:
+            return Detection({}, (), ())
+        users = list(dict.fromkeys(click.event.userId for click in clicks))
+        detection = wait_for(
+            lambda: self._store.update(
+                users, lambda machines: detect(clicks, machines, self._window_ms), self._now_ms()
+            ),
+            dependency=f"Redis at {self._redis_address}",
+            passing=REDIS_UNAVAILABLE,
+            stop=self._stop,
+            on_failure=lambda reason: self._health.failing("redis", reason),
+        )
+        self._health.working("redis")
+        return detection
+
+    def _await_log(self, poll: Callable[[], Sequence[Record]]) -> Sequence[Record]:
+        records = wait_for(
+            poll,
+            dependency=f"the event log at {self._log_address}",
+            passing=LogUnavailable,
+            stop=self._stop,
+            on_failure=lambda reason: self._health.failing("log", reason),
+        )
+        self._health.working("log")
+        return records
