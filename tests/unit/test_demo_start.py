@@ -57,15 +57,11 @@ def test_what_stands_after_two_dashes_goes_to_the_traffic() -> None:
     assert command[:4] == (sys.executable, "-P", "-m", "services.cli")
 
 
-def test_rate_and_seed_reach_the_generator_and_its_lookups() -> None:
-    options = parse(["--rate", "2.5", "--seed", "7"])
-    commands = Commands({})
-    assert commands.generate(options, 60).command[4:] == (
-        "generate", "--history", "60s", "--rate", "2.5", "--seed", "7",
-    )  # fmt: skip
-    assert commands.make_lookups(options, Path("/lookups")).command[4:] == (
-        "generate", "--lookups", "/lookups", "--seed", "7",
-    )  # fmt: skip
+def test_the_generator_and_its_lookups_are_of_one_world() -> None:
+    options = parse(["--rate", "2.5", "--seed", "7", "--", "--visitors", "9"])
+    commands, world = Commands({}), ("--rate", "2.5", "--seed", "7", "--visitors", "9")
+    assert commands.generate(options, 60).command[4:] == ("generate", "--history", "60s", *world)
+    assert commands.make_lookups(options, Path("/lookups")).command[4:] == ("generate", *world, "--lookups", "/lookups")
 
 
 @pytest.mark.parametrize(
