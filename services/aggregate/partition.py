@@ -1,0 +1,157 @@
+"""One partition: its windows, the store that they survive in, and where reading of it goes on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from services.aggregate.codec import SCHEMA_VERSION, decode_block, decode_checkpoint, encode_block, encode_checkpoint
+from services.aggregate.intake import Intake, take_in
+from services.aggregate.rollups import PartitionRollup, roll_up
+from services.aggregate.store import SavedState, StateUnusable, Store, set_aside
+from services.aggregate.windows import Windows, oldest_second
+from shared.logs import get_logger
+from shared.streams import Assignment, FromOffset, FromTime, Position, Record
+from shared.timestamps import FUTURE_TOLERANCE_MS, iso_second
+
+logger = get_logger(__name__)
+
+CHECKPOINT_SECONDS: Final = 60
+CHECKPOINT_EVENTS: Final = 2_000_000  # folded again in about two seconds
+
+
+class PartitionStore(Protocol):
+    """What a partition needs of the database that it survives in. See `services.aggregate.store.Store`."""
+
+    def begin(self, loaded_from_ms: int) -> None: ...
+    def read(self) -> SavedState | None: ...
+    def append(self, block: bytes, next_offset: int) -> None: ...
+    def checkpoint(self, parts: Mapping[str, bytes]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Partition:
+    """The state of one partition while it is assigned. Used by one thread."""
+
+    def __init__(self, number: int, store: PartitionStore, saved: SavedState, windows: Windows) -> None:
+        """See `resume`."""
+        self.number = number
+        self.next_offset = saved.next_offset
+        self.loaded_from_ms = saved.loaded_from_ms
+        self.loaded_until_ms = windows.now_s * 1000 if saved.next_offset is not None else saved.loaded_from_ms
+        self._windows = windows
+        self._store = store
+        self._folded_since_checkpoint = 0
+        self._checkpoint_s = windows.now_s
+
+    @property
+    def position(self) -> Position:
+        """Where reading goes on."""
+        return FromTime(self.loaded_from_ms) if self.next_offset is None else FromOffset(self.next_offset)
+
+    def take_in(self, records: Sequence[Record]) -> Intake:
+        """Sort a micro-batch; `fold` has to follow before the next one."""
+        return take_in(records, self._windows)
+
+    def fold(self, intake: Intake, last_arrival_ms: int) -> None:
+        """Store and fold what `take_in` gave. Raises StateUnwritable, and may then be called again with the same."""
+        windows = self._windows
+        block = encode_block(intake.batch, intake.conservation, windows.now_s)
+        self._store.append(block, intake.next_offset)
+        windows.fold(intake.batch, intake.conservation)
+        self.next_offset = intake.next_offset
+        self.loaded_until_ms = max(self.loaded_until_ms, last_arrival_ms)
+        self._folded_since_checkpoint += max(1, intake.conservation.read)
+
+    def advance(self, now_s: int) -> None:
+        """Move the windows to end at `now_s`."""
+        self._windows.advance(now_s)
+
+    def is_checkpoint_due(self) -> bool:
+        """Whether a restart would have to fold more than it should."""
+        elapsed_s = self._windows.now_s - self._checkpoint_s
+        return self._folded_since_checkpoint >= CHECKPOINT_EVENTS or (
+            self._folded_since_checkpoint > 0 and elapsed_s >= CHECKPOINT_SECONDS
+        )
+
+    def checkpoint(self) -> None:
+        """Compact the windows and store them whole. Raises StateUnwritable."""
+        if self._folded_since_checkpoint:
+            self._windows.compact()
+            self._store.checkpoint(encode_checkpoint(self._windows))
+            self._folded_since_checkpoint = 0
+        self._checkpoint_s = self._windows.now_s
+
+    def roll_up(self) -> PartitionRollup:
+        """The figures as of the windows' end."""
+        return roll_up(self._windows, self.number)
+
+    def close(self) -> None:
+        """Free the store. What is folded is stored already."""
+        self._store.close()
+
+
+def open_partition(directory: Path, assignment: Assignment, now_s: int) -> Partition:
+    """Open the state of a partition, kept in `directory/<partition>`, with its windows ending at `now_s`.
+
+    State that cannot be used, or that is ahead of a topic made anew, is moved aside; reading then starts by time, early
+    enough for every window. Raises StateUnwritable.
+    """
+    path = directory / str(assignment.partition)
+    try:
+        return resume(Store(path, SCHEMA_VERSION), assignment, now_s)
+    except StateUnusable as reason:
+        aside = set_aside(path, now_s)
+        logger.warning(
+            "state set aside, rebuilding from the log",
+            partition=assignment.partition,
+            reason=str(reason),
+            moved_to=str(aside),
+        )
+        return resume(Store(path, SCHEMA_VERSION), assignment, now_s)
+
+
+def resume(store: PartitionStore, assignment: Assignment, now_s: int) -> Partition:
+    """Go on with what a store holds, or begin with nothing. Closes the store when it raises StateUnusable."""
+    try:
+        saved = store.read()
+        windows = Windows(now_s) if saved is None else _restored(saved, assignment.end_offset, now_s)
+    except StateUnusable:
+        store.close()
+        raise
+    if saved is None:
+        # An event may be appended a minute before its time comes.
+        saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS)
+        store.begin(saved.loaded_from_ms)
+    elif saved.next_offset is not None and saved.next_offset < assignment.begin_offset:
+        logger.warning(
+            "records left retention before they were read; the windows lack them",
+            partition=assignment.partition,
+            missing=assignment.begin_offset - saved.next_offset,
+        )
+    logger.info(
+        "partition opened",
+        partition=assignment.partition,
+        next_offset=saved.next_offset,
+        loaded_from=iso_second(saved.loaded_from_ms),
+        blocks=len(saved.blocks),
+    )
+    return Partition(assignment.partition, store, saved, windows)
+
+
+def _restored(saved: SavedState, end_offset: int, now_s: int) -> Windows:
+    """The windows as they were when the last block was stored, moved on to `now_s`. Raises StateUnusable."""
+    if saved.next_offset is not None and saved.next_offset > end_offset:
+        raise StateUnusable(f"its next offset {saved.next_offset} is past the topic's end {end_offset}")
+    try:
+        blocks = [decode_block(block) for block in saved.blocks]
+        first_s = blocks[0][2] if blocks else now_s
+        windows = decode_checkpoint(saved.checkpoint) if saved.checkpoint else Windows(first_s)
+        for batch, conservation, folded_s in blocks:
+            windows.advance(folded_s)
+            windows.fold(batch, conservation)
+    except (KeyError, ValueError, IndexError, TypeError, msgspec.MsgspecError) as error:
+        raise StateUnusable(f"it cannot be read: {error!r}") from error
+    windows.advance(now_s)
+    return windows

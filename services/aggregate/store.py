@@ -1,0 +1,163 @@
+"""The RocksDB database of one partition: blocks since the last checkpoint, the checkpoint, and the next offset.
+
+Each write is one WriteBatch, so that what is folded and the offset it stands for are kept together or not at all. The
+write-ahead log survives the death of the process; after a power cut its unsynced tail is lost as a whole, offset
+included, and the records of it are read again from the log.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
+
+_SCHEMA_KEY: Final = b"schema"
+_NEXT_OFFSET_KEY: Final = b"next_offset"
+_LOADED_FROM_KEY: Final = b"loaded_from_ms"
+_BLOCK_PREFIX: Final = b"block/"
+_BLOCKS_END: Final = b"block0"  # the first key after every block's, as "0" follows "/"
+_CHECKPOINT_PREFIX: Final = b"checkpoint/"
+_CHECKPOINT_END: Final = b"checkpoint0"
+
+
+class StateUnusable(Exception):  # noqa: N818 - a state of the data
+    """The database is corrupt, of another schema or not ours; it has to be set aside."""
+
+
+class StateUnwritable(Exception):  # noqa: N818 - a condition of the disk
+    """The write did not take effect, for a reason such as a full disk; it may be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What a partition's database holds."""
+
+    checkpoint: Mapping[str, bytes]  # by part; empty before the first
+    blocks: list[bytes]  # since the checkpoint, in order
+    next_offset: int | None  # None until the first block
+    loaded_from_ms: int  # since when records were read without a gap, by their time of append
+
+
+class Store:
+    """The open database of one partition. Used by one thread."""
+
+    def __init__(self, path: Path, schema_version: int) -> None:
+        """Open or create it. Raises StateUnusable, and StateUnwritable when the disk refuses."""
+        self._path = path
+        self._schema = str(schema_version).encode()
+        self._database = _open(path)
+        self._next_block = 0
+        schema = self._database.get(_SCHEMA_KEY)
+        if schema is None and any(True for _ in self._database.keys()):  # noqa: SIM118 - Rdict is no mapping
+            self.close()
+            raise StateUnusable("it holds data that is not ours")
+        if schema is not None and schema != self._schema:
+            self.close()
+            raise StateUnusable(
+                f"it is of schema {schema.decode(errors='replace')}, this release keeps {schema_version}"
+            )
+
+    def begin(self, loaded_from_ms: int) -> None:
+        """Note, in a new database, from which time of append on records are read. Raises StateUnwritable."""
+        batch = _write_batch()
+        batch.put(_SCHEMA_KEY, self._schema)
+        batch.put(_LOADED_FROM_KEY, str(loaded_from_ms).encode())
+        self._write(batch)
+
+    def read(self) -> SavedState | None:
+        """Everything that is kept; None in a new database. Raises StateUnusable."""
+        try:
+            if self._database.get(_SCHEMA_KEY) is None:
+                return None
+            checkpoint = {key.decode(): part for key, part in self._scan(_CHECKPOINT_PREFIX, _CHECKPOINT_END)}
+            blocks = list(self._scan(_BLOCK_PREFIX, _BLOCKS_END))
+            self._next_block = int(blocks[-1][0], 16) + 1 if blocks else 0
+            next_offset = self._database.get(_NEXT_OFFSET_KEY)
+            loaded_from_ms = int(self._database.get(_LOADED_FROM_KEY) or b"")
+        except Exception as error:  # rocksdict raises nothing narrower for a corrupt table
+            raise StateUnusable(str(error)) from error
+        return SavedState(
+            checkpoint=checkpoint,
+            blocks=[block for _, block in blocks],
+            next_offset=None if next_offset is None else int(next_offset),
+            loaded_from_ms=loaded_from_ms,
+        )
+
+    def append(self, block: bytes, next_offset: int) -> None:
+        """Keep a micro-batch and the offset of the record after it. Raises StateUnwritable."""
+        batch = _write_batch()
+        batch.put(_BLOCK_PREFIX + f"{self._next_block:016x}".encode(), block)
+        batch.put(_NEXT_OFFSET_KEY, str(next_offset).encode())
+        self._write(batch)
+        self._next_block += 1
+
+    def checkpoint(self, parts: Mapping[str, bytes]) -> None:
+        """Replace the checkpoint and the blocks, which it must hold folded. Raises StateUnwritable."""
+        batch = _write_batch()
+        batch.delete_range(_CHECKPOINT_PREFIX, _CHECKPOINT_END)
+        batch.delete_range(_BLOCK_PREFIX, _BLOCKS_END)
+        for name, part in parts.items():
+            batch.put(_CHECKPOINT_PREFIX + name.encode(), part)
+        self._write(batch)
+
+    def close(self) -> None:
+        """Close the database; the lock on it is free afterwards."""
+        self._database.close()
+
+    def _scan(self, prefix: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._database.items(from_key=prefix):
+            assert isinstance(key, bytes)  # raw mode
+            if key >= end:
+                break
+            yield key.removeprefix(prefix), value
+
+    def _write(self, batch: WriteBatch) -> None:
+        try:
+            self._database.write(batch)
+        except Exception as error:
+            # After a failed write RocksDB refuses all others until it is opened anew.
+            try:
+                self._database.close()
+                self._database = _open(self._path)
+            except Exception:  # noqa: BLE001, S110 - the disk is still full: the next try opens it
+                pass
+            raise StateUnwritable(str(error)) from error
+
+
+def set_aside(path: Path, now_s: int) -> Path:
+    """Move a database out of the way and return where it is now."""
+    aside = path.with_name(f"{path.name}.set-aside-{now_s}")
+    shutil.rmtree(aside, ignore_errors=True)
+    path.rename(aside)
+    return aside
+
+
+def _open(path: Path) -> Rdict:
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        return Rdict(str(path), options=_options())
+    except Exception as error:
+        message = str(error)
+        if "No space left" in message or "LOCK" in message or "lock" in message:
+            raise StateUnwritable(message) from error
+        raise StateUnusable(message) from error
+
+
+def _write_batch() -> WriteBatch:
+    return WriteBatch(raw_mode=True)
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    # Blocks live for a minute and a checkpoint is written whole: few and large files, little memory. A block that is
+    # deleted before the buffer is flushed never reaches a table file.
+    options.set_write_buffer_size(32 * 1024 * 1024)
+    options.set_max_write_buffer_number(2)
+    options.set_max_total_wal_size(128 * 1024 * 1024)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(1024 * 1024)
+    return options

@@ -1,0 +1,128 @@
+"""The store's contract, for the one in RocksDB and the one in memory alike; and what only the real one has to face."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rocksdict import Options, Rdict
+
+from services.aggregate.partition import PartitionStore, open_partition
+from services.aggregate.store import SavedState, StateUnusable, StateUnwritable, Store
+from shared.streams import Assignment, FromTime
+from tests.memory_store import MemoryStore
+
+SCHEMA = 1
+
+
+@pytest.fixture(params=["rocksdb", "memory"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], PartitionStore]:
+    """Opens the store anew; what was open before has to be closed."""
+    if request.param == "memory":
+        store = MemoryStore()
+        return lambda: store
+    return lambda: Store(tmp_path / "0", SCHEMA)
+
+
+def test_a_new_store_holds_nothing(reopen: Callable[[], PartitionStore]) -> None:
+    store = reopen()
+    assert store.read() is None
+    store.close()
+
+
+def test_blocks_and_the_offset_come_back_in_order(reopen: Callable[[], PartitionStore]) -> None:
+    store = reopen()
+    store.begin(loaded_from_ms=5)
+    for number in range(300):
+        store.append(b"block %d" % number, next_offset=number + 1)
+    store.close()
+    store = reopen()
+    assert store.read() == SavedState({}, [b"block %d" % number for number in range(300)], 300, 5)
+    store.close()
+
+
+def test_a_checkpoint_takes_the_place_of_blocks_and_of_the_one_before(reopen: Callable[[], PartitionStore]) -> None:
+    store = reopen()
+    store.begin(loaded_from_ms=5)
+    store.append(b"old", 1)
+    store.checkpoint({"head": b"1", "gone": b"x"})
+    store.append(b"between", 2)
+    store.checkpoint({"head": b"2"})
+    store.append(b"after", 3)
+    store.close()
+    store = reopen()
+    assert store.read() == SavedState({"head": b"2"}, [b"after"], 3, 5)
+    store.append(b"last", 4)
+    store.close()
+    store = reopen()
+    assert store.read() == SavedState({"head": b"2"}, [b"after", b"last"], 4, 5)
+    store.close()
+
+
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.binary(max_size=50), st.dictionaries(st.sampled_from(["a", "b", "c"]), st.binary(max_size=9)), st.none()
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_rocksdb_equals_memory_across_reopening(steps: list[bytes | dict[str, bytes] | None]) -> None:
+    import tempfile  # the fixture's folder would be shared by the examples
+
+    with tempfile.TemporaryDirectory() as directory:
+        real, memory = Store(Path(directory), SCHEMA), MemoryStore()
+        for store in (real, memory):
+            store.begin(7)
+        for offset, step in enumerate(steps):
+            if step is None:
+                real.close()
+                real = Store(Path(directory), SCHEMA)
+                assert real.read() == memory.read()
+            for store in (real, memory):
+                if isinstance(step, bytes):
+                    store.append(step, offset)
+                elif step is not None:
+                    store.checkpoint(step)
+        assert real.read() == memory.read()
+        real.close()
+
+
+def test_a_second_process_finds_the_store_locked(tmp_path: Path) -> None:
+    store = Store(tmp_path / "0", SCHEMA)
+    with pytest.raises(StateUnwritable):
+        Store(tmp_path / "0", SCHEMA)
+    store.close()
+
+
+def test_state_of_another_schema_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "0", SCHEMA + 1)
+    store.begin(0)
+    store.close()
+    with pytest.raises(StateUnusable, match="schema"):
+        Store(tmp_path / "0", SCHEMA)
+
+
+def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
+    foreign = Rdict(str(tmp_path / "0"), options=Options(raw_mode=True))
+    foreign[b"key"] = b"theirs"
+    foreign.close()
+    with pytest.raises(StateUnusable, match="not ours"):
+        Store(tmp_path / "0", SCHEMA)
+
+
+@pytest.mark.parametrize("damage", ["garbled block", "torn manifest", "ahead of the topic"])
+def test_unusable_state_is_set_aside_and_read_anew_by_time(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path / "0", SCHEMA)
+    store.begin(0)
+    store.append(b"\xc1 no block", 900 if damage == "ahead of the topic" else 1)
+    store.close()
+    if damage == "torn manifest":
+        for manifest in (tmp_path / "0").glob("MANIFEST-*"):
+            manifest.write_bytes(b"torn")
+    partition = open_partition(tmp_path, Assignment(0, 0, 10), now_s=1_795_343_400)
+    assert isinstance(partition.position, FromTime)
+    partition.close()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["0", "0.set-aside-1795343400"]

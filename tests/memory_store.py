@@ -1,0 +1,30 @@
+"""A store in memory, for the fast tests."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.aggregate.store import SavedState
+
+
+class MemoryStore:
+    """Keeps what it is given; `tests/contract/test_store.py` holds it to the contract of the real one."""
+
+    def __init__(self) -> None:
+        self.saved: SavedState | None = None
+
+    def begin(self, loaded_from_ms: int) -> None:
+        self.saved = SavedState({}, [], None, loaded_from_ms)
+
+    def read(self) -> SavedState | None:
+        return self.saved
+
+    def append(self, block: bytes, next_offset: int) -> None:
+        assert self.saved is not None
+        self.saved = replace(self.saved, blocks=[*self.saved.blocks, block], next_offset=next_offset)
+
+    def checkpoint(self, parts: Mapping[str, bytes]) -> None:
+        assert self.saved is not None
+        self.saved = replace(self.saved, checkpoint=dict(parts), blocks=[])
+
+    def close(self) -> None:
+        """Nothing to free."""

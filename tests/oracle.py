@@ -1,0 +1,118 @@
+"""A naive oracle: the rollups of a list of enriched events at an instant, from scratch, in plain Python.
+
+It shares no code with services/aggregate, only the words of the contract. Slow, and plainly right.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.events import EnrichedEvent
+
+WINDOWS = {"5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "8h": 28800}
+DEVICES = {"human": ("Desktop", "Mobile", "Tablet", "Other"), "bot": ("Bot",)}
+DEVICES["all"] = ("Desktop", "Mobile", "Tablet", "Bot", "Other")
+OLDEST_HALF_HOURS = 16
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """An event with its place in the log: what decides whether it is late, in the future or a duplicate."""
+
+    event: EnrichedEvent
+    arrival_ms: int
+    partition: int
+    offset: int
+
+
+def outcomes(log: Sequence[Arrived]) -> dict[str, list[Arrived]]:
+    """Sort the log, each partition in offset order, into counted, late, duplicates and dead letters."""
+    sorted_out: dict[str, list[Arrived]] = {"counted": [], "late": [], "duplicates": [], "dead_letters": []}
+    first_arrival: dict[tuple[int, str], int] = {}
+    for arrived in log:
+        event, arrival_s = arrived.event, arrived.arrival_ms // 1000
+        if event.timestamp > arrived.arrival_ms + 60_000:
+            sorted_out["dead_letters"].append(arrived)
+            continue
+        if event.timestamp // 1000 // 1800 < arrival_s // 1800 - OLDEST_HALF_HOURS:
+            sorted_out["late"].append(arrived)
+            continue
+        if isinstance(event.eventId, str):
+            first = first_arrival.get((arrived.partition, event.eventId))
+            if first is not None and arrival_s - first < 3600:
+                sorted_out["duplicates"].append(arrived)
+                continue
+            first_arrival[(arrived.partition, event.eventId)] = arrival_s
+        sorted_out["counted"].append(arrived)
+    return sorted_out
+
+
+def rollups(counted: Iterable[Arrived], now_s: int) -> dict[str, Any]:
+    """Every published figure at the publish instant `now_s`, by the name of its key."""
+    events = sorted(
+        (arrived for arrived in counted if arrived.event.timestamp // 1000 <= now_s),
+        key=lambda a: (a.event.timestamp, a.arrival_ms, a.partition, a.offset),
+        reverse=True,
+    )
+    figures: dict[str, Any] = {}
+    for audience in ("human", "bot", "all"):
+        own = [a.event for a in events if (a.event.deviceType == "Bot") == (audience == "bot") or audience == "all"]
+        figures[audience] = _audience(own, now_s, DEVICES[audience])
+    hour = [a.event for a in events if a.event.timestamp // 1000 > now_s - 3600]
+    figures["latest_events"] = [_identity(event) for event in hour[:100]]
+    figures["latest_visitors"] = [_identity(event) for event in _first_of_each_visitor(hour)[:10]]
+    figures["newest_event_ms"] = max((a.event.timestamp for a in events), default=0)
+    figures["seed_products"] = _ranked(Counter((e.productId, e.category) for e in hour if e.productId is not None))[:10]
+    return figures
+
+
+def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -> dict[str, Any]:
+    def within(seconds: int, end_s: int = now_s) -> list[EnrichedEvent]:
+        return [event for event in events if end_s - seconds < event.timestamp // 1000 <= end_s]
+
+    def series(bucket_s: int, shown: int, *, distinct: bool) -> dict[int, int]:
+        last = now_s // bucket_s
+        buckets: dict[int, list[str]] = {bucket: [] for bucket in range(last - shown + 1, last + 1)}
+        for event in events:
+            bucket = event.timestamp // 1000 // bucket_s
+            if bucket in buckets:
+                buckets[bucket].append(event.userId)
+        return {
+            bucket * bucket_s * 1000: len(set(users) if distinct else users)
+            for bucket, users in sorted(buckets.items())
+        }
+
+    hour = within(3600)
+    shown = [event for event in hour if event.productId is not None]
+    views = {window: len(within(seconds)) for window, seconds in WINDOWS.items()}
+    views |= {
+        f"{window}:prev": len(within(seconds, now_s - seconds)) for window, seconds in WINDOWS.items() if window != "8h"
+    }
+    return {
+        "visitors": {window: len({e.userId for e in within(seconds)}) for window, seconds in WINDOWS.items()},
+        "views": views,
+        "views_1m": series(60, 60, distinct=False),
+        "visitors_1m": series(60, 60, distinct=True),
+        "views_30m": series(1800, 17, distinct=False),
+        "visitors_30m": series(1800, 17, distinct=True),
+        "products_1h": dict(_ranked(Counter(event.productId for event in shown))[:100]),
+        "categories_1h": dict(_ranked(Counter(event.category or "Unknown" for event in shown))),
+        "countries_1h": dict(_ranked(Counter(event.country for event in hour))),
+        "devices_10m": {device: len({e.userId for e in within(600) if e.deviceType == device}) for device in devices},
+    }
+
+
+def _ranked(counts: Counter[Any]) -> list[tuple[Any, int]]:
+    return sorted(counts.items(), key=lambda member: (-member[1], member[0]))
+
+
+def _first_of_each_visitor(events: list[EnrichedEvent]) -> list[EnrichedEvent]:
+    first: dict[str, EnrichedEvent] = {}
+    for event in events:
+        first.setdefault(event.userId, event)
+    return list(first.values())
+
+
+def _identity(event: EnrichedEvent) -> tuple[int, str, str | None]:
+    return event.timestamp, event.userId, event.productId
