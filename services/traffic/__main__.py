@@ -1,0 +1,107 @@
+"""The composition root of `clickpulse generate` and `clickpulse replay`; also `python -m services.traffic …`."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from threading import Event
+
+from services.traffic import generate, replay, replay_options
+from services.traffic.formats.entries import UnusableRecording
+from services.traffic.lookups import write_lookups
+from services.traffic.sending import Outbox
+from services.traffic.settings import TrafficSettings
+from shared.health import Health, health_endpoint
+from shared.logs import configure_logs, get_logger
+from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
+from shared.signals import stop_on_signals
+from shared.streams import Fenced, Producer, TopicSpec
+from shared.streams.choose import open_log
+
+logger = get_logger(__name__)
+
+_FENCED_EXIT_CODE = 3
+
+
+def main_generate(argv: Sequence[str]) -> int:
+    """Run `clickpulse generate` and return its exit code."""
+    options = generate.parse(argv)
+    if options.lookups is not None:
+        try:
+            write_lookups(options.world, options.lookups)
+        except OSError as error:
+            return _wrong("generate", f"argument --lookups: {error}")
+        return 0
+
+    def run(outbox: Outbox, stop: Event) -> int:
+        logger.info("generating", rate=options.world.rate, seed=options.world.seed, visitors=options.world.visitors)
+        sys.stdout.write(generate.generate(options, outbox, stop) + "\n")
+        return 0
+
+    return _run("generate", run)
+
+
+def main_replay(argv: Sequence[str]) -> int:
+    """Run `clickpulse replay` and return its exit code."""
+    options = replay_options.parse(argv)
+
+    def run(outbox: Outbox, stop: Event) -> int:
+        exit_code, summary = replay.replay(options, outbox, stop)
+        sys.stdout.write(summary + "\n")
+        return exit_code
+
+    try:
+        return _run("replay", run)
+    except UnusableRecording as error:
+        return _wrong("replay", f"{options.file}: {error}")
+
+
+def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
+    try:
+        settings = read_settings(TrafficSettings)
+    except ConfigurationError as error:
+        return _wrong(service, str(error))
+    configure_logs(service, settings.log_format, settings.log_level)
+    stop, health = Event(), Health(service)
+    with ExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop))
+        try:
+            stack.enter_context(health_endpoint(health, settings.health_port))
+        except OSError as error:
+            return _wrong(service, f"HEALTH_PORT: port {settings.health_port} cannot be used: {error}")
+        outbox = stack.enter_context(_outbox(settings, service, stop, health))
+        try:
+            return run(outbox, stop)
+        except Fenced as error:
+            logger.error("fenced", error=str(error))  # noqa: TRY400 - another owner is no error of ours to trace
+            return _FENCED_EXIT_CODE
+
+
+@contextmanager
+def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health) -> Iterator[Outbox]:
+    with closing(open_log(settings, service)) as log:
+        topic = TopicSpec(settings.raw_topic, settings.partitions, round(settings.retention_hours * 3_600_000))
+
+        def open_producer() -> Producer:
+            log.ensure_topics([topic])
+            return log.producer()
+
+        logger.info("configuration", log=log.address, topic=topic.name)
+        with closing(Outbox(open_producer, topic.name, f"the event log at {log.address}", stop, health)) as outbox:
+            yield outbox
+
+
+def _wrong(command: str, message: str) -> int:
+    sys.stderr.write(f"clickpulse {command}: error: {message}\n")
+    return CONFIGURATION_ERROR_EXIT_CODE
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that the first argument names."""
+    commands = {"generate": main_generate, "replay": main_replay}
+    if not argv or argv[0] not in commands:
+        return _wrong("traffic", f"name a command: {' or '.join(commands)}")
+    return commands[argv[0]](argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""What a visitor looks at in one session: a chain of pages, each reached from the one before. Pure."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from random import Random
+from typing import Final, NamedTuple
+
+from services.traffic.catalogue import CATEGORY_SLUGS, PRODUCTS, Product
+from services.traffic.visitors import Visitor
+
+SITE: Final = "https://shop.example"
+
+
+class Page(NamedTuple):
+    """A page of the shop and, where it shows one, its product."""
+
+    url: str
+    product: Product | None = None
+
+
+_HOME: Final = Page(f"{SITE}/")
+_CART: Final = Page(f"{SITE}/cart")
+_CHECKOUT: Final = Page(f"{SITE}/checkout")
+_THANKS: Final = Page(f"{SITE}/checkout/thank-you")
+_ASIDE: Final = tuple(
+    Page(f"{SITE}/{path}")
+    for path in ("about", "delivery-and-returns", "journal", "journal/gift-guide", "size-guide", "account/orders")
+)
+_SEARCHES: Final = ("gift", "sale", "black", "running", "leather", "waterproof", "coffee", "usb-c", "merino")
+
+_CATEGORIES: Final = tuple(PRODUCTS)
+_CATEGORY_WEIGHTS: Final = tuple(accumulate((14, 11, 13, 9, 10, 9, 6, 6, 6, 6, 4, 4, 3)))
+_SHELF_WEIGHTS: Final = {
+    category: tuple(accumulate(1 / place for place in range(1, len(products) + 1)))
+    for category, products in PRODUCTS.items()
+}
+_GOES_WITH: Final = {
+    "clothing": "shoes",
+    "shoes": "clothing",
+    "handbags": "accessories",
+    "accessories": "handbags",
+    "electronics": "computers",
+    "computers": "electronics",
+    "home & garden": "tools",
+    "tools": "home & garden",
+}
+_REFERRERS: Final = (
+    (38, None),
+    (34, "https://www.google.com/"),
+    (6, "https://www.bing.com/"),
+    (4, "https://duckduckgo.com/"),
+    (7, "https://www.instagram.com/"),
+    (4, "https://www.facebook.com/"),
+    (3, "https://www.reddit.com/"),
+    (4, "https://newsletter.shop.example/"),
+)
+_REFERRER_WEIGHTS: Final = tuple(accumulate(weight for weight, _ in _REFERRERS))
+assert len(_CATEGORIES) == len(_CATEGORY_WEIGHTS)
+
+
+def browse(rng: Random, visitor: Visitor) -> Iterator[Page]:
+    """A person's pages, without end; a session takes as many as it has."""
+    category = _draw_category(rng, visitor)
+    entrance = rng.random()
+    if entrance < 0.4:
+        page = _HOME
+    elif entrance < 0.65:
+        page = _category_page(category)
+    elif entrance < 0.95:
+        page = _product_page(rng, category)
+    else:
+        page = rng.choice(_ASIDE)
+    while True:
+        yield page
+        page, category = _next(rng, page, category)
+
+
+def crawl(rng: Random) -> Iterator[Page]:
+    """A bot's pages, without end: it follows links of every kind."""
+    while True:
+        category = rng.choice(_CATEGORIES)
+        kind = rng.random()
+        if kind < 0.15:
+            yield rng.choice((_HOME, Page(f"{SITE}/robots.txt"), Page(f"{SITE}/sitemap.xml"), *_ASIDE))
+        elif kind < 0.4:
+            yield _category_page(category, rng.randint(1, 4))
+        else:
+            yield _page_of(rng.choice(PRODUCTS[category]))
+
+
+def draw_referrer(rng: Random) -> str | None:
+    """Where a session comes from; None when the address was typed in or bookmarked."""
+    return rng.choices(_REFERRERS, cum_weights=_REFERRER_WEIGHTS)[0][1]
+
+
+def _next(rng: Random, page: Page, category: str) -> tuple[Page, str]:
+    """The page after this one, and the category that the visitor is in then."""
+    wish = rng.random()
+    if page.product is not None:
+        related = _GOES_WITH.get(category)
+        if related is not None and wish < 0.3:
+            return _product_page(rng, related), related
+        if wish < 0.65:
+            return _product_page(rng, category), category
+        if wish < 0.8:
+            return _category_page(category), category
+        return (_CART if wish < 0.92 else _HOME), category
+    if page is _CART:
+        return (_CHECKOUT if wish < 0.55 else _product_page(rng, category)), category
+    if page is _CHECKOUT:
+        return (_THANKS if wish < 0.7 else _CART), category
+    if wish < 0.6:
+        return _product_page(rng, category), category
+    if wish < 0.7:
+        return Page(f"{SITE}/search?q={rng.choice(_SEARCHES)}"), category
+    if wish < 0.75:
+        return rng.choice(_ASIDE), category
+    other = rng.choices(_CATEGORIES, cum_weights=_CATEGORY_WEIGHTS)[0]
+    return _category_page(other), other
+
+
+def _draw_category(rng: Random, visitor: Visitor) -> str:
+    if visitor.favourites and rng.random() < 0.5:
+        return rng.choice(visitor.favourites)
+    return rng.choices(_CATEGORIES, cum_weights=_CATEGORY_WEIGHTS)[0]
+
+
+def _category_page(category: str, number: int = 1) -> Page:
+    more = f"?page={number}" if number > 1 else ""
+    return Page(f"{SITE}/c/{CATEGORY_SLUGS[category]}{more}")
+
+
+def _product_page(rng: Random, category: str) -> Page:
+    return _page_of(rng.choices(PRODUCTS[category], cum_weights=_SHELF_WEIGHTS[category])[0])
+
+
+def _page_of(product: Product) -> Page:
+    return Page(f"{SITE}/p/{product.slug}", product)

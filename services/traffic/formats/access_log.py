@@ -1,0 +1,139 @@
+r"""The combined access log of Apache and nginx (and the common one, which ends after the size).
+
+    192.0.2.1 - frank [10/Oct/2026:13:55:36 +0200] "GET /shoes?size=41 HTTP/1.1" 200 2326 "https://…" "Mozilla/5.0 …"
+
+Each line is an event, whatever its status: `userId` is a hash of address and user agent, `url` what was asked for and
+`productId` its path. A request that names no path (`-` when the client sent none, the garbage of a port scan) is a
+visit without a product. Servers write `"`, `\` and bytes that cannot be shown as `\"`, `\\` and `\xhh`.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from services.traffic.formats.entries import Entry, read_line_by_line
+from services.traffic.formats.lines import Line
+from shared.refusals import Reason, Refusal
+
+# Possessive, so that a hostile line costs no more than its length.
+_QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+_LOG_LINE: Final = re.compile(
+    rf"(?P<ip>\S++) \S++ .*?\[(?P<time>[^\]\s]{{1,30}} [^\]\s]{{1,10}})\] (?P<request>{_QUOTED}) [0-9-]++ [0-9-]++"
+    rf"(?: (?P<referrer>{_QUOTED}) (?P<agent>{_QUOTED})| *$)"
+)
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_TIME: Final = re.compile(
+    r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"
+)
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ESCAPE: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_CONTROLS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+_USER_ID_DIGITS: Final = 16
+
+_encode = msgspec.json.Encoder().encode
+
+
+def read_access_log(lines: Iterable[Line]) -> Iterator[Entry]:
+    """The requests of an access log."""
+    return read_line_by_line(lines, read_log_line)
+
+
+def is_log_line(line: bytes) -> bool:
+    """Whether this looks like a line of an access log."""
+    return _LOG_LINE.match(line.decode("utf-8", "replace")) is not None
+
+
+def read_log_line(line: bytes) -> bytes | Refusal:
+    """The `click-data` document of one request."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        return Refusal(Reason.NOT_UTF8, str(error))
+    found = _LOG_LINE.match(text)
+    if found is None:
+        return Refusal(Reason.UNREADABLE_LINE, "no line of a combined or common access log")
+    ip, time, _, request, _, referrer, _, agent = found.groups()
+    timestamp_ms = _parse_time_ms(time)
+    if timestamp_ms is None:
+        return Refusal(Reason.BAD_TIMESTAMP, f"[{time}] is no time like [10/Oct/2026:13:55:36 +0200]")
+    event: dict[str, object] = {"timestamp": timestamp_ms, "userId": _user_id(ip, agent or "-"), "ip": ip}
+    user_agent = _unescaped(agent)
+    if user_agent:
+        event["userAgent"] = user_agent
+    url = _unescaped(_target(request))
+    if url:
+        event["url"] = url
+        path = _path(url)
+        if path:
+            event["productId"] = path
+    came_from = _unescaped(referrer)
+    if came_from:
+        event["referrer"] = came_from
+    return _encode(event)
+
+
+@lru_cache(maxsize=4096)
+def _parse_time_ms(time: str) -> int | None:
+    """Epoch ms of `10/Oct/2026:13:55:36 +0200`. Cached, as the requests of one second stand together."""
+    found = _TIME.fullmatch(time)
+    if found is None or found[2] not in _MONTHS:
+        return None
+    zone = timedelta(hours=int(found[8]), minutes=int(found[9])) * (-1 if found[7] == "-" else 1)
+    try:
+        moment = datetime(
+            int(found[3]), _MONTHS[found[2]], int(found[1]), int(found[4]), int(found[5]), int(found[6]),
+            tzinfo=timezone(zone),
+        )  # fmt: skip
+    except ValueError:
+        return None
+    return int((moment - _EPOCH).total_seconds()) * 1000
+
+
+@lru_cache(maxsize=4096)
+def _user_id(ip: str, agent: str) -> str:
+    return hashlib.md5(f"{ip}|{agent}".encode(), usedforsecurity=False).hexdigest()[:_USER_ID_DIGITS]
+
+
+def _target(request: str) -> str | None:
+    """What was asked for: `/a?b` of `GET /a?b HTTP/1.1`; None where the request is none of HTTP."""
+    method, _, rest = request.partition(" ")
+    if not method.isascii() or not method.isalpha():
+        return None
+    target, protocol, _ = rest.rpartition(" HTTP/")
+    return (target if protocol else rest).strip()
+
+
+def _path(url: str) -> str | None:
+    """The path of a request's target: `/a` of `/a?b`, and of `http://host/a` as a proxy is asked; else None."""
+    origin = _ORIGIN.match(url)
+    rest = url[origin.end() :] if origin else url
+    path = rest.split("?", 1)[0].split("#", 1)[0]
+    if origin and not path:
+        return "/"
+    return path if path.startswith("/") else None
+
+
+def _unescaped(field: str | None) -> str | None:
+    """The field as the client sent it; None where the log has `-` or nothing."""
+    if field is None or field in ("", "-"):
+        return None
+    if "\\" not in field:
+        return field
+    return _ESCAPE.sub(_unescape, field.encode()).decode("utf-8", "replace")
+
+
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    if escape[1] is not None:
+        return bytes.fromhex(escape[1].decode())
+    return _CONTROLS.get(escape[2], escape[2])

@@ -1,0 +1,37 @@
+"""What a reader makes of a line of a recording, whatever its format."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
+from shared.refusals import Reason, Refusal
+
+
+class UnusableRecording(Exception):  # noqa: N818 - a property of the file, told to whoever named it
+    """The recording as a whole cannot be read the way it was asked for; the message says what to change."""
+
+
+class Entry(NamedTuple):
+    """A line (of a CSV: a row) of a recording, numbered from 1 by its first line, its bytes without the line end.
+
+    `document` is the JSON object to send, why there is none, or None for a blank line.
+    """
+
+    line: int
+    raw: bytes
+    document: bytes | Refusal | None
+
+
+TOO_LONG = Refusal(Reason.TOO_LARGE, f"more than {LONGEST_LINE_BYTES} bytes")
+
+
+def read_line_by_line(lines: Iterable[Line], read: Callable[[bytes], bytes | Refusal]) -> Iterator[Entry]:
+    """The entries of a format whose every line stands for itself. `read` gets the line without surrounding blanks."""
+    for number, raw in lines:
+        line = raw.strip()
+        if not line:
+            yield Entry(number, raw, None)
+        elif len(raw) > LONGEST_LINE_BYTES:
+            yield Entry(number, raw, TOO_LONG)
+        else:
+            yield Entry(number, raw, read(line))

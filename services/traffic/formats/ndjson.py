@@ -1,0 +1,30 @@
+"""NDJSON: one JSON object a line, sent as it is."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from services.traffic.formats.entries import Entry, read_line_by_line
+from services.traffic.formats.lines import Line
+from shared.refusals import Refusal
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def read_ndjson(lines: Iterable[Line], names: Mapping[str, str]) -> Iterator[Entry]:
+    """Objects whose fields are renamed by `names` (theirs → ours), and otherwise left as they are, byte for byte."""
+
+    def renamed(line: bytes) -> bytes | Refusal:
+        try:
+            fields = _decode_fields(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return line  # whoever decodes the document names the reason
+        mapped = {ours: fields.pop(theirs) for theirs, ours in names.items() if theirs in fields}
+        return _encode({**fields, **mapped})
+
+    return read_line_by_line(lines, renamed if names else _unchanged)
+
+
+def _unchanged(line: bytes) -> bytes | Refusal:
+    return line

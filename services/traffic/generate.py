@@ -1,0 +1,141 @@
+"""`clickpulse generate`: the simulated shop's clicks, past ones at once, then each at its time."""
+
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from services.traffic import options
+from services.traffic.clock import now_ms, wait_until
+from services.traffic.pacing import LIVE
+from services.traffic.sending import Outbox
+from services.traffic.simulation import World, simulate
+from shared.events import encode_raw
+from shared.logs import get_logger
+from shared.waiting import Stopped
+
+logger = get_logger(__name__)
+
+_VISITORS_PER_RATE: Final = 10_000
+_FEWEST_VISITORS, _MOST_VISITORS = 1_000, 200_000
+_REPORT_EVERY_MS: Final = 60_000
+
+_DESCRIPTION = """\
+Send believable clicks of a simulated shop to the event log, until Ctrl-C, --count or --duration.
+
+People from many countries on desktops, phones and tablets, and some bots, come and return by the hour of the day
+(UTC), look at a few pages and products, and leave. The clicks depend on the options and the time alone: started again
+with the same options, the command sends the same clicks, with the same ids, for the same minutes. Give a second
+generator that runs at the same time another --seed."""
+
+_EPILOG = """\
+examples:
+  clickpulse generate
+  clickpulse generate --rate 50 --history 9h
+  clickpulse generate --rate 50 --lookups lookups/
+
+The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL; the topic is RAW_TOPIC (click-data).
+exit codes: 0 done, or stopped by Ctrl-C; 2 wrong option."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOptions:
+    """What to generate. `lookups`: write the lookups there, and nothing else."""
+
+    world: World
+    history_ms: int
+    count: int | None
+    duration_ms: int | None
+    lookups: Path | None
+
+
+def parse(argv: Sequence[str]) -> GenerateOptions:
+    """Read the command line. Exits with code 2 and a message when it is wrong."""
+    parser = ArgumentParser(
+        prog="clickpulse generate",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--rate", type=options.rate, default=5.0, metavar="N", help="events a second, mean over a day (default 5)"
+    )
+    parser.add_argument(
+        "--seed", type=options.whole, default=1, metavar="N", help="another shop's visitors (default 1)"
+    )
+    parser.add_argument(
+        "--visitors",
+        type=options.count,
+        metavar="N",
+        help=f"people who ever come (default: {_VISITORS_PER_RATE:,} × rate, between {_FEWEST_VISITORS:,} and"
+        f" {_MOST_VISITORS:,})",
+    )
+    parser.add_argument(
+        "--history",
+        type=options.duration_ms,
+        default=0,
+        metavar="TIME",
+        help="first send the clicks of the past TIME (as 90s, 15m, 9h) as fast as the log takes them (default 0)",
+    )
+    parser.add_argument("--count", type=options.count, metavar="N", help="end after N events")
+    parser.add_argument(
+        "--duration",
+        type=options.duration_ms,
+        metavar="TIME",
+        help="end TIME after the start; with --history and 0 only the past is sent",
+    )
+    parser.add_argument(
+        "--lookups",
+        type=Path,
+        metavar="DIR",
+        help="only write products.json and visitors.ndjson of these --seed, --rate and --visitors for load-lookups",
+    )
+    given = parser.parse_args(argv)
+    visitors = given.visitors or min(max(int(given.rate * _VISITORS_PER_RATE), _FEWEST_VISITORS), _MOST_VISITORS)
+    return GenerateOptions(
+        World(given.seed, given.rate, visitors), given.history, given.count, given.duration, given.lookups
+    )
+
+
+def generate(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> str:
+    """Send the clicks until `stop` or the chosen end, and return the summary."""
+    started = time.monotonic()
+    try:
+        outbox.connect()
+        _send(chosen, outbox, stop)
+        outbox.flush()
+    except Stopped:
+        logger.info("stopped", unsent=outbox.unsent)
+    seconds = time.monotonic() - started
+    unsent = f", {outbox.unsent:,} not sent" if outbox.unsent else ""
+    return f"{outbox.sent:,} events sent in {seconds:,.1f} s, {outbox.sent / max(seconds, 0.001):,.0f}/s{unsent}"
+
+
+def _send(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> None:
+    start_ms = now_ms()
+    end_ms = None if chosen.duration_ms is None else start_ms + chosen.duration_ms
+    in_history = chosen.history_ms > 0
+    report_ms = start_ms + _REPORT_EVERY_MS
+    for event in simulate(chosen.world, start_ms - chosen.history_ms):
+        if stop.is_set():
+            return
+        due_ms = LIVE.due_ms(event.timestamp)
+        is_over = end_ms is not None and event.timestamp >= end_ms
+        if due_ms > now_ms():
+            outbox.flush()
+            if in_history:
+                in_history = False
+                logger.info("history sent", events=outbox.sent, seconds=round((now_ms() - start_ms) / 1000, 1))
+            wait_until(end_ms if is_over and end_ms is not None else due_ms, stop)
+        if is_over:
+            return
+        if now_ms() >= report_ms:
+            report_ms += _REPORT_EVERY_MS
+            logger.info("generating", sent=outbox.sent)
+        outbox.put(event.userId, encode_raw(event))
+        if outbox.taken == chosen.count:
+            return

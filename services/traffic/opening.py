@@ -1,0 +1,153 @@
+"""Recordings as streams of bytes: plain, gzip, bz2 or zip, told by their content; `-` is standard input."""
+
+import bz2
+import gzip
+import io
+import os
+import select
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import IO, BinaryIO, Final, cast
+
+from services.traffic.formats.entries import UnusableRecording
+
+STANDARD_INPUT: Final = "-"
+_BUFFER_BYTES: Final = 1 << 20
+_GZIP: Final = b"\x1f\x8b"
+_BZ2: Final = b"BZh"
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_UNSUPPORTED: Final = {b"\x28\xb5\x2f\xfd": "zstd -dc", b"\xfd7zXZ\x00": "xz -dc", b"\x04\x22\x4d\x18": "lz4 -dc"}
+_IDLE_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecording:
+    """A recording at its start. `position` of `size` bytes have been read from the file; size is None for a pipe."""
+
+    stream: io.BufferedReader
+    size: int | None
+    position: Callable[[], int]
+
+
+@contextmanager
+def open_recording(path: str, patience: "Patience") -> Iterator[OpenRecording]:
+    """Open FILE as the command line names it. Raises UnusableRecording when it cannot be read at all."""
+    with ExitStack() as stack:
+        source = stack.enter_context(_open_source(path, patience))
+        head = source.peek(8)[:8]
+        size = _regular_size(source)
+        if head.startswith(_ZIP) and size is None:
+            source = stack.enter_context(_spooled(source))  # a zip has its index at its end
+        yield OpenRecording(stack.enter_context(_decompressed(source, head)), size, source.tell)
+
+
+def is_repeatable(path: str) -> bool:
+    """Whether the recording can be read more than once: a regular file, not a pipe."""
+    return path != STANDARD_INPUT and Path(path).is_file()
+
+
+class Patience:
+    """How long to wait for a pipe: until `stop`, and `on_idle` is called when nothing has come for a moment."""
+
+    def __init__(self, stop: Event, on_idle: Callable[[], None] = lambda: None) -> None:
+        self.stop = stop
+        self.on_idle = on_idle
+
+
+class _PatientPipe(io.RawIOBase):
+    """A pipe whose reading ends when we are asked to stop; a blocking read would go on until the next byte."""
+
+    def __init__(self, descriptor: int, patience: Patience) -> None:
+        self._descriptor = descriptor
+        self._patience = patience
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._read
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast(bytearray, buffer))
+        while not select.select([self._descriptor], [], [], _IDLE_SECONDS)[0]:
+            if self._patience.stop.is_set():
+                return 0
+            self._patience.on_idle()
+        got = os.read(self._descriptor, len(view))
+        view[: len(got)] = got
+        self._read += len(got)
+        return len(got)
+
+
+@contextmanager
+def _open_source(path: str, patience: Patience) -> Iterator[io.BufferedReader]:
+    if path == STANDARD_INPUT:
+        yield io.BufferedReader(_PatientPipe(0, patience), _BUFFER_BYTES)
+        return
+    try:
+        raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by the `with` below
+    except OSError as error:
+        raise UnusableRecording(f"FILE {path} cannot be opened: {error.strerror}") from None
+    with raw:
+        is_pipe = not Path(path).is_file()
+        yield io.BufferedReader(_PatientPipe(raw.fileno(), patience) if is_pipe else raw, _BUFFER_BYTES)
+
+
+def _regular_size(source: io.BufferedReader) -> int | None:
+    return None if isinstance(source.raw, _PatientPipe) else os.fstat(source.fileno()).st_size
+
+
+@contextmanager
+def _spooled(source: io.BufferedReader) -> Iterator[io.BufferedReader]:
+    with tempfile.TemporaryFile() as spool:
+        shutil.copyfileobj(source, spool, _BUFFER_BYTES)
+        spool.seek(0)
+        yield cast(io.BufferedReader, spool)
+
+
+@contextmanager
+def _decompressed(source: io.BufferedReader, head: bytes) -> Iterator[io.BufferedReader]:
+    with ExitStack() as stack:
+        for magic, command in _UNSUPPORTED.items():
+            if head.startswith(magic):
+                raise UnusableRecording(
+                    f"a compression that is not read here; use: {command} FILE | clickpulse replay -"
+                )
+        unpacked: IO[bytes]
+        if head.startswith(_GZIP):
+            unpacked = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=source)))
+        elif head.startswith(_BZ2):
+            unpacked = stack.enter_context(bz2.BZ2File(source))
+        elif head.startswith(_ZIP):
+            unpacked = stack.enter_context(_open_member(stack.enter_context(_open_zip(source))))
+        else:
+            yield source
+            return
+        # The decompressors' own readline is written in Python; this one is not.
+        yield stack.enter_context(io.BufferedReader(cast(io.RawIOBase, unpacked), _BUFFER_BYTES))
+
+
+def _open_zip(source: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source)
+    except zipfile.BadZipFile as error:
+        raise UnusableRecording(f"the zip archive cannot be read: {error}") from None
+
+
+def _open_member(archive: zipfile.ZipFile) -> IO[bytes]:
+    files = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+    if len(files) != 1:
+        raise UnusableRecording(
+            f"the zip archive holds {len(files)} files; replay takes one: unzip it and name the file"
+        )
+    try:
+        return archive.open(files[0])
+    except (RuntimeError, NotImplementedError) as error:
+        raise UnusableRecording(f"the zip archive cannot be read: {error}") from None

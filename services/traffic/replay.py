@@ -1,0 +1,169 @@
+"""`clickpulse replay`: the recording's lines → events in the log, every line accounted for."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import IO, Final
+
+from services.traffic.clock import now_ms, wait_until
+from services.traffic.formats.entries import TOO_LONG, Entry
+from services.traffic.formats.lines import DamagedRecording
+from services.traffic.formats.reading import read_entries
+from services.traffic.opening import STANDARD_INPUT, OpenRecording, Patience, open_recording
+from services.traffic.pacing import Pace, Span, shift_to_now_ms
+from services.traffic.progress import Show, progress
+from services.traffic.replay_options import ReplayOptions
+from services.traffic.sending import Outbox
+from services.traffic.stamping import Pass, stamp
+from services.traffic.tally import Tally
+from shared.events import MAX_EVENT_BYTES, RawEvent, decode_raw
+from shared.logs import get_logger
+from shared.refusals import Refusal
+from shared.waiting import Stopped
+
+logger = get_logger(__name__)
+
+_SHOW_EVERY_LINES: Final = 256
+_LONG_WAIT_MS: Final = 60_000
+
+
+class Replay:
+    """One `clickpulse replay`. `run` once, then read `tally`, `damage` and the outbox."""
+
+    def __init__(self, options: ReplayOptions, outbox: Outbox, stop: Event) -> None:
+        self._options = options
+        self._outbox = outbox
+        self._stop = stop
+        self._name = "stdin" if options.file == STANDARD_INPUT else Path(options.file).name
+        self._refused_lines: IO[bytes] | None = None
+        self.tally = Tally()
+        self.damage: str | None = None  # why the recording could not be read to its end
+
+    def run(self) -> None:
+        """Replay until the end, the limit or `stop`. Raises UnusableRecording before anything is sent."""
+        try:
+            with ExitStack() as stack:
+                if self._options.refused is not None:
+                    self._refused_lines = stack.enter_context(self._options.refused.open("wb"))
+                self._replay()
+                self._outbox.flush()
+        except Stopped:
+            logger.info("stopped", unsent=self._outbox.unsent)
+
+    def _replay(self) -> None:
+        span = self._measure() if self._options.shift_to_now else None
+        for number in range(1, 2**63):
+            before = self._outbox.taken
+            self._play(number, span)
+            if not self._options.loop or self.damage or self._is_over():
+                return
+            if self._outbox.taken == before:
+                logger.warning("no event in the recording, so it is not replayed again", file=self._options.file)
+                return
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._outbox.taken == self._options.limit
+
+    def _measure(self) -> Span | None:
+        """The times of the events that one pass will send; None when there are none."""
+        first_ms, last_ms, events = None, 0, 0
+        with self._entries("measuring") as (entries, show):
+            for entry in entries:
+                if self._stop.is_set():
+                    raise Stopped
+                event = decode_raw(entry.document) if isinstance(entry.document, bytes) else None
+                if entry.line % _SHOW_EVERY_LINES == 0:
+                    show(0, 0)
+                if not isinstance(event, RawEvent):
+                    continue
+                first_ms = event.timestamp if first_ms is None else first_ms
+                last_ms = max(last_ms, event.timestamp)
+                events += 1
+                if events == self._options.limit:
+                    break
+        return None if first_ms is None else Span(first_ms, last_ms)
+
+    def _play(self, number: int, span: Span | None) -> None:
+        speed = self._options.speed
+        with self._entries("replaying") as (entries, show):
+            self._outbox.connect()
+            shift_ms = None if span is None else shift_to_now_ms(span, now_ms(), speed)
+            current = Pass(self._name, number, shift_ms)
+            pace: Pace | None = None
+            for entry in entries:
+                if self._stop.is_set():
+                    return
+                document = entry.document
+                if document is None:
+                    self.tally.blank += 1
+                    continue
+                event = decode_raw(document) if isinstance(document, bytes) else document
+                if isinstance(event, Refusal):
+                    self._refuse(entry, event, number)
+                else:
+                    assert isinstance(document, bytes)
+                    if not math.isinf(speed):
+                        pace = pace or Pace(event.timestamp, now_ms(), speed)
+                        self._wait(pace.due_ms(event.timestamp), show)
+                    self._put(entry, document, event, current)
+                if self.tally.read % _SHOW_EVERY_LINES == 0:
+                    show(self._outbox.sent, self.tally.refused_total)
+                if self._is_over():
+                    break
+            show(self._outbox.taken, self.tally.refused_total)
+
+    def _put(self, entry: Entry, document: bytes, event: RawEvent, current: Pass) -> None:
+        value = stamp(entry, document, event, current)
+        if len(value) > MAX_EVENT_BYTES:  # only now, with its eventId
+            self._refuse(entry, TOO_LONG, current.number)
+            return
+        self._outbox.put(event.userId, value)
+        self.tally.read += 1
+
+    def _refuse(self, entry: Entry, refusal: Refusal, number: int) -> None:
+        self.tally.read += 1
+        self.tally.refuse(entry.line, refusal)
+        if self._refused_lines is not None and number == 1:
+            self._refused_lines.write(entry.raw + b"\n")
+
+    def _wait(self, due_ms: float, show: Callable[[int, int], None]) -> None:
+        ahead_ms = due_ms - now_ms()
+        if ahead_ms <= 0:
+            return
+        self._outbox.flush()
+        show(self._outbox.sent, self.tally.refused_total)
+        if ahead_ms > _LONG_WAIT_MS:
+            logger.info("the next event is due later", seconds=round(ahead_ms / 1000))
+        wait_until(due_ms, self._stop)
+
+    @contextmanager
+    def _entries(self, doing: str) -> Iterator[tuple[Iterator[Entry], Callable[[int, int], None]]]:
+        """The entries of one pass, and a way to show how far it is. Damage ends the block and is kept."""
+        patience = Patience(self._stop, on_idle=self._outbox.flush)
+        with open_recording(self._options.file, patience) as recording:
+            chosen, entries = read_entries(recording.stream, self._name, self._options.format, self._options.names)
+            logger.info(doing, file=self._options.file, format=chosen.value)
+            try:
+                with progress(doing, recording.size) as show:
+                    yield entries, _at_position(show, recording)
+            except DamagedRecording as error:
+                self.damage = str(error)
+
+
+def _at_position(show: Show, recording: OpenRecording) -> Callable[[int, int], None]:
+    return lambda sent, refused: show(recording.position(), sent, refused)
+
+
+def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, str]:
+    """Replay, and return the exit code and the summary. Raises UnusableRecording before anything is sent."""
+    started = time.monotonic()
+    running = Replay(options, outbox, stop)
+    running.run()
+    summary = running.tally.summary(outbox.sent, outbox.unsent, time.monotonic() - started)
+    if running.damage is not None:
+        logger.error("recording ended early", file=options.file, error=running.damage)
+        return 1, summary
+    return 0, summary

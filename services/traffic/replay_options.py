@@ -1,0 +1,121 @@
+"""The command line of `clickpulse replay`."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.traffic import options
+from services.traffic.formats.delimited import FIELDS
+from services.traffic.formats.reading import Format
+from services.traffic.opening import STANDARD_INPUT, is_repeatable
+
+_DESCRIPTION = """\
+Send a recording of clicks to the event log.
+
+FILE is NDJSON, CSV or TSV with a header, or a combined access log; plain, gzip, bz2, or zip with one file in it.
+- is standard input. Each line is sent, or refused with a reason; a summary accounts for all of them. Ctrl-C stops
+with the summary."""
+
+_EPILOG = """\
+examples:
+  clickpulse replay clicks.jsonl.gz --shift-to-now
+  clickpulse replay shop.csv --map visitor=userId --map sku=productId --speed 60
+  clickpulse replay access.log.zip --shift-to-now --speed 1 --loop
+  tail -F /var/log/nginx/access.log | clickpulse replay -
+
+The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL; the topic is RAW_TOPIC (click-data).
+exit codes: 0 sent, or stopped by Ctrl-C; 1 the recording is damaged (what came before was sent); 2 wrong option."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """What to replay and how; `speed` is infinite for `max`."""
+
+    file: str
+    format: Format | None
+    names: Mapping[str, str]  # theirs → ours
+    speed: float
+    shift_to_now: bool
+    loop: bool
+    limit: int | None
+    refused: Path | None
+
+
+def parse(argv: Sequence[str]) -> ReplayOptions:
+    """Read the command line. Exits with code 2 and a message when it is wrong."""
+    parser = _parser()
+    given = parser.parse_args(argv)
+    if given.file != STANDARD_INPUT and not Path(given.file).exists():
+        parser.error(f"FILE {given.file} does not exist; - is standard input")
+    if not is_repeatable(given.file):
+        if given.shift_to_now:
+            parser.error(
+                "--shift-to-now must find the last event before it sends the first, and a pipe can be read only once; "
+                "name a file"
+            )
+        if given.loop:
+            parser.error("--loop must read the recording again, and a pipe can be read only once; name a file")
+    names = dict(given.map)
+    for theirs, ours in given.map:
+        if ours not in FIELDS:
+            parser.error(f"--map {theirs}={ours}: ours is one of {', '.join(FIELDS)}")
+    if len({ours for _, ours in given.map}) < len(given.map) or len(names) < len(given.map):
+        parser.error("--map: each field and each column once, as --map visitor=userId --map sku=productId")
+    if names and given.format == Format.ACCESS_LOG:
+        parser.error("--map is for ndjson, csv and tsv; the fields of an access log have no names")
+    if given.refused is not None and not given.refused.parent.is_dir():
+        parser.error(f"--refused {given.refused}: there is no folder {given.refused.parent}")
+    return ReplayOptions(
+        file=given.file,
+        format=None if given.format == "auto" else Format(given.format),
+        names=names,
+        speed=given.speed,
+        shift_to_now=given.shift_to_now,
+        loop=given.loop,
+        limit=given.limit,
+        refused=given.refused,
+    )
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="clickpulse replay",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", help="the recording, or - for standard input")
+    parser.add_argument(
+        "--format",
+        choices=["auto", *Format],
+        default="auto",
+        help="default: told by the first line and the file's name",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="THEIRS=OURS",
+        type=options.renaming,
+        action="append",
+        default=[],
+        help="read field OURS from their column THEIRS; can be repeated (ndjson, csv, tsv)",
+    )
+    parser.add_argument(
+        "--speed",
+        type=options.speed,
+        default="max",
+        metavar="N|max",
+        help="1 is as it was recorded, 60 an hour in a minute, max (the default) as fast as the log takes it",
+    )
+    parser.add_argument(
+        "--shift-to-now",
+        action="store_true",
+        help="move all times alike, so that the last event carries the time it is sent at: with --speed max the"
+        " recording ends now, with --speed 1 every event happens as it is sent; the recorded time is kept as"
+        " original_timestamp",
+    )
+    parser.add_argument("--loop", action="store_true", help="begin again at the end, until Ctrl-C or --limit")
+    parser.add_argument("--limit", type=options.count, metavar="N", help="send at most N events")
+    parser.add_argument("--refused", type=Path, metavar="FILE", help="write the refused lines to this file")
+    return parser

@@ -1,0 +1,80 @@
+"""Sending to the log in batches; while the log cannot be reached, waiting and trying again."""
+
+from collections.abc import Callable
+from threading import Event
+from typing import Final
+
+from shared.health import Health
+from shared.streams import LogUnavailable, NewRecord, Producer
+from shared.waiting import wait_for
+
+BATCH_RECORDS: Final = 1000
+
+
+class Outbox:
+    """Collects events and sends them in order, BATCH_RECORDS at a time or at `flush`. Not for several threads.
+
+    A batch that was interrupted is sent again from its start: records may be in the log twice, never missing. Each call
+    raises `Stopped` when `stop` is set while the log cannot be reached; `unsent` then says how many events are left.
+    """
+
+    def __init__(
+        self, open_producer: Callable[[], Producer], topic: str, log: str, stop: Event, health: Health
+    ) -> None:
+        """`log` is what messages call the log; `open_producer` makes sure of the topic, too."""
+        self._open_producer = open_producer
+        self._topic = topic
+        self._log = log
+        self._stop = stop
+        self._health = health
+        self._producer: Producer | None = None
+        self._batch: list[NewRecord] = []
+        self.sent = 0
+
+    @property
+    def unsent(self) -> int:
+        """Events that are collected and not sent yet."""
+        return len(self._batch)
+
+    @property
+    def taken(self) -> int:
+        """Events that were put in, sent or not."""
+        return self.sent + len(self._batch)
+
+    def connect(self) -> None:
+        """Wait for the log."""
+        self._try(self._connected)
+
+    def put(self, user_id: str, value: bytes) -> None:
+        """Take one event, keyed by its visitor."""
+        self._batch.append(NewRecord(self._topic, user_id.encode("utf-8", "surrogatepass"), value))
+        if len(self._batch) >= BATCH_RECORDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is collected."""
+        if not self._batch:
+            return
+        self._try(lambda: self._connected().send(self._batch))
+        self.sent += len(self._batch)
+        self._batch = []
+
+    def close(self) -> None:
+        """Let go of the log. What is unsent stays unsent."""
+        if self._producer is not None:
+            self._producer.close()
+
+    def _connected(self) -> Producer:
+        if self._producer is None:
+            self._producer = self._open_producer()
+        return self._producer
+
+    def _try(self, call: Callable[[], object]) -> None:
+        wait_for(
+            call,
+            dependency=self._log,
+            passing=LogUnavailable,
+            stop=self._stop,
+            on_failure=lambda reason: self._health.failing("log", reason),
+        )
+        self._health.working("log")

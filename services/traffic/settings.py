@@ -1,0 +1,7 @@
+"""Settings of the traffic commands: where the log is comes from the environment, what to send from the command line."""
+
+from shared.settings import ServiceSettings
+
+
+class TrafficSettings(ServiceSettings):
+    """`generate` and `replay` need nothing beyond what every service does."""

@@ -1,0 +1,53 @@
+"""What a replay changes about an event: an id that tells a repeated send apart, and on request its time. Pure."""
+
+import zlib
+from dataclasses import dataclass
+
+import msgspec
+
+from services.traffic.formats.entries import Entry
+from shared.events import RawEvent
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over a recording: the first is number 1; `shift_ms` is added to its times, None leaves them."""
+
+    name: str
+    number: int = 1
+    shift_ms: int | None = None
+
+
+def stamp(entry: Entry, document: bytes, event: RawEvent, current: Pass) -> bytes:
+    """The document to send for an entry that was read as `event`; every field not named here stays byte for byte.
+
+    An event without `eventId` gets one made of the recording's name, its line, a checksum of the line (recordings may
+    have the same name) and the pass, so that sending it twice counts once, and replaying it again counts again. A
+    later pass marks the ids that the events brought, too. A shifted event keeps its time as `original_timestamp`.
+    """
+    event_id = _event_id(entry, event, current)
+    if event_id is None and current.shift_ms is None:
+        return document
+    if current.shift_ms is None and b"eventId" not in document:
+        # The object has fields, and whatever they are, the id goes behind them.
+        return b'%s,"eventId":%s}' % (document[:-1], _encode(event_id))
+    fields = _decode_fields(document)
+    if event_id is not None:
+        fields["eventId"] = msgspec.Raw(_encode(event_id))
+    if current.shift_ms is not None:
+        fields["timestamp"] = msgspec.Raw(b"%d" % (event.timestamp + current.shift_ms))
+        fields["original_timestamp"] = msgspec.Raw(b"%d" % event.timestamp)
+    return _encode(fields)
+
+
+def _event_id(entry: Entry, event: RawEvent, current: Pass) -> str | None:
+    """The id to write; None keeps the one the event has."""
+    repetition = f"#{current.number}" if current.number > 1 else ""
+    if event.eventId is not None:
+        return event.eventId + repetition if repetition else None
+    if current.shift_ms is not None:
+        repetition += f"@{current.shift_ms}"
+    return f"{current.name}:{entry.line}:{zlib.crc32(entry.raw):08x}{repetition}"
