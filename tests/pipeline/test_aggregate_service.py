@@ -1,0 +1,193 @@
+"""The aggregate service as a process: a known log in, SIGKILL at any moment, the oracle's numbers in Redis."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.redis_client import connect
+from shared.rollup_keys import AUDIENCES, Meta, Snapshot, read
+from shared.settings import ServiceSettings
+from shared.streams import NewRecord
+from shared.streams.choose import open_log
+from tests.oracle import Arrived, outcomes, rollups
+from tests.polling import eventually
+
+TOPIC = "enriched-click-data"
+
+
+@contextmanager
+def running(redis_url: str, state_dir: Path, **options: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "REDIS_URL": redis_url, "STATE_DIR": str(state_dir), "LOG_FORMAT": "json", **options}
+    process = subprocess.Popen([sys.executable, "-m", "services.cli", "aggregate"], env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def events(seed: int, count: int, now_ms: int) -> list[EnrichedEvent]:
+    """Events of nine hours, most of the last one, out of order, with late ones and duplicates among them."""
+    chance = random.Random(seed)
+    made = []
+    for number in range(count):
+        ago_s = chance.choice([chance.uniform(0, 900), chance.uniform(0, 3600), chance.uniform(0, 9.5 * 3600)])
+        product = chance.choice([None, *(f"p{n}" for n in range(150))])
+        made.append(
+            EnrichedEvent(
+                timestamp=now_ms - int(ago_s * 1000),
+                userId=f"user {chance.randrange(400)}",
+                ip=f"203.0.113.{chance.randrange(256)}",
+                productId=product,
+                category=None if product is None else f"category {int(product[1:]) % 12}",
+                title=product,
+                country=chance.choice(["France", "Kenya", "Viet Nam"]),
+                deviceType=chance.choice(DEVICE_TYPES),
+                birthdate="1984-04-08",
+                eventId=f"e{number if chance.random() < 0.95 else number // 2}",
+            )
+        )
+    return made
+
+
+def produced(redis_url: str, made: list[EnrichedEvent], refused: int) -> None:
+    with open_log(ServiceSettings(redis_url=redis_url), "test").producer() as producer:
+        records = [NewRecord(TOPIC, event.userId.encode(), encode_enriched(event)) for event in made]
+        records += [NewRecord(TOPIC, b"bad", b"no json %d" % number) for number in range(refused)]
+        producer.send(records)
+
+
+def log_as_it_stands(client: Any) -> list[Arrived]:
+    """What is in the streams, read without any code of ours but the event's decoder."""
+    arrived = []
+    for partition in range(4):
+        for entry_id, fields in client.xrange(f"{TOPIC}:{partition}"):
+            milliseconds, sequence = entry_id.decode().split("-")
+            if fields[b"v"].startswith(b"{"):
+                event = EnrichedEvent(**_decoded(fields[b"v"]))
+                arrived.append(Arrived(event, int(milliseconds), partition, int(milliseconds) << 20 | int(sequence)))
+    return arrived
+
+
+def _decoded(value: bytes) -> dict[str, Any]:
+    import json  # the standard library's, so that the oracle does not lean on ours
+
+    decoded: dict[str, Any] = json.loads(value)
+    return decoded
+
+
+def caught_up(client: Any, count: int) -> Meta:
+    def meta() -> Meta | None:
+        snapshot = read(client, "all", "")
+        return snapshot.meta if snapshot and snapshot.meta.read == count and snapshot.meta.lag == 0 else None
+
+    return eventually(meta, "every record read")
+
+
+def assert_rollups_are_right(client: Any) -> None:
+    snapshots = _at_one_instant(client)
+    log = log_as_it_stands(client)
+    expected = outcomes(log)
+    meta = snapshots["all"].meta
+    assert meta.balances
+    assert (meta.counted, meta.late, meta.duplicates) == tuple(
+        len(expected[o]) for o in ("counted", "late", "duplicates")
+    )
+    figures = rollups(expected["counted"], meta.as_of_ms // 1000)
+    for audience in AUDIENCES:
+        for name, figure in figures[audience].items():
+            assert getattr(snapshots[audience].windows, name) == figure, (audience, name)
+    latest = [(e["timestamp"], e["userId"], e["productId"]) for e in snapshots["all"].latest_events]
+    assert latest == figures["latest_events"]
+
+
+def _at_one_instant(client: Any) -> dict[str, Snapshot]:
+    def together() -> dict[str, Snapshot] | None:
+        snapshots = {audience: read(client, audience, "") for audience in AUDIENCES}
+        instants = {snapshot.meta.as_of_ms if snapshot else None for snapshot in snapshots.values()}
+        return {a: s for a, s in snapshots.items() if s} if len(instants) == 1 else None
+
+    return eventually(together, "three reads between two publishes")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_any_moment_the_numbers_are_the_oracles(redis_url: str, tmp_path: Path, seed: int) -> None:
+    client: Any = connect(redis_url)
+    chance = random.Random(seed)
+    made = events(seed, 6000, int(time.time() * 1000))
+    state = tmp_path / "state"
+    parts = [made[start : start + 1500] for start in range(0, len(made), 1500)]
+    for part in parts:
+        with running(redis_url, state, BATCH_RECORDS="200") as process:
+            produced(redis_url, part, refused=2)
+            time.sleep(chance.uniform(0.6, 2.5))  # the moment of the kill, anywhere from starting to publishing
+            process.send_signal(signal.SIGKILL)
+    with running(redis_url, state):
+        meta = caught_up(client, len(made) + 2 * len(parts))
+        assert meta.dead_letters == 2 * len(parts)
+        assert_rollups_are_right(client)
+
+
+def test_a_clean_stop_publishes_the_last_truth_and_a_restart_goes_on(redis_url: str, tmp_path: Path) -> None:
+    client: Any = connect(redis_url)
+    made = events(3, 1000, int(time.time() * 1000))
+    produced(redis_url, made, refused=0)
+    with running(redis_url, tmp_path) as process:
+        caught_up(client, 1000)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    produced(redis_url, events(4, 10, int(time.time() * 1000)), refused=0)
+    with running(redis_url, tmp_path):
+        caught_up(client, 1010)
+        assert_rollups_are_right(client)
+
+
+def test_flushed_rollups_are_back_within_a_second_or_two(redis_url: str, tmp_path: Path) -> None:
+    client: Any = connect(redis_url)
+    produced(redis_url, events(5, 100, int(time.time() * 1000)), refused=0)
+    with running(redis_url, tmp_path):
+        caught_up(client, 100)
+        client.delete(*client.keys("rollup:*"))
+        caught_up(client, 100)
+        assert_rollups_are_right(client)
+
+
+def test_dead_letters_keep_the_bytes_and_say_where_from(redis_url: str, tmp_path: Path) -> None:
+    client: Any = connect(redis_url)
+    produced(redis_url, [], refused=1)
+    with running(redis_url, tmp_path):
+        caught_up(client, 1)
+    letters = [fields for n in range(4) for _, fields in client.xrange(f"{TOPIC}-dlq:{n}")]
+    assert [letter[b"v"] for letter in letters] == [b"no json 0"]
+    assert b"not_json" in letters[0][b"h"]
+
+
+def test_pandas_reads_the_seeds_keys_and_personal_data_stays_inside(redis_url: str, tmp_path: Path) -> None:
+    client: Any = connect(redis_url)
+    produced(redis_url, events(6, 300, int(time.time() * 1000)), refused=0)
+    with running(redis_url, tmp_path):
+        caught_up(client, 300)
+    keys = ("last_15_minutes", "sessions", "device_type_popularity", "products_last_hour", "latest_visitors",
+            "category_popularity", "raw_data")  # fmt: skip
+    frames = {key: pd.read_json(StringIO(client.get(key).decode())) for key in keys}
+    assert list(frames["device_type_popularity"]["Device type"]) == ["Desktop", "Tablet", "Mobile", "Other"]
+    assert len(frames["products_last_hour"]) == 10
+    assert len(frames["latest_visitors"]) == 10
+    assert frames["raw_data"]["datetime"].is_monotonic_decreasing
+    assert set(frames["raw_data"]["ip"]) == {"203.0.113.0"}
+    for key in client.keys("*"):
+        if not key.startswith(TOPIC.encode()) and client.type(key) == b"string":
+            assert b"1984-04-08" not in client.get(key)
+    assert b"1984-04-08" not in b"".join(client.lrange("rollup:events:latest", 0, -1))
