@@ -1,5 +1,6 @@
 """Which event log a service reads and writes: Kafka when KAFKA_BROKER is set, else Redis Streams."""
 
+import warnings
 from functools import partial
 
 from shared.redis_client import connect, redis_address
@@ -12,7 +13,8 @@ def open_log(settings: ServiceSettings, service: str) -> EventLog:
     """The event log of `service`. Nothing connects here: the first call that cannot reach it raises LogUnavailable."""
     if settings.kafka_broker is not None:
         # Imported here: quixstreams takes a second and 100 MB that a small site need not pay.
-        from shared.streams.kafka import KafkaLog
+        with warnings.catch_warnings(record=True):  # of a client of quixstreams that is not ours to mend
+            from shared.streams.kafka import KafkaLog
 
         return KafkaLog(settings, client_id=f"clickpulse-{service}")
     return RedisLog(

@@ -1,0 +1,268 @@
+"""The event log on Kafka, through Quix Streams: the production log, many replicas of each service.
+
+Consumers read what is committed, and the group spreads partitions over its members. A processor appends and commits
+its source's offsets in one Kafka transaction.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from quixstreams import Application
+from quixstreams.kafka import Producer
+
+from shared.settings import ServiceSettings
+from shared.streams import Assignment, FromCommitted, Listener, LogUnavailable, NewRecord, Position, Record, TopicSpec
+from shared.streams.kafka_client import KafkaClients, translated
+from shared.streams.kafka_reader import Reader
+
+_ANSWER_SECONDS: Final = 10.0
+_FLUSH_SECONDS: Final = 6.0
+_TRANSACTION_SECONDS: Final = 10.0
+
+
+class KafkaLog:
+    """As `EventLog`."""
+
+    def __init__(self, settings: ServiceSettings, client_id: str) -> None:
+        self._clients = KafkaClients(settings, client_id)
+
+    @property
+    def address(self) -> str:
+        """The bootstrap servers."""
+        return self._clients.address
+
+    def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
+        """As `EventLog.ensure_topics`; waits until each topic has its leaders."""
+        with self._clients.outages():
+            admin = AdminClient(self._clients.admin_options())
+            existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+            missing = [_new_topic(topic) for topic in topics if topic.name not in existing]
+            if not missing:
+                return
+            for created in admin.create_topics(missing, operation_timeout=_ANSWER_SECONDS).values():
+                try:
+                    created.result(timeout=2 * _ANSWER_SECONDS)
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another replica was quicker
+                        raise
+            self._wait_until_led(admin, [topic.topic for topic in missing])
+
+    def _wait_until_led(self, admin: AdminClient, names: list[str]) -> None:
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while True:
+            known = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+            if all(
+                name in known
+                and known[name].partitions
+                and all(partition.leader >= 0 for partition in known[name].partitions.values())
+                for name in names
+            ):
+                return
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"Kafka at {self.address}: the new topics {', '.join(names)} have no leader yet")
+            time.sleep(0.05)
+
+    def consumer(self, topic: str, group: str, listener: Listener) -> "KafkaConsumer":
+        """As `EventLog.consumer`."""
+        return KafkaConsumer(self._clients, topic, group, listener)
+
+    def producer(self) -> "KafkaProducer":
+        """As `EventLog.producer`."""
+        return KafkaProducer(self._clients)
+
+    def processor(self, topic: str, group: str) -> "KafkaProcessor":
+        """As `EventLog.processor`."""
+        return KafkaProcessor(self._clients, topic, group)
+
+    def close(self) -> None:
+        """As `EventLog.close`."""
+
+
+def _new_topic(topic: TopicSpec) -> NewTopic:
+    options = {
+        "message.timestamp.type": "LogAppendTime",  # a position in time means when it was appended, never a claim
+        "retention.ms": str(topic.retention_ms),
+        # Only closed segments expire; the default closes one a week.
+        "segment.ms": str(max(topic.retention_ms // 8, 600_000)),
+        "max.message.bytes": str(2 << 20),  # twice a producer's default: room for what enriching adds
+    }
+    return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=-1, config=options)
+
+
+class KafkaConsumer:
+    """As `Consumer`."""
+
+    def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
+        self._clients = clients
+        self._topic = topic
+        self._consumer = clients.application(group).get_consumer(auto_commit_enable=False)
+        self._reader = Reader(self._consumer, topic, listener)
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        """As `Consumer.poll`."""
+        with self._clients.outages():
+            return self._reader.poll(max_records, timeout_seconds)
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """As `Consumer.commit`."""
+        if not next_offsets:
+            return
+        with self._clients.outages():
+            committed = self._consumer.commit(offsets=_places(self._topic, next_offsets), asynchronous=False)
+            for place in committed or ():
+                if place.error is not None:
+                    raise KafkaException(place.error)
+
+    def lag(self) -> dict[int, int]:
+        """As `Consumer.lag`."""
+        with self._clients.outages():
+            return self._reader.lag()
+
+    def close(self) -> None:
+        """As `Consumer.close`."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class KafkaProducer:
+    """As `Producer`."""
+
+    def __init__(self, clients: KafkaClients) -> None:
+        self._clients = clients
+        self._producer = clients.application().get_producer()
+        self._failures: list[KafkaError] = []
+
+    def send(self, records: Sequence[NewRecord]) -> None:
+        """As `Producer.send`."""
+        self._failures.clear()
+        with self._clients.outages():
+            _produce(self._producer, records, on_delivery=self._on_delivery)
+            if self._producer.flush(_FLUSH_SECONDS):
+                # The next send must not wait for what this one has given up.
+                self._producer.purge()
+                self._producer.flush(_FLUSH_SECONDS)
+            if self._failures:
+                raise KafkaException(self._failures[0])
+
+    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+    def close(self) -> None:
+        """As `Producer.close`."""
+        if self._producer.instantiated:
+            self._producer.flush(_FLUSH_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class KafkaProcessor:
+    """As `Processor`.
+
+    The consumer's generation fences a replica whose partitions went to another one: its transaction fails. The
+    transactional id only lets a new producer of ours end what our broken one left open.
+    """
+
+    def __init__(self, clients: KafkaClients, topic: str, group: str) -> None:
+        self._clients = clients
+        self._topic = topic
+        self._application: Application = clients.application(group, transactional_id=f"{group}-{uuid.uuid4()}")
+        self._consumer = self._application.get_consumer(auto_commit_enable=False)
+        self._reader = Reader(self._consumer, topic, _Committed())
+        self._producer: Producer | None = None
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        """As `Processor.poll`."""
+        with self._clients.outages():
+            return self._reader.poll(max_records, timeout_seconds)
+
+    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+        """As `Processor.send`."""
+        try:
+            self._transact(records, next_offsets)
+        except LogUnavailable:
+            self._reader.rewind()
+            raise
+        except KafkaException as error:
+            self._undo(error)
+            raise translated(error, self._clients.address) from error
+
+    def lag(self) -> dict[int, int]:
+        """As `Processor.lag`."""
+        with self._clients.outages():
+            return self._reader.lag()
+
+    def close(self) -> None:
+        """As `Processor.close`."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _transact(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+        if not all(map(self._reader.is_reading, next_offsets)):
+            raise LogUnavailable(f"topic {self._topic}: a partition went to another member of the group")
+        producer = self._producer
+        if producer is None:
+            # A new producer waits long for a broker that is away: ask first.
+            self._consumer.list_topics(self._topic, timeout=_TRANSACTION_SECONDS / 2)
+            producer = self._producer = self._application.get_producer(transactional=True)
+        producer.begin_transaction()
+        _produce(producer, records)
+        if next_offsets:
+            producer.send_offsets_to_transaction(
+                _places(self._topic, next_offsets), self._consumer.consumer_group_metadata(), _TRANSACTION_SECONDS
+            )
+        producer.commit_transaction(_TRANSACTION_SECONDS)
+
+    def _undo(self, error: KafkaException) -> None:
+        """Abort; where that is not possible drop the producer, so that its successor aborts or ends what it left."""
+        producer, self._producer = self._producer, None
+        if producer is not None and error.args[0].txn_requires_abort():
+            with suppress(KafkaException):
+                producer.abort_transaction(_TRANSACTION_SECONDS)
+                self._producer = producer
+        self._reader.rewind()
+
+
+class _Committed:
+    """The listener of a processor."""
+
+    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - of no matter here
+        return FromCommitted()
+
+    def on_revoked(self, partition: int) -> None:
+        pass
+
+
+def _produce(
+    producer: Producer,
+    records: Sequence[NewRecord],
+    on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+) -> None:
+    try:
+        for topic, key, value, headers in records:
+            producer.produce(topic, value, key, [*headers] if headers else None, on_delivery=on_delivery)
+    except BufferError as error:
+        raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from error  # noqa: SLF001 - its public name
+
+
+def _places(topic: str, next_offsets: Mapping[int, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()]
