@@ -50,7 +50,8 @@ def _supervise(options: Options, settings: DemoSettings, state_dir: StateDir, te
             exit_code = 1
     if exit_code == 0:
         terminal.say(f"stopped; the data is kept in {options.state_dir}")
-    return exit_code if supervisor.was_clean else exit_code or 1
+    # A process that had to be killed was named, and does no harm: state and log are crash-safe.
+    return exit_code
 
 
 def _wants_colour(stream: TextIO) -> bool:

@@ -23,8 +23,9 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ROUND_SECONDS: Final = 0.2
 # One key press may arrive twice: from the terminal, and handed on by the program that started us.
 _SAME_KEY_PRESS_SECONDS: Final = 0.5
-# Stopping takes under five seconds: each process has its turn, the last one (the store) a turn after all others.
-_TURN_SECONDS: Final = 0.7
+# Stopping takes under five seconds: one is asked after the other, a slow one does not hold the next up for long, and
+# the store comes last, when all others have ended.
+_TURN_SECONDS: Final = 0.4
 _SERVICES_SECONDS: Final = 3.6
 _STORE_SECONDS: Final = 0.9
 

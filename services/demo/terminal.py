@@ -11,6 +11,9 @@ _YELLOW: Final = 33
 _RED: Final = 31
 _LEVEL: Final = re.compile(r"\[(warning|error|critical)\s*\]|^Traceback ")
 _NOT_PRINTABLE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+# The name before the line says which service it is, and a newcomer watches the clock, not the calendar.
+_DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([0-9:]{8})\.[0-9]+Z?")
+_SERVICE: Final = re.compile(r" service=[a-z-]+\b")
 _DEMO: Final = "demo"
 
 
@@ -27,6 +30,7 @@ class Terminal:
         """One line of the process `name`; a warning in yellow, an error in red."""
         # A child's control characters could clear or recolour the screen of all the others.
         text = _NOT_PRINTABLE.sub("", text)
+        text = _SERVICE.sub("", _DATE.sub(r"\1", text))
         level = _LEVEL.search(text)
         if level is not None:
             text = self._paint(text, _YELLOW if level[1] == "warning" else _RED)

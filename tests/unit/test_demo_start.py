@@ -184,3 +184,11 @@ def test_colours_go_to_terminals_only_and_a_childs_control_characters_nowhere() 
     Terminal(coloured, ["enrich"], colour=True).line("enrich", "boom [error   ]")
     assert plain.getvalue() == "enrich │ hello [error   ]\n"
     assert "\x1b[31mboom [error   ]\x1b[0m" in coloured.getvalue()
+
+
+def test_a_log_line_is_shortened_to_what_its_prefix_does_not_say() -> None:
+    screen = io.StringIO()
+    Terminal(screen, ["enrich"], colour=False).line(
+        "enrich", "2026-11-23T04:31:57.319796Z [info     ] ready [services.enrich] batch=5 service=enrich topics=['a']"
+    )
+    assert screen.getvalue() == "enrich │ 04:31:57 [info     ] ready [services.enrich] batch=5 topics=['a']\n"

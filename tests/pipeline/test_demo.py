@@ -1,0 +1,103 @@
+"""`clickpulse demo` as a newcomer meets it: numbers, a crash mended, a quick stop, and the data there again."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.running_demo import CLICKPULSE, FIRST_NUMBERS_SECONDS, processes, running
+from tests.servers import free_port
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the demo's processes in /proc"),
+]
+
+RATE = 2
+STOP_SECONDS = 5.0
+
+
+def demo_command(state_dir: Path, port: int, *options: str) -> list[str]:
+    return [*CLICKPULSE, "demo", "--state-dir", str(state_dir), "--port", str(port), *options]
+
+
+def meta(client: redis.Redis, field: str) -> int:
+    return int(client.hget("rollup:meta", field) or 0)
+
+
+def test_numbers_a_mended_crash_a_quick_stop_and_the_data_there_again(tmp_path: Path) -> None:
+    port = free_port()
+    command = demo_command(tmp_path / "state", port, "--rate", str(RATE))
+    with running(command) as demo:
+        with demo.ready() as client:
+            # The past eight hours come first: the half hours that are over are on the screen at once.
+            past = 8 * 3600 * RATE * 0.2
+            demo.wait_until(lambda: meta(client, "counted") > past, FIRST_NUMBERS_SECONDS)
+            assert sum(int(views) > 0 for views in client.hvals("rollup:all:views:30m")) >= 16
+            assert client.zcard("rollup:all:products:1h") > 0
+            assert client.exists("category_popularity")
+            assert status_of(port) == 200
+
+            os.kill(demo.child("aggregate"), signal.SIGKILL)
+            demo.wait_until_shown("aggregate ended (killed by SIGKILL); it is started again", 10)
+            demo.wait_until_shown("aggregate runs again", 10)
+            published = meta(client, "as_of_ms")
+            demo.wait_until(lambda: meta(client, "as_of_ms") > published, 60)
+            counted = meta(client, "counted")
+
+        own = list(demo.children())
+        assert len(own) >= 6
+        assert demo.stop() < STOP_SECONDS, demo.output
+        assert demo.process.returncode == 0, demo.output
+        assert "was killed" not in demo.output
+        assert [pid for pid in own if pid in processes()] == []
+
+    with running(command) as again:
+        with again.ready() as client:
+            assert meta(client, "counted") >= counted
+        assert again.stop() < STOP_SECONDS, again.output
+
+
+def test_no_process_outlives_a_killed_demo(tmp_path: Path) -> None:
+    with running(demo_command(tmp_path, free_port())) as demo:
+        demo.wait_until(lambda: len(demo.children()) >= 4, 60)
+        own = list(demo.children())
+        demo.process.kill()
+        demo.process.wait()
+    deadline = time.monotonic() + 10
+    while any(pid in processes() for pid in own):
+        assert time.monotonic() < deadline, "a process outlived the demo"
+        time.sleep(0.05)
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with running(demo_command(tmp_path, free_port())) as first:
+        first.wait_until(lambda: len(first.children()) > 0, 20)
+        with running(demo_command(tmp_path, free_port(), "--fresh")) as second:
+            assert second.ended(20) == 3
+        assert f"a demo (process {first.process.pid}) already runs in {tmp_path}" in second.output
+        assert first.stop() < STOP_SECONDS
+
+
+def test_a_taken_port_is_named_with_the_option_that_mends_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with running(demo_command(tmp_path, port)) as demo:
+            assert demo.ended(20) == 2
+        assert f"argument --port: port {port} is in use, try --port" in demo.output
+
+
+def status_of(port: int) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
+    finally:
+        connection.close()
