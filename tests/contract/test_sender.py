@@ -1,0 +1,77 @@
+"""The sender against a real Redis: one atomic publish, the newest truth after an outage, a last one at the end."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.aggregate.rollups import nothing, published
+from services.aggregate.sender import Sender
+from shared.health import Health
+from shared.redis_client import connect
+from shared.rollup_keys import AUDIENCES, KEY_TTL_SECONDS, Meta, Rollup, read
+from tests.polling import eventually
+from tests.servers import free_port, running_valkey
+
+NOW_S = 1_795_343_400
+
+
+def rollup(read_events: int) -> Rollup:
+    return published(nothing(NOW_S), Meta(as_of_ms=NOW_S * 1000, read=read_events, late=read_events), expose_pii=False)
+
+
+def published_read(client: Any) -> int | None:
+    snapshot = read(client, "all", "")
+    return snapshot.meta.read if snapshot else None
+
+
+def test_the_last_rollup_is_published_before_the_sender_ends(redis_url: str) -> None:
+    client = connect(redis_url)
+    with Sender(client, "", Health("test")) as sender:
+        for number in range(50):
+            sender.offer(rollup(number))
+    assert published_read(client) == 49
+
+
+def test_after_an_outage_the_newest_rollup_is_published_and_health_returns(tmp_path: Path) -> None:
+    port = free_port()
+    client = connect(f"redis://127.0.0.1:{port}/0")
+    health = Health("test")
+    with Sender(client, "", health) as sender:
+        sender.offer(rollup(1))
+        eventually(lambda: not health.is_working("redis"), "the failure noticed")
+        sender.offer(rollup(2))
+        sender.offer(rollup(3))
+        with running_valkey(tmp_path, port):
+            assert eventually(lambda: _answered(client), "published on return", timeout_seconds=5) == 3
+            eventually(lambda: health.is_working("redis"), "healthy again")
+
+
+def test_a_sender_without_redis_still_ends() -> None:
+    with Sender(connect(f"redis://127.0.0.1:{free_port()}/0"), "", Health("test")) as sender:
+        sender.offer(rollup(1))
+
+
+@pytest.mark.parametrize("prefix", ["", "site:"])
+def test_every_key_expires_and_windows_without_events_are_there(redis_url: str, prefix: str) -> None:
+    client: Any = connect(redis_url)
+    with Sender(client, prefix, Health("test")) as sender:
+        sender.offer(rollup(0))
+    keys = {key.decode() for key in client.keys("*")}
+    for audience in AUDIENCES:
+        for name in ("visitors", "views", "views:1m", "visitors:1m", "views:30m", "visitors:30m", "devices:10m"):
+            assert f"{prefix}rollup:{audience}:{name}" in keys
+    assert client.hget(f"{prefix}rollup:all:views", "1h:prev") == b"0"
+    assert client.hlen(f"{prefix}rollup:all:views:1m") == 60
+    assert client.hlen(f"{prefix}rollup:all:views:30m") == 17
+    assert all(0 < client.ttl(key) <= KEY_TTL_SECONDS for key in keys)
+    assert list(client.hkeys(f"{prefix}rollup:all:views:30m"))[-1] == b"2026-11-22T10:30:00Z"  # oldest first
+
+
+def _answered(client: Any) -> int | None:
+    import redis
+
+    try:
+        return published_read(client)
+    except redis.exceptions.ConnectionError:
+        return None
