@@ -4,9 +4,9 @@ The publisher calls `write`, readers call `read`; both go through the same value
 apart. `docs/redis.md` is this contract in words. All times are epoch ms; labels are ISO 8601 in UTC.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 import redis
@@ -266,23 +266,41 @@ def read(client: redis.Redis, audience: Audience, prefix: str) -> Snapshot | Non
     try:
         replies = pipeline.execute()
     except redis.exceptions.ResponseError as error:
+        # redis-py names the command, and so the key. Other refusals (no permission, say) are no matter of the keys.
+        if "WRONGTYPE" not in str(error):
+            raise
         raise MalformedRollup(f"a key is of the wrong type: {error}") from error
     meta, *fields, info, visitors, events, log = replies
     if not meta:
         return None
+    return Snapshot(
+        meta=_decoded(prefix + META_KEY, _read_meta, meta),
+        windows=AudienceRollup(
+            **{
+                name: _decoded(prefix + audience_key(audience, name), _COUNT_READERS[name], reply)
+                for name, reply in zip(_FIELD_KEYS, fields, strict=True)
+            }
+        ),
+        products_info=_decoded(prefix + PRODUCTS_INFO_KEY, _read_info, info),
+        latest_visitors=_decoded(prefix + LATEST_VISITORS_KEY, _read_events, visitors),
+        latest_events=_decoded(prefix + LATEST_EVENTS_KEY, _read_events, events),
+        state_log=_decoded(prefix + STATE_LOG, _read_log, log),
+    )
+
+
+Decoded = TypeVar("Decoded")
+
+
+def _decoded(key: str, decode: Callable[[Any], Decoded], reply: Any) -> Decoded:
     try:
-        return Snapshot(
-            meta=_read_meta(meta),
-            windows=AudienceRollup(
-                **{name: _read_counts(name, reply) for name, reply in zip(_FIELD_KEYS, fields, strict=True)}
-            ),
-            products_info={product.decode(): msgspec.json.decode(about) for product, about in info.items()},
-            latest_visitors=[msgspec.json.decode(event, type=dict[str, Any]) for event in visitors],
-            latest_events=[msgspec.json.decode(event, type=dict[str, Any]) for event in events],
-            state_log=[_read_log_entry(fields) for _, fields in log],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError) as error:
-        raise MalformedRollup(f"a rollup key cannot be read: {error!r}") from error
+        return decode(reply)
+    except _UNREADABLE as error:
+        raise MalformedRollup(f"{key} cannot be read: {error!r}") from error
+
+
+_UNREADABLE: Final = (
+    ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, msgspec.MsgspecError,
+)  # fmt: skip
 
 
 def _read_meta(fields: Mapping[bytes, bytes]) -> Meta:
@@ -290,19 +308,40 @@ def _read_meta(fields: Mapping[bytes, bytes]) -> Meta:
     texts = {name.decode(): text.decode() for name, text in fields.items()}
     if texts.get("schema") != str(SCHEMA_VERSION):
         raise MalformedRollup(f"{META_KEY}: schema {texts.get('schema')!r}, this reader knows {SCHEMA_VERSION}")
-    return Meta(**{name: readers.get(name, int)(texts[name]) for name in Meta.__dataclass_fields__})
+    read = Meta(**{name: readers.get(name, int)(texts[name]) for name in Meta.__dataclass_fields__})
+    parse_iso_second(read.published_at)  # raises when as_of_ms is no instant
+    return read
 
 
-def _read_counts(name: str, reply: Any) -> dict[Any, int]:
-    if name in _RANKINGS:
-        # Redis breaks ties upwards; the contract puts the smaller member first, bytewise.
-        ranked = sorted(reply, key=lambda member_score: (-member_score[1], member_score[0]))
-        return {member.decode(): int(score) for member, score in ranked}
-    counts = {label.decode(): int(count) for label, count in reply.items()}
-    if name in _SERIES:
-        return dict(sorted((parse_iso_second(label), count) for label, count in counts.items()))
-    return counts
+def _read_ranking(members: Any) -> dict[str, int]:
+    # Redis breaks ties upwards; the contract puts the smaller member first, bytewise.
+    ranked = sorted(members, key=lambda member_score: (-member_score[1], member_score[0]))
+    return {member.decode(): int(score) for member, score in ranked}
 
 
-def _read_log_entry(fields: Mapping[bytes, bytes]) -> StateLogEntry:
-    return StateLogEntry(created=float(fields[b"created"]), message=fields[b"msg"].decode())
+def _read_counts(fields: Mapping[bytes, bytes]) -> dict[str, int]:
+    return {label.decode(): int(count) for label, count in fields.items()}
+
+
+def _read_series(fields: Mapping[bytes, bytes]) -> dict[int, int]:
+    return dict(sorted((parse_iso_second(label), count) for label, count in _read_counts(fields).items()))
+
+
+_COUNT_READERS: Final[Mapping[str, Callable[[Any], dict[Any, int]]]] = {
+    name: _read_ranking if name in _RANKINGS else _read_series if name in _SERIES else _read_counts
+    for name in _FIELD_KEYS
+}
+
+
+def _read_info(fields: Mapping[bytes, bytes]) -> dict[str, dict[str, str | None]]:
+    return {
+        product.decode(): msgspec.json.decode(about, type=dict[str, str | None]) for product, about in fields.items()
+    }
+
+
+def _read_events(events: Iterable[bytes]) -> list[PublishedEvent]:
+    return [msgspec.json.decode(event, type=PublishedEvent) for event in events]
+
+
+def _read_log(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StateLogEntry]:
+    return [StateLogEntry(created=float(fields[b"created"]), message=fields[b"msg"].decode()) for _, fields in entries]

@@ -1,0 +1,102 @@
+"""`clickpulse dashboard`: serve the live dashboard until it is told to stop."""
+
+import argparse
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from services.dashboard import theme
+from services.dashboard.settings import DashboardSettings
+from shared.logs import configure_logs, get_logger
+from shared.redis_client import redis_address
+from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
+
+logger = get_logger(__name__)
+
+_APP: Final = Path(__file__).with_name("app.py")
+_FIXED_OPTIONS: Final = {
+    "server.headless": "true",
+    "server.showEmailPrompt": "false",
+    "server.fileWatcherType": "none",
+    "server.runOnSave": "false",
+    "server.enableAgentApi": "false",
+    "runner.postScriptGC": "false",  # a full collection after each refresh of each viewer is six sevenths of the CPU
+    "server.maxUploadSize": "1",  # MB; no page takes a file
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",  # the log has them
+    "client.showErrorLinks": "false",
+    "global.developmentMode": "false",
+    "logger.hideWelcomeMessage": "true",  # it would ask the internet for this machine's address
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the dashboard; returns the exit code: 0 stopped, 1 cannot listen, 2 wrong option or setting."""
+    parser = argparse.ArgumentParser(
+        prog="clickpulse dashboard",
+        description="Serve the live dashboard. It reads rollups from Redis and needs no other service to start.",
+        epilog="Environment: DASHBOARD_ADDRESS (127.0.0.1), DASHBOARD_PORT (8501), REFRESH_SECONDS (1), "
+        "REDIS_URL (redis://127.0.0.1:6379/0), REDIS_PREFIX, LOG_FORMAT, LOG_LEVEL. "
+        "Exit codes: 0 stopped, 1 cannot listen, 2 wrong option or setting.",
+    )
+    parser.parse_args(argv)
+    try:
+        settings = read_settings(DashboardSettings)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return CONFIGURATION_ERROR_EXIT_CODE
+    configure_logs("dashboard", settings.log_format, settings.log_level)
+    complaint = _cannot_listen(settings.dashboard_address, settings.dashboard_port)
+    if complaint is not None:
+        logger.error("cannot listen", reason=complaint)
+        return 1
+    logger.info(
+        "starting",
+        url=f"http://{_in_url(settings.dashboard_address)}:{settings.dashboard_port}",
+        redis=redis_address(settings.redis_url),
+        redis_prefix=settings.redis_prefix,
+        refresh_seconds=settings.refresh_seconds,
+    )
+    _serve(settings)
+    logger.info("stopped")
+    return 0
+
+
+def _serve(settings: DashboardSettings) -> None:
+    """Block in Streamlit's server until SIGTERM or SIGINT."""
+    # Imported here, as it takes a second that `--help` and a wrong setting need not wait for.
+    from streamlit.web import cli
+
+    options = {
+        **_FIXED_OPTIONS,
+        **theme.streamlit_options(),
+        "server.address": settings.dashboard_address,
+        "server.port": str(settings.dashboard_port),
+        "logger.level": settings.log_level.lower(),
+    }
+    cli.main(["run", str(_APP), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False)
+
+
+def _cannot_listen(address: str, port: int) -> str | None:
+    try:
+        family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"port {port} on {address} is taken; stop what listens there or set DASHBOARD_PORT to a free port"
+        return f"DASHBOARD_ADDRESS {address!r}, port {port}: {error.strerror or error}"
+    return None
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

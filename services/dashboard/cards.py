@@ -1,0 +1,165 @@
+"""The page's HTML but for its tables: the status strip, the key figures, card heads and notices. Pure.
+
+Whatever does not stem from this file goes through `in_html`.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from services.dashboard.escaping import in_html
+from services.dashboard.freshness import Freshness, Standing
+from services.dashboard.wording import ago, clock, counted, duration, grouped, rate
+from shared.rollup_keys import AudienceRollup, Meta
+
+HOUR_SECONDS: Final = 3600
+_TWO_HOURS_SECONDS: Final = 2 * HOUR_SECONDS
+BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'
+
+_NAMES: Final = {
+    Standing.LIVE: "Live",
+    Standing.BEHIND: "Catching up",
+    Standing.QUIET: "Quiet",
+    Standing.WAITING: "Waiting",
+    Standing.STALE: "Stale",
+}
+
+
+def head(title: str, window: str, side: str = "") -> str:
+    """A card's head: what it shows, over which window, and HTML for its right side."""
+    aside = f'<div class="side">{side}</div>' if side else ""
+    return f'<div class="head"><div><h2>{in_html(title)}</h2><p>{in_html(window)}</p></div>{aside}</div>'
+
+
+def legend(entries: Iterable[tuple[str, str, str]]) -> str:
+    """A legend for a card's head: CSS colour, name, figure."""
+    return "".join(
+        f'<span class="key"><i style="background:{colour}"></i>{in_html(name)} <b>{in_html(figure)}</b></span>'
+        for colour, name, figure in entries
+    )
+
+
+def key_figures(meta: Meta, windows: AudienceRollup) -> str:
+    """The row of numbers above the panels."""
+    figures = [
+        ("Active now", grouped(windows.visitors.get("5m", 0)), "visitors in 5 minutes"),
+        ("Visitors", grouped(windows.visitors.get("15m", 0)), "in 15 minutes"),
+        ("Visitors", grouped(windows.visitors.get("1h", 0)), "in the last hour"),
+        ("Views", grouped(windows.views.get("1h", 0)), f"in the last hour {_change(meta, windows)}"),
+        ("Events per second", rate(meta.events_per_second), "read, all traffic, mean of 10 s"),
+    ]
+    return '<div class="kpis">' + "".join(_key_figure(*figure) for figure in figures) + "</div>"
+
+
+def _key_figure(label: str, number: str, note_html: str) -> str:
+    return f'<div class="kpi"><h2>{label}</h2><div class="number">{number}</div><p>{note_html}</p></div>'
+
+
+def _change(meta: Meta, windows: AudienceRollup) -> str:
+    current, previous = windows.views.get("1h", 0), windows.views.get("1h:prev", 0)
+    if previous == 0 or meta.coverage_8h_s < _TWO_HOURS_SECONDS:
+        return ""  # nothing to compare with, or an hour that is only partly loaded
+    change = round(100 * (current - previous) / previous)
+    kind, arrow = ("up", "▲") if change > 0 else ("down", "▼") if change < 0 else ("level", "±")
+    return f'<span class="change {kind}" title="against the hour before">{arrow} {grouped(abs(change))} %</span>'
+
+
+def strip(meta: Meta, freshness: Freshness) -> str:
+    """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
+    covered = min(meta.coverage_1h_s, HOUR_SECONDS)
+    facts = [
+        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {clock(meta.as_of_ms)} UTC", ""),
+        ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
+        ("Behind", counted(meta.lag, "event"), ""),
+        ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning"),
+        _conservation(meta),
+    ]
+    return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
+
+
+def _reason(meta: Meta, freshness: Freshness) -> str:
+    match freshness.standing:
+        case Standing.LIVE:
+            up_to_date = "Numbers are up to the second"
+            return (
+                f"{up_to_date}." if meta.coverage_1h_s >= HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
+            )
+        case Standing.BEHIND:
+            return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
+        case Standing.QUIET:
+            lasting = duration(freshness.event_age_seconds or 0)
+            return f"No visit for {lasting}, since {clock(freshness.since_ms)} UTC. The pipeline works."
+        case Standing.WAITING:
+            return "The pipeline works and no event has come yet. Send some with <code>clickpulse generate</code>."
+        case Standing.STALE:
+            return (
+                f"No new numbers since {clock(freshness.since_ms)} UTC ({duration(freshness.rollup_age_seconds)}). "
+                "Is <code>clickpulse aggregate</code> running?"
+            )
+
+
+def _conservation(meta: Meta) -> tuple[str, str, str]:
+    missing = meta.read - meta.counted - meta.late - meta.duplicates - meta.dead_letters
+    if meta.balances:
+        return ("Conservation", f"all {counted(meta.read, 'event')} accounted for", "")
+    wrong = "unaccounted for" if missing > 0 else "too many accounted for"
+    return ("Conservation", f"{grouped(abs(missing))} of {counted(meta.read, 'event')} {wrong}", "bad")
+
+
+def unreachable_strip(address: str, since_ms: int, reason: str, now_ms: int, last: Meta | None) -> str:
+    """The strip while Redis does not answer."""
+    lasting = duration(max(0, now_ms - since_ms) / 1000)
+    numbers = f" The numbers below are of {clock(last.as_of_ms)} UTC." if last else ""
+    return _strip(
+        "unreachable",
+        "Redis unreachable",
+        f"{in_html(address)} does not answer since {clock(since_ms)} UTC ({lasting}). This page tries again each "
+        f'refresh and heals by itself.{numbers} <span class="detail">{in_html(reason)}</span>',
+        [],
+    )
+
+
+def malformed_strip(since_ms: int, reason: str, last: Meta | None) -> str:
+    """The strip while a key cannot be read."""
+    numbers = f" The numbers below are of {clock(last.as_of_ms)} UTC." if last else ""
+    return _strip(
+        "malformed",
+        "Unreadable numbers",
+        f"Redis holds what this dashboard cannot read since {clock(since_ms)} UTC.{numbers} "
+        f'<span class="detail">{in_html(reason, 300)}</span>',
+        [],
+    )
+
+
+def empty_strip() -> str:
+    """The strip before the first publish."""
+    return _strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
+
+
+def _strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
+    listed = "".join(
+        f'<span class="fact {kind}"><span>{label}</span> {in_html(value)}</span>' for label, value, kind in facts
+    )
+    return (
+        f'<div class="strip" data-standing="{standing}"><div><strong><i aria-hidden="true"></i>{name}</strong>'
+        f'<p class="reason">{reason_html}</p></div><div class="facts">{listed}</div></div>'
+    )
+
+
+def empty_notice() -> str:
+    """What stands in place of the panels before the first publish."""
+    return (
+        '<div class="notice"><h1>No events yet</h1>'
+        "<p>The numbers appear here by themselves, a second after the first click.</p>"
+        "<dl><dt>See it work</dt><dd><code>make demo</code> starts everything with generated visitors.</dd>"
+        "<dt>Send clicks</dt><dd><code>clickpulse generate</code> invents them, <code>clickpulse replay FILE</code> "
+        "reads a log.</dd><dt>Already sending?</dt><dd>See that <code>clickpulse enrich</code> and "
+        "<code>clickpulse aggregate</code> run with this REDIS_URL and REDIS_PREFIX.</dd></dl></div>"
+    )
+
+
+def missing_notice() -> str:
+    """What stands in place of the panels while there never were numbers to show."""
+    return (
+        '<div class="notice"><h1>No numbers to show</h1>'
+        "<p>None came since this dashboard was started. The strip above says why; the page heals by itself.</p></div>"
+    )

@@ -1,0 +1,37 @@
+"""Text of strangers, made harmless for the place it is shown in. Pure.
+
+Titles, categories, agents, countries and log lines come from whoever sends clicks. Nothing of theirs reaches the page
+but through one of these functions.
+"""
+
+import html
+import unicodedata
+from typing import Final
+
+_NOT_SHOWN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories that a label has no use for: controls, direction overrides, lone surrogates, line separators."""
+
+
+def legible(text: object, longest: int = 200) -> str:
+    """`text` on one line, without invisible characters, cut to `longest` characters with an ellipsis."""
+    text = str(text)
+    if len(text) <= longest and text.isprintable():
+        return text  # nearly all of it
+    # Cut first: a stranger may send megabytes, and every viewer's page pays for them.
+    line = "".join(" " if unicodedata.category(sign) in _NOT_SHOWN else sign for sign in text[: 4 * longest])
+    line = " ".join(line.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def in_html(text: object, longest: int = 200) -> str:
+    """`text` for the content or a quoted attribute of an HTML element."""
+    return html.escape(legible(text, longest), quote=True)
+
+
+_PLOTLY_SIGNS: Final = {ord(sign): f"&#{ord(sign)};" for sign in "&<>$%{}"}
+"""Plotly reads tags (`<b>`, `<a href>`), entities, LaTeX between `$`, and `%{…}` templates; it shows these as signs."""
+
+
+def in_plotly(text: object, longest: int = 60) -> str:
+    """`text` for a label, a tick or a hover text of a Plotly figure."""
+    return legible(text, longest).translate(_PLOTLY_SIGNS)

@@ -1,0 +1,24 @@
+"""The dashboard's settings."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.settings import RedisSettings
+
+
+class DashboardSettings(RedisSettings):
+    """Where the dashboard listens, and how often a page asks for new numbers."""
+
+    dashboard_address: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is every interface."
+    )
+    dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=8501, description="Port to listen on.")
+    refresh_seconds: float = Field(
+        default=1.0, ge=0.5, le=60, description="Seconds between two refreshes of an open page, 0.5 to 60."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="Log lines for people (console), machines (json), or by whether it is a terminal (auto).",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")

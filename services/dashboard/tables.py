@@ -1,0 +1,143 @@
+"""The page's tables as HTML. Pure; all but the headings comes from strangers and goes through `in_html`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from services.dashboard import wording
+from services.dashboard.escaping import in_html
+from services.dashboard.theme import LIGHT
+from shared.rollup_keys import PublishedEvent, StateLogEntry
+
+PAGES_SHOWN: Final = 10
+
+_RAW_COLUMNS: Final = (
+    ("Time (UTC)", "timestamp"), ("Visitor", "userId"), ("Product", "productId"), ("Title", "title"),
+    ("Category", "category"), ("Country", "country"), ("Device", "deviceType"), ("Gender", "gender"), ("Age", "age"),
+    ("Born", "birthdate"), ("IP", "ip"), ("Original time (UTC)", "original_timestamp"), ("Type", "eventType"),
+    ("URL", "url"), ("Referrer", "referrer"), ("User agent", "userAgent"),
+)  # fmt: skip
+_TIMES: Final = {"timestamp", "original_timestamp"}
+_LONGEST_CELL: Final = 90
+
+
+def top_pages(
+    products: Mapping[str, int], info: Mapping[str, Mapping[str, str | None]], slots: Mapping[str, int]
+) -> str:
+    """The ten leading products: title, category in its colour, a bar, and the views."""
+    ranked = list(products.items())[:PAGES_SHOWN]
+    if not ranked:
+        return _nothing("No product was viewed in the last hour.")
+    greatest = max(1, *(views for _, views in ranked))
+    rows = "".join(_page(place, product, views, greatest, info, slots) for place, (product, views) in enumerate(ranked))
+    return (
+        '<table class="pages"><thead><tr><th scope="col"><span class="spoken">Rank</span></th><th scope="col">Page</th>'
+        f'<th scope="col" class="wide">Category</th><th scope="col" class="figure">Views</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _page(
+    place: int,
+    product: str,
+    views: int,
+    greatest: int,
+    info: Mapping[str, Mapping[str, str | None]],
+    slots: Mapping[str, int],
+) -> str:
+    about = info.get(product, {})
+    category = about.get("category") or "Unknown"
+    title = about.get("title")
+    name = title if title and title != "Unknown" else f"Product {product}"
+    colour = f"var(--series-{slots[category]})" if category in slots else "var(--muted)"
+    return (
+        f'<tr><td class="rank">{place + 1}</td>'
+        f'<td class="page" title="{in_html(name)} ({in_html(product)})"><div class="line">'
+        f'<i style="width:{100 * views / greatest:.1f}%;background:{colour}"></i><span>{in_html(name)}</span></div>'
+        "</td>"
+        f'<td class="category wide"><i style="background:{colour}"></i>{in_html(category, 40)}</td>'
+        f'<td class="figure">{wording.grouped(views)}</td></tr>'
+    )
+
+
+def latest_visitors(events: Sequence[PublishedEvent], now_ms: int) -> str:
+    """The latest visitors with their last event, newest first."""
+    if not events:
+        return _nothing("No visitor in the last hour.")
+    rows = "".join(_visitor(event, now_ms) for event in events)
+    return (
+        '<table class="visitors"><thead><tr><th scope="col">Seen</th><th scope="col">Date and time (UTC)</th>'
+        '<th scope="col">IP</th><th scope="col">Country</th><th scope="col">Device</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _visitor(event: PublishedEvent, now_ms: int) -> str:
+    timestamp_ms = event.get("timestamp")
+    seen = wording.UNKNOWN
+    if isinstance(timestamp_ms, int):
+        seen = wording.ago(max(0, now_ms - timestamp_ms) / 1000)
+    device = _text(event.get("deviceType"))
+    return (
+        f'<tr><td class="seen">{seen}</td>'
+        f'<td class="when"><span>{wording.day(timestamp_ms)}</span> {wording.clock(timestamp_ms)}</td>'
+        f'<td class="ip">{in_html(_text(event.get("ip")), 45)}</td>'
+        f'<td class="country">{in_html(_text(event.get("country")), 40)}</td>'
+        f'<td class="device"><i style="background:{_device_variable(device)}"></i>{in_html(device, 12)}</td></tr>'
+    )
+
+
+def _device_variable(device: str) -> str:
+    return f"var(--device-{(device if device in LIGHT.devices else 'Other').lower()})"
+
+
+def device_legend(counts: Mapping[str, int], order: Iterable[str]) -> str:
+    """The ring's legend: each device type, its visitors and share."""
+    total = sum(counts.values())
+    rows = "".join(
+        f'<tr><th scope="row"><i style="background:{_device_variable(name)}"></i>{in_html(name, 20)}</th>'
+        f'<td class="figure">{wording.grouped(counts[name])}</td>'
+        f'<td class="figure muted">{wording.share(counts[name], total)}</td></tr>'
+        for name in order
+    )
+    return f'<table class="devices"><tbody>{rows}</tbody></table>'
+
+
+def state_log(entries: Sequence[StateLogEntry]) -> str:
+    """The state machine's latest transitions, newest first."""
+    if not entries:
+        return _nothing("No transition yet. Offers are decided by clickpulse detect.")
+    rows = "".join(_transition(entry) for entry in entries)
+    return (
+        '<table class="log"><thead><tr><th scope="col">Time (UTC)</th><th scope="col">Transition</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _transition(entry: StateLogEntry) -> str:
+    message = in_html(entry.message)
+    return f'<tr><td class="when">{wording.clock(entry.created * 1000)}</td><td title="{message}">{message}</td></tr>'
+
+
+def raw_events(events: Sequence[PublishedEvent]) -> str:
+    """The latest events, newest first, every field that any of them has."""
+    if not events:
+        return _nothing("No event in the last hour.")
+    columns = [(title, name) for title, name in _RAW_COLUMNS if any(event.get(name) is not None for event in events)]
+    titles = "".join(f'<th scope="col">{title}</th>' for title, _ in columns)
+    rows = "".join("<tr>" + "".join(_cell(event, name) for _, name in columns) + "</tr>" for event in events)
+    return f'<table class="raw"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _cell(event: PublishedEvent, name: str) -> str:
+    value = event.get(name)
+    if name in _TIMES:
+        return f'<td class="when">{wording.full_time(value)}</td>'
+    return f"<td>{in_html(_text(value), _LONGEST_CELL)}</td>"
+
+
+def _text(value: Any) -> str:
+    return wording.UNKNOWN if value is None or value == "" else str(value)
+
+
+def _nothing(sentence: str) -> str:
+    return f'<p class="nothing">{sentence}</p>'

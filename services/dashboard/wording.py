@@ -1,0 +1,72 @@
+"""Numbers, ages and instants as the page writes them. Pure; every time is UTC."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+UNKNOWN: Final = "–"
+
+
+def grouped(number: int) -> str:
+    """`1234567` is `1,234,567`."""
+    return f"{number:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """The percentage of `part` in `whole`, `–` of nothing."""
+    return f"{part / whole:.0%}" if whole > 0 else UNKNOWN
+
+
+def rate(per_second: float) -> str:
+    """Events per second: two digits that count."""
+    return f"{per_second:.1f}" if per_second < 100 else grouped(round(per_second))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
+    return f"{grouped(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def duration(seconds: float) -> str:
+    """An age with its greatest unit, or the two greatest from an hour on: `now`, `5 s`, `3 min`, `2 h 5 min`, `3 d`."""
+    whole = int(seconds)
+    if whole < 1:
+        return "now"
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    return f"{days} d"
+
+
+def ago(seconds: float) -> str:
+    """`now`, `5 s ago`."""
+    words = duration(seconds)
+    return words if words == "now" else f"{words} ago"
+
+
+def clock(timestamp_ms: object) -> str:
+    """`10:31:02`, of an instant in epoch ms; `–` for anything that is none."""
+    return _formatted(timestamp_ms, "%H:%M:%S")
+
+
+def day(timestamp_ms: object) -> str:
+    """`22 Nov 2026`, of an instant in epoch ms; `–` for anything that is none."""
+    return _formatted(timestamp_ms, "%d %b %Y").lstrip("0")
+
+
+def full_time(timestamp_ms: object) -> str:
+    """`2026-11-22 10:31:02.123`, of an instant in epoch ms; `–` for anything that is none."""
+    text = _formatted(timestamp_ms, "%Y-%m-%d %H:%M:%S.%f")
+    return text if text == UNKNOWN else text[:-3]
+
+
+def _formatted(timestamp_ms: object, form: str) -> str:
+    if not isinstance(timestamp_ms, int | float) or isinstance(timestamp_ms, bool):
+        return UNKNOWN
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN
