@@ -9,6 +9,9 @@ import redis
 
 from tests.servers import ServerMissing, running_kafka, running_valkey
 
+# Taken out of the environment, as the services under test would read it: each test says which log it means.
+_GIVEN_BROKER = os.environ.pop("KAFKA_BROKER", None)
+
 
 @pytest.fixture(scope="session")
 def valkey_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -31,9 +34,8 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     It is shared, by other runs too: take topic and group names with a random suffix.
     """
-    given = os.environ.get("KAFKA_BROKER")
-    if given:
-        yield given
+    if _GIVEN_BROKER:
+        yield _GIVEN_BROKER
         return
     with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as address:
         yield address
