@@ -16,7 +16,7 @@ import pytest
 
 from shared.events import EnrichedEvent, encode_enriched
 from shared.redis_client import connect
-from shared.rollup_keys import STATE_LOG
+from shared.rollup_keys import STATE_LOG, STATE_LOG_LENGTH
 from shared.settings import ServiceSettings
 from shared.streams import Assignment, FromCommitted, NewRecord, TopicSpec
 from shared.streams.choose import open_log
@@ -64,21 +64,23 @@ class Site:
             producer.send(records)
 
     def offers(self) -> list[dict[str, Any]]:
-        """The values of the offers' topic so far, in no order."""
-        values: list[dict[str, Any]] = []
+        """The values of the offers' topic so far, in no order: what lies before an end mark on every partition."""
+        reading = uuid.uuid4().hex
+        mark = f'"{reading}"'.encode()
+        values: list[bytes] = []
+        ended: set[int] = set()
         deadline = time.monotonic() + DEADLINE_SECONDS
-        group = f"test-{uuid.uuid4().hex}"
-        with (
-            closing(open_log(self.settings, "test")) as log,
-            log.consumer(self.offers_topic, group, FromTheStart()) as consumer,
-        ):
-            while True:
-                records = consumer.poll(1_000, 0.5)
-                values += [msgspec.json.decode(record.value) for record in records]
-                lag = consumer.lag()
-                if len(lag) == PARTITIONS and not any(lag.values()) and not records:
-                    return values
-                assert time.monotonic() < deadline, "the offers cannot be read to their end"
+        with closing(open_log(self.settings, "test")) as log:
+            with log.producer() as producer:
+                # By fifty different keys some come to each partition.
+                producer.send([NewRecord(self.offers_topic, str(key).encode(), mark) for key in range(50)])
+            with log.consumer(self.offers_topic, reading, FromTheStart()) as consumer:
+                while len(ended) < PARTITIONS:
+                    records = consumer.poll(1_000, 0.5)
+                    values += [record.value for record in records if record.value.startswith(b"{")]
+                    ended |= {record.partition for record in records if record.value == mark}
+                    assert time.monotonic() < deadline, "the offers cannot be read to their end"
+        return [msgspec.json.decode(value) for value in values]
 
     def state_log(self) -> list[str]:
         with connect(self.settings.redis_url) as client:
@@ -142,3 +144,4 @@ def test_killed_service_gives_every_offer_once(site: Site) -> None:
         site.click(users, PATH[2:])
         until(lambda: len(site.offers()) >= len(users), "offers are missing")
     assert sorted(offer["userId"] for offer in site.offers()) == sorted(users)
+    assert len(site.state_log()) == STATE_LOG_LENGTH
