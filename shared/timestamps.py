@@ -10,12 +10,15 @@ FUTURE_TOLERANCE_MS: Final = 60_000
 MINUTE_MS: Final = 60_000
 HALF_HOUR_MS: Final = 30 * MINUTE_MS
 
-_LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that datetime can show
+LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that datetime can show
 # A count of seconds, ms, µs or ns since 1970 is told by its size: the ranges do not meet between 1973 and 5138.
 _LONGEST_NUMBER: Final = 30  # digits; longer text is no count of anything, and int() is quadratic
 _SECONDS_BELOW: Final = 10**11
 _MILLISECONDS_BELOW: Final = 10**14
 _MICROSECONDS_BELOW: Final = 10**17
+
+EPOCH_MS: Final = range(_SECONDS_BELOW, _MILLISECONDS_BELOW)
+"""The integers that `parse_timestamp_ms` returns as they are."""
 
 
 def parse_timestamp_ms(value: float | str) -> int | None:
@@ -66,7 +69,7 @@ def _from_number(number: float) -> int | None:
 
 
 def _in_range(timestamp_ms: int) -> int | None:
-    return timestamp_ms if 0 <= timestamp_ms <= _LATEST_MS else None
+    return timestamp_ms if 0 <= timestamp_ms <= LATEST_MS else None
 
 
 def iso_second(timestamp_ms: int) -> str:

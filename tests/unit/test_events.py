@@ -1,0 +1,188 @@
+"""Decoding: every value is an event or a refusal, nothing raises, and what was encoded comes back."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.events import (
+    MAX_EVENT_BYTES,
+    EnrichedEvent,
+    RawEvent,
+    decode_enriched,
+    decode_raw,
+    encode_enriched,
+    encode_raw,
+)
+from shared.refusals import Reason, Refusal
+from shared.timestamps import EPOCH_MS, LATEST_MS
+
+CLICK: dict[str, Any] = {"timestamp": 1_790_000_000_123, "userId": "ada"}
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+filled_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+timestamps = st.integers(EPOCH_MS.start, EPOCH_MS.stop - 1)
+numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+
+raw_events = st.builds(
+    RawEvent,
+    timestamp=timestamps,
+    userId=filled_text,
+    productId=st.none() | filled_text,
+    ip=st.none() | text,
+    userAgent=st.none() | text,
+    original_timestamp=st.none() | numbers | text,
+    gender=st.none() | text,
+    age=st.none() | numbers,
+    eventId=st.none() | text,
+    eventType=filled_text,
+    url=st.none() | text,
+    referrer=st.none() | text,
+)
+enriched_events = st.builds(
+    EnrichedEvent,
+    timestamp=st.integers(0, LATEST_MS),
+    userId=filled_text,
+    original_timestamp=st.none() | timestamps,
+    ip=st.none() | text,
+    userAgent=st.none() | text,
+    productId=st.none() | filled_text,
+    category=st.none() | text,
+    title=st.none() | text,
+    gender=st.sampled_from("MFU"),
+    country=text,
+    deviceType=st.sampled_from(("Desktop", "Bot")),
+    age=st.none() | st.integers(0, 150),
+    birthdate=st.none() | st.dates().map(str),
+    url=st.none() | text,
+)
+documents = st.recursive(
+    st.none() | st.booleans() | numbers | st.integers() | text,
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(text, children, max_size=4),
+    max_leaves=10,
+)
+field_names = st.sampled_from(RawEvent.__struct_fields__)
+mutated_clicks = st.builds(
+    lambda fields: json.dumps(CLICK | fields).encode(), st.dictionaries(field_names, documents, max_size=4)
+)
+
+
+@st.composite
+def damaged_clicks(draw: st.DrawFn) -> bytes:
+    """A click that lost some bytes and got others."""
+    value = draw(raw_events.map(encode_raw))
+    start = draw(st.integers(0, len(value)))
+    return value[:start] + draw(st.binary(max_size=8)) + value[draw(st.integers(start, len(value))) :]
+
+
+@given(raw_events)
+def test_raw_event_survives_the_wire(event: RawEvent) -> None:
+    assert decode_raw(encode_raw(event)) == event
+
+
+@given(enriched_events)
+def test_enriched_event_survives_the_wire(event: EnrichedEvent) -> None:
+    assert decode_enriched(encode_enriched(event)) == event
+
+
+@given(st.binary() | mutated_clicks | damaged_clicks())
+@example(b"")
+@example(b"[" * 200_000)
+@example(b'{"timestamp":' + b"9" * 5000 + b',"userId":"ada"}')
+@example(b'{"timestamp":1e999,"userId":"ada"}')
+@example(b'{"timestamp":NaN,"userId":"ada"}')
+@example(b'{"timestamp":1790000000123,"userId":"\\ud800"}')
+@example(b'{"timestamp":1790000000123,"userId":"\\u0000"}')
+@example(b'{"timestamp":1790000000123,"userId":"ada","userId":7}')
+@example(b'{"timestamp":1790000000123,"userId":"ada","x":' + b'{"y":' * 100_000 + b"1" + b"}" * 100_001)
+@example(b"\xef\xbb\xbf" + b'{"timestamp":1790000000123,"userId":"ada"}')
+def test_decoding_never_raises(value: bytes) -> None:
+    raw, enriched = decode_raw(value), decode_enriched(value)
+    if isinstance(raw, RawEvent):
+        assert 0 <= raw.timestamp <= LATEST_MS
+        assert raw.userId.encode()  # a key can be made of it
+        assert raw.productId != ""
+        assert isinstance(decode_raw(encode_raw(raw)), RawEvent)
+    if isinstance(enriched, EnrichedEvent):
+        assert enriched.userId.encode()
+        assert decode_enriched(encode_enriched(enriched)) == enriched
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"", Reason.NOT_JSON),
+        (b"click", Reason.NOT_JSON),
+        (b'{"timestamp":1790000000123,"userId":"ada"', Reason.NOT_JSON),
+        (b'{"timestamp":1790000000123,"userId":"\xff"}', Reason.NOT_UTF8),
+        (b"[1]", Reason.NOT_AN_OBJECT),
+        (b"null", Reason.NOT_AN_OBJECT),
+        (b'{"userId":"ada"}', Reason.MISSING_FIELD),
+        (b'{"timestamp":1790000000123}', Reason.MISSING_FIELD),
+        (b'{"timestamp":1790000000123,"userId":""}', Reason.MISSING_FIELD),
+        (b'{"timestamp":1790000000123,"userId":null}', Reason.MISSING_FIELD),
+        (b'{"timestamp":1790000000123,"userId":true}', Reason.WRONG_TYPE),
+        (b'{"timestamp":[],"userId":"ada"}', Reason.WRONG_TYPE),
+        (b'{"timestamp":1790000000123,"userId":"ada","ip":4}', Reason.WRONG_TYPE),
+        (b'{"timestamp":"yesterday","userId":"ada"}', Reason.BAD_TIMESTAMP),
+        (b'{"timestamp":-1,"userId":"ada"}', Reason.BAD_TIMESTAMP),
+        (b'{"timestamp":1790000000123,"userId":"' + b"a" * MAX_EVENT_BYTES + b'"}', Reason.TOO_LARGE),
+    ],
+)
+def test_refusal_names_its_reason(value: bytes, reason: Reason) -> None:
+    refusal = decode_raw(value)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is reason
+    assert refusal.error
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"timestamp": 1_790_000_000}, {"timestamp": 1_790_000_000_000}),
+        ({"timestamp": "2026-09-21T14:53:20.123+01:00"}, {"timestamp": 1_789_998_800_123}),
+        ({"userId": 17}, {"userId": "17"}),
+        ({"productId": 17}, {"productId": "17"}),
+        ({"productId": ""}, {"productId": None}),
+        ({"productId": "", "timestamp": "1790000000"}, {"productId": None, "timestamp": 1_790_000_000_000}),
+        ({"eventId": 17}, {"eventId": "17"}),
+        ({"eventType": None}, {"eventType": "page_view"}),
+        ({"eventType": ""}, {"eventType": "page_view"}),
+        ({"eventType": "purchase"}, {"eventType": "purchase"}),
+        ({"status": 200, "nested": {"unknown": [1]}}, {}),
+    ],
+)
+def test_producers_may_write_loosely(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert decode_raw(json.dumps(CLICK | fields).encode()) == RawEvent(**(CLICK | expected))
+
+
+def test_default_fields_are_not_written() -> None:
+    assert encode_raw(RawEvent(**CLICK)) == b'{"timestamp":1790000000123,"userId":"ada"}'
+
+
+def test_optional_fields_are_written_only_when_the_producer_sent_them() -> None:
+    written = json.loads(encode_enriched(EnrichedEvent(**CLICK)))
+    assert {"eventId", "eventType", "url", "referrer"}.isdisjoint(written)
+    assert written["category"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b'{"timestamp":-1,"userId":"ada"}', Reason.BAD_TIMESTAMP),
+        (b'{"timestamp":1790000000123456789,"userId":"ada"}', Reason.BAD_TIMESTAMP),
+        (b'{"timestamp":"2026-09-21","userId":"ada"}', Reason.WRONG_TYPE),
+        (b'{"timestamp":1790000000123,"userId":""}', Reason.MISSING_FIELD),
+        (b" " * (MAX_EVENT_BYTES + 1), Reason.TOO_LARGE),
+    ],
+)
+def test_enriched_refusal_names_its_reason(value: bytes, reason: Reason) -> None:
+    refusal = decode_enriched(value)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is reason
+
+
+def test_enriched_event_shows_its_time() -> None:
+    assert EnrichedEvent(**CLICK).datetime.isoformat() == "2026-09-21T14:13:20.123000+00:00"
