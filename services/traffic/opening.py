@@ -19,6 +19,7 @@ from services.traffic.formats.entries import UnusableRecording
 
 STANDARD_INPUT: Final = "-"
 _BUFFER_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
@@ -86,6 +87,25 @@ class _PatientPipe(io.RawIOBase):
         return len(got)
 
 
+class _Unpacked(io.RawIOBase):
+    """A decompressor under a buffer, whose readline is in C as theirs are not.
+
+    It is read a piece at a time: a larger read that meets damage would throw away the good bytes before it.
+    """
+
+    def __init__(self, unpacked: IO[bytes]) -> None:
+        self._read1 = cast(io.BufferedIOBase, unpacked).read1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast(bytearray, buffer))
+        piece = self._read1(min(len(view), _PIECE_BYTES))
+        view[: len(piece)] = piece
+        return len(piece)
+
+
 @contextmanager
 def _open_source(path: str, patience: Patience) -> Iterator[io.BufferedReader]:
     if path == STANDARD_INPUT:
@@ -130,8 +150,7 @@ def _decompressed(source: io.BufferedReader, head: bytes) -> Iterator[io.Buffere
         else:
             yield source
             return
-        # The decompressors' own readline is written in Python; this one is not.
-        yield stack.enter_context(io.BufferedReader(cast(io.RawIOBase, unpacked), _BUFFER_BYTES))
+        yield stack.enter_context(io.BufferedReader(_Unpacked(unpacked), _BUFFER_BYTES))
 
 
 def _open_zip(source: BinaryIO) -> zipfile.ZipFile:

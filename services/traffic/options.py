@@ -28,9 +28,9 @@ def count(text: str) -> int:
 
 
 def whole(text: str) -> int:
-    """A whole number from 0."""
-    if not re.fullmatch(r"[0-9]{1,15}", text):
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 0, as 7")
+    """A whole number, negative or not."""
+    if not re.fullmatch(r"-?[0-9]{1,15}", text):
+        raise ArgumentTypeError(f"{text!r} is not a whole number, as 7")
     return int(text)
 
 

@@ -33,7 +33,8 @@ def shift_to_now_ms(span: Span, now_ms: int, speed: float) -> int:
     """What to add to each time so that the last event, sent at this speed from now on, carries the time it is sent at.
 
     At `max` speed that is now; at speed 1 every event carries the time it is sent at; in between the recording
-    catches up with the clock. No event is ever ahead of it.
+    catches up with the clock. No event is ever ahead of it; so in slow motion, below 1, it is the first event that
+    carries the time it is sent at.
     """
-    lasting_ms = 0.0 if math.isinf(speed) else (span.last_ms - span.first_ms) / speed
+    lasting_ms = (span.last_ms - span.first_ms) / max(speed, 1)
     return now_ms + math.floor(lasting_ms) - span.last_ms

@@ -144,7 +144,12 @@ class Replay:
         """The entries of one pass, and a way to show how far it is. Damage ends the block and is kept."""
         patience = Patience(self._stop, on_idle=self._outbox.flush)
         with open_recording(self._options.file, patience) as recording:
-            chosen, entries = read_entries(recording.stream, self._name, self._options.format, self._options.names)
+            try:
+                chosen, entries = read_entries(recording.stream, self._name, self._options.format, self._options.names)
+            except DamagedRecording as error:
+                self.damage = str(error)
+                yield iter(()), lambda _, __: None
+                return
             logger.info(doing, file=self._options.file, format=chosen.value)
             try:
                 with progress(doing, recording.size) as show:

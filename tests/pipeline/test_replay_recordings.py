@@ -1,0 +1,30 @@
+"""Real recordings, where they lie beside the checkout: every line of them is an event."""
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from services.traffic.replay import Replay
+from services.traffic.replay_options import parse
+from services.traffic.sending import Outbox
+from shared.health import Health
+from tests.memory_producer import MemoryProducer
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "lines", "visitors"),
+    [("weblog_2016/access.log.zip", 206_860, 15_404), ("shop_2014/clicks.jsonl.gz", 180_000, 3_349)],
+)
+def test_real_recordings_are_accounted_for(file: str, lines: int, visitors: int) -> None:
+    if not (DATA / file).exists():
+        pytest.skip(f"no {file} beside the checkout")
+    producer = MemoryProducer()
+    outbox = Outbox(lambda: producer, "click-data", "memory", Event(), Health("replay"))
+    replay = Replay(parse([str(DATA / file)]), outbox, Event())
+    replay.run()
+    assert (replay.tally.read, outbox.sent, replay.tally.refused_total) == (lines, lines, 0)
+    assert len({record.key for record in producer.records}) == visitors

@@ -1,0 +1,117 @@
+"""Recordings in whatever they are packed, from files and pipes."""
+
+import bz2
+import gzip
+import io
+import os
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from threading import Event
+
+import pytest
+
+from services.traffic.formats.entries import UnusableRecording
+from services.traffic.formats.lines import DamagedRecording, Line, read_lines
+from services.traffic.opening import Patience, is_repeatable, open_recording
+
+LINES = b"".join(b"line %d\n" % number for number in range(5000))
+
+
+def zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"" if name.endswith("/") else LINES)
+    return packed.getvalue()
+
+
+PACKED = {
+    "plain": LINES,
+    "gzip": gzip.compress(LINES),
+    "gzip in two parts": gzip.compress(LINES[:1000]) + gzip.compress(LINES[1000:]),
+    "bz2": bz2.compress(LINES),
+    "zip": zipped("logs/", "logs/access.log", "__MACOSX/logs/._access.log"),
+}
+
+
+@pytest.fixture
+def patience() -> Patience:
+    return Patience(Event())
+
+
+@pytest.mark.parametrize("packing", PACKED)
+def test_packing_is_told_by_content(packing: str, tmp_path: Path, patience: Patience) -> None:
+    path = tmp_path / "recording.txt"
+    path.write_bytes(PACKED[packing])
+    with open_recording(str(path), patience) as recording:
+        assert recording.stream.read() == LINES
+        assert recording.size == len(PACKED[packing])
+        assert 0 < recording.position() <= recording.size
+    assert is_repeatable(str(path))
+
+
+@pytest.mark.parametrize("packing", PACKED)
+def test_a_pipe_is_read_like_a_file(packing: str, tmp_path: Path, patience: Patience) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(PACKED[packing],))
+    writer.start()
+    with open_recording(str(pipe), patience) as recording:
+        assert recording.size is None
+        assert recording.stream.read() == LINES
+    writer.join()
+    assert not is_repeatable(str(pipe))
+
+
+def test_a_silent_pipe_ends_when_asked_to_stop_and_lets_others_work_meanwhile() -> None:
+    reading, writing = os.pipe()
+    stop = Event()
+    idle: list[int] = []
+
+    def on_idle() -> None:
+        idle.append(1)
+        if len(idle) == 2:
+            stop.set()
+
+    os.write(writing, b"first\nsec")
+    with open_recording(f"/dev/fd/{reading}", Patience(stop, on_idle)) as recording:
+        assert list(read_lines(recording.stream)) == [(1, b"first"), (2, b"sec")]
+    assert len(idle) == 2
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\x28\xb5\x2f\xfd0000", "zstd -dc FILE"),
+        (zipped("a.log", "b.log"), "holds 2 files"),
+        (zipped("a.log")[:-30], "zip archive cannot be read"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_told(content: bytes, complaint: str, tmp_path: Path, patience: Patience) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(content)
+    with pytest.raises(UnusableRecording, match=complaint), open_recording(str(path), patience):
+        pass
+
+
+def test_a_folder_is_no_recording(tmp_path: Path, patience: Patience) -> None:
+    with pytest.raises(UnusableRecording, match="directory"), open_recording(str(tmp_path), patience):
+        pass
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_file_that_was_cut_off_is_damaged(pack: Callable[[bytes], bytes], tmp_path: Path, patience: Patience) -> None:
+    path = tmp_path / "recording"
+    noise = Random(1).randbytes(1_000_000).hex(" ", 20).replace(" ", "\n").encode()  # it must be more than one block
+    path.write_bytes(pack(noise)[:-20])
+    with open_recording(str(path), patience) as recording:
+        lines = read_lines(recording.stream)
+        good: list[Line] = []
+        with pytest.raises(DamagedRecording, match="damaged after line"):
+            good.extend(lines)
+    assert len(good) > 10_000

@@ -1,0 +1,133 @@
+"""Lines, NDJSON and the format of a recording."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.traffic.formats.entries import Entry, UnusableRecording
+from services.traffic.formats.lines import LONGEST_LINE_BYTES, DamagedRecording, read_lines
+from services.traffic.formats.reading import Format, detect_format, read_entries
+from shared.refusals import Reason, Refusal
+
+LOG_LINE = b'192.0.2.1 - - [20/Feb/2016:00:00:45 -0500] "GET / HTTP/1.1" 200 187 "-" "curl/8"'
+
+
+def read(recording: bytes, name: str = "recording", **names: str) -> tuple[Format, list[Entry]]:
+    told, entries = read_entries(io.BytesIO(recording), name, None, names)
+    return told, list(entries)
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"").rstrip(b"\r")), min_size=1))
+def test_lines_are_those_between_line_ends(lines: list[bytes]) -> None:
+    lines[0] = b"x" + lines[0]
+    for end in (b"\n", b"\r\n"):
+        got = list(read_lines(io.BytesIO(end.join(lines) + end)))
+        assert got == list(enumerate(lines, start=1))
+
+
+def test_the_last_line_needs_no_end() -> None:
+    assert list(read_lines(io.BytesIO(b"a\nb"))) == [(1, b"a"), (2, b"b")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    assert list(read_lines(io.BytesIO(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"))) == [(1, b"a"), (2, b"\xef\xbb\xbfb")]
+
+
+@pytest.mark.parametrize("excess", [1, 2, 3, 100, 3 * LONGEST_LINE_BYTES])
+def test_a_line_too_long_is_cut_and_takes_no_other_with_it(excess: int) -> None:
+    lines = list(read_lines(io.BytesIO(b"a\n" + b"x" * (LONGEST_LINE_BYTES + excess) + b"\nb\n")))
+    assert [number for number, _ in lines] == [1, 2, 3]
+    assert LONGEST_LINE_BYTES < len(lines[1].raw) <= LONGEST_LINE_BYTES + 2
+    assert lines[2].raw == b"b"
+
+
+def test_the_longest_line_is_not_too_long() -> None:
+    longest = b"x" * LONGEST_LINE_BYTES
+    assert [line.raw for line in read_lines(io.BytesIO(longest + b"\r\n" + longest))] == [longest, longest]
+
+
+def test_a_stream_that_breaks_off_is_told_after_its_lines() -> None:
+    class Breaking(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            if line := super().readline(size):
+                return line
+            raise EOFError("cut off")
+
+    lines = read_lines(Breaking(b"a\nb\n"))
+    assert [next(lines).raw, next(lines).raw] == [b"a", b"b"]
+    with pytest.raises(DamagedRecording, match="after line 2: cut off"):
+        next(lines)
+
+
+def test_ndjson_passes_byte_for_byte() -> None:
+    line = b'{"userId": "a",  "timestamp": 1, "big": 1.00000000000000000001, "x": "\\u00e9"}'
+    told, entries = read(b"\n  " + line + b" \nno json\n\n")
+    assert told is Format.NDJSON
+    assert [(entry.line, entry.document) for entry in entries] == [(1, None), (2, line), (3, b"no json"), (4, None)]
+
+
+def test_ndjson_fields_are_renamed_and_others_left_alone() -> None:
+    _, entries = read(b'{"v":"a","t":1.0e3,"userId":"old"}\n{"t":2}\n[1\n', t="timestamp", v="userId")
+    assert [entry.document for entry in entries] == [b'{"userId":"a","timestamp":1.0e3}', b'{"timestamp":2}', b"[1"]
+
+
+def test_a_line_too_long_is_refused_without_being_parsed() -> None:
+    _, entries = read(b'{"a":1}\n{"a":"' + b"x" * LONGEST_LINE_BYTES + b'"}\n')
+    refusal = entries[1].document
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("first_line", "name", "told"),
+    [
+        (b'{"timestamp": 1}', "clicks.csv", Format.NDJSON),
+        (LOG_LINE, "clicks.csv", Format.ACCESS_LOG),
+        (b"timestamp,userId", "-", Format.CSV),
+        (b"timestamp\tuserId, or so", "-", Format.TSV),
+        (b"timestamp,userId\tx", "clicks.csv.gz", Format.CSV),
+        (b"garbage", "access.log.zip", Format.ACCESS_LOG),
+        (b"garbage", "2026.clicks.JSONL.bz2", Format.NDJSON),
+        (b"garbage", "clicks", None),
+    ],
+)
+def test_the_format_is_told_by_content_and_then_by_name(first_line: bytes, name: str, told: Format | None) -> None:
+    assert detect_format(first_line, name) == told
+
+
+def test_a_recording_whose_format_is_not_clear_names_the_option() -> None:
+    with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log"):
+        read(b"garbage\n")
+    with pytest.raises(UnusableRecording, match="jq"):
+        read(b'[{"timestamp": 1}]\n')
+
+
+def test_an_empty_recording_has_no_entries() -> None:
+    assert read(b"")[1] == []
+    assert [entry.document for entry in read(b"\n \n")[1]] == [None, None]
+
+
+def test_the_first_line_is_not_lost_to_the_detection() -> None:
+    _, entries = read(b"\n" + LOG_LINE + b"\n" + LOG_LINE + b"\n")
+    events: list[Any] = [msgspec.json.decode(entry.document) for entry in entries if isinstance(entry.document, bytes)]
+    assert [entry.line for entry in entries] == [1, 2, 3]
+    assert [event["productId"] for event in events] == ["/", "/"]
+
+
+def test_only_the_first_line_is_waited_for() -> None:
+    class Live:
+        """A pipe that has had one line so far."""
+
+        def __init__(self) -> None:
+            self.lines: Iterator[bytes] = iter([b'{"timestamp": 1}\n'])
+
+        def readline(self, _: int, /) -> bytes:
+            return next(self.lines)  # a second call would block, here: raise StopIteration
+
+    told, _ = read_entries(Live(), "-", None, {})
+    assert told is Format.NDJSON
