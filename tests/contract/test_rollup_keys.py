@@ -1,0 +1,244 @@
+"""The Redis contract as publisher and readers meet on it, on fakeredis and on a real Valkey alike."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import fakeredis
+import pandas as pd
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import rollup_keys
+from shared.redis_client import connect
+from shared.rollup_keys import AUDIENCES, Audience, MalformedRollup, Rollup
+from tests.sample_rollup import NOON_MS, publish, sample_rollup
+
+Client = Any  # redis-py's stubs make every reply an awaitable or a value
+
+
+@pytest.fixture(params=["fake", "real"])
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    if request.param == "fake":
+        yield fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    else:
+        with connect(request.getfixturevalue("redis_url")) as real:
+            yield real
+
+
+def same_order(counts: Any) -> list[tuple[Any, int]]:
+    return list(counts.items())
+
+
+@pytest.mark.parametrize("prefix", ["", "shop:"])
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_what_is_written_is_read_back_in_the_same_order(client: Client, audience: Audience, prefix: str) -> None:
+    rollup = sample_rollup()
+    publish(client, rollup, prefix)
+    snapshot = rollup_keys.read(client, audience, prefix)
+    assert snapshot is not None
+    assert snapshot.meta == rollup.meta
+    for name in rollup.audiences[audience].__dataclass_fields__:
+        written = getattr(rollup.audiences[audience], name)
+        assert same_order(getattr(snapshot.windows, name)) == same_order(written), name
+    assert snapshot.products_info == rollup.products_info
+    assert snapshot.latest_visitors == rollup.latest_visitors
+    assert snapshot.latest_events == rollup.latest_events
+    assert snapshot.state_log == []
+
+
+COUNTS = st.integers(min_value=0, max_value=2**53)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@settings(max_examples=25, deadline=None)
+@given(products=st.dictionaries(NAMES, COUNTS, max_size=8), title=NAMES, read=COUNTS, rate=st.floats(0, 1e9))
+def test_names_of_any_characters_and_counts_of_any_size_survive(
+    products: dict[str, int], title: str, read: int, rate: float
+) -> None:
+    rollup = sample_rollup(read=read, events_per_second=rate)
+    windows = replace(rollup.audiences["all"], products_1h=products)
+    info = {product: {"title": title, "category": None} for product in products}
+    rollup = replace(rollup, audiences={**rollup.audiences, "all": windows}, products_info=info)
+    fake = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    publish(fake, rollup)
+    snapshot = rollup_keys.read(fake, "all", "")
+    assert snapshot is not None
+    ranked = sorted(products.items(), key=lambda item: (-item[1], item[0].encode()))
+    assert same_order(snapshot.windows.products_1h) == ranked
+    assert snapshot.products_info == info
+    assert (snapshot.meta.read, snapshot.meta.events_per_second) == (read, rate)
+
+
+def test_nothing_is_read_before_the_first_publish(client: Client) -> None:
+    assert rollup_keys.read(client, "all", "") is None
+
+
+def test_prefixes_keep_two_sites_apart(client: Client) -> None:
+    publish(client, sample_rollup(read=1), "one:")
+    publish(client, sample_rollup(read=2), "two:")
+    reads = [rollup_keys.read(client, "all", prefix) for prefix in ("one:", "two:")]
+    assert [snapshot.meta.read for snapshot in reads if snapshot] == [1, 2]
+
+
+def test_a_publish_leaves_nothing_of_the_one_before(client: Client) -> None:
+    before = sample_rollup()
+    windows = replace(before.audiences["all"], products_1h={"p9": 1}, views_1m={NOON_MS: 7})
+    after = replace(before, audiences={**before.audiences, "all": windows}, latest_events=before.latest_events[:2])
+    publish(client, before)
+    publish(client, after)
+    snapshot = rollup_keys.read(client, "all", "")
+    assert snapshot is not None
+    assert snapshot.windows.products_1h == {"p9": 1}
+    assert snapshot.windows.views_1m == {NOON_MS: 7}
+    assert len(snapshot.latest_events) == 2
+
+
+def test_the_state_log_is_read_newest_first_and_at_most_ten(client: Client) -> None:
+    publish(client, sample_rollup())
+    for second in range(12):
+        client.xadd("state_logs", {"created": 1_795_348_800.5 + second, "msg": f"step {second}"})
+    snapshot = rollup_keys.read(client, "all", "")
+    assert snapshot is not None
+    assert [entry.message for entry in snapshot.state_log] == [f"step {second}" for second in range(11, 1, -1)]
+    assert snapshot.state_log[0].created == 1_795_348_811.5
+
+
+@pytest.mark.parametrize(
+    ("key", "spoil"),
+    [
+        (
+            "rollup:all:views",
+            lambda client: client.delete("rollup:all:views") and client.set("rollup:all:views", "text"),
+        ),
+        ("rollup:all:views", lambda client: client.hset("rollup:all:views", "5m", "many")),
+        ("rollup:all:views:1m", lambda client: client.hset("rollup:all:views:1m", "noon", 1)),
+        ("rollup:all:products:1h", lambda client: client.zadd("rollup:all:products:1h", {"p1": float("inf")})),
+        ("rollup:all:categories:1h", lambda client: client.zadd("rollup:all:categories:1h", {b"\xff\xfe": 1})),
+        ("rollup:products:info", lambda client: client.hset("rollup:products:info", "p1", "[1, 2]")),
+        ("rollup:events:latest", lambda client: client.lpush("rollup:events:latest", "{broken")),
+        ("rollup:visitors:latest", lambda client: client.lpush("rollup:visitors:latest", "[]")),
+        ("rollup:meta", lambda client: client.hdel("rollup:meta", "lag")),
+        ("rollup:meta", lambda client: client.hset("rollup:meta", "as_of_ms", "9" * 30)),
+        ("rollup:meta", lambda client: client.hset("rollup:meta", "schema", "99")),
+        ("state_logs", lambda client: client.xadd("state_logs", {"created": "now"})),
+    ],
+)
+def test_a_key_that_breaks_the_contract_is_named(client: Client, key: str, spoil: Any) -> None:
+    publish(client, sample_rollup())
+    assert rollup_keys.read(client, "all", "") is not None
+    spoil(client)
+    with pytest.raises(MalformedRollup, match=key):
+        rollup_keys.read(client, "all", "")
+
+
+def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> None:
+    with connect(redis_url) as client:
+        publish(client, sample_rollup())
+        admin: Client = client
+        admin.acl_setuser("reader", enabled=True, nopass=True, keys=["other:*"], commands=["+@all"])
+        try:
+            with (
+                connect(redis_url.replace("redis://", "redis://reader:any@")) as reader,
+                pytest.raises(redis.exceptions.NoPermissionError),
+            ):
+                rollup_keys.read(reader, "all", "")
+        finally:
+            admin.acl_deluser("reader")
+
+
+# --- the seed's keys, as its own dashboard reads them ----------------------------------------------------------------
+
+SEED_COLUMNS = {
+    "last_15_minutes": ["datetime", "count"],
+    "sessions": ["datetime", "userId", "count"],
+    "device_type_popularity": ["Device", "Device type", "Total"],
+    "products_last_hour": ["productId", "category", "count"],
+    "latest_visitors": ["Relative Time", "Date and Time", "ip", "country"],
+    "category_popularity": ["category", "count"],
+    "raw_data": [
+        "timestamp", "original_timestamp", "userId", "ip", "userAgent", "productId", "category", "title", "gender",
+        "country", "deviceType", "age", "birthdate", "datetime",
+    ],
+}  # fmt: skip
+
+
+def seed_frame(client: Client, key: str) -> pd.DataFrame:
+    return pd.read_json(io.StringIO(client.get(key).decode()))
+
+
+def test_pandas_reads_the_seed_keys_with_their_columns(client: Client) -> None:
+    publish(client, sample_rollup())
+    assert {key: list(seed_frame(client, key).columns) for key in SEED_COLUMNS} == SEED_COLUMNS
+    assert {key: len(seed_frame(client, key)) for key in SEED_COLUMNS} == {
+        "last_15_minutes": 15,
+        "sessions": 17,
+        "device_type_popularity": 4,
+        "products_last_hour": 10,
+        "latest_visitors": 10,
+        "category_popularity": 3,
+        "raw_data": 100,
+    }
+
+
+def test_the_seed_keys_hold_the_rollups_numbers(client: Client) -> None:
+    rollup = sample_rollup()
+    publish(client, rollup)
+    minutes = seed_frame(client, "last_15_minutes")
+    # The column's name makes pandas read epoch ms as instants.
+    assert list(minutes["datetime"]) == [pd.Timestamp(start, unit="ms") for start in rollup.seed.visits_15m]
+    assert list(minutes["count"]) == list(rollup.seed.visits_15m.values())
+    assert json.loads(client.get("last_15_minutes"))["datetime"]["14"] == NOON_MS
+    sessions = seed_frame(client, "sessions")
+    assert list(sessions["userId"]) == list(sessions["count"]) == list(rollup.seed.users_30m.values())
+    devices = seed_frame(client, "device_type_popularity")
+    assert list(zip(devices["Device type"], devices["Total"], strict=True)) == [
+        ("Desktop", 70), ("Tablet", 5), ("Mobile", 60), ("Other", 7),  # bots are others, as in the seed
+    ]  # fmt: skip
+    assert list(seed_frame(client, "category_popularity")["category"]) == ["Books", "Home & Garden", "Toys"]
+    visitors = seed_frame(client, "latest_visitors")
+    assert visitors["Relative Time"][0] == "0 seconds ago"
+    assert visitors["ip"][3] == "203.0.3.0"
+    raw = seed_frame(client, "raw_data")
+    assert list(raw["userId"][:2]) == ["visitor-0", "visitor-1"]
+    assert raw["birthdate"].isna().all()
+
+
+def test_a_window_without_events_is_a_frame_without_rows(client: Client) -> None:
+    rollup = sample_rollup()
+    seed = replace(rollup.seed, device_events_10m={}, products_1h=[], categories_1h=[])
+    publish(client, replace(rollup, seed=seed, latest_events=[], latest_visitors=[]))
+    for key in ("device_type_popularity", "products_last_hour", "latest_visitors", "category_popularity", "raw_data"):
+        frame = seed_frame(client, key)
+        assert (len(frame), list(frame.columns)) == (0, SEED_COLUMNS[key])
+
+
+def test_every_key_outlives_a_stopped_pipeline_by_a_day_and_no_longer(client: Client) -> None:
+    publish(client, sample_rollup(), "site:")
+    keys = [key.decode() for key in client.keys("*")]
+    assert all(key.startswith("site:") for key in keys)
+    assert {f"site:{key}" for key in SEED_COLUMNS} < set(keys)
+    for key in keys:
+        assert 24 * 3600 - 60 < client.ttl(key) <= 24 * 3600, key
+
+
+def test_a_reader_never_sees_half_a_publish(client: Client) -> None:
+    def with_count(number: int) -> Rollup:
+        rollup = sample_rollup(read=number)
+        windows = replace(rollup.audiences["all"], visitors={"5m": number})
+        return replace(rollup, audiences={**rollup.audiences, "all": windows})
+
+    publish(client, with_count(1))
+    pipeline = client.pipeline(transaction=True)
+    rollup_keys.write(pipeline, with_count(2), "")
+    during = rollup_keys.read(client, "all", "")
+    pipeline.execute()
+    after = rollup_keys.read(client, "all", "")
+    assert during is not None
+    assert after is not None
+    assert (during.meta.read, during.windows.visitors["5m"]) == (1, 1)
+    assert (after.meta.read, after.windows.visitors["5m"]) == (2, 2)
