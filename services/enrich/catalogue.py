@@ -1,0 +1,101 @@
+"""What the lookups know of a product and of a visitor, and the Redis hashes that hold it."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from shared.events import UNKNOWN
+
+MAX_ID_LENGTH: Final = 512
+"""Longer ids have no lookups, so that no producer can fill the memory with them."""
+
+
+class Product(msgspec.Struct, frozen=True, gc=False):
+    """A product as the catalogue has it."""
+
+    category: str | None
+    title: str | None
+
+
+class Visitor(msgspec.Struct, frozen=True, gc=False):
+    """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD."""
+
+    gender: str = "U"
+    birthdate: str | None = None
+    birth_number: int | None = None
+
+
+NO_PRODUCT: Final = Product(None, None)
+"""Of a page that shows no product."""
+
+UNKNOWN_PRODUCT: Final = Product(UNKNOWN, UNKNOWN)
+UNKNOWN_VISITOR: Final = Visitor()
+
+PRODUCT_FIELDS: Final = ("cat", "title")
+VISITOR_FIELDS: Final = ("gender", "birthday")
+
+_GENDER_OF_LETTER: Final = {"M": "M", "m": "M", "F": "F", "f": "F", "U": "U", "u": "U"}
+
+
+def product_key(prefix: str, product_id: str) -> str:
+    """The hash of a product: `cat`, `title`."""
+    return f"{prefix}product:{product_id}"
+
+
+def visitor_key(prefix: str, user_id: str) -> str:
+    """The hash of a visitor: `gender`, `birthday`."""
+    return f"{prefix}visitor:{user_id}"
+
+
+def gender_of(text: str | None) -> str | None:
+    """M, F or U by the first letter of a producer's word for it; None for any other word."""
+    return _GENDER_OF_LETTER.get(text[:1]) if text else None
+
+
+def product_of(category: bytes | None, title: bytes | None) -> Product | None:
+    """The product in the values of PRODUCT_FIELDS; None when the catalogue lacks it."""
+    if category is None and title is None:
+        return None
+    return Product(_text(category) or UNKNOWN, _text(title) or UNKNOWN)
+
+
+def visitor_of(gender: bytes | None, birthday: bytes | None) -> Visitor | None:
+    """The visitor in the values of VISITOR_FIELDS; None when nothing is known. A wrong birth date is no birth date."""
+    if gender is None and birthday is None:
+        return None
+    born = birth_date_of(_text(birthday))
+    if born is None:
+        return Visitor(gender_of(_text(gender)) or "U")
+    return Visitor(gender_of(_text(gender)) or "U", born.isoformat(), number_of(born))
+
+
+def birth_date_of(text: str) -> date | None:
+    """The date of `YYYY-MM-DD`; a time of day after it is cut off. None for anything else."""
+    day, _, _ = text.strip().replace("T", " ", 1).partition(" ")
+    if len(day) != len("YYYY-MM-DD"):
+        return None
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        return None
+
+
+def number_of(day: date) -> int:
+    """The day as the decimal number YYYYMMDD; years between two days are their difference // 10,000."""
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def product_hash(category: str, title: str) -> Mapping[str, str]:
+    """What to store for a product."""
+    return dict(zip(PRODUCT_FIELDS, (category, title), strict=True))
+
+
+def visitor_hash(gender: str, birthday: str) -> Mapping[str, str]:
+    """What to store for a visitor; an empty text is unknown."""
+    return dict(zip(VISITOR_FIELDS, (gender, birthday), strict=True))
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode("utf-8", "replace") if value is not None else ""

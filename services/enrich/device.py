@@ -1,0 +1,77 @@
+"""The device type that a user agent names: is-bot for crawlers, ua-parser's facts, and a few rules of our own."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from is_bot import Bots
+from ua_parser import Parser
+from ua_parser.loaders import load_builtins
+from ua_parser.regex import Resolver
+
+CACHE_ENTRIES: Final = 32_768
+_LONGEST_USER_AGENT: Final = 512  # what follows tells nothing, and the time of a search grows with the length
+
+_NEWS: Final = "(?:^|[^g])news(?!sapphire)"  # is-bot's only word that readers' apps carry (NewsArticle, SmartNews)
+
+_TV_OR_CONSOLE: Final = re.compile(
+    r"(?<![.\w])(?:smart[ -]?|google ?|apple ?|android ?|hbb|net|inet|mi|op|d)?tv(?:\d|\b(?!\.))"
+    r"|web0s|netcast|viera|bravia|\broku\b|\bcrkey\b|large screen|chromecast|\bshield android"
+    r"|playstation|\bxbox\b|nintendo|\bps vita\b",
+    re.IGNORECASE,
+)
+_FIRE_TV: Final = re.compile(r"; AFT[A-Z0-9]{1,6}\b")  # Amazon's model names
+_TABLET: Final = re.compile(
+    r"ipad|\btablet\b(?! pc)|\bplaybook\b|\b(?:media|mate|mi|redmi |oppo |honor |one ?plus ?|idea|xiao)pad\b"
+    r"|\bgalaxy tab\b|\bsm-[tx]\d|\bkindle\b|\bsilk/(?!.*\bmobile\b)",
+    re.IGNORECASE,
+)
+_ANDROID: Final = re.compile(r"\bandroid\b", re.IGNORECASE)
+_PHONE: Final = re.compile(
+    r"iphone|ipod|windows (?:phone|ce|mobile)|iemobile|blackberry|\bbb10\b|symbian|nokia|sonyericsson|\bkaios\b"
+    r"|\bmidp\b|opera m(?:ini|obi)|ucweb|\bfennec\b|\bphone\b|maemo|meego|\bpalm|webos/",
+    re.IGNORECASE,
+)
+_MOBILE: Final = re.compile(r"\bmobile\b", re.IGNORECASE)
+_DESKTOP: Final = re.compile(
+    r"macintosh|\bx11\b|\blinux\b|\bwin(?:32|64)\b|\bx86_64\b|konqueror|\bos/2\b|\bbeos\b", re.IGNORECASE
+)
+
+_DESKTOP_SYSTEMS: Final = frozenset(
+    {"BeOS", "Chrome OS", "Debian", "Fedora", "FreeBSD", "Linux", "Linux Mint", "Mac OS", "Mac OS X", "NetBSD"}
+    | {"OpenBSD", "Red Hat", "Solaris", "SUSE", "Ubuntu", "Windows"}
+)
+_MOBILE_SYSTEMS: Final = frozenset({"BlackBerry OS", "Firefox OS", "iOS", "KaiOS", "Symbian OS", "Windows Phone"})
+_PHONE_FAMILIES: Final = frozenset({"Generic Feature Phone", "Generic Smartphone"})
+
+_bots = Bots()
+_bots.exclude([_NEWS])
+_parser = Parser(Resolver(load_builtins()))
+
+
+def device_type_of(user_agent: str | None) -> str:
+    """One of DEVICE_TYPES; "Other" for an absent user agent and for what is none of the others."""
+    return _device_type(user_agent[:_LONGEST_USER_AGENT]) if user_agent else "Other"
+
+
+@lru_cache(maxsize=CACHE_ENTRIES)
+def _device_type(user_agent: str) -> str:
+    if _bots.is_bot(user_agent):
+        return "Bot"
+    if _TV_OR_CONSOLE.search(user_agent) or _FIRE_TV.search(user_agent):
+        return "Other"
+    if _TABLET.search(user_agent):
+        return "Tablet"
+    if _PHONE.search(user_agent):
+        return "Mobile"
+    is_mobile = _MOBILE.search(user_agent) is not None
+    if _ANDROID.search(user_agent):
+        # Google's rule for browsers: Mobile stands in the user agent of a phone and is left out in that of a tablet.
+        return "Tablet" if "AppleWebKit" in user_agent and not is_mobile else "Mobile"
+    system = _parser.parse_os(user_agent)
+    device = _parser.parse_device(user_agent)
+    if (system and system.family in _MOBILE_SYSTEMS) or (device and device.family in _PHONE_FAMILIES):
+        return "Mobile"
+    if (system and system.family in _DESKTOP_SYSTEMS) or _DESKTOP.search(user_agent):
+        return "Desktop"
+    return "Mobile" if is_mobile else "Other"

@@ -1,0 +1,63 @@
+"""The heart of the service: a raw click and what was looked up for it → an enriched click or a refusal. Pure."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from msgspec import UNSET
+
+from services.enrich.catalogue import Product, Visitor, gender_of, number_of
+from shared.events import DEFAULT_EVENT_TYPE, EnrichedEvent, RawEvent
+from shared.refusals import Reason, Refusal
+from shared.timestamps import FUTURE_TOLERANCE_MS, parse_timestamp_ms
+
+_DAY_MS: Final = 86_400_000
+_OLDEST_YEARS: Final = 150
+
+
+def enrich(
+    event: RawEvent, product: Product, visitor: Visitor, country: str, device_type: str, arrived_ms: int
+) -> EnrichedEvent | Refusal:
+    """Put together what is known of one click: NO_PRODUCT, UNKNOWN_PRODUCT and UNKNOWN_VISITOR stand for nothing.
+
+    `arrived_ms` is when the log took the record, so that the answer is the same at every replay.
+    """
+    timestamp = event.timestamp
+    if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
+        ahead_seconds = (timestamp - arrived_ms) // 1000
+        return Refusal(Reason.FUTURE, f"timestamp {timestamp} is {ahead_seconds} s ahead of its arrival")
+    age: int | None = None
+    if event.age is not None:
+        age = _age_in_range(event.age)
+    elif visitor.birth_number is not None:
+        age = _age_in_range((_day_number(timestamp // _DAY_MS) - visitor.birth_number) // 10_000)
+    # By position, in the order of the fields: by name it takes five times as long.
+    return EnrichedEvent(
+        timestamp,
+        event.userId,
+        parse_timestamp_ms(event.original_timestamp) if event.original_timestamp is not None else None,
+        event.ip,
+        event.userAgent,
+        event.productId,
+        product.category,
+        product.title,
+        visitor.gender if event.gender is None else gender_of(event.gender) or visitor.gender,
+        country,
+        device_type,
+        age,
+        visitor.birthdate,
+        event.eventId if event.eventId is not None else UNSET,
+        event.eventType if event.eventType != DEFAULT_EVENT_TYPE else UNSET,
+        event.url if event.url is not None else UNSET,
+        event.referrer if event.referrer is not None else UNSET,
+    )
+
+
+def _age_in_range(years: float) -> int | None:
+    return int(years) if 0 <= years <= _OLDEST_YEARS else None
+
+
+@lru_cache(maxsize=1024)
+def _day_number(day: int) -> int:
+    """The day since 1970 as the decimal number YYYYMMDD, in UTC."""
+    return number_of(datetime.fromtimestamp(day * _DAY_MS // 1000, UTC).date())

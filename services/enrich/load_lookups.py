@@ -1,0 +1,188 @@
+"""`clickpulse load-lookups`: writes products and visitors from files into the Redis hashes that enrich reads."""
+
+import argparse
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from typing import Any, Final, NamedTuple
+
+import redis
+
+from services.enrich.lookup_fields import PRODUCTS, VISITORS, Kind, RefusedRow
+from services.enrich.lookup_rows import Row, UnreadableFile, read_rows
+from shared.logs import configure_logs, get_logger
+from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings
+from shared.signals import stop_on_signals
+from shared.waiting import Stopped, wait_for
+
+_BATCH: Final = 5_000
+_PROGRESS_INTERVAL_SECONDS: Final = 2.0
+_SHOWN_REFUSALS: Final = 10
+
+logger = get_logger(__name__)
+
+
+class Summary(NamedTuple):
+    """What became of the rows of one file."""
+
+    loaded: int
+    refused: Counter[str]
+    pruned: int
+
+
+def main(argv: Sequence[str]) -> int:
+    """Load the files. Returns the exit code: 0 done, 1 failed or nothing loaded, 2 wrong option or setting."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    files: list[tuple[Kind, Path]] = [
+        (kind, path) for kind, path in ((PRODUCTS, options.products), (VISITORS, options.visitors)) if path is not None
+    ]
+    if not files:
+        parser.error("nothing to load: give --products FILE or --visitors FILE, or both")
+    for kind, path in files:
+        if not path.is_file():
+            parser.error(f"--{kind.name}: {path} is no file; give a JSON, NDJSON or CSV file, .gz or not")
+    try:
+        settings = read_settings(ServiceSettings)
+    except ConfigurationError as error:
+        print(f"clickpulse load-lookups: {error}", file=sys.stderr)  # noqa: T201 - before the logs are set up
+        return CONFIGURATION_ERROR_EXIT_CODE
+    configure_logs("load-lookups", settings.log_format, settings.log_level)
+    stop = Event()
+    with stop_on_signals(stop), connect(settings.redis_url) as client:
+        loader = Loader(client, settings.redis_prefix, redis_address(settings.redis_url), stop)
+        try:
+            return max(_load(loader, kind, path, is_pruned=options.prune) for kind, path in files)
+        except (UnreadableFile, redis.RedisError) as error:
+            logger.error("not loaded", reason=str(error))  # noqa: TRY400 - no trace wanted
+        except Stopped:
+            logger.warning("stopped before the end")  # what is loaded stays; a second run starts over
+    return 1
+
+
+def _load(loader: "Loader", kind: Kind, path: Path, *, is_pruned: bool) -> int:
+    summary = loader.load(kind, path, is_pruned=is_pruned)
+    line = f"{kind.name}: {summary.loaded:,} loaded, {summary.refused.total():,} refused"
+    print(line + (f", {summary.pruned:,} deleted" if is_pruned else ""))  # noqa: T201 - the command's answer
+    for reason, rows in summary.refused.most_common():
+        print(f"  refused {rows:,}: {reason}")  # noqa: T201 - likewise
+    return 0 if summary.loaded or not summary.refused else 1
+
+
+class Loader:
+    """Writes lookups into Redis, and waits while it is away until `stop` is set."""
+
+    def __init__(self, client: redis.Redis, prefix: str, address: str, stop: Event) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._address = address
+        self._stop = stop
+
+    def load(self, kind: Kind, path: Path, *, is_pruned: bool) -> Summary:
+        """Write every row of a file; with `is_pruned`, delete the lookups of its kind that it does not name.
+
+        A refused row leaves what is stored under its id as it is. Raises UnreadableFile, Stopped and redis.RedisError.
+        """
+        refusals = Refusals(path)
+        loaded = 0
+        named: set[str] = set()
+        next_progress = time.monotonic() + _PROGRESS_INTERVAL_SECONDS
+        rows = read_rows(path)
+        while batch := list(islice(rows, _BATCH)):
+            lookups = list(self._lookups(kind, batch, named, refusals))
+            self._wait_for(partial(self._write, lookups))
+            loaded += len(lookups)
+            if time.monotonic() >= next_progress:
+                next_progress = time.monotonic() + _PROGRESS_INTERVAL_SECONDS
+                logger.info("loading", kind=kind.name, loaded=loaded, refused=refusals.by_reason.total())
+        # A file of which nothing could be read is a mistake, not the end of the shop.
+        pruned = self._prune(kind, named) if is_pruned and loaded else 0
+        return Summary(loaded, refusals.by_reason, pruned)
+
+    def _lookups(
+        self, kind: Kind, rows: Iterable[Row], named: set[str], refusals: "Refusals"
+    ) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """The keys and hashes of the rows that have one; `named` gets the key of every row that has an id."""
+        for number, fields in rows:
+            lookup = RefusedRow(fields) if isinstance(fields, str) else kind.read(fields)
+            key = kind.key(self._prefix, lookup.lookup_id) if lookup.lookup_id is not None else None
+            if key is not None:
+                named.add(key)
+            if isinstance(lookup, RefusedRow):
+                refusals.add(number, lookup)
+            elif key is not None:
+                yield key, lookup.stored
+
+    def _write(self, lookups: Sequence[tuple[str, Mapping[str, str]]]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for key, stored in lookups:
+            pipeline.hset(key, items=[part for field in stored.items() for part in field])
+        pipeline.execute()
+
+    def _prune(self, kind: Kind, named: set[str]) -> int:
+        pattern = re.sub(r"([*?\[\]^\\-])", r"\\\1", kind.key(self._prefix, "")) + "*"
+        cursor, pruned = 0, 0
+        while True:
+            cursor, keys = self._wait_for(partial(self._client.scan, cursor, pattern, count=1000, _type="HASH"))
+            gone = [key for key in keys if key.decode("utf-8", "surrogateescape") not in named]
+            if gone:
+                pruned += self._wait_for(partial(self._client.unlink, *gone))
+            if cursor == 0:
+                return pruned
+
+    def _wait_for(self, call: Callable[[], Any]) -> Any:
+        return wait_for(call, dependency=f"Redis at {self._address}", passing=REDIS_UNAVAILABLE, stop=self._stop)
+
+
+class Refusals:
+    """The refused rows of a file: counted by reason, the first few logged with their numbers."""
+
+    def __init__(self, path: Path) -> None:
+        self.by_reason: Counter[str] = Counter()
+        self._path = path
+
+    def add(self, number: int, refused: RefusedRow) -> None:
+        """Count a refused row."""
+        self.by_reason[refused.reason] += 1
+        shown = self.by_reason.total()
+        if shown <= _SHOWN_REFUSALS:
+            logger.warning(
+                "row refused", file=str(self._path), row=number, reason=refused.reason, detail=refused.detail
+            )
+        if shown == _SHOWN_REFUSALS:
+            logger.warning("more refused rows are only counted", file=str(self._path))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="clickpulse load-lookups",
+        description="Write products and visitors into Redis, where enrich finds them. Loading again changes nothing; "
+        "a changed row replaces what is stored.",
+        epilog="A file is a JSON array, NDJSON, CSV or TSV with a header, plain or gzip; its content tells. "
+        "REDIS_URL and REDIS_PREFIX say where to. A row that cannot be used is refused with its reason and counted. "
+        "Exit codes: 0 done, 1 failed or nothing loaded, 2 wrong option or setting.",
+    )
+    parser.add_argument(
+        "--products", type=Path, metavar="FILE", help="products: productId (or id), category (or cat), title"
+    )
+    parser.add_argument(
+        "--visitors",
+        type=Path,
+        metavar="FILE",
+        help="visitors: userId (or id), gender (M, F, U), birthDate (or birthday; YYYY-MM-DD)",
+    )
+    parser.add_argument(
+        "--prune", action="store_true", help="then delete the products (visitors) in Redis that FILE does not name"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

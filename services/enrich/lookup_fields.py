@@ -1,0 +1,114 @@
+"""From a row of a products or visitors file to the hash that Redis keeps of it, or why it is refused. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from services.enrich.catalogue import (
+    MAX_ID_LENGTH,
+    birth_date_of,
+    gender_of,
+    product_hash,
+    product_key,
+    visitor_hash,
+    visitor_key,
+)
+
+MAX_TEXT_LENGTH: Final = 1024
+
+_PRODUCT_ID: Final = ("productId", "id")
+_CATEGORY: Final = ("category", "cat")
+_TITLE: Final = ("title",)
+_USER_ID: Final = ("userId", "id")
+_GENDER: Final = ("gender",)
+_BIRTHDAY: Final = ("birthDate", "birthdate", "birthday")
+
+Fields = Mapping[str, object]
+
+
+class Lookup(NamedTuple):
+    """What to store under an id."""
+
+    lookup_id: str
+    stored: Mapping[str, str]
+
+
+class RefusedRow(NamedTuple):
+    """Why a row is no lookup: the kind of mistake and the row's own part in it; its id, where that can be read."""
+
+    reason: str
+    detail: str = ""
+    lookup_id: str | None = None
+
+
+class Kind(NamedTuple):
+    """A kind of lookup: how a row names its id, what is stored of it, and under which key."""
+
+    name: str
+    id_names: tuple[str, ...]
+    stored: Callable[[Fields], Mapping[str, str]]
+    key: Callable[[str, str], str]
+
+    def read(self, fields: Fields) -> Lookup | RefusedRow:
+        """The lookup in a row."""
+        lookup_id = None
+        try:
+            lookup_id = self._id_of(fields)
+            return Lookup(lookup_id, self.stored(fields))
+        except _Unusable as unusable:
+            return RefusedRow(unusable.reason, unusable.detail, lookup_id)
+
+    def _id_of(self, fields: Fields) -> str:
+        lookup_id = _text(fields, self.id_names)
+        if not lookup_id:
+            raise _Unusable(f"no {self.id_names[0]}")
+        if len(lookup_id) > MAX_ID_LENGTH:
+            raise _Unusable(f"{self.id_names[0]} longer than {MAX_ID_LENGTH} characters")
+        return lookup_id
+
+
+class _Unusable(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def _stored_product(fields: Fields) -> Mapping[str, str]:
+    category, title = _text(fields, _CATEGORY), _text(fields, _TITLE)
+    if not category and not title:
+        raise _Unusable("neither category nor title")
+    return product_hash(category, title)
+
+
+def _stored_visitor(fields: Fields) -> Mapping[str, str]:
+    gender, birthday = _text(fields, _GENDER), _text(fields, _BIRTHDAY)
+    if not gender and not birthday:
+        raise _Unusable("neither gender nor birthDate")
+    letter = gender_of(gender)
+    if gender and letter is None:
+        raise _Unusable("gender is none of M, F, U", repr(gender[:80]))
+    born = birth_date_of(birthday)
+    if birthday and born is None:
+        raise _Unusable("birthDate is no date YYYY-MM-DD", repr(birthday[:80]))
+    return visitor_hash(letter or "", born.isoformat() if born is not None else "")
+
+
+PRODUCTS: Final = Kind("products", _PRODUCT_ID, _stored_product, product_key)
+VISITORS: Final = Kind("visitors", _USER_ID, _stored_visitor, visitor_key)
+
+
+def _text(fields: Fields, names: tuple[str, ...]) -> str:
+    """The first of the named fields that is there, as text; empty when none is."""
+    for name in names:
+        value = fields.get(name)
+        if value is None or value == "":
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise _Unusable(f"{name} is of the wrong type")
+        text = str(value).strip()
+        if len(text) > MAX_TEXT_LENGTH:
+            raise _Unusable(f"{name} longer than {MAX_TEXT_LENGTH} characters")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise _Unusable(f"{name} is not UTF-8")
+        return text
+    return ""

@@ -1,0 +1,22 @@
+"""Options of the enrich service."""
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class EnrichSettings(ServiceSettings):
+    """What enrich needs beyond what every service does."""
+
+    enrich_batch_records: int = Field(
+        default=5_000, ge=1, le=100_000, description="Most records of a micro-batch, which is one transaction."
+    )
+    lookup_cache_seconds: float = Field(
+        default=45, gt=0, le=3600, description="Seconds that a product or visitor found in Redis is kept in memory."
+    )
+    lookup_missing_seconds: float = Field(
+        default=10, gt=0, le=3600, description="Seconds for which an id that Redis lacks is not asked for again."
+    )
+    lookup_cache_entries: int = Field(
+        default=200_000, ge=1, description="Most products, and most visitors, kept in memory."
+    )

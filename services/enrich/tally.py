@@ -1,0 +1,54 @@
+"""What the service says of its work: at most one line in an interval, however many events there are."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from shared.logs import get_logger
+from shared.refusals import Reason
+
+logger = get_logger(__name__)
+
+DEAD_LETTERS_INTERVAL_SECONDS: Final = 5.0
+PROGRESS_INTERVAL_SECONDS: Final = 60.0
+
+
+class Tally:
+    """Counts enriched events and dead letters. The first dead letter is reported at once, the rest by intervals."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._enriched = 0
+        self._refused: Counter[str] = Counter()
+        self._refused_so_far = 0
+        self._next_dead_letters = clock()
+        self._next_progress = clock() + PROGRESS_INTERVAL_SECONDS
+
+    def add(self, enriched: int, reasons: Iterable[Reason]) -> None:
+        """Count a batch that is done."""
+        self._enriched += enriched
+        self._refused.update(reason.value for reason in reasons)
+
+    def report(self, lag: Callable[[], Mapping[int, int]]) -> None:
+        """Log what is due. `lag` is asked only then."""
+        now = self._clock()
+        if self._refused and now >= self._next_dead_letters:
+            self._next_dead_letters = now + DEAD_LETTERS_INTERVAL_SECONDS
+            self._say_dead_letters()
+        if now >= self._next_progress:
+            self._next_progress = now + PROGRESS_INTERVAL_SECONDS
+            if self._enriched:
+                logger.info("enriched", events=self._enriched, lag=sum(lag().values()))
+                self._enriched = 0
+
+    def close(self) -> None:
+        """Log what was not said yet."""
+        if self._refused:
+            self._say_dead_letters()
+        if self._enriched:
+            logger.info("enriched", events=self._enriched)
+
+    def _say_dead_letters(self) -> None:
+        self._refused_so_far += self._refused.total()
+        logger.warning("dead letters", so_far=self._refused_so_far, **dict(sorted(self._refused.items())))
+        self._refused.clear()

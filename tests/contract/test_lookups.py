@@ -1,0 +1,230 @@
+"""Lookups in Redis, faked and real alike: what `load-lookups` writes is what enrich finds, soon and cheaply."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+
+from services.enrich.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
+from services.enrich.load_lookups import Loader, Summary
+from services.enrich.lookup_fields import PRODUCTS, VISITORS, Kind
+from services.enrich.lookups import Lookups
+from shared.events import RawEvent
+from shared.redis_client import connect
+
+PREFIX = "shop[1]*:"  # with what SCAN takes for a pattern
+ENTRIES = 4
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(params=["fakeredis", "valkey"])
+def client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
+    if request.param == "fakeredis":
+        yield fakeredis.FakeRedis()
+        return
+    with connect(request.getfixturevalue("redis_url")) as real:
+        yield real
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lookups(client: redis.Redis, clock: Clock) -> Lookups:
+    return Lookups(client, PREFIX, found_seconds=45, missing_seconds=10, cache_entries=ENTRIES, clock=clock)
+
+
+def click(user_id: str = "ada", product_id: str | None = None) -> RawEvent:
+    return RawEvent(timestamp=1_790_000_000_123, userId=user_id, productId=product_id)
+
+
+def store(client: redis.Redis, key: str, **fields: str) -> None:
+    client.hset(PREFIX + key, mapping=fields)  # type: ignore[arg-type]  # texts are what it takes
+
+
+def commands_sent(client: redis.Redis) -> int:
+    info: Any = client.info("commandstats")
+    return int(info.get("cmdstat_hmget", {"calls": 0})["calls"])
+
+
+def test_known_and_unknown_ids_are_told_apart(client: redis.Redis, lookups: Lookups) -> None:
+    store(client, "product:V1", cat="vases", title="Größe 2")
+    store(client, "product:V2", cat="vases")
+    store(client, "visitor:ada", gender="F", birthday="1990-09-22")
+    lookups.learn([click("ada", "V1"), click("bea", "V2"), click("cleo", "V3"), click("cleo")])
+    assert dict(lookups.products) == {
+        "V1": Product("vases", "Größe 2"),
+        "V2": Product("vases", "Unknown"),
+        "V3": UNKNOWN_PRODUCT,
+    }
+    assert dict(lookups.visitors) == {
+        "ada": Visitor("F", "1990-09-22", 19900922),
+        "bea": UNKNOWN_VISITOR,
+        "cleo": UNKNOWN_VISITOR,
+    }
+
+
+def test_changed_product_is_seen_after_its_time_and_no_sooner(
+    client: redis.Redis, lookups: Lookups, clock: Clock
+) -> None:
+    store(client, "product:V1", cat="vases", title="old")
+    lookups.learn([click("ada", "V1")])
+    store(client, "product:V1", title="new")
+    clock.now += 44
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"].title == "old"
+    clock.now += 1
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"].title == "new"
+
+
+def test_new_product_is_seen_sooner_than_a_changed_one(client: redis.Redis, lookups: Lookups, clock: Clock) -> None:
+    lookups.learn([click("ada", "V1")])
+    store(client, "product:V1", cat="vases", title="new")
+    clock.now += 9
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"] == UNKNOWN_PRODUCT
+    clock.now += 1
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"].title == "new"
+
+
+def test_cache_is_bounded_and_a_batch_may_be_larger(client: redis.Redis, lookups: Lookups) -> None:
+    crowd = [f"user{number}" for number in range(100)]
+    for user in crowd:
+        store(client, f"visitor:{user}", gender="M")
+    lookups.learn([click(user) for user in crowd])
+    assert all(lookups.visitors[user].gender == "M" for user in crowd)
+    lookups.learn([click("stranger", "V1")])
+    assert len(lookups.visitors) == ENTRIES + 1
+    assert set(crowd[-1:]) <= set(crowd)
+    lookups.learn([click("user0")])
+    assert lookups.visitors["user0"].gender == "M"
+
+
+def test_endless_id_is_neither_asked_for_nor_kept(lookups: Lookups) -> None:
+    lookups.learn([click("x" * 513, "x" * 513)])
+    assert not lookups.products
+    assert not lookups.visitors
+
+
+def test_key_of_another_type_is_no_lookup(client: redis.Redis, lookups: Lookups) -> None:
+    client.set(PREFIX + "product:V1", "somebody else's")
+    store(client, "visitor:ada", gender="F")
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"] == UNKNOWN_PRODUCT
+    assert lookups.visitors["ada"].gender == "F"
+
+
+def test_redis_that_is_away_teaches_nothing_and_forgets_nothing(client: redis.Redis, clock: Clock) -> None:
+    server = fakeredis.FakeServer()
+    lookups = Lookups(
+        fakeredis.FakeRedis(server=server),
+        PREFIX,
+        found_seconds=45,
+        missing_seconds=10,
+        cache_entries=ENTRIES,
+        clock=clock,
+    )
+    lookups.learn([click("ada")])
+    server.connected = False
+    lookups.learn([click("ada")])  # known: nobody is asked
+    with pytest.raises(redis.exceptions.ConnectionError):
+        lookups.learn([click("bea")])
+    assert set(lookups.visitors) == {"ada"}
+    server.connected = True
+    lookups.learn([click("bea")])
+    assert set(lookups.visitors) == {"ada", "bea"}
+
+
+def test_batch_asks_once_for_each_unknown_id_in_one_round_trip(redis_url: str, clock: Clock) -> None:
+    with connect(redis_url) as client:
+        lookups = Lookups(client, "", found_seconds=45, missing_seconds=10, cache_entries=1000, clock=clock)
+        batch = [click(f"user{number % 50}", f"V{number % 20}") for number in range(500)]
+        lookups.learn(batch)
+        assert commands_sent(client) == 70
+        lookups.learn(batch)
+        assert commands_sent(client) == 70
+        reads = client.info("stats")["total_reads_processed"]  # type: ignore[index]  # not a coroutine
+        lookups.learn([click(f"new{number}") for number in range(100)])
+        # One write of ours is a read of the server, or two where the kernel cuts it; and this INFO is one.
+        assert client.info("stats")["total_reads_processed"] - reads <= 3  # type: ignore[index]  # likewise
+
+
+def load(
+    client: redis.Redis, kind: Kind, path: Path, rows: list[dict[str, Any]], *, is_pruned: bool = False
+) -> Summary:
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return Loader(client, PREFIX, "here", Event()).load(kind, path, is_pruned=is_pruned)
+
+
+def contents(client: redis.Redis) -> dict[bytes, Any]:
+    return {key: client.hgetall(key) for key in client.scan_iter()}
+
+
+def test_loaded_rows_are_found(client: redis.Redis, lookups: Lookups, tmp_path: Path) -> None:
+    load(client, PRODUCTS, tmp_path / "products", [{"id": "V1", "category": "vases", "title": "Blue"}])
+    load(client, VISITORS, tmp_path / "visitors", [{"userId": "ada", "gender": "F", "birthDate": "1990-09-22"}])
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"] == Product("vases", "Blue")
+    assert lookups.visitors["ada"] == Visitor("F", "1990-09-22", 19900922)
+
+
+def test_loading_again_changes_nothing_and_a_changed_row_replaces(client: redis.Redis, tmp_path: Path) -> None:
+    rows = [{"id": f"V{number}", "category": "vases", "title": "Blue"} for number in range(6000)]
+    path = tmp_path / "products"
+    assert load(client, PRODUCTS, path, rows).loaded == 6000
+    before = contents(client)
+    assert len(before) == 6000
+    load(client, PRODUCTS, path, rows)
+    assert contents(client) == before
+    load(client, PRODUCTS, path, [{"id": "V1", "category": "bowls"}])
+    assert contents(client)[(PREFIX + "product:V1").encode()] == {b"cat": b"bowls", b"title": b""}
+
+
+def test_refused_rows_are_counted_by_reason_and_leave_what_is_stored(client: redis.Redis, tmp_path: Path) -> None:
+    store(client, "visitor:ada", gender="F", birthday="1990-09-22")
+    rows: list[dict[str, Any]] = [
+        {"userId": "ada", "gender": "?"},
+        {"gender": "F"},
+        {"userId": "bea", "gender": "x"},
+        {"userId": "cleo", "gender": "m"},
+    ]
+    summary = load(client, VISITORS, tmp_path / "visitors", rows, is_pruned=True)
+    assert summary == Summary(1, {"gender is none of M, F, U": 2, "no userId": 1}, 0)
+    assert contents(client)[(PREFIX + "visitor:ada").encode()][b"gender"] == b"F"
+
+
+def test_prune_deletes_what_the_file_does_not_name_and_nothing_else(client: redis.Redis, tmp_path: Path) -> None:
+    for number in range(30):
+        store(client, f"product:V{number}", cat="vases", title="Blue")
+    store(client, "visitor:V1", gender="F")
+    client.hset("shop1:product:V1", "cat", "of another prefix")
+    rows = [{"id": "V1", "title": "Blue"}, {"id": "V2"}]
+    assert load(client, PRODUCTS, tmp_path / "products", rows, is_pruned=True).pruned == 28
+    assert set(contents(client)) == {
+        (PREFIX + "product:V1").encode(),
+        (PREFIX + "product:V2").encode(),  # its row is refused, not gone
+        (PREFIX + "visitor:V1").encode(),
+        b"shop1:product:V1",
+    }
+
+
+def test_file_of_which_nothing_could_be_read_prunes_nothing(client: redis.Redis, tmp_path: Path) -> None:
+    store(client, "product:V1", cat="vases", title="Blue")
+    assert load(client, PRODUCTS, tmp_path / "products", [{"sku": "V2"}], is_pruned=True).pruned == 0
+    assert len(contents(client)) == 1

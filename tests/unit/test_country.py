@@ -1,0 +1,91 @@
+"""The country of an address, and what is no address."""
+
+import pytest
+
+from services.enrich.country import country_name, country_of
+
+
+@pytest.mark.parametrize(
+    ("ip", "country"),
+    [
+        ("8.8.8.8", "United States"),
+        ("81.2.69.142", "United Kingdom"),
+        ("2001:4860:4860::8888", "United States"),
+        ("::ffff:81.2.69.142", "United Kingdom"),
+        ("::FFFF:5102:458E", "United Kingdom"),
+    ],
+)
+def test_country_of_a_public_address(ip: str, country: str) -> None:
+    assert country_of(ip) == country
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        None,
+        "",
+        "-",
+        "unknown",
+        "8.8.8.8:443",
+        "[2001:4860:4860::8888]",
+        "[2001:4860:4860::8888]:443",
+        "8.8.8.8, 10.0.0.1",
+        "8.8.8",
+        "8.8",
+        "134744072",
+        "0x08080808",
+        "08.8.8.8",
+        "8.8.8.8/32",
+        " 8.8.8.8",
+        "8.8.8.8\n",
+        "8.8.8.256",
+        "٨.٨.٨.٨",
+        "fe80::1%eth0",
+        "2001:4860:4860::8888%1",
+        "8" * 100_000,
+    ],
+)
+def test_what_is_no_plain_address_has_no_country(ip: str | None) -> None:
+    assert country_of(ip) == "Unknown"
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "127.0.0.1",
+        "0.0.0.0",
+        "100.64.0.1",
+        "169.254.1.1",
+        "192.0.2.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:10.0.0.1",
+        "fc00::1",
+        "fe80::1",
+        "ff02::1",
+        "2001:db8::1",
+    ],
+)
+def test_private_and_reserved_addresses_have_no_country(ip: str) -> None:
+    assert country_of(ip) == "Unknown"
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("XK", "Kosovo"),
+        ("DE", "Germany"),
+        ("KR", "South Korea"),
+        ("VN", "Vietnam"),
+        ("TW", "Taiwan"),
+        ("??", "Unknown"),
+    ],
+)
+def test_countries_have_their_usual_english_name(code: str, name: str) -> None:
+    assert country_name(code) == name

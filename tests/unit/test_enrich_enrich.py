@@ -1,0 +1,170 @@
+"""From a raw click and what was looked up to an enriched one."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor, visitor_of
+from services.enrich.enrich import enrich
+from shared.events import EnrichedEvent, RawEvent
+from shared.refusals import Reason, Refusal
+
+NOW_MS = 1_790_000_000_123
+VASE = Product("vases", "Blue vase")
+
+
+def click(timestamp: int = NOW_MS, **fields: object) -> RawEvent:
+    return RawEvent(timestamp=timestamp, userId="ada", **fields)  # type: ignore[arg-type]  # fields of a RawEvent
+
+
+def enriched(
+    event: RawEvent, product: Product = NO_PRODUCT, visitor: Visitor = UNKNOWN_VISITOR, arrived_ms: int | None = None
+) -> EnrichedEvent:
+    event_or_refusal = enrich(
+        event, product, visitor, "France", "Mobile", event.timestamp if arrived_ms is None else arrived_ms
+    )
+    assert isinstance(event_or_refusal, EnrichedEvent)
+    return event_or_refusal
+
+
+def at(year: int, month: int, day: int, hour: int = 12) -> int:
+    return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp() * 1000)
+
+
+def born(birthday: str) -> Visitor:
+    visitor = visitor_of(None, birthday.encode())
+    assert visitor is not None
+    return visitor
+
+
+def test_everything_known_is_put_together() -> None:
+    event = click(
+        productId="VASE-1",
+        ip="81.2.69.142",
+        userAgent="Browser/1",
+        original_timestamp=1_700_000_000,
+        eventId="e1",
+        eventType="purchase",
+        url="https://shop.example/vase",
+        referrer="https://search.example/",
+    )
+    visitor = visitor_of(b"F", b"1990-09-22")
+    assert visitor is not None
+    assert enriched(event, VASE, visitor) == EnrichedEvent(
+        timestamp=NOW_MS,
+        original_timestamp=1_700_000_000_000,
+        userId="ada",
+        ip="81.2.69.142",
+        userAgent="Browser/1",
+        productId="VASE-1",
+        category="vases",
+        title="Blue vase",
+        gender="F",
+        country="France",
+        deviceType="Mobile",
+        age=35,
+        birthdate="1990-09-22",
+        eventId="e1",
+        eventType="purchase",
+        url="https://shop.example/vase",
+        referrer="https://search.example/",
+    )
+
+
+def test_page_without_product_has_neither_category_nor_title() -> None:
+    event = enriched(click())
+    assert (event.productId, event.category, event.title) == (None, None, None)
+
+
+def test_product_that_the_catalogue_lacks_is_unknown() -> None:
+    event = enriched(click(productId="GONE"), UNKNOWN_PRODUCT)
+    assert (event.productId, event.category, event.title) == ("GONE", "Unknown", "Unknown")
+
+
+def test_what_the_producer_did_not_send_is_not_passed_through() -> None:
+    event = enriched(click())
+    assert (event.eventId, event.eventType, event.url, event.referrer) == (UNSET, UNSET, UNSET, UNSET)
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "gender"),
+    [
+        ("M", "F", "M"),
+        ("female", "M", "F"),
+        ("male", "U", "M"),
+        ("u", "F", "U"),
+        ("x", "F", "F"),
+        ("", "F", "F"),
+        (None, "F", "F"),
+        (None, "U", "U"),
+        ("?", "U", "U"),
+    ],
+)
+def test_gender_is_the_event_s_own_else_the_visitor_s(given: str | None, known: str, gender: str) -> None:
+    assert enriched(click(gender=given), visitor=Visitor(known)).gender == gender
+
+
+@pytest.mark.parametrize(
+    ("birthday", "timestamp", "age"),
+    [
+        ("1990-09-22", at(2026, 9, 21, 23), 35),
+        ("1990-09-22", at(2026, 9, 22, 0), 36),
+        ("2000-02-29", at(2026, 2, 28), 25),
+        ("2000-02-29", at(2026, 3, 1), 26),  # in a year without the day, the day after
+        ("2000-02-29", at(2028, 2, 28), 27),
+        ("2000-02-29", at(2028, 2, 29), 28),
+        ("2026-09-22", at(2026, 9, 22), 0),
+        ("2026-09-23", at(2026, 9, 22), None),  # not born yet
+        ("1876-09-22", at(2026, 9, 22), 150),
+        ("1875-09-22", at(2026, 9, 22), None),
+        ("1969-12-31", at(1970, 1, 1), 0),
+    ],
+)
+def test_age_on_the_day_of_the_event(birthday: str, timestamp: int, age: int | None) -> None:
+    assert enriched(click(timestamp), visitor=born(birthday)).age == age
+
+
+@given(st.dates(date(1900, 1, 1), date(2020, 1, 1)), st.integers(at(2021, 1, 1), at(2040, 1, 1)))
+def test_age_is_the_count_of_birthdays_passed(birthday: date, timestamp: int) -> None:
+    day = datetime.fromtimestamp(timestamp / 1000, UTC).date()
+    passed = [
+        year
+        for year in range(birthday.year + 1, day.year + 1)
+        if (year, birthday.month, birthday.day) <= (day.year, day.month, day.day)
+    ]
+    assert enriched(click(timestamp), visitor=born(birthday.isoformat())).age == len(passed)
+
+
+@pytest.mark.parametrize(
+    ("given", "age"),
+    [(0, 0), (34, 34), (34.9, 34), (150, 150), (151, None), (-1, None), (1e300, None), (10**400, None)],
+)
+def test_age_that_the_event_gives_counts(given: float, age: int | None) -> None:
+    assert enriched(click(age=given), visitor=born("1990-09-22")).age == age
+
+
+@pytest.mark.parametrize("birthday", ["", "1990-02-30", "1990", "22.09.1990", "1990-9-22", "19900922", "x" * 1000])
+def test_wrong_birth_date_is_no_birth_date(birthday: str) -> None:
+    event = enriched(click(), visitor=born(birthday))
+    assert (event.birthdate, event.age) == (None, None)
+
+
+def test_birth_date_may_carry_a_time_of_day() -> None:
+    assert enriched(click(), visitor=born("1990-09-22T00:00:00Z")).birthdate == "1990-09-22"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("2023-11-14T22:13:20Z", 1_700_000_000_000), ("long ago", None), (-1, None)]
+)
+def test_original_timestamp_is_made_epoch_ms(written: object, read: int | None) -> None:
+    assert enriched(click(original_timestamp=written)).original_timestamp == read
+
+
+def test_event_is_refused_when_more_than_a_minute_ahead_of_its_arrival() -> None:
+    assert enriched(click(), arrived_ms=NOW_MS - 60_000).timestamp == NOW_MS
+    refusal = enrich(click(), NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS - 60_001)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.FUTURE

@@ -1,0 +1,204 @@
+"""The loop of the service, on a log in memory: nothing lost, nothing twice, whatever fails in between."""
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+from typing import Any, Self
+
+import fakeredis
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from services.enrich.lookups import Lookups
+from services.enrich.service import EnrichService, Route
+from services.enrich.tally import Tally
+from shared.events import MAX_EVENT_BYTES, RawEvent, encode_raw
+from shared.health import Health
+from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record
+
+NOW_MS = 1_790_000_000_123
+ROUTE = Route("click-data", "enriched-click-data", "memory", "nowhere:6379", batch_records=3)
+
+
+class MemoryProcessor(Processor):
+    """A log in memory. `failures` are raised by the next calls; `stop` is set once everything is read and sent."""
+
+    def __init__(self, records: Sequence[Record], stop: Event) -> None:
+        self.source = list(records)
+        self.committed = 0
+        self.position = 0
+        self.sent: list[NewRecord] = []
+        self.offsets: dict[int, int] = {}
+        self.poll_failures: list[Exception] = []
+        self.send_failures: list[Exception] = []
+        self._stop = stop
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:  # noqa: ARG002 - never waits
+        if self.poll_failures:
+            raise self.poll_failures.pop(0)
+        batch = self.source[self.position : self.position + max_records]
+        self.position += len(batch)
+        if not batch:
+            self._stop.set()
+        return batch
+
+    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+        if self.send_failures:
+            self.position = self.committed
+            raise self.send_failures.pop(0)
+        self.sent += records
+        self.offsets.update(next_offsets)
+        self.committed = self.position
+
+    def lag(self) -> dict[int, int]:
+        return {}
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Bench:
+    """A service with its surroundings."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.stop = Event()
+        self.health = Health("enrich")
+        self.redis_server = fakeredis.FakeServer()
+        self.redis = fakeredis.FakeRedis(server=self.redis_server)
+        records = [
+            Record(partition=number % 2, offset=100 + number, timestamp_ms=NOW_MS, key=b"as sent", value=value)
+            for number, value in enumerate(values)
+        ]
+        self.log = MemoryProcessor(records, self.stop)
+        lookups = Lookups(self.redis, "", found_seconds=45, missing_seconds=10, cache_entries=1000, clock=lambda: 0.0)
+        self.service = EnrichService(
+            self.log, lookups, ROUTE, tally=Tally(lambda: 0.0), health=self.health, stop=self.stop
+        )
+
+    def on_wait(self, act: Callable[[], None]) -> None:
+        """Let `act` run at the service's first wait for a dependency."""
+
+        class ActingStop(Event):
+            def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - no need to wait in a test
+                act()
+                return self.is_set()
+
+        stop = ActingStop()
+        self.stop = self.log._stop = self.service._stop = stop  # noqa: SLF001 - our own bench
+
+    def enriched(self) -> list[Any]:
+        return [msgspec.json.decode(record.value) for record in self.log.sent if record.topic == "enriched-click-data"]
+
+    def dead_letters(self) -> list[NewRecord]:
+        return [record for record in self.log.sent if record.topic == "click-data-dlq"]
+
+
+def click(number: int, **fields: Any) -> bytes:
+    return encode_raw(RawEvent(timestamp=NOW_MS + number, userId=f"user{number}", **fields))
+
+
+def test_click_comes_out_enriched_under_the_key_of_its_visitor() -> None:
+    bench = Bench([click(7, productId="V1", ip="81.2.69.142", userAgent="curl/8.5.0")])
+    bench.redis.hset("product:V1", mapping={"cat": "vases", "title": "Blue"})
+    bench.redis.hset("visitor:user7", mapping={"gender": "F", "birthday": "1990-09-22"})
+    bench.service.run()
+    assert [record.key for record in bench.log.sent] == [b"user7"]
+    assert bench.enriched() == [
+        {
+            "timestamp": NOW_MS + 7,
+            "original_timestamp": None,
+            "userId": "user7",
+            "ip": "81.2.69.142",
+            "userAgent": "curl/8.5.0",
+            "productId": "V1",
+            "category": "vases",
+            "title": "Blue",
+            "gender": "F",
+            "country": "United Kingdom",
+            "deviceType": "Bot",
+            "age": 35,
+            "birthdate": "1990-09-22",
+        }
+    ]
+
+
+def test_every_record_is_enriched_or_a_dead_letter() -> None:
+    values = [click(0), b"nonsense", click(2, productId="GONE"), b"", click(120_000), b"\xff", click(6)]
+    bench = Bench(values)
+    with capture_logs() as logs:
+        bench.service.run()
+    assert [event["userId"] for event in bench.enriched()] == ["user0", "user2", "user6"]
+    assert bench.enriched()[1]["category"] == bench.enriched()[1]["title"] == "Unknown"
+    letters = bench.dead_letters()
+    assert [letter.value for letter in letters] == [values[1], values[3], values[4], values[5]]
+    assert [dict(letter.headers)["reason"] for letter in letters] == [b"not_json", b"not_json", b"future", b"not_utf8"]
+    assert {letter.key for letter in letters} == {b"as sent"}
+    assert dict(letters[0].headers) | {"error": b"", "reason": b""} == {
+        "reason": b"",
+        "error": b"",
+        "service": b"enrich",
+        "topic": b"click-data",
+        "partition": b"1",
+        "offset": b"101",
+        "timestamp": str(NOW_MS).encode(),
+    }
+    assert bench.log.offsets == {0: 107, 1: 106}
+    assert [line["event"] for line in logs].count("dead letters") == 2  # the first, and the rest at the end
+
+
+def test_event_that_outgrows_the_limit_by_enriching_is_a_dead_letter() -> None:
+    value = click(0, url="x" * (MAX_EVENT_BYTES - 100))
+    assert len(value) <= MAX_EVENT_BYTES
+    bench = Bench([value])
+    bench.service.run()
+    assert bench.enriched() == []
+    assert dict(bench.dead_letters()[0].headers)["reason"] == b"too_large"
+
+
+@pytest.mark.parametrize("failing", ["poll_failures", "send_failures"])
+def test_log_that_fails_for_a_while_costs_nothing(failing: str) -> None:
+    bench = Bench([click(number) for number in range(10)])
+    setattr(bench.log, failing, [LogUnavailable("away"), LogUnavailable("still away")])
+    reports: list[Any] = []
+    bench.on_wait(lambda: reports.append(bench.health.report()["failures"]))
+    bench.service.run()
+    assert [event["userId"] for event in bench.enriched()] == [f"user{number}" for number in range(10)]
+    assert len(reports) == 2
+    assert "away" in reports[0]["log"]
+    assert bench.health.report()["status"] == "healthy"
+
+
+def test_redis_that_is_away_is_waited_for() -> None:
+    bench = Bench([click(0)])
+    bench.redis.hset("visitor:user0", mapping={"gender": "F", "birthday": ""})
+    bench.redis_server.connected = False
+
+    def come_back() -> None:
+        assert "redis" in bench.health.report()["failures"]  # type: ignore[operator]  # a dictionary
+        assert bench.log.sent == []
+        bench.redis_server.connected = True
+
+    bench.on_wait(come_back)
+    bench.service.run()
+    assert [event["gender"] for event in bench.enriched()] == ["F"]
+    assert bench.health.report()["status"] == "healthy"
+
+
+def test_stop_ends_the_wait_for_redis_with_nothing_sent() -> None:
+    bench = Bench([click(0)])
+    bench.redis_server.connected = False
+    bench.on_wait(lambda: bench.stop.set())
+    bench.service.run()
+    assert bench.log.sent == []
+    assert bench.log.offsets == {}
+
+
+def test_fenced_service_ends() -> None:
+    bench = Bench([click(0)])
+    bench.log.send_failures = [Fenced("another one")]
+    with pytest.raises(Fenced):
+        bench.service.run()

@@ -1,0 +1,73 @@
+"""However many dead letters there are, there are few lines about them."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.enrich.tally import Tally
+from shared.refusals import Reason
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def no_lag() -> dict[int, int]:
+    pytest.fail("asked for the lag without need")
+
+
+def lines(logs: Any) -> list[dict[str, Any]]:
+    return [{name: field for name, field in line.items() if name != "log_level"} for line in logs]
+
+
+def test_first_dead_letter_is_told_at_once_and_the_others_by_intervals() -> None:
+    clock = Clock()
+    tally = Tally(clock)
+    with capture_logs() as logs:
+        for second in range(11):
+            clock.now = second
+            tally.add(1, [Reason.NOT_JSON, Reason.FUTURE, Reason.NOT_JSON])
+            tally.report(no_lag)
+    assert lines(logs) == [
+        {"event": "dead letters", "so_far": 3, "future": 1, "not_json": 2},
+        {"event": "dead letters", "so_far": 18, "future": 5, "not_json": 10},
+        {"event": "dead letters", "so_far": 33, "future": 5, "not_json": 10},
+    ]
+    assert {line["log_level"] for line in logs} == {"warning"}
+
+
+def test_progress_is_told_once_a_minute_with_the_lag() -> None:
+    clock = Clock()
+    tally = Tally(clock)
+    with capture_logs() as logs:
+        for second in range(0, 121, 30):
+            clock.now = second
+            tally.add(10, [])
+            tally.report(lambda: {0: 3, 1: 4})
+    assert lines(logs) == [
+        {"event": "enriched", "events": 30, "lag": 7},
+        {"event": "enriched", "events": 20, "lag": 7},
+    ]
+
+
+def test_nothing_is_left_untold_at_the_end() -> None:
+    tally = Tally(Clock())
+    with capture_logs() as logs:
+        tally.add(5, [Reason.NOT_UTF8])
+        tally.close()
+    assert lines(logs) == [{"event": "dead letters", "so_far": 1, "not_utf8": 1}, {"event": "enriched", "events": 5}]
+
+
+def test_idle_service_says_nothing() -> None:
+    clock = Clock()
+    tally = Tally(clock)
+    with capture_logs() as logs:
+        clock.now = 1000
+        tally.report(no_lag)
+        tally.close()
+    assert logs == []
