@@ -118,7 +118,7 @@ class AggregateService:
         until_next_second = self._now_s + 1 - self._clock()
         timeout_seconds = min(_LONGEST_POLL_SECONDS, max(0.0, until_next_second))
         try:
-            records = consumer.poll(self._settings.batch_records, timeout_seconds)
+            records = consumer.poll(self._settings.aggregate_batch_records, timeout_seconds)
         except LogUnavailable as error:
             if self._health.is_working("log"):
                 logger.warning("the event log does not answer, trying again", error=str(error))

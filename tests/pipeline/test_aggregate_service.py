@@ -130,7 +130,7 @@ def test_killed_at_any_moment_the_numbers_are_the_oracles(redis_url: str, tmp_pa
     state = tmp_path / "state"
     parts = [made[start : start + 1500] for start in range(0, len(made), 1500)]
     for part in parts:
-        with running(redis_url, state, BATCH_RECORDS="200") as process:
+        with running(redis_url, state, AGGREGATE_BATCH_RECORDS="200") as process:
             produced(redis_url, part, refused=2)
             time.sleep(chance.uniform(0.6, 2.5))  # the moment of the kill, anywhere from starting to publishing
             process.send_signal(signal.SIGKILL)
