@@ -1,6 +1,7 @@
 """Lookups in Redis, faked and real alike: what `load-lookups` writes is what enrich finds, soon and cheaply."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -61,6 +62,11 @@ def commands_sent(client: redis.Redis) -> int:
     return int(info.get("cmdstat_hmget", {"calls": 0})["calls"])
 
 
+def reads_of_server(client: redis.Redis) -> int:
+    info: Any = client.info("stats")
+    return int(info["total_reads_processed"])
+
+
 def test_known_and_unknown_ids_are_told_apart(client: redis.Redis, lookups: Lookups) -> None:
     store(client, "product:V1", cat="vases", title="Größe 2")
     store(client, "product:V2", cat="vases")
@@ -111,7 +117,6 @@ def test_cache_is_bounded_and_a_batch_may_be_larger(client: redis.Redis, lookups
     assert all(lookups.visitors[user].gender == "M" for user in crowd)
     lookups.learn([click("stranger", "V1")])
     assert len(lookups.visitors) == ENTRIES + 1
-    assert set(crowd[-1:]) <= set(crowd)
     lookups.learn([click("user0")])
     assert lookups.visitors["user0"].gender == "M"
 
@@ -130,7 +135,7 @@ def test_key_of_another_type_is_no_lookup(client: redis.Redis, lookups: Lookups)
     assert lookups.visitors["ada"].gender == "F"
 
 
-def test_redis_that_is_away_teaches_nothing_and_forgets_nothing(client: redis.Redis, clock: Clock) -> None:
+def test_redis_that_is_away_teaches_nothing_and_forgets_nothing(clock: Clock) -> None:
     server = fakeredis.FakeServer()
     lookups = Lookups(
         fakeredis.FakeRedis(server=server),
@@ -153,16 +158,17 @@ def test_redis_that_is_away_teaches_nothing_and_forgets_nothing(client: redis.Re
 
 def test_batch_asks_once_for_each_unknown_id_in_one_round_trip(redis_url: str, clock: Clock) -> None:
     with connect(redis_url) as client:
+        client.config_resetstat()
         lookups = Lookups(client, "", found_seconds=45, missing_seconds=10, cache_entries=1000, clock=clock)
         batch = [click(f"user{number % 50}", f"V{number % 20}") for number in range(500)]
         lookups.learn(batch)
         assert commands_sent(client) == 70
         lookups.learn(batch)
         assert commands_sent(client) == 70
-        reads = client.info("stats")["total_reads_processed"]  # type: ignore[index]  # not a coroutine
+        reads = reads_of_server(client)
         lookups.learn([click(f"new{number}") for number in range(100)])
-        # One write of ours is a read of the server, or two where the kernel cuts it; and this INFO is one.
-        assert client.info("stats")["total_reads_processed"] - reads <= 3  # type: ignore[index]  # likewise
+        # One write of ours is a read of the server, or two where the kernel cuts it; and asking for the number is one.
+        assert reads_of_server(client) - reads <= 3
 
 
 def load(
@@ -173,7 +179,11 @@ def load(
 
 
 def contents(client: redis.Redis) -> dict[bytes, Any]:
-    return {key: client.hgetall(key) for key in client.scan_iter()}
+    keys = list(client.scan_iter(count=1000))
+    pipeline = client.pipeline(transaction=False)
+    for key in keys:
+        pipeline.hgetall(key)
+    return dict(zip(keys, pipeline.execute(), strict=True))
 
 
 def test_loaded_rows_are_found(client: redis.Redis, lookups: Lookups, tmp_path: Path) -> None:
@@ -185,11 +195,11 @@ def test_loaded_rows_are_found(client: redis.Redis, lookups: Lookups, tmp_path: 
 
 
 def test_loading_again_changes_nothing_and_a_changed_row_replaces(client: redis.Redis, tmp_path: Path) -> None:
-    rows = [{"id": f"V{number}", "category": "vases", "title": "Blue"} for number in range(6000)]
+    rows = [{"id": f"V{number}", "category": "vases", "title": "Blue"} for number in range(5100)]
     path = tmp_path / "products"
-    assert load(client, PRODUCTS, path, rows).loaded == 6000
+    assert load(client, PRODUCTS, path, rows).loaded == 5100
     before = contents(client)
-    assert len(before) == 6000
+    assert len(before) == 5100
     load(client, PRODUCTS, path, rows)
     assert contents(client) == before
     load(client, PRODUCTS, path, [{"id": "V1", "category": "bowls"}])
@@ -205,7 +215,7 @@ def test_refused_rows_are_counted_by_reason_and_leave_what_is_stored(client: red
         {"userId": "cleo", "gender": "m"},
     ]
     summary = load(client, VISITORS, tmp_path / "visitors", rows, is_pruned=True)
-    assert summary == Summary(1, {"gender is none of M, F, U": 2, "no userId": 1}, 0)
+    assert summary == Summary(1, Counter({"gender is none of M, F, U": 2, "no userId": 1}), 0)
     assert contents(client)[(PREFIX + "visitor:ada").encode()][b"gender"] == b"F"
 
 
