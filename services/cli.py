@@ -4,10 +4,9 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Final
 
-from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
+from shared.configuration import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
 
 
 def _demo(argv: Sequence[str]) -> int:
@@ -133,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(help_text())
         return 0
     if name == "--version":
+        from importlib.metadata import version
+
         _say(f"clickpulse {version('clickpulse')}")
         return 0
     subcommand = SUBCOMMANDS.get(name)

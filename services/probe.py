@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from shared.settings import ConfigurationError
+from shared.configuration import ConfigurationError
 
 _TIMEOUT_SECONDS: Final = 3.0
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Port = Annotated[int, Field(ge=0, le=65_535)]
+from shared.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
+from shared.configuration import ConfigurationError as ConfigurationError
 
-CONFIGURATION_ERROR_EXIT_CODE = 2
+Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class RedisSettings(BaseSettings):
@@ -59,10 +60,6 @@ class ServiceSettings(RedisSettings):
 
 
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
-
-
-class ConfigurationError(Exception):
-    """The environment does not make valid settings; the message names each variable and what was expected."""
 
 
 def read_settings(settings_type: type[SettingsType]) -> SettingsType:
