@@ -1,0 +1,129 @@
+"""The app as Streamlit runs it, in each of its states, on a real Valkey."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import services.dashboard
+from shared.redis_client import connect
+from tests.sample_rollup import publish, sample_rollup
+from tests.servers import free_port
+
+APP: Final = Path(services.dashboard.__file__).with_name("app.py")
+TITLES: Final = (
+    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages",
+    "Latest visitors", "Categories", "State machine log", "Raw data",
+)  # fmt: skip
+CHARTS: Final = ["chart-visits", "chart-sessions", "chart-devices", "chart-categories"]
+
+
+@pytest.fixture
+def client(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    st.cache_resource.clear()  # the reader outlives a run, as it should
+    with connect(redis_url) as client:
+        yield client
+    st.cache_resource.clear()
+
+
+def run() -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def page(app: AppTest) -> str:
+    return "".join(element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>"))
+
+
+def charts(app: AppTest) -> list[str | None]:
+    return [chart.key for chart in app.get("bidi_component")]
+
+
+def publish_now(client: Any, *, age_s: float = 0, **meta: Any) -> None:
+    as_of_ms = int(time.time() - age_s) * 1000
+    publish(client, sample_rollup(as_of_ms, **{"newest_event_ms": as_of_ms, **meta}))
+
+
+def test_a_live_pipeline_fills_the_key_figures_and_every_panel(client: Any) -> None:
+    publish_now(client)
+    client.xadd("state_logs", {"created": time.time(), "msg": "visitor-1 moved to OFFER"})
+    app = run()
+    shown = page(app)
+    assert 'data-standing="live"' in shown
+    assert '<div class="number">1,233</div>' in shown
+    for title in TITLES:
+        assert f"<h2>{title}</h2>" in shown
+    assert "visitor-1 moved to OFFER" in shown
+    assert charts(app) == CHARTS
+
+
+def test_charts_hold_the_rollups_numbers(client: Any) -> None:
+    publish_now(client)
+    figures = {chart.key: json.loads(json.loads(chart.proto.json)["figure"]) for chart in run().get("bidi_component")}
+    assert figures["chart-visits"]["data"][0]["y"] == [3 * count for count in range(65, 80)]
+    assert figures["chart-sessions"]["data"][0]["y"] == list(range(20, 37))
+    assert figures["chart-devices"]["data"][0]["values"] == [120, 90, 6, 3, 3]
+    assert figures["chart-categories"]["data"][0]["x"] == [1260, 933, 51]
+
+
+def test_the_switch_shows_one_audience(client: Any) -> None:
+    publish_now(client)
+    app = run()
+    app.button_group(key="audience").set_value("human").run()
+    assert not app.exception
+    assert '<div class="number">822</div>' in page(app)
+    assert charts(app) == CHARTS
+
+
+def test_an_empty_redis_says_what_to_do(client: Any) -> None:
+    assert client.dbsize() == 0
+    app = run()
+    assert "No events yet" in page(app)
+    assert "make demo" in page(app)
+    assert charts(app) == []
+
+
+def test_stale_numbers_stay_and_say_since_when(client: Any) -> None:
+    publish_now(client, age_s=130)
+    app = run()
+    assert 'data-standing="stale"' in page(app)
+    assert "(2 min)" in page(app)
+    assert charts(app) == CHARTS
+
+
+def test_a_quiet_site_is_no_failure(client: Any) -> None:
+    publish_now(client, lag=0, newest_event_ms=int(time.time() - 400) * 1000)
+    assert 'data-standing="quiet"' in page(run())
+
+
+def test_a_malformed_key_is_named(client: Any) -> None:
+    publish_now(client)
+    client.hset("rollup:all:visitors", "5m", "many")
+    app = run()
+    assert 'data-standing="malformed"' in page(app)
+    assert "rollup:all:visitors" in page(app)
+
+
+def test_a_redis_that_is_down_is_named_and_found_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_now(client)
+    port = free_port()
+    monkeypatch.setenv("REDIS_URL", f"redis://user:secret@127.0.0.1:{port}/0")
+    st.cache_resource.clear()
+    shown = page(run())
+    assert 'data-standing="unreachable"' in shown
+    assert f"127.0.0.1:{port}" in shown
+    assert "secret" not in shown
+
+
+def test_the_prefix_is_read(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_PREFIX", "shop:")
+    as_of_ms = int(time.time()) * 1000
+    publish(client, sample_rollup(as_of_ms), "shop:")
+    assert 'data-standing="live"' in page(run())

@@ -1,0 +1,114 @@
+"""The figures: the right numbers in the right places, and nothing Plotly would not take."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+
+from services.dashboard import charts, theme
+from services.dashboard.theme import DARK, LIGHT
+from shared.timestamps import HALF_HOUR_MS, MINUTE_MS
+
+NOON_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
+MINUTES = {NOON_MS + number * MINUTE_MS: 10 + number for number in range(60)}
+HALF_HOURS = {NOON_MS + number * HALF_HOUR_MS: 100 * number for number in range(17)}
+DEVICES = {"Mobile": 5, "Watch": 1, "Desktop": 4}
+
+
+def all_figures(palette: theme.Palette) -> list[charts.Figure]:
+    slots = theme.category_slots(["a", "b"])
+    return [
+        charts.visits_per_minute(MINUTES, MINUTES, palette),
+        charts.visits_per_minute({}, {}, palette),
+        charts.visitors_per_half_hour(HALF_HOURS, palette),
+        charts.visitors_per_half_hour({}, palette),
+        charts.devices(DEVICES, palette),
+        charts.devices({}, palette),
+        charts.categories({"b": 3, "a": 1}, slots, palette),
+        charts.categories({}, {}, palette),
+    ]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_plotly_knows_every_property_even_of_empty_figures(palette: theme.Palette) -> None:
+    for figure in all_figures(palette):
+        go.Figure(figure)  # raises ValueError for a property or a value that it does not know
+
+
+def test_visits_show_the_last_fifteen_minutes_in_utc_with_the_running_one_hatched() -> None:
+    visitors = {start: count // 2 for start, count in MINUTES.items()}
+    figure = charts.visits_per_minute(MINUTES, visitors, LIGHT)
+    views_bars, visitors_bars = figure["data"]
+    assert views_bars["x"][0] == "2026-11-22 12:45:00"
+    assert views_bars["x"][-1] == "2026-11-22 12:59:00"
+    assert views_bars["y"] == list(range(55, 70))
+    assert visitors_bars["y"] == [count // 2 for count in range(55, 70)]
+    assert views_bars["marker"]["pattern"]["shape"] == [""] * 14 + ["/"]
+
+
+def test_a_minute_without_visitors_is_a_bar_of_no_height() -> None:
+    figure = charts.visits_per_minute(MINUTES, {}, LIGHT)
+    assert figure["data"][1]["y"] == [0] * 15
+
+
+def test_sessions_include_the_running_half_hour_and_mark_it() -> None:
+    bars = charts.visitors_per_half_hour(HALF_HOURS, LIGHT)["data"][0]
+    assert bars["y"] == list(HALF_HOURS.values())
+    assert bars["x"][-1] == "2026-11-22 20:00:00"
+    assert [place for place, shape in enumerate(bars["marker"]["pattern"]["shape"]) if shape] == [16]
+
+
+def test_devices_keep_their_order_and_colour_whatever_their_numbers() -> None:
+    figure = charts.devices(DEVICES, LIGHT)
+    ring = figure["data"][0]
+    assert ring["labels"] == ["Desktop", "Mobile", "Watch"]
+    assert ring["values"] == [4, 5, 1]
+    assert ring["marker"]["colors"] == [LIGHT.devices["Desktop"], LIGHT.devices["Mobile"], LIGHT.devices["Other"]]
+    assert ring["sort"] is False
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["<b>10</b>", "devices"]
+
+
+def test_no_device_is_an_empty_ring_that_says_nought() -> None:
+    for counts in ({}, {"Desktop": 0, "Mobile": 0}):
+        figure = charts.devices(counts, LIGHT)
+        assert figure["data"][0]["hoverinfo"] == "skip"
+        assert figure["layout"]["annotations"][0]["text"] == "<b>0</b>"
+
+
+def test_categories_are_ranked_in_their_own_colours() -> None:
+    counts = {f"category {number}": 100 - number for number in range(20)}
+    slots = theme.category_slots(counts)
+    bars = charts.categories(counts, slots, DARK)["data"][0]
+    assert bars["x"] == list(range(100, 88, -1))
+    assert bars["marker"]["color"] == [DARK.series[slots[f"category {number}"]] for number in range(12)]
+    assert bars["text"][0] == "100"
+
+
+def strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in [*strings(key), *strings(item)]]
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("hostile", ["<b>x</b>", '<a href="https://evil.example">x</a>', "$\\alpha$", "%{x}"])
+def test_names_of_strangers_reach_no_figure_unescaped(hostile: str) -> None:
+    figures = [
+        charts.devices({hostile: 3}, LIGHT),
+        charts.categories({hostile: 3}, theme.category_slots([hostile]), LIGHT),
+    ]
+    for figure in figures:
+        texts = strings(figure)
+        assert not any(hostile in text or ("evil" in text and "<" in text) for text in texts)
+        assert any("&#" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("greatest", "top"),
+    [(0, 2), (1, 2), (2, 2), (3, 4), (7, 8), (10, 10), (11, 20), (41, 60), (99, 100), (100, 100), (101, 200),
+     (1_000_001, 2_000_000)],
+)  # fmt: skip
+def test_axes_end_on_a_round_number_with_a_whole_half(greatest: int, top: int) -> None:
+    assert charts.round_top(greatest) == top
+    assert top % 2 == 0

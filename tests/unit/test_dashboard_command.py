@@ -1,0 +1,80 @@
+"""`clickpulse dashboard` before it serves: options, settings and a port that is taken."""
+
+import logging
+import socket
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from services.dashboard.__main__ import main
+from services.dashboard.settings import DashboardSettings
+from shared.settings import ConfigurationError, read_settings
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in DashboardSettings.model_fields:
+        monkeypatch.delenv(field.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_other_tests() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_the_defaults_are_local_and_one_second() -> None:
+    settings = read_settings(DashboardSettings)
+    assert (settings.dashboard_address, settings.dashboard_port, settings.refresh_seconds) == ("127.0.0.1", 8501, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DASHBOARD_PORT", "0"), ("DASHBOARD_PORT", "http"), ("REFRESH_SECONDS", "0.1")]
+)
+def test_a_wrong_setting_ends_with_two_and_its_name(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=variable):
+        read_settings(DashboardSettings)
+    assert main([]) == 2
+    assert variable in capsys.readouterr().err
+
+
+def test_a_taken_port_ends_with_one_and_says_what_to_set(
+    taken_port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DASHBOARD_PORT", str(taken_port))
+    assert main([]) == 1
+    message = capfd.readouterr().err
+    assert f"port {taken_port} on 127.0.0.1 is taken" in message
+    assert "DASHBOARD_PORT" in message
+
+
+def test_an_address_of_another_machine_ends_with_one_and_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DASHBOARD_ADDRESS", "192.0.2.1")
+    assert main([]) == 1
+    assert "DASHBOARD_ADDRESS '192.0.2.1'" in capfd.readouterr().err
+
+
+def test_an_unknown_option_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--prot", "1"])
+    assert ended.value.code == 2
+    assert "--prot" in capsys.readouterr().err

@@ -1,0 +1,40 @@
+"""Numbers, ages and instants as the page writes them."""
+
+from typing import Any
+
+import pytest
+
+from services.dashboard import wording
+
+NOON_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "now"), (0.9, "now"), (1, "1 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"),
+     (7500, "2 h 5 min"), (86_399, "23 h 59 min"), (86_400, "1 d"), (10 * 86_400, "10 d")],
+)  # fmt: skip
+def test_an_age_is_told_in_its_greatest_units(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words
+
+
+def test_now_is_not_ago() -> None:
+    assert (wording.ago(0), wording.ago(5)) == ("now", "5 s ago")
+
+
+def test_numbers_are_grouped_and_nouns_agree() -> None:
+    assert wording.grouped(1_234_567) == "1,234,567"
+    assert [wording.counted(number, "event") for number in (0, 1, 2000)] == ["0 events", "1 event", "2,000 events"]
+    assert [wording.rate(number) for number in (0, 1.26, 99.94, 12_345.6)] == ["0.0", "1.3", "99.9", "12,346"]
+    assert (wording.share(1, 3), wording.share(0, 0)) == ("33%", "–")
+
+
+def test_instants_are_shown_in_utc() -> None:
+    assert wording.clock(NOON_MS + 61_001) == "12:01:01"
+    assert wording.day(NOON_MS - 20 * 86_400_000) == "2 Nov 2026"
+    assert wording.full_time(NOON_MS + 7) == "2026-11-22 12:00:00.007"
+
+
+@pytest.mark.parametrize("value", [None, "noon", True, 10**30, -(10**30), float("nan"), float("inf"), [], {}])
+def test_what_is_no_instant_is_a_dash(value: Any) -> None:
+    assert [show(value) for show in (wording.clock, wording.day, wording.full_time)] == ["–", "–", "–"]
