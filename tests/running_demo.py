@@ -65,13 +65,16 @@ class Demo:
         assert port is not None, self.output
         return redis.Redis(port=int(port[1]), decode_responses=True)
 
-    def children(self) -> dict[int, str]:
-        """The demo's own processes: id → command line."""
-        return {pid: command for pid, (parent, command) in processes().items() if parent == self.process.pid}
+    def descendants(self) -> dict[int, str]:
+        """The demo's own processes and theirs: id → command line."""
+        running, own = processes(), {self.process.pid}
+        while more := {pid for pid, (parent, _) in running.items() if parent in own} - own:
+            own |= more
+        return {pid: running[pid][1] for pid in own - {self.process.pid}}
 
-    def child(self, subcommand: str) -> int:
+    def service(self, subcommand: str) -> int:
         """The process id of one service."""
-        (pid,) = (pid for pid, command in self.children().items() if f"services.cli {subcommand}" in command)
+        (pid,) = (pid for pid, command in self.descendants().items() if f"services.cli {subcommand}" in command)
         return pid
 
     def ended(self, seconds: float) -> int:

@@ -58,10 +58,11 @@ def run(
         dashboard_port=dashboard_port,
     )
     commands = Commands(environment)
-    _load_lookups(options, commands, state_dir, supervisor)
     for name in SERVICES:
         service = commands.service(name)
         supervisor.start(service, restart_as=service)
+    # While the services start, and before the first click that needs them.
+    _load_lookups(options, commands, state_dir, supervisor)
     client = connect(store.url)
     if options.replay is not None:
         supervisor.start(commands.replay(options), restart_as=None)

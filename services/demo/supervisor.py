@@ -25,9 +25,9 @@ _ROUND_SECONDS: Final = 0.2
 _SAME_KEY_PRESS_SECONDS: Final = 0.5
 # Stopping takes under five seconds: one is asked after the other, a slow one does not hold the next up for long, and
 # the store comes last, when all others have ended.
-_TURN_SECONDS: Final = 0.4
-_SERVICES_SECONDS: Final = 3.6
-_STORE_SECONDS: Final = 0.9
+_TURN_SECONDS: Final = 0.25
+_SERVICES_SECONDS: Final = 3.5
+_STORE_SECONDS: Final = 0.8
 
 
 class WrongSetting(Exception):  # noqa: N818 - a mistake of the user, told to them as it is

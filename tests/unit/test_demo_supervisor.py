@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,9 @@ class Screen(io.StringIO):
 
     def shows(self, text: str) -> bool:
         return text in self.getvalue()
+
+    def shows_times(self, text: str, times: int) -> bool:
+        return self.getvalue().count(text) == times
 
 
 @contextmanager
@@ -95,19 +99,26 @@ def test_run_returns_the_exit_code_and_says_a_failure() -> None:
     assert screen.shows("enrich failed (exit code 7)")
 
 
-def test_a_crashed_service_is_started_again_and_said_so() -> None:
+def test_a_crashed_service_is_started_again_each_time_and_said_so() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         enrich = lasting("enrich")
         runs.start(enrich, restart_as=enrich)
-        assert runs.wait_until(lambda: screen.shows("enrich is up"), 10)
-        first = runs.pids()["enrich"]
-        os.kill(first, signal.SIGKILL)
-
-        assert runs.wait_until(lambda: screen.shows("enrich runs again"), 10)
-        assert runs.pids()["enrich"] != first
+        for starts in (1, 2, 3):
+            assert runs.wait_until(partial(screen.shows_times, "enrich is up", starts), 10)
+            os.kill(runs.pids()["enrich"], signal.SIGKILL)
+            assert runs.wait_until(lambda: "enrich" not in runs.pids(), 10)
 
     assert screen.shows("enrich ended (killed by SIGKILL); it is started again in 0.5 s")
+    assert screen.shows("enrich ended (killed by SIGKILL); it is started again in 2 s")
+    assert screen.getvalue().count("enrich runs again (process ") == 2
+
+
+def test_the_signals_are_its_own_only_while_it_runs() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with supervisor(Screen()):
+        assert signal.getsignal(signal.SIGINT) != before[signal.SIGINT]
+    assert {number: signal.getsignal(number) for number in before} == before
 
 
 def test_it_is_started_again_as_said() -> None:

@@ -1,0 +1,123 @@
+"""The last look of CI: `make demo` as a newcomer runs it, its rollups in Redis and its dashboard in a real browser.
+
+`python -m tests.browser.smoke [SCREENSHOT.png]` prints what it saw, ends by itself and leaves no process behind.
+"""
+
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import redis
+from playwright.sync_api import Page, sync_playwright
+
+from shared.rollup_keys import read
+from tests.running_demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
+from tests.servers import free_port
+
+_STOP_SECONDS: Final = 5.0
+_PAGE_SECONDS: Final = 30.0
+_PANELS: Final = ("visits", "sessions", "pages", "devices", "categories", "visitors", "log", "raw")
+_CHARTS: Final = ("visits", "sessions", "devices", "categories")
+
+
+def main(screenshot: Path | None) -> None:
+    """Raises AssertionError with what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="clickpulse-smoke-") as folder:
+        port = free_port()
+        began = time.monotonic()
+        with running(["make", "demo", f"ARGS=--state-dir {folder}/state --port {port}"]) as demo:
+            with demo.ready() as client:
+                _say(f"ready {time.monotonic() - began:.1f} s after `make demo`")
+                _see_rollups(client, demo)
+            _see_dashboard(port, screenshot)
+            own = demo.descendants()
+            assert len(own) >= 7, f"only these processes run: {own}"  # the supervisor, five of ours, and the store
+            seconds = demo.stop()
+            assert seconds < _STOP_SECONDS, f"stopping took {seconds:.1f} s:\n{demo.output}"
+            left = [pid for pid in own if pid in processes()]
+            assert left == [], f"processes {left} are left:\n{demo.output}"
+            _say(f"stopped in {seconds:.1f} s; no process is left")
+
+
+def _see_rollups(client: redis.Redis, demo: Demo) -> None:
+    """Real rollups: their numbers agree with one another, and grow."""
+    binary = redis.Redis(port=int(client.connection_pool.connection_kwargs["port"]))
+    with binary:
+        first = read(binary, "all", "")
+        assert first is not None, "no rollup:meta"
+        demo.wait_until(lambda: _counts_more(binary, first.meta.counted), FIRST_NUMBERS_SECONDS)
+        # The past eight hours arrive at once, but not in one second.
+        demo.wait_until(lambda: _has_hour(binary), FIRST_NUMBERS_SECONDS)
+        rollup = read(binary, "all", "")
+        assert rollup is not None
+    windows = rollup.windows
+    assert rollup.meta.balances, rollup.meta
+    assert 0 < windows.visitors["1h"] <= windows.views["1h"]
+    assert windows.visitors["5m"] <= windows.visitors["15m"] <= windows.visitors["1h"] <= windows.visitors["8h"]
+    assert windows.products_1h
+    assert windows.countries_1h
+    assert windows.devices_10m
+    _say(f"{rollup.meta.counted:,} events counted; {windows.visitors['1h']:,} visitors in the last hour")
+
+
+def _counts_more(client: redis.Redis, counted: int) -> bool:
+    rollup = read(client, "all", "")
+    return rollup is not None and rollup.meta.counted > counted
+
+
+def _has_hour(client: redis.Redis) -> bool:
+    rollup = read(client, "all", "")
+    return rollup is not None and rollup.windows.views["1h"] > 0 and bool(rollup.windows.devices_10m)
+
+
+def _see_dashboard(port: int, screenshot: Path | None) -> None:
+    """A page with its panels, numbers in them, and no error of Streamlit or of the browser."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium is not None, "no Chromium on the PATH: apt-get install chromium"
+    with sync_playwright() as playwright:
+        # Without a sandbox, as Chromium's does not run as root, which CI does.
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 1200})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"http://127.0.0.1:{port}/")
+        _wait_for_numbers(page)
+        if screenshot is not None:
+            page.screenshot(path=screenshot, full_page=True)
+        assert page.locator('[data-testid="stException"]').count() == 0, page.inner_text("body")
+        assert errors == [], errors
+        browser.close()
+    _say("the dashboard shows numbers and no error")
+
+
+def _wait_for_numbers(page: Page) -> None:
+    """Wait until every panel is there, its chart drawn, and visitors are active now."""
+    missing = []
+    deadline = time.monotonic() + _PAGE_SECONDS
+    while time.monotonic() < deadline:
+        missing = [panel for panel in _PANELS if not page.locator(f".st-key-card-{panel}").count()]
+        missing += [
+            f"the chart of {panel}"
+            for panel in _CHARTS
+            if not page.locator(f".st-key-card-{panel} .js-plotly-plot .main-svg").count()
+        ]
+        text = page.inner_text("body")
+        if not re.search(r"Active now\s+[1-9]", text):
+            missing.append("visitors active now")
+        if not missing:
+            return
+        page.wait_for_timeout(200)
+    raise AssertionError(f"not on the page within {_PAGE_SECONDS:.0f} s: {missing}\n{page.inner_text('body')}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"smoke: {text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
