@@ -19,7 +19,6 @@ from services.traffic.formats.entries import UnusableRecording
 
 STANDARD_INPUT: Final = "-"
 _BUFFER_BYTES: Final = 1 << 20
-_PIECE_BYTES: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
@@ -90,7 +89,7 @@ class _PatientPipe(io.RawIOBase):
 class _Unpacked(io.RawIOBase):
     """A decompressor under a buffer, whose readline is in C as theirs are not.
 
-    It is read a piece at a time: a larger read that meets damage would throw away the good bytes before it.
+    `read1` gives a piece at a time: `read` that meets damage would throw away the good bytes before it.
     """
 
     def __init__(self, unpacked: IO[bytes]) -> None:
@@ -101,7 +100,7 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(cast(bytearray, buffer))
-        piece = self._read1(min(len(view), _PIECE_BYTES))
+        piece = self._read1(len(view))
         view[: len(piece)] = piece
         return len(piece)
 

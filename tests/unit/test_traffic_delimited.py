@@ -91,6 +91,11 @@ def test_a_bad_row_spoils_no_other(row: bytes, reason: Reason, rows_after: int) 
     assert [event["timestamp"] for _, event in outcomes[2:]] == [str(number) for number in range(1, rows_after + 1)]
 
 
+def test_a_long_cell_is_no_mistake() -> None:
+    url = "u" * (LONGEST_LINE_BYTES - 20)
+    assert outcomes_of(entries_of(HEADER + f"1,a,p,{url}\n".encode()))[0][1]["url"] == url
+
+
 cell = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 

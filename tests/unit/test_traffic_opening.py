@@ -114,4 +114,4 @@ def test_a_file_that_was_cut_off_is_damaged(pack: Callable[[bytes], bytes], tmp_
         good: list[Line] = []
         with pytest.raises(DamagedRecording, match="damaged after line"):
             good.extend(lines)
-    assert len(good) > 10_000
+    assert len(good) > 40_000  # of 50,000; bz2 has blocks of 900 kB
