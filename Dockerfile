@@ -1,0 +1,60 @@
+# One image a service:  docker build --build-arg SERVICE=aggregate -t clickpulse-aggregate .
+# SERVICE is enrich, aggregate, detect, dashboard or traffic; the last stages below are named after them.
+
+ARG SERVICE
+ARG PYTHON=python:3.11-slim
+
+FROM ${PYTHON} AS build
+ARG SERVICE
+ENV UV_PYTHON=/usr/local/bin/python3 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/clickpulse \
+    UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_NO_PROGRESS=1
+WORKDIR /src
+RUN --mount=type=cache,target=/root/.cache \
+    python3 -m pip install --quiet --root-user-action=ignore "uv>=0.8,<1"
+# The dependencies come first: they change less often than the code, and so stay in the builder's cache.
+COPY pyproject.toml uv.lock ./
+RUN --mount=type=cache,target=/root/.cache \
+    case "$SERVICE" in detect) extra=kafka ;; *) extra=$SERVICE ;; esac \
+ && uv sync --frozen --no-dev --no-install-project --extra "$extra"
+COPY README.md LICENSE ./
+COPY services services
+COPY shared shared
+RUN --mount=type=cache,target=/root/.cache \
+    case "$SERVICE" in detect) extra=kafka ;; *) extra=$SERVICE ;; esac \
+ && uv sync --frozen --no-dev --no-editable --extra "$extra"
+
+FROM ${PYTHON} AS runtime
+# State and lookups lie on volumes, which take their owner from these folders.
+RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --shell /usr/sbin/nologin clickpulse \
+ && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups
+COPY --from=build /opt/clickpulse /opt/clickpulse
+ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
+WORKDIR /var/lib/clickpulse
+USER clickpulse
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 CMD ["clickpulse", "health"]
+ENTRYPOINT ["clickpulse"]
+
+FROM runtime AS enrich
+CMD ["enrich"]
+
+FROM runtime AS aggregate
+VOLUME /var/lib/clickpulse/state
+CMD ["aggregate"]
+
+FROM runtime AS detect
+CMD ["detect"]
+
+FROM runtime AS dashboard
+ENV DASHBOARD_ADDRESS=0.0.0.0 DASHBOARD_PORT=8501
+EXPOSE 8501
+HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 \
+    CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:%s/_stcore/health' % os.environ['DASHBOARD_PORT'], timeout=3)"]
+CMD ["dashboard"]
+
+FROM runtime AS traffic
+CMD ["generate"]
+
+# Fails here without a SERVICE, or with one that is none of the above.
+FROM ${SERVICE}
