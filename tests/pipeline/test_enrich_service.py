@@ -1,0 +1,205 @@
+"""The enrich service as its own process, from the raw topic to the enriched one and the dead letters."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.events import EnrichedEvent, RawEvent, decode_enriched, encode_raw
+from shared.refusals import dead_letter_topic
+from shared.settings import ServiceSettings
+from shared.streams import Assignment, FromCommitted, NewRecord, Record, TopicSpec
+from shared.streams.choose import open_log
+
+DEADLINE_SECONDS = 60.0
+STOP_SECONDS = 5.0
+PARTITIONS = 2
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the services of one test meet; topics and keys of its own."""
+
+    environment: dict[str, str]
+    settings: ServiceSettings
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "services.cli", *arguments],
+            env=os.environ | self.environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+
+    @contextmanager
+    def enrich(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        command = [sys.executable, "-m", "services.cli", "enrich"]
+        with subprocess.Popen(command, env=os.environ | self.environment | environment) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def send(self, values: Sequence[bytes], key: bytes | None = None) -> None:
+        with closing(open_log(self.settings, "test")) as log, log.producer() as producer:
+            producer.send([NewRecord(self.settings.raw_topic, key, value) for value in values])
+
+    def read(self, topic: str, at_least: int, quiet_seconds: float = 1.0) -> list[Record]:
+        """The records of a topic from its start, once there are so many and for so long there came no more."""
+        records: list[Record] = []
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        quiet_since = time.monotonic()
+        with (
+            closing(open_log(self.settings, "test")) as log,
+            log.consumer(topic, f"test-{uuid.uuid4().hex}", FromTheStart()) as consumer,
+        ):
+            while len(records) < at_least or time.monotonic() - quiet_since < quiet_seconds:
+                assert time.monotonic() < deadline, f"{len(records)} of {at_least} records in {topic}"
+                if batch := consumer.poll(1_000, 0.2):
+                    records += batch
+                    quiet_since = time.monotonic()
+        return records
+
+    def enriched(self, at_least: int) -> list[EnrichedEvent]:
+        events = []
+        for record in self.read(self.settings.enriched_topic, at_least):
+            event = decode_enriched(record.value)
+            assert isinstance(event, EnrichedEvent)
+            assert record.key == event.userId.encode()
+            events.append(event)
+        return events
+
+
+class FromTheStart:
+    def on_assigned(self, assignment: Assignment) -> FromCommitted:  # noqa: ARG002 - the protocol has it
+        return FromCommitted()
+
+    def on_revoked(self, partition: int) -> None: ...
+
+
+@pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
+def site(request: pytest.FixtureRequest, redis_url: str) -> Site:
+    name = uuid.uuid4().hex[:8]
+    environment = {
+        "REDIS_URL": redis_url,
+        "REDIS_PREFIX": f"{name}:",
+        "RAW_TOPIC": f"raw-{name}",
+        "ENRICHED_TOPIC": f"enriched-{name}",
+        "PARTITIONS": str(PARTITIONS),
+        "KAFKA_BROKER": request.getfixturevalue("kafka_broker") if request.param == "kafka" else "",
+        "LOG_FORMAT": "console",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        settings = ServiceSettings()
+    raw, enriched = settings.raw_topic, settings.enriched_topic
+    with closing(open_log(settings, "test")) as log:
+        log.ensure_topics(
+            [TopicSpec(topic, PARTITIONS, 24 * 3_600_000) for topic in (raw, enriched, dead_letter_topic(raw))]
+        )
+    return Site(environment, settings)
+
+
+def click(number: int, user: str) -> bytes:
+    now_ms = time.time_ns() // 1_000_000
+    return encode_raw(RawEvent(timestamp=now_ms, userId=user, productId="V1", eventId=str(number), ip="81.2.69.142"))
+
+
+def test_clicks_are_enriched_with_what_was_loaded_and_the_rest_are_dead_letters(site: Site, tmp_path: Path) -> None:
+    products, visitors = tmp_path / "products.csv", tmp_path / "visitors.ndjson.gz"
+    products.write_text("productId,category,title\nV1,vases,Größe 2\n,none,none\n")
+    visitors.write_bytes(gzip.compress(b'{"userId":"ada","gender":"F","birthDate":"1990-09-22"}\n'))
+    loaded = site.run("load-lookups", "--products", str(products), "--visitors", str(visitors))
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.splitlines() == [
+        "products: 1 loaded, 1 refused",
+        "  refused 1: no productId",
+        "visitors: 1 loaded, 0 refused",
+    ]
+    far_ahead = encode_raw(RawEvent(timestamp=time.time_ns() // 1_000_000 + 3_600_000, userId="ada"))
+    bad = [b"nonsense", b"\xff\xfe", b"[1]", b'{"userId":"ada"}', far_ahead]
+    with site.enrich() as process:
+        site.send([click(1, "ada"), *bad, click(2, "bea")], key=b"as sent")
+        events = {event.userId: event for event in site.enriched(2)}
+        letters = site.read(dead_letter_topic(site.settings.raw_topic), len(bad))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_SECONDS) == 0
+    assert events.keys() == {"ada", "bea"}
+    ada = events["ada"]
+    assert (ada.category, ada.title, ada.gender, ada.birthdate) == ("vases", "Größe 2", "F", "1990-09-22")
+    assert (ada.country, ada.deviceType) == ("United Kingdom", "Other")
+    assert (events["bea"].gender, events["bea"].category) == ("U", "vases")
+    assert sorted(letter.value for letter in letters) == sorted(bad)
+    assert {letter.key for letter in letters} == {b"as sent"}
+    raw = {(record.partition, record.offset): record for record in site.read(site.settings.raw_topic, 7)}
+    for letter in letters:
+        headers = dict(letter.headers)
+        origin = raw[int(headers["partition"]), int(headers["offset"])]
+        assert (origin.value, origin.timestamp_ms) == (letter.value, int(headers["timestamp"]))
+        assert (headers["service"], headers["topic"]) == (b"enrich", site.settings.raw_topic.encode())
+    assert Counter(dict(letter.headers)["reason"] for letter in letters) == Counter(
+        [b"not_json", b"not_utf8", b"not_an_object", b"missing_field", b"future"]
+    )
+
+
+def test_killed_service_enriches_every_click_once(site: Site) -> None:
+    total, enriched_so_far = 20_000, 0
+    site.send([click(number, f"user{number % 500}") for number in range(total)])
+    for _ in range(2):
+        # Small batches: of the many transactions, one is likely to be open at the kill.
+        with site.enrich(ENRICH_BATCH_RECORDS="20") as process:
+            site.read(site.settings.enriched_topic, enriched_so_far + 1, quiet_seconds=0)
+            process.kill()
+        enriched_so_far = len(site.enriched(0))
+        assert 0 < enriched_so_far < total, "killed too late to tell anything"
+    with site.enrich() as process:
+        events = site.enriched(total)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_SECONDS) == 0
+    assert sorted(int(str(event.eventId)) for event in events) == list(range(total))
+
+
+def test_wrong_setting_is_named_and_ends_with_code_2(site: Site) -> None:
+    site.environment["ENRICH_BATCH_RECORDS"] = "many"
+    ended = site.run("enrich")
+    assert ended.returncode == 2
+    assert "ENRICH_BATCH_RECORDS" in ended.stderr
+    assert "integer" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--products FILE"),
+        (["--products", "nowhere.json"], "--products: nowhere.json is no file"),
+        (["--product", "x"], "--products"),
+    ],
+)
+def test_wrong_option_of_load_lookups_is_named_and_ends_with_code_2(
+    site: Site, arguments: Sequence[str], said: str
+) -> None:
+    ended = site.run("load-lookups", *arguments)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+
+
+def test_damaged_file_fails_with_its_name(site: Site, tmp_path: Path) -> None:
+    damaged = tmp_path / "products.json"
+    damaged.write_text(json.dumps([{"id": "V1", "title": "Blue"}])[:-5])
+    ended = site.run("load-lookups", "--products", str(damaged))
+    assert ended.returncode == 1
+    assert "products.json: not JSON" in ended.stderr
