@@ -19,7 +19,8 @@ UV := $(shell case "$$(uv --version 2>/dev/null)" in \
 # Never another Python than the one found: downloading one is a surprise, and impossible behind many firewalls.
 export UV_PYTHON_DOWNLOADS := never
 # `make demo` after `make test` must not take the development tools away again.
-SYNC = UV_PYTHON="$(PYTHON)" $(UV) sync --quiet --frozen --inexact
+# Compiled once here, not by each of the demo's processes at its first start.
+SYNC = UV_PYTHON="$(PYTHON)" $(UV) sync --quiet --frozen --inexact --compile-bytecode
 
 help: ## Show this help
 	@echo "Clickpulse: real-time clickstream analytics. Usage: make TARGET [ARGS=\"...\"]"
