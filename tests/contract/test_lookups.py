@@ -1,6 +1,8 @@
 """Lookups in Redis, faked and real alike: what `load-lookups` writes is what enrich finds, soon and cheaply."""
 
+import gzip
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import redis
 from services.enrich.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
 from services.enrich.load_lookups import Loader, Summary
 from services.enrich.lookup_fields import PRODUCTS, VISITORS, Kind
+from services.enrich.lookup_rows import UnreadableFile
 from services.enrich.lookups import Lookups
 from shared.events import RawEvent
 from shared.redis_client import connect
@@ -238,3 +241,15 @@ def test_file_of_which_nothing_could_be_read_prunes_nothing(client: redis.Redis,
     store(client, "product:V1", cat="vases", title="Blue")
     assert load(client, PRODUCTS, tmp_path / "products", [{"sku": "V2"}], is_pruned=True).pruned == 0
     assert len(contents(client)) == 1
+
+
+def test_damaged_file_keeps_what_was_read_and_prunes_nothing(client: redis.Redis, tmp_path: Path) -> None:
+    store(client, "product:OLD", cat="vases", title="Blue")
+    damaged = tmp_path / "products.ndjson.gz"
+    # Random titles, so that the cut is far behind the first batch.
+    rows = "".join(json.dumps({"id": f"V{number}", "title": os.urandom(8).hex()}) + "\n" for number in range(6000))
+    damaged.write_bytes(gzip.compress(rows.encode())[:-100])
+    with pytest.raises(UnreadableFile, match=r"products\.ndjson\.gz"):
+        Loader(client, PREFIX, "here", Event()).load(PRODUCTS, damaged, is_pruned=True)
+    keys = set(client.scan_iter(count=1000))
+    assert {(PREFIX + "product:OLD").encode(), (PREFIX + "product:V0").encode()} <= keys

@@ -1,7 +1,6 @@
 """The enrich service as its own process, from the raw topic to the enriched one and the dead letters."""
 
 import gzip
-import json
 import os
 import signal
 import subprocess
@@ -171,35 +170,3 @@ def test_killed_service_enriches_every_click_once(site: Site) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_SECONDS) == 0
     assert sorted(int(str(event.eventId)) for event in events) == list(range(total))
-
-
-def test_wrong_setting_is_named_and_ends_with_code_2(site: Site) -> None:
-    site.environment["ENRICH_BATCH_RECORDS"] = "many"
-    ended = site.run("enrich")
-    assert ended.returncode == 2
-    assert "ENRICH_BATCH_RECORDS" in ended.stderr
-    assert "integer" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([], "--products FILE"),
-        (["--products", "nowhere.json"], "--products: nowhere.json is no file"),
-        (["--product", "x"], "--products"),
-    ],
-)
-def test_wrong_option_of_load_lookups_is_named_and_ends_with_code_2(
-    site: Site, arguments: Sequence[str], said: str
-) -> None:
-    ended = site.run("load-lookups", *arguments)
-    assert ended.returncode == 2
-    assert said in ended.stderr
-
-
-def test_damaged_file_fails_with_its_name(site: Site, tmp_path: Path) -> None:
-    damaged = tmp_path / "products.json"
-    damaged.write_text(json.dumps([{"id": "V1", "title": "Blue"}])[:-5])
-    ended = site.run("load-lookups", "--products", str(damaged))
-    assert ended.returncode == 1
-    assert "products.json: not JSON" in ended.stderr
