@@ -31,7 +31,8 @@ COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
 WORKDIR /var/lib/clickpulse
-USER clickpulse
+# By number, so that an orchestrator can see that it is not root.
+USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 CMD ["clickpulse", "health"]
 ENTRYPOINT ["clickpulse"]

@@ -108,14 +108,12 @@ def _offer(event: EnrichedEvent) -> Offer:
 
 
 def log_message(entry: Entry) -> str:
-    """The line of the state log: `visitor 3f2a… entered shoes_visited: clicked P100 (shoes)`."""
+    """The line of the state log: `visitor 3f2a9c0… entered shoes_visited: clicked P100 (shoes)`."""
     event, transition = entry
     reward = f", gets {transition.offer}" if transition.offer else ""
-    return (
-        f"visitor {_short(event.userId)} entered {transition.state}: "
-        f"clicked {_short(event.productId or '', 40)} ({event.category}){reward}"
-    )
+    product = _short(event.productId or "", 40)
+    return f"visitor {_short(event.userId, 8)} entered {transition.state}{reward}: clicked {product} ({event.category})"
 
 
-def _short(text: str, longest: int = 12) -> str:
+def _short(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -86,12 +86,12 @@ def test_visitor_on_another_partition_is_followed_there() -> None:
 def test_log_message_names_visitor_state_and_product() -> None:
     entries = detect(OFFER_PATH, {}, WINDOW_MS).entries
     assert log_message(entries[1]) == "visitor ada entered shoes_visited: clicked boots (shoes)"
-    assert log_message(entries[2]) == "visitor ada entered offer: clicked hat (clothing), gets offer2"
+    assert log_message(entries[2]) == "visitor ada entered offer, gets offer2: clicked hat (clothing)"
 
 
 def test_log_message_shortens_long_names() -> None:
     entry = detect([click(0, "coat", "3f2a" * 8)], {}, WINDOW_MS).entries[0]
-    assert log_message(entry) == "visitor 3f2a3f2a3f2… entered clothes_visited: clicked coat (clothing)"
+    assert log_message(entry) == "visitor 3f2a3f2… entered clothes_visited: clicked coat (clothing)"
 
 
 paths = st.lists(
