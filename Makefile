@@ -45,7 +45,7 @@ types: install ## Check the types, tests included
 	@.venv/bin/mypy
 
 imports: install ## Check which module may import which
-	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/lint-imports --no-cache --no-logo
 
 bench: install ## Measure against the design's bars; at most five minutes
 	@.venv/bin/python -m benchmarks $(ARGS)
