@@ -27,7 +27,19 @@ class RedisSettings(BaseSettings):
     redis_prefix: str = Field(default="", max_length=64, description="Put in front of every Redis key.")
 
 
-class ServiceSettings(RedisSettings):
+class LogSettings(BaseSettings):
+    """How a service writes its log lines."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="Log lines for people (console), machines (json), or by whether it is a terminal (auto).",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
+
+
+class ServiceSettings(RedisSettings, LogSettings):
     """What every service that reads or writes the event log needs."""
 
     kafka_broker: str | None = Field(
@@ -51,11 +63,6 @@ class ServiceSettings(RedisSettings):
     retention_hours: float = Field(
         default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, to rebuild state from."
     )
-    log_format: Literal["auto", "console", "json"] = Field(
-        default="auto",
-        description="Log lines for people (console), machines (json), or by whether it is a terminal (auto).",
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 turns it off.")
 
 

@@ -1,13 +1,13 @@
 """The dashboard's settings."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import RedisSettings
+from shared.settings import LogSettings, RedisSettings
 
 
-class DashboardSettings(RedisSettings):
+class DashboardSettings(RedisSettings, LogSettings):
     """Where the dashboard listens, and how often a page asks for new numbers."""
 
     dashboard_address: str = Field(
@@ -17,8 +17,3 @@ class DashboardSettings(RedisSettings):
     refresh_seconds: float = Field(
         default=1.0, ge=0.5, le=60, description="Seconds between two refreshes of an open page, 0.5 to 60."
     )
-    log_format: Literal["auto", "console", "json"] = Field(
-        default="auto",
-        description="Log lines for people (console), machines (json), or by whether it is a terminal (auto).",
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")

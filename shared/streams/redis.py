@@ -25,8 +25,8 @@ from shared.streams.redis_layout import (
 )
 from shared.streams.redis_reader import Reader
 
-LEASE_SECONDS: Final = 10.0
-"""How long a dead process keeps its successor waiting."""
+LEASE_SECONDS: Final = 3.0
+"""How long a dead process keeps its successor waiting. A pause longer than this costs nothing unless another came."""
 
 _SEND_AT_ONCE: Final = 2_000
 
