@@ -87,7 +87,7 @@ class Replay:
         return None if first_ms is None else Span(first_ms, last_ms)
 
     def _play(self, number: int, span: Span | None) -> None:
-        speed = self._options.speed
+        speed, limit = self._options.speed, self._options.limit
         with self._entries("replaying") as (entries, show):
             self._outbox.connect()
             shift_ms = None if span is None else shift_to_now_ms(span, now_ms(), speed)
@@ -111,7 +111,7 @@ class Replay:
                     self._put(entry, document, event, current)
                 if self.tally.read % _SHOW_EVERY_LINES == 0:
                     show(self._outbox.sent, self.tally.refused_total)
-                if self._is_over():
+                if self._outbox.taken == limit:
                     break
             show(self._outbox.taken, self.tally.refused_total)
 

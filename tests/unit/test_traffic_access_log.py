@@ -68,7 +68,13 @@ def test_times_have_their_zone(time: str, timestamp: int) -> None:
 
 @pytest.mark.parametrize(
     "time",
-    ["30/Feb/2024:00:00:00 +0000", "10/Okt/2026:13:55:36 +0000", "10/Oct/2026:24:00:00 +0000", "2026-10-10 13:55"],
+    [
+        "30/Feb/2024:00:00:00 +0000",
+        "10/Okt/2026:13:55:36 +0000",
+        "10/Oct/2026:24:00:00 +0000",
+        "2026-10-10 13:55",
+        "10/Oct/2026:13:55:60 +0000",
+    ],
 )
 def test_a_time_that_is_none_is_refused_as_such(time: str) -> None:
     assert reason_of(line(time=time)) == Reason.BAD_TIMESTAMP

@@ -107,8 +107,9 @@ line = st.one_of(st.binary(max_size=40), st.sampled_from([b'{"timestamp":1795000
 
 @given(st.lists(line), st.sampled_from([Format.NDJSON, Format.CSV, Format.TSV, Format.ACCESS_LOG]))
 def test_every_line_is_accounted_for_whatever_the_bytes(lines: list[bytes], chosen: Format) -> None:
-    header = {Format.CSV: [b"timestamp,userId"], Format.TSV: [b"timestamp\tuserId"]}.get(chosen, [])
-    content = b"\n".join([*header, *(text.replace(b"\n", b"") for text in lines)])
+    # A blank line instead of a header, as the first bytes may look like those of a compressed file.
+    header = {Format.CSV: b"timestamp,userId", Format.TSV: b"timestamp\tuserId"}.get(chosen, b" ")
+    content = b"\n".join([header, *(text.replace(b"\n", b"") for text in lines)])
     with TemporaryDirectory() as folder:
         run = Run(replace(recording(Path(folder), content), format=chosen)).run()
     rows_of_several_lines = sum(  # a quoted cell of a CSV
@@ -116,11 +117,11 @@ def test_every_line_is_accounted_for_whatever_the_bytes(lines: list[bytes], chos
     )
     assert run.is_accounted_for
     assert run.outbox.unsent == 0
-    expected = len(content.removesuffix(b"\n").split(b"\n")) - len(header) if content else 0
+    expected = len(content.removesuffix(b"\n").split(b"\n"))
     if chosen in (Format.NDJSON, Format.ACCESS_LOG):
         assert run.tally.read + run.tally.blank == expected
     else:
-        assert run.tally.read + run.tally.blank + rows_of_several_lines <= max(expected, 0)
+        assert run.tally.read + run.tally.blank + rows_of_several_lines <= expected - 1
 
 
 def test_no_event_is_lost_while_the_log_is_away(tmp_path: Path) -> None:

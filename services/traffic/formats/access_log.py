@@ -27,9 +27,8 @@ _LOG_LINE: Final = re.compile(
     rf"(?: (?P<referrer>{_QUOTED}) (?P<agent>{_QUOTED})| *$)"
 )
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
-_TIME: Final = re.compile(
-    r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"
-)
+_MINUTE: Final = re.compile(r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})")
+_SECOND: Final = re.compile(r":[0-5][0-9]")
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -83,18 +82,24 @@ def read_log_line(line: bytes) -> bytes | Refusal:
     return _encode(event)
 
 
-@lru_cache(maxsize=4096)
 def _parse_time_ms(time: str) -> int | None:
-    """Epoch ms of `10/Oct/2026:13:55:36 +0200`. Cached, as the requests of one second stand together."""
-    found = _TIME.fullmatch(time)
+    """Epoch ms of `10/Oct/2026:13:55:36 +0200`."""
+    minute_ms = _parse_minute_ms(time[:17], time[20:])
+    if minute_ms is None or not _SECOND.fullmatch(time[17:20]):
+        return None
+    return minute_ms + int(time[18:20]) * 1000
+
+
+@lru_cache(maxsize=4096)
+def _parse_minute_ms(minute: str, zone: str) -> int | None:
+    """Epoch ms of `10/Oct/2026:13:55` and ` +0200`. Cached, as the requests of one minute stand together."""
+    found = _MINUTE.fullmatch(minute + zone)
     if found is None or found[2] not in _MONTHS:
         return None
-    zone = timedelta(hours=int(found[8]), minutes=int(found[9])) * (-1 if found[7] == "-" else 1)
+    day, month, year, hour, minutes = int(found[1]), _MONTHS[found[2]], int(found[3]), int(found[4]), int(found[5])
+    east = timedelta(hours=int(found[7]), minutes=int(found[8])) * (-1 if found[6] == "-" else 1)
     try:
-        moment = datetime(
-            int(found[3]), _MONTHS[found[2]], int(found[1]), int(found[4]), int(found[5]), int(found[6]),
-            tzinfo=timezone(zone),
-        )  # fmt: skip
+        moment = datetime(year, month, day, hour, minutes, tzinfo=timezone(east))
     except ValueError:
         return None
     return int((moment - _EPOCH).total_seconds()) * 1000
