@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
 
 import pytest
 import redis
 
-from tests.servers import ServerMissing, running_kafka, running_valkey
+from tests.servers import Kafka, ServerMissing, running_kafka, running_valkey
+
+Server = TypeVar("Server")
 
 # Taken out of the environment, as the services under test would read it: each test says which log it means.
 _GIVEN_BROKER = os.environ.pop("KAFKA_BROKER", None)
@@ -37,20 +40,24 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if _GIVEN_BROKER:
         yield _GIVEN_BROKER
         return
-    with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as address:
-        yield address
+    with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
+        yield kafka.address
+
+
+@pytest.fixture
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A Kafka that the test may kill."""
+    with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
+        yield kafka
 
 
 @contextmanager
-def _or_skip(start: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    server = start()
-    try:
-        address = server.__enter__()
-    except ServerMissing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
-    try:
-        yield address
-    finally:
-        server.__exit__(None, None, None)
+def _or_skip(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except ServerMissing as missing:
+            if os.environ.get("CI"):
+                pytest.fail(str(missing))
+            pytest.skip(str(missing))
+        yield server

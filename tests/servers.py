@@ -48,11 +48,16 @@ def valkey_binary() -> str:
 def running_valkey(folder: Path, port: int | None = None) -> Iterator[str]:
     """A Valkey without persistence while the block runs; its redis:// URL."""
     port = port or free_port()
-    command = [valkey_binary(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    with _running([*command, "--appendonly", "no"], folder / "valkey.log") as process:
+    log = folder / "valkey.log"
+    options = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+    process = _start([valkey_binary(), "--port", str(port), *options], log)
+    try:
         with redis.Redis(port=port) as client:
-            _wait_until(lambda: _pings(client), process, folder / "valkey.log")
+            _wait_until(lambda: _pings(client), process, log)
         yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _pings(client: redis.Redis) -> bool:
@@ -62,22 +67,43 @@ def _pings(client: redis.Redis) -> bool:
         return False
 
 
+class Kafka:
+    """A Kafka of one node in a folder, that a test may kill and start again. Raises ServerMissing when it cannot be."""
+
+    def __init__(self, folder: Path) -> None:
+        port, controller_port = free_port(), free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._port = port
+        self._log = folder / "kafka.log"
+        self._properties = folder / "server.properties"
+        self._properties.write_text(_kafka_properties(port, controller_port, folder / "data"))
+        memory = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        self._java = ["java", *memory, "-cp", f"{_kafka_jars()}/*"]
+        self._process: subprocess.Popen[bytes] | None = None
+        storage = ["kafka.tools.StorageTool", "format", "-t", "Y2xpY2twdWxzZS10ZXN0cw", "-c", str(self._properties)]
+        subprocess.run([*self._java, *storage], check=True, capture_output=True)
+
+    def start(self) -> None:
+        """Start it, with the data it had, and wait until it listens."""
+        self._process = _start([*self._java, "kafka.Kafka", str(self._properties)], self._log)
+        _wait_until(lambda: _listens(self._port), self._process, self._log)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
-def running_kafka(folder: Path) -> Iterator[str]:
-    """A Kafka of one node while the block runs; its bootstrap address. Raises ServerMissing."""
-    jars = _kafka_jars()
-    port, controller_port = free_port(), free_port()
-    properties = folder / "server.properties"
-    properties.write_text(_kafka_properties(port, controller_port, folder / "data"))
-    java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", "-t", "Y2xpY2twdWxzZS10ZXN0cw", "-c", str(properties)],
-        check=True,
-        capture_output=True,
-    )
-    with _running([*java, "kafka.Kafka", str(properties)], folder / "kafka.log") as process:
-        _wait_until(lambda: _listens(port), process, folder / "kafka.log")
-        yield f"127.0.0.1:{port}"
+def running_kafka(folder: Path) -> Iterator[Kafka]:
+    """A Kafka while the block runs. Raises ServerMissing."""
+    kafka = Kafka(folder)
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.kill()  # nobody needs its data: a crash is the quickest end
 
 
 def _kafka_jars() -> Path:
@@ -129,19 +155,9 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@contextmanager
-def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
 
 def _wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import AdminClient, NewTopic
 from quixstreams import Application
 from quixstreams.kafka import Producer
@@ -20,9 +20,10 @@ from shared.streams import Assignment, FromCommitted, Listener, LogUnavailable, 
 from shared.streams.kafka_client import KafkaClients, translated
 from shared.streams.kafka_reader import Reader
 
-_ANSWER_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 3.0
 _FLUSH_SECONDS: Final = 6.0
-_TRANSACTION_SECONDS: Final = 10.0
+_TRANSACTION_SECONDS: Final = 5.0
+_ABORT_SECONDS: Final = 2.0
 
 
 class KafkaLog:
@@ -99,9 +100,8 @@ class KafkaConsumer:
 
     def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
         self._clients = clients
-        self._topic = topic
-        self._consumer = clients.application(group).get_consumer(auto_commit_enable=False)
-        self._reader = Reader(self._consumer, topic, listener)
+        consumer = clients.application(group).get_consumer(auto_commit_enable=False)
+        self._reader = Reader(consumer, topic, listener)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
@@ -110,13 +110,9 @@ class KafkaConsumer:
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""
-        if not next_offsets:
-            return
-        with self._clients.outages():
-            committed = self._consumer.commit(offsets=_places(self._topic, next_offsets), asynchronous=False)
-            for place in committed or ():
-                if place.error is not None:
-                    raise KafkaException(place.error)
+        if next_offsets:
+            with self._clients.outages():
+                self._reader.commit(next_offsets)
 
     def lag(self) -> dict[int, int]:
         """As `Consumer.lag`."""
@@ -222,13 +218,13 @@ class KafkaProcessor:
         producer = self._producer
         if producer is None:
             # A new producer waits long for a broker that is away: ask first.
-            self._consumer.list_topics(self._topic, timeout=_TRANSACTION_SECONDS / 2)
+            self._consumer.list_topics(self._topic, timeout=_ABORT_SECONDS)
             producer = self._producer = self._application.get_producer(transactional=True)
         producer.begin_transaction()
         _produce(producer, records)
         if next_offsets:
             producer.send_offsets_to_transaction(
-                _places(self._topic, next_offsets), self._consumer.consumer_group_metadata(), _TRANSACTION_SECONDS
+                self._reader.places(next_offsets), self._consumer.consumer_group_metadata(), _TRANSACTION_SECONDS
             )
         producer.commit_transaction(_TRANSACTION_SECONDS)
 
@@ -237,7 +233,7 @@ class KafkaProcessor:
         producer, self._producer = self._producer, None
         if producer is not None and error.args[0].txn_requires_abort():
             with suppress(KafkaException):
-                producer.abort_transaction(_TRANSACTION_SECONDS)
+                producer.abort_transaction(_ABORT_SECONDS)
                 self._producer = producer
         self._reader.rewind()
 
@@ -262,7 +258,3 @@ def _produce(
             producer.produce(topic, value, key, [*headers] if headers else None, on_delivery=on_delivery)
     except BufferError as error:
         raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from error  # noqa: SLF001 - its public name
-
-
-def _places(topic: str, next_offsets: Mapping[int, int]) -> list[TopicPartition]:
-    return [TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()]

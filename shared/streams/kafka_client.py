@@ -1,6 +1,7 @@
 """How we talk to Kafka: the options of every client, and what its errors mean to us."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,26 +16,37 @@ from shared.streams import Fenced, LogUnavailable
 NO_GROUP: Final = "clickpulse"
 """Stands for the group where nothing is consumed; Quix Streams wants one."""
 
+_OPTIONS: Final[dict[str, Any]] = {
+    "socket.timeout.ms": 10_000,
+    "reconnect.backoff.max.ms": 2_000,
+    "log.connection.close": False,  # brokers close idle connections
+}
 _CONSUMER_OPTIONS: Final[dict[str, Any]] = {
+    **_OPTIONS,
     "isolation.level": "read_committed",
     "partition.assignment.strategy": "cooperative-sticky",  # a rebalance moves only the partitions that must move
-    "enable.partition.eof": True,  # tells that the end is reached: transaction markers make offsets deceive, see lag()
+    "enable.partition.eof": False,  # before librdkafka 2.14 it makes consume() skip a record (librdkafka #5213)
+    "fetch.wait.max.ms": 100,  # a partition that starts waits for the fetch that is under way
+    "session.timeout.ms": 10_000,  # a dead replica's partitions go to the others; a commit without a broker gives up
+    "heartbeat.interval.ms": 2_000,
     "fetch.queue.backoff.ms": 10,  # the default of a second throttles catching up fourfold
     "queued.max.messages.kbytes": 32_768,  # prefetched, by consumer
     "statistics.interval.ms": 0,
-    "log.connection.close": False,  # brokers close idle connections
 }
 _PRODUCER_OPTIONS: Final[dict[str, Any]] = {
+    **_OPTIONS,
     "enable.idempotence": True,
     "acks": "all",
     "compression.type": "zstd",
     "linger.ms": 5,
-    "message.timeout.ms": 5_000,  # then `send` fails and the caller, who may be stopping, decides
+    "message.timeout.ms": 4_000,  # then `send` fails and the caller, who may be stopping, decides
     "message.max.bytes": 4 << 20,  # the broker's limit shall be the one that counts
     "delivery.report.only.error": True,
     "statistics.interval.ms": 0,
-    "log.connection.close": False,
 }
+_ADMIN_LOGGER: Final = "quixstreams.admin"
+_LOGGERS: Final = ("quixstreams.kafka.consumer", "quixstreams.kafka.producer", _ADMIN_LOGGER)
+_QUIET_SECONDS: Final = 60.0
 _FENCED: Final = (KafkaError.FENCED_INSTANCE_ID,)
 
 
@@ -43,8 +55,7 @@ class KafkaClients:
 
     def __init__(self, settings: ServiceSettings, client_id: str) -> None:
         self.address = settings.kafka_broker or ""
-        # Both log through the standard library: what is worth a line comes through, the rest does not.
-        logging.getLogger("quixstreams").setLevel(logging.WARNING)
+        _calm_logs()
         options = {
             "bootstrap.servers": self.address,
             "client.id": client_id,
@@ -60,7 +71,12 @@ class KafkaClients:
 
     def application(self, group: str = NO_GROUP, transactional_id: str | None = None) -> Application:
         """A Quix Streams application to take consumers and producers from; it is never run."""
-        transactional = {"transactional.id": transactional_id} if transactional_id is not None else {}
+        transactional = (
+            # A killed processor's open transaction holds up its successor and all readers for as long.
+            {"transactional.id": transactional_id, "transaction.timeout.ms": 10_000}
+            if transactional_id is not None
+            else {}
+        )
         return Application(
             self._connection,
             consumer_group=group,
@@ -75,9 +91,9 @@ class KafkaClients:
     def admin_options(self) -> dict[str, Any]:
         """The options of an admin client."""
         return {
+            **_OPTIONS,
             **self._connection.as_librdkafka_dict(),
-            "log.connection.close": False,
-            "logger": logging.getLogger("quixstreams.admin"),
+            "logger": logging.getLogger(_ADMIN_LOGGER),
         }
 
     @contextmanager
@@ -94,3 +110,31 @@ def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:
     reason: KafkaError = error.args[0]
     message = f"Kafka at {address}: {reason.str()} ({reason.name()})"
     return Fenced(message) if reason.code() in _FENCED else LogUnavailable(message)
+
+
+class _OnceAMinute(logging.Filter):
+    """Lets a line through once a minute: without a broker librdkafka says the same hundreds of times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}  # time.monotonic() by line
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log the record. `FAIL` lines come again through the error callback."""
+        line = record.getMessage().partition(" (after ")[0]
+        now = time.monotonic()
+        if line.startswith("FAIL ") or now - self._said_at.get(line, float("-inf")) < _QUIET_SECONDS:
+            return False
+        if len(self._said_at) > 1000:
+            self._said_at.clear()
+        self._said_at[line] = now
+        return True
+
+
+def _calm_logs() -> None:
+    """Quix Streams and librdkafka log through the standard library; their warnings tell of what they try again."""
+    logging.getLogger("quixstreams").setLevel(logging.ERROR)
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, _OnceAMinute) for known in logger.filters):
+            logger.addFilter(_OnceAMinute())

@@ -1,11 +1,11 @@
 """Reading a topic on Kafka as a member of a group."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 from quixstreams.kafka import Consumer
 
 from shared.logs import get_logger
@@ -20,9 +20,16 @@ _SILENCE_SECONDS: Final = 3.0
 """After so long without a record the broker is asked whether it is there, because a dead one says nothing."""
 
 _LEAST_ANSWER_SECONDS: Final = 0.25
-_ANSWER_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 2.0
 
 _make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
+
+
+class _Started(NamedTuple):
+    """Where reading a partition started, and where its end was then."""
+
+    offset: int
+    end_offset: int
 
 
 class Reader:
@@ -37,9 +44,8 @@ class Reader:
         self._topic = topic
         self._listener = listener
         self._arriving: set[int] = set()
-        self._reading: set[int] = set()
+        self._reading: dict[int, _Started] = {}
         self._left: set[int] = set()  # since the poll began
-        self._ends: dict[int, int] = {}  # the offset at which the end was reached, by partition
         self._failure: Exception | None = None  # of the listener, within a rebalance
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
         self._subscribed = False
@@ -52,9 +58,7 @@ class Reader:
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
             self._subscribed = True
-        if time.monotonic() - self._heard_at > _SILENCE_SECONDS:
-            self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, _LEAST_ANSWER_SECONDS))
-            self._heard_at = time.monotonic()
+        self.ask_broker(timeout_seconds)
         self._left.clear()
         while True:
             self._start_arrived()
@@ -63,6 +67,23 @@ class Reader:
             if records or time.monotonic() >= deadline:
                 return records
 
+    def ask_broker(self, timeout_seconds: float) -> None:
+        """Make sure that a broker answers, if none was heard of lately: many a call would wait long for it."""
+        if time.monotonic() - self._heard_at > _SILENCE_SECONDS:
+            self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, _LEAST_ANSWER_SECONDS))
+            self._heard_at = time.monotonic()
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """As `Consumer.commit`."""
+        self.ask_broker(_ANSWER_SECONDS)
+        for place in self._consumer.commit(offsets=self.places(next_offsets), asynchronous=False) or ():
+            if place.error is not None:
+                raise KafkaException(place.error)
+
+    def places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        """Offsets by partition, as Kafka's client takes them."""
+        return [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+
     def is_reading(self, partition: int) -> bool:
         """Whether the partition is ours and its position is known."""
         return partition in self._reading
@@ -70,27 +91,22 @@ class Reader:
     def rewind(self) -> None:
         """Forget how far we read: the next poll asks the listener again where to start."""
         self._consumer.pause(self._partitions(self._reading))
-        self._arriving |= self._reading
+        self._arriving.update(self._reading)
         self._reading.clear()
 
     def lag(self) -> dict[int, int]:
-        """As `Consumer.lag`, as of the last fetch.
-
-        The broker's end counts the markers of transactions, which nobody reads: where the end was reached, the offset
-        that the broker said so at counts. The lag while catching up includes the markers yet to pass.
-        """
-        lag = dict.fromkeys(self._arriving, 0)
-        for position in self._consumer.position(self._partitions(self._reading)):
-            number = position.partition
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
-            reached = max(position.offset, self._ends.get(number, 0), low)
-            lag[number] = max(0, high - reached)
+        """As `Consumer.lag`, as of the last fetch. It counts the markers of transactions among the records."""
+        lag = {}
+        for place in self._consumer.position(self._partitions(self._reading)):
+            started = self._reading[place.partition]
+            _, end_offset = self._consumer.get_watermark_offsets(place, cached=True)
+            lag[place.partition] = max(0, max(end_offset, started.end_offset) - max(place.offset, started.offset))
         return lag
 
     def close(self) -> None:
         """Revoke every partition and leave the group."""
         self._consumer.close()  # calls _on_revoke
-        self._revoke(self._arriving | self._reading)
+        self._revoke(self._arriving | self._reading.keys())
         self._raise_failure()
 
     # --- consuming ---------------------------------------------------------------------------------------------------
@@ -105,27 +121,21 @@ class Reader:
             return []
         self._heard_at = time.monotonic()
         if any(map(Message.error, messages)):
-            messages = self._without_events(messages)
-        if self._left:
-            messages = [message for message in messages if message.partition() not in self._left]
+            messages = self._without_errors(messages)
+        if self._left or self._arriving:  # what came before a rebalance within this poll
+            messages = [message for message in messages if self._is_due(message.partition())]
         return decode_messages(messages)
 
-    def _without_events(self, messages: Sequence[Message]) -> list[Message]:
-        records = []
-        failure = None
-        for message in messages:
-            error = message.error()
-            if error is None:
-                records.append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                self._ends[message.partition()] = message.offset()
-            else:
-                failure = error
-        if failure is not None:
-            if not records:
-                raise KafkaException(failure)
-            logger.warning("Kafka reports an error", error=failure.str(), topic=self._topic)
+    def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
+        records = [message for message in messages if message.error() is None]
+        error = next(message.error() for message in messages if message.error() is not None)
+        if not records:
+            raise KafkaException(error)
+        logger.warning("Kafka reports an error", error=error.str(), topic=self._topic)
         return records
+
+    def _is_due(self, partition: int | None) -> bool:
+        return partition in self._reading and partition not in self._left
 
     # --- assignment --------------------------------------------------------------------------------------------------
 
@@ -140,9 +150,8 @@ class Reader:
     def _revoke(self, partitions: set[int]) -> None:
         self._left |= partitions
         self._arriving -= partitions
-        for partition in sorted(partitions & self._reading):
-            self._reading.discard(partition)
-            self._ends.pop(partition, None)
+        for partition in sorted(partitions & self._reading.keys()):
+            del self._reading[partition]
             try:
                 self._listener.on_revoked(partition)
             except Exception as error:  # noqa: BLE001 - Quix Streams would wrap it; raised when the rebalance is over
@@ -162,7 +171,7 @@ class Reader:
             self._consumer.seek(place)
             self._consumer.resume([place])
             self._arriving.discard(partition)
-            self._reading.add(partition)
+            self._reading[partition] = _Started(place.offset, high)
 
     def _offset(self, place: TopicPartition, position: Position, low: int, high: int) -> int:
         match position:
@@ -183,7 +192,7 @@ class Reader:
             raise KafkaException(answer.error)
         return int(answer.offset)
 
-    def _partitions(self, numbers: set[int]) -> list[TopicPartition]:
+    def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in numbers]
 
 

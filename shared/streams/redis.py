@@ -205,7 +205,10 @@ class _Topics:
                 transaction.hsetnx(topics_key(self._prefix), name, encode_spec(default))
                 transaction.hget(topics_key(self._prefix), name)
                 _, text = transaction.execute()
-            known = self._known[name] = decode_spec(name, text)
+            try:
+                known = self._known[name] = decode_spec(name, text)
+            except ValueError as error:
+                raise LogUnavailable(f"hash {topics_key(self._prefix)} in Redis: {error}") from error
         return known
 
     def append(self, pipeline: Pipeline, records: Sequence[NewRecord]) -> None:

@@ -6,7 +6,7 @@ offset is the entry's id `<ms>-<sequence>` in one integer, so that it rises with
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -43,18 +43,23 @@ def lease_key(prefix: str, topic: str, group: str) -> str:
     return f"{prefix}log:{topic}:{group}:owner"
 
 
+class _Spec(msgspec.Struct, frozen=True):
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)]
+    retention_ms: Annotated[int, msgspec.Meta(ge=0)]
+
+
 def encode_spec(spec: TopicSpec) -> bytes:
     """A topic's field value in the hash of topics."""
-    return msgspec.json.encode({"partitions": spec.partitions, "retention_ms": spec.retention_ms})
+    return msgspec.json.encode(_Spec(spec.partitions, spec.retention_ms))
 
 
 def decode_spec(name: str, text: bytes) -> TopicSpec:
     """The opposite of `encode_spec`. Raises ValueError when someone wrote something else there."""
-    fields = msgspec.json.decode(text, type=dict[str, int])
     try:
-        return TopicSpec(name, fields["partitions"], fields["retention_ms"])
-    except KeyError as missing:
-        raise ValueError(f"topic {name}: no {missing} in {text!r}") from None
+        fields = msgspec.json.decode(text, type=_Spec)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"topic {name} is described as {text!r}: {error}") from None
+    return TopicSpec(name, fields.partitions, fields.retention_ms)
 
 
 def offset_of(entry_id: bytes) -> int:

@@ -1,0 +1,160 @@
+"""The event logs that the contract tests run on: Kafka, Redis and Redis in memory, each with what a test does to it."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Protocol
+
+import fakeredis
+import redis
+
+from shared.redis_client import connect
+from shared.settings import ServiceSettings
+from shared.streams import (
+    Assignment,
+    Consumer,
+    EventLog,
+    FromCommitted,
+    NewRecord,
+    Position,
+    Processor,
+    Record,
+    TopicSpec,
+)
+from shared.streams.choose import open_log
+from shared.streams.redis import RedisLog
+from shared.streams.redis_layout import entry_id_of, stream_key
+
+HOUR_MS = 3_600_000
+PATIENCE_SECONDS = 20.0
+LEASE_SECONDS = 0.6
+
+
+class LogUnderTest(Protocol):
+    """An event log, and what only a test does with one."""
+
+    log: EventLog
+
+    def expire_before(self, topic: str, partition: int, offset: int) -> None:
+        """Drop the records before `offset`, as retention does."""
+
+
+class RedisUnderTest:
+    """A log in a real Redis, or in fakeredis."""
+
+    def __init__(self, open_client: Callable[[], redis.Redis], prefix: str = "") -> None:
+        self.open_client = open_client
+        self.prefix = prefix
+        self.log = self.open_log()
+
+    def open_log(self) -> EventLog:
+        """Another process's view of the same log."""
+        return RedisLog(
+            self.open_client,
+            "under test",
+            prefix=self.prefix,
+            partitions=2,
+            retention_ms=24 * HOUR_MS,
+            lease_seconds=LEASE_SECONDS,
+        )
+
+    def expire_before(self, topic: str, partition: int, offset: int) -> None:
+        with self.open_client() as client:
+            client.xtrim(
+                stream_key(self.prefix, topic, partition), minid=entry_id_of(offset).decode(), approximate=False
+            )
+
+
+def real_redis(url: str) -> RedisUnderTest:
+    """A log in the Redis at `url`."""
+    return RedisUnderTest(partial(connect, url))
+
+
+def fake_redis() -> RedisUnderTest:
+    """A log in this process's memory."""
+    server = fakeredis.FakeServer()
+    return RedisUnderTest(lambda: fakeredis.FakeRedis(server=server))
+
+
+class KafkaUnderTest:
+    """A log on a real Kafka."""
+
+    def __init__(self, broker: str) -> None:
+        self.broker = broker
+        self.log = open_log(ServiceSettings(kafka_broker=broker), "test")
+
+    def expire_before(self, topic: str, partition: int, offset: int) -> None:
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient({"bootstrap.servers": self.broker})
+        for deleted in admin.delete_records([TopicPartition(topic, partition, offset)]).values():
+            deleted.result(10)
+
+
+class Owner:
+    """A listener that remembers what it is told, and says where to start."""
+
+    def __init__(self, start: Position | Callable[[Assignment], Position] = FromCommitted()) -> None:  # noqa: B008 - frozen
+        self._start = start
+        self.assigned: dict[int, Assignment] = {}
+        self.heard: list[str] = []
+
+    def on_assigned(self, assignment: Assignment) -> Position:
+        self.assigned[assignment.partition] = assignment
+        self.heard.append(f"+{assignment.partition}")
+        return self._start(assignment) if callable(self._start) else self._start
+
+    def on_revoked(self, partition: int) -> None:
+        del self.assigned[partition]
+        self.heard.append(f"-{partition}")
+
+
+def a_topic(log: EventLog, partitions: int = 1) -> str:
+    """A new topic."""
+    name = f"topic-{uuid.uuid4().hex[:12]}"
+    log.ensure_topics([TopicSpec(name, partitions, 24 * HOUR_MS)])
+    return name
+
+
+def a_group() -> str:
+    """A group that nobody was a member of."""
+    return f"group-{uuid.uuid4().hex[:12]}"
+
+
+def append(log: EventLog, topic: str, *values: bytes, key: bytes | None = b"visitor") -> None:
+    """Append the values under one key."""
+    with log.producer() as producer:
+        producer.send([NewRecord(topic, key, value) for value in values])
+
+
+def read(reader: Consumer | Processor, count: int, max_records: int = 1000) -> list[Record]:
+    """Poll until `count` records are read; fewer only when they do not come."""
+    records: list[Record] = []
+    until(lambda: len(records) >= count, lambda: records.extend(reader.poll(max_records, 0.2)))
+    return records
+
+
+def until(condition: Callable[[], bool], step: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Take steps until the condition holds or patience ends; whether it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        step()
+    return True
+
+
+def values(records: Sequence[Record]) -> list[bytes]:
+    """The values of the records, in order."""
+    return [record.value for record in records]
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail unless the block ends in time."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds

@@ -1,0 +1,210 @@
+"""What the log on Kafka does beyond the contract: groups of many members, transactions, brokers that come and go."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
+
+from shared.streams import (
+    Assignment,
+    EventLog,
+    FromCommitted,
+    LogUnavailable,
+    NewRecord,
+    Position,
+    Processor,
+    Record,
+    TopicSpec,
+)
+from tests.contract.event_logs import HOUR_MS, KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values
+from tests.servers import Kafka
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def log(kafka_broker: str) -> EventLog:
+    return KafkaUnderTest(kafka_broker).log
+
+
+def append_visits(log: EventLog, topic: str, start: int, stop: int) -> None:
+    """Append a numbered record a visit, of twenty visitors."""
+    with log.producer() as producer:
+        producer.send(
+            [NewRecord(topic, b"visitor-%d" % (number % 20), b"%d" % number) for number in range(start, stop)]
+        )
+
+
+def test_a_topic_keeps_the_time_of_append_and_its_retention(log: EventLog, kafka_broker: str) -> None:
+    name = f"topic-{a_group()}"
+    log.ensure_topics([TopicSpec(name, 3, 24 * HOUR_MS)])
+    admin = AdminClient({"bootstrap.servers": kafka_broker})
+    (described,) = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name)]).values()
+    options = {option.name: option.value for option in described.result(10).values()}
+    assert options["message.timestamp.type"] == "LogAppendTime"
+    assert options["retention.ms"] == str(24 * HOUR_MS)
+    assert len(admin.list_topics(name, timeout=10).topics[name].partitions) == 3
+
+
+def test_no_state_folder_is_made(log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    topic = a_topic(log)
+    append(log, topic, b"0")
+    with log.consumer(topic, a_group(), Owner()) as consumer:
+        read(consumer, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- groups ----------------------------------------------------------------------------------------------------------
+
+
+class Member:
+    """A member of a group, and what it read."""
+
+    def __init__(self, log: EventLog, topic: str, group: str) -> None:
+        self.owned: set[int] = set()
+        self.records: list[Record] = []
+        self.consumer = log.consumer(topic, group, self)
+
+    def on_assigned(self, assignment: Assignment) -> Position:
+        self.owned.add(assignment.partition)
+        return FromCommitted()
+
+    def on_revoked(self, partition: int) -> None:
+        self.owned.discard(partition)
+
+    def step(self) -> None:
+        """Poll, remember and commit."""
+        records = self.consumer.poll(50, 0.05)
+        assert {record.partition for record in records} <= self.owned, "a record of a partition that was given up"
+        self.records += records
+        if records:
+            self.commit({record.partition: record.offset + 1 for record in records})
+
+    def commit(self, next_offsets: dict[int, int]) -> None:
+        """Commit, again and again while the group rebalances."""
+        while True:
+            try:
+                return self.consumer.commit(next_offsets)
+            except LogUnavailable:
+                time.sleep(0.05)
+
+
+def test_members_share_the_partitions_and_hand_them_over_without_a_gap(log: EventLog) -> None:
+    topic, group = a_topic(log, partitions=4), a_group()
+    append_visits(log, topic, 0, 300)
+    first = Member(log, topic, group)
+    assert until(lambda: len(first.records) >= 150, first.step)
+    assert first.owned == {0, 1, 2, 3}
+    second = Member(log, topic, group)
+
+    def both() -> None:
+        first.step()
+        second.step()
+
+    assert until(lambda: len(first.owned) == len(second.owned) == 2, both)
+    assert first.owned | second.owned == {0, 1, 2, 3}
+    append_visits(log, topic, 300, 600)
+    assert until(lambda: len(first.records) + len(second.records) >= 600, both)
+    second.consumer.close()
+    assert second.owned == set()
+    assert until(lambda: first.owned == {0, 1, 2, 3}, first.step)
+    append_visits(log, topic, 600, 900)
+    assert until(lambda: len(first.records) + len(second.records) >= 900, first.step)
+    first.consumer.close()
+    read_by_both = sorted(int(record.value) for record in first.records + second.records)
+    assert read_by_both == list(range(900))  # every one, and once: each committed before it gave up
+
+
+# --- transactions ----------------------------------------------------------------------------------------------------
+
+
+def test_an_aborted_transaction_leaves_nothing_to_see_and_is_done_again(log: EventLog) -> None:
+    source, target, group = a_topic(log), a_topic(log), a_group()
+    append(log, source, b"0", b"1")
+    with log.processor(source, group) as processor:
+        first = read(processor, 2)
+        processor.send([NewRecord(target, b"key", b"0")], {0: first[0].offset + 1})
+        too_large = NewRecord(target, b"key", bytes(8 << 20))
+        with pytest.raises(LogUnavailable, match="too large"):
+            processor.send([NewRecord(target, b"key", b"1"), too_large], {0: first[1].offset + 1})
+        again = read(processor, 1)
+        assert values(again) == [b"1"]
+        processor.send([NewRecord(target, b"key", b"1")], {0: again[0].offset + 1})
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        assert values(read(consumer, 2)) == [b"0", b"1"]
+        assert list(consumer.poll(10, 0.5)) == []
+
+
+def copy_all(processor: Processor, target: str) -> int:
+    """Copy what one poll gives; how many."""
+    records = processor.poll(40, 0.1)
+    if records:
+        next_offsets = {record.partition: record.offset + 1 for record in records}
+        processor.send([NewRecord(target, record.key, record.value) for record in records], next_offsets)
+    return len(records)
+
+
+def test_processors_that_come_and_go_copy_every_record_once(log: EventLog) -> None:
+    source, target, group = a_topic(log, partitions=4), a_topic(log, partitions=2), a_group()
+    append_visits(log, source, 0, 400)
+    copied = 0
+    with log.processor(source, group) as first:
+
+        def step(processor: Processor) -> None:
+            nonlocal copied
+            try:
+                copied += copy_all(processor, target)
+            except LogUnavailable:
+                time.sleep(0.05)
+
+        until(lambda: copied >= 100, lambda: step(first))
+        with log.processor(source, group) as second:
+
+            def both() -> None:
+                step(first)
+                step(second)
+
+            until(lambda: len(second.lag()) == 2, both)
+            append_visits(log, source, 400, 800)
+            until(lambda: copied >= 600, both)
+            second.poll(10, 0.1)  # and dies with these
+        assert until(lambda: copied >= 800, lambda: step(first))
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        records = read(consumer, 800)
+        assert list(consumer.poll(10, 0.5)) == []
+    assert Counter(int(record.value) for record in records) == Counter(range(800))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_broker_that_crashes_and_returns_costs_no_record_and_doubles_none(own_kafka: Kafka) -> None:
+    log = KafkaUnderTest(own_kafka.address).log
+    source, target = a_topic(log, partitions=2), a_topic(log, partitions=2)
+    append_visits(log, source, 0, 2000)
+    copied = failures = 0
+    with log.processor(source, a_group()) as processor:
+
+        def step() -> None:
+            nonlocal copied, failures
+            started = time.monotonic()
+            try:
+                copied += copy_all(processor, target)
+            except LogUnavailable:
+                failures += 1
+            assert time.monotonic() - started < 12
+
+        assert until(lambda: copied >= 400, step)
+        records = processor.poll(40, 1)
+        own_kafka.kill()
+        with pytest.raises(LogUnavailable):
+            processor.send([NewRecord(target, b"key", b"lost")], {records[0].partition: records[0].offset + 1})
+        assert until(lambda: failures >= 5, step)
+        own_kafka.start()
+        assert until(lambda: processor.lag() == {0: 0, 1: 0} and copied >= 1000, step, 90)
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        read_back = read(consumer, 2000)
+        assert list(consumer.poll(10, 0.5)) == []
+    assert Counter(int(record.value) for record in read_back) == Counter(range(2000))
