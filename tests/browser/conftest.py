@@ -1,0 +1,170 @@
+"""The real dashboard in a real browser: a dashboard process, Chromium, and a Valkey that tests start and stop."""
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PageTimeoutError
+
+from shared.redis_client import connect
+from tests.polling import eventually
+from tests.servers import free_port, running_valkey
+
+START_SECONDS: Final = 60.0
+PAGE_MS: Final = 60_000
+_OPENINGS: Final = 3
+
+
+class Dashboard:
+    """A running `clickpulse dashboard`."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, redis_port: int) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.redis_port = redis_port
+
+
+@contextmanager
+def running_dashboard(redis_port: int, log: Path) -> Iterator[Dashboard]:
+    """A dashboard on a free port that reads the Redis at `redis_port`, whether or not that runs."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "DASHBOARD_PORT": str(port),
+        "DASHBOARD_ADDRESS": "127.0.0.1",
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.dashboard"], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    dashboard = Dashboard(process, port, redis_port)
+    try:
+        eventually(lambda: _is_healthy(dashboard), "the dashboard's health", START_SECONDS)
+        yield dashboard
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_healthy(dashboard: Dashboard) -> bool:
+    assert dashboard.process.poll() is None, "the dashboard ended"
+    try:
+        with urllib.request.urlopen(f"{dashboard.url}/_stcore/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Headless Chromium, the machine's own or Playwright's."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        path = found or playwright.chromium.executable_path
+        if not Path(path).exists():
+            missing = "no Chromium: neither on the PATH nor installed by `playwright install chromium`"
+            if os.environ.get("CI"):
+                pytest.fail(missing)
+            pytest.skip(missing)
+        # Without a sandbox, as Chromium's does not run as root.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One dashboard for all tests; its Redis is `valkey`, or down."""
+    with running_dashboard(free_port(), tmp_path_factory.mktemp("dashboard") / "dashboard.log") as running:
+        yield running
+
+
+@pytest.fixture
+def valkey(dashboard: Dashboard, tmp_path: Path) -> Iterator[Any]:
+    """A client of a real, empty Valkey where the dashboard looks for one."""
+    with running_valkey(tmp_path, dashboard.redis_port) as url, connect(url) as client:
+        yield client
+
+
+class Visit:
+    """A page that was opened, and what the browser said and asked for since."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.network_changed = False
+        self.errors: list[str] = []
+        self.foreign_requests: list[str] = []
+        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda socket: self._note(socket.url.replace("ws://", "http://", 1)))
+        page.set_default_timeout(PAGE_MS)
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind != "error":
+            return
+        if "ERR_NETWORK_CHANGED" in text:
+            self.network_changed = True
+        else:
+            self.errors.append(text)
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((f"{self.url}/", "data:", f"blob:{self.url}/")):
+            self.foreign_requests.append(url)
+
+    def open(self) -> None:
+        """Open the page; its status strip shows. Chromium aborts whatever it loads while an interface of the machine
+        comes or goes, as those of containers do, so that is tried again."""
+        for _ in range(_OPENINGS):
+            self.network_changed = False
+            self.page.goto(self.url)
+            try:
+                self.page.wait_for_selector(".strip")
+            except PageTimeoutError:
+                if not self.network_changed:
+                    raise
+            else:
+                return
+        pytest.fail("the machine's network interfaces do not settle")
+
+    def wait_for_standing(self, standing: str) -> str:
+        """The status strip's text, once it has that standing."""
+        return self.page.wait_for_selector(f'.strip[data-standing="{standing}"]').inner_text()  # type: ignore[union-attr]  # it waits for one
+
+    def wait_for_charts(self) -> None:
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('.live-plot')].filter(plot => plot.querySelector('.main-svg')).length === 4"
+        )
+
+    def key_figures(self) -> list[str]:
+        return self.page.locator(".kpi .number").all_inner_texts()
+
+
+@contextmanager
+def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
+    """A page in a context of its own, not opened yet."""
+    own = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **context})
+    try:
+        yield Visit(own.new_page(), url)
+    finally:
+        own.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, dashboard: Dashboard) -> Iterator[Visit]:
+    """A page of the dashboard, not opened yet. Whatever the test: no error, and no request to another host."""
+    with visiting(chromium, dashboard.url) as visit:
+        yield visit
+        assert visit.errors == []
+        assert visit.foreign_requests == []
