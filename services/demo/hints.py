@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def redis_command(*, port: int | None, has_redis_cli: bool) -> str:
-    """How to ask Redis from a shell; `port` is the embedded server's, None when REDIS_URL names another."""
+def redis_command(*, port: int | None, has_redis_cli: bool, uvx: str) -> str:
+    """How to ask Redis from a shell; `port` is the embedded server's, None when REDIS_URL names another.
+
+    Without redis-cli, `uvx` (the command or its path) runs a client that need not be installed.
+    """
     # A URL may hold a password, so the shell fills it in.
     if has_redis_cli:
         return 'redis-cli -u "$REDIS_URL"' if port is None else f"redis-cli -p {port}"
-    return 'uvx iredis --url "$REDIS_URL"' if port is None else f"uvx iredis -p {port}"
+    return f'{uvx} iredis --url "$REDIS_URL"' if port is None else f"{uvx} iredis -p {port}"
 
 
 def ready_lines(*, dashboard_port: int, redis: str, prefix: str, state_dir: Path, seconds: float) -> Sequence[str]:

@@ -5,6 +5,7 @@ import time
 import webbrowser
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from services.demo import hints, readiness
@@ -78,7 +79,9 @@ def run(
 
     while not supervisor.wait_until(is_ready, _PATIENCE_SECONDS):
         supervisor.terminal.say("still waiting for the first numbers; the lines above say what is missing")
-    redis_command = hints.redis_command(port=store.port, has_redis_cli=shutil.which("redis-cli") is not None)
+    redis_command = hints.redis_command(
+        port=store.port, has_redis_cli=shutil.which("redis-cli") is not None, uvx=_uvx()
+    )
     supervisor.terminal.announce(
         hints.ready_lines(
             dashboard_port=dashboard_port,
@@ -91,6 +94,14 @@ def run(
     if options.browser:
         webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
     supervisor.serve()
+
+
+def _uvx() -> str:
+    # The uv that `make` installed is on this process's PATH, not on the one of the user's shell.
+    found = shutil.which("uvx")
+    if found is not None and Path(found).is_relative_to(Path.cwd()):
+        return str(Path(found).relative_to(Path.cwd()))
+    return "uvx"
 
 
 def _dashboard_port(options: Options, settings: DemoSettings, supervisor: Supervisor) -> int:

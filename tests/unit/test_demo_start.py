@@ -163,9 +163,10 @@ def test_the_shipped_server_comes_before_one_on_the_path(monkeypatch: pytest.Mon
 
 
 def test_redis_is_asked_with_what_the_machine_has() -> None:
-    assert redis_command(port=6380, has_redis_cli=True) == "redis-cli -p 6380"
-    assert redis_command(port=6380, has_redis_cli=False) == "uvx iredis -p 6380"
-    assert redis_command(port=None, has_redis_cli=True) == 'redis-cli -u "$REDIS_URL"'
+    assert redis_command(port=6380, has_redis_cli=True, uvx="uvx") == "redis-cli -p 6380"
+    assert redis_command(port=6380, has_redis_cli=False, uvx=".uv/bin/uvx") == ".uv/bin/uvx iredis -p 6380"
+    assert redis_command(port=None, has_redis_cli=True, uvx="uvx") == 'redis-cli -u "$REDIS_URL"'
+    assert redis_command(port=None, has_redis_cli=False, uvx="uvx") == 'uvx iredis --url "$REDIS_URL"'
 
 
 def test_the_ready_lines_can_be_copied() -> None:
