@@ -196,7 +196,7 @@ FITTING = """() => ({
 })"""
 
 
-def test_it_stops_at_once_with_a_viewer_connected(chromium: Browser, tmp_path: Path, valkey: Any) -> None:
+def test_it_stops_at_once_and_the_page_says_that_it_lost_it(chromium: Browser, tmp_path: Path, valkey: Any) -> None:
     publish_now(valkey)
     port = valkey.connection_pool.connection_kwargs["port"]
     log = tmp_path / "dashboard.log"
@@ -206,4 +206,8 @@ def test_it_stops_at_once_with_a_viewer_connected(chromium: Browser, tmp_path: P
         began = time.monotonic()
         assert own.process.wait(30) == 0, log.read_text()
         assert time.monotonic() - began < 5
+        visit.page.wait_for_function(
+            "getComputedStyle(document.querySelector('.strip'), '::after').content.startsWith('\"Disconnected')"
+        )
+        assert visit.page.evaluate("getComputedStyle(document.querySelector('.kpis')).filter") == "grayscale(1)"
     assert "Traceback" not in log.read_text()
