@@ -79,7 +79,7 @@ class DetectService:
             return
         self._health.working("log")
         if offers:
-            logger.info("offers sent", offers=len(offers))
+            logger.debug("offers sent", offers=len(offers))
 
     def _read(self, records: Sequence[Record]) -> list[Click]:
         clicks = []
