@@ -7,8 +7,6 @@ import time
 from collections.abc import Sequence
 from threading import Event
 
-from shared.streams.choose import open_log
-
 from services.aggregate.sender import Sender
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
@@ -19,6 +17,7 @@ from shared.refusals import dead_letter_topic
 from shared.settings import read_settings
 from shared.signals import stop_on_signals
 from shared.streams import Fenced, LogUnavailable, TopicSpec
+from shared.streams.choose import open_log
 from shared.waiting import Stopped, wait_for
 
 logger = get_logger(__name__)

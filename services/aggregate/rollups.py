@@ -159,11 +159,6 @@ def merge(rollups: Sequence[PartitionRollup]) -> PartitionRollup:
     )
 
 
-def nothing(now_s: int) -> PartitionRollup:
-    """The rollup of no partition: zeros."""
-    return roll_up(Windows(now_s), partition=0)
-
-
 def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollup:
     """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed."""
     audiences = {audience: _audience_rollup(rollup, audience) for audience in AUDIENCES}

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from services.aggregate.partition import Partition, open_partition
 from services.aggregate.popularity import HOUR_SECONDS
-from services.aggregate.rollups import PartitionRollup, merge, nothing, published
+from services.aggregate.rollups import PartitionRollup, merge, published
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.store import StateUnwritable
 from shared.health import Health
@@ -190,8 +190,9 @@ class AggregateService:
     # --- publishing --------------------------------------------------------------------------------------------------
 
     def _publish(self, consumer: Consumer) -> None:
-        rollups = [partition.roll_up() for partition in self._partitions.values()]
-        merged = merge(rollups) if rollups else nothing(self._now_s)
+        if not self._partitions:
+            return  # what is published stays, as old as it says it is, until there are numbers to take its place
+        merged = merge([partition.roll_up() for partition in self._partitions.values()])
         meta = self._meta(merged, consumer.lag())
         self._offer(published(merged, meta, expose_pii=self._settings.expose_pii))
 

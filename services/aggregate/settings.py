@@ -16,7 +16,9 @@ class AggregateSettings(ServiceSettings):
     state_dir: Path = Field(
         default=Path("state"), description="Folder of the RocksDB databases, one a partition; keep it on a volume."
     )
-    aggregate_batch_records: int = Field(default=10_000, ge=1, le=1_000_000, description="Most records of a micro-batch.")
+    aggregate_batch_records: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Most records of a micro-batch."
+    )
     expose_pii: bool = Field(
         default=False, description="Publish IP addresses and birth dates in full instead of truncated and not at all."
     )

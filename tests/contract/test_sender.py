@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.aggregate.rollups import nothing, published
+from services.aggregate.rollups import published, roll_up
 from services.aggregate.sender import Sender
+from services.aggregate.windows import Windows
 from shared.health import Health
 from shared.redis_client import connect
 from shared.rollup_keys import AUDIENCES, KEY_TTL_SECONDS, Meta, Rollup, read
@@ -17,7 +18,8 @@ NOW_S = 1_795_343_400
 
 
 def rollup(read_events: int) -> Rollup:
-    return published(nothing(NOW_S), Meta(as_of_ms=NOW_S * 1000, read=read_events, late=read_events), expose_pii=False)
+    meta = Meta(as_of_ms=NOW_S * 1000, read=read_events, late=read_events)
+    return published(roll_up(Windows(NOW_S), partition=0), meta, expose_pii=False)
 
 
 def published_read(client: Any) -> int | None:

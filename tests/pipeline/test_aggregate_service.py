@@ -154,6 +154,24 @@ def test_a_clean_stop_publishes_the_last_truth_and_a_restart_goes_on(redis_url: 
         assert_rollups_are_right(client)
 
 
+def test_a_restart_shows_the_last_numbers_until_it_has_its_own(redis_url: str, tmp_path: Path) -> None:
+    client: Any = connect(redis_url)
+    produced(redis_url, events(7, 100, int(time.time() * 1000)), refused=0)
+    with running(redis_url, tmp_path):
+        before = caught_up(client, 100)
+    seen: list[int] = []
+
+    def publishes_again() -> bool:
+        snapshot = read(client, "all", "")
+        assert snapshot is not None
+        seen.append(snapshot.meta.counted)
+        return snapshot.meta.publisher != before.publisher and snapshot.meta.as_of_ms > before.as_of_ms + 2000
+
+    with running(redis_url, tmp_path):
+        eventually(publishes_again, "the new process publishing")
+    assert set(seen) == {before.counted}
+
+
 def test_flushed_rollups_are_back_within_a_second_or_two(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     produced(redis_url, events(5, 100, int(time.time() * 1000)), refused=0)
