@@ -21,6 +21,7 @@ class RedisSettings(BaseSettings):
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
+        repr=False,  # it may hold a password
         pattern=r"^(redis|rediss|unix)://",
         description="Redis or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:// for a socket.",
     )
@@ -64,6 +65,11 @@ class ServiceSettings(RedisSettings, LogSettings):
         default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, to rebuild state from."
     )
     health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 turns it off.")
+
+    def shown(self) -> dict[str, object]:
+        """The options that are set or have a default, without secrets, for the log."""
+        secret = {name for name, field in type(self).model_fields.items() if not field.repr}
+        return self.model_dump(mode="json", exclude=secret, exclude_none=True)
 
 
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)

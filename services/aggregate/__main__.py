@@ -1,87 +1,65 @@
-"""The aggregate service's composition root."""
+"""`clickpulse aggregate`: keeps exact windows over enriched clicks and publishes rollups to Redis every second."""
 
 import argparse
 import os
 import socket
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from threading import Event
 
 from services.aggregate.sender import Sender
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
-from shared.health import Health, health_endpoint
-from shared.logs import configure_logs, get_logger
-from shared.redis_client import connect, redis_address
+from shared.health import Health
+from shared.process import STARTING, await_topics, run_process
+from shared.redis_client import connect
 from shared.refusals import dead_letter_topic
 from shared.settings import read_settings
-from shared.signals import stop_on_signals
-from shared.streams import Fenced, LogUnavailable, TopicSpec
-from shared.streams.choose import open_log
-from shared.waiting import Stopped, wait_for
-
-logger = get_logger(__name__)
+from shared.streams import EventLog
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code; raises ConfigurationError."""
-    parser = argparse.ArgumentParser(
-        prog="clickpulse aggregate",
-        description="Keep exact windows over enriched clicks and publish the rollups to Redis every second.",
-        epilog="Options are environment variables; .env.example lists them. Exit codes: 0 stopped, 3 fenced.",
-    )
-    parser.parse_args(argv)
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError."""
+    _parser().parse_args(argv)
     settings = read_settings(AggregateSettings)
-    configure_logs(SERVICE, settings.log_format, settings.log_level)
-    stop = Event()
-    health = Health(SERVICE)
-    with stop_on_signals(stop), health_endpoint(health, settings.health_port):
-        return _serve(settings, health, stop)
+    return run_process(SERVICE, settings, partial(_run, settings))
 
 
-def _serve(settings: AggregateSettings, health: Health, stop: Event) -> int:
-    log = open_log(settings, SERVICE)
+def _run(settings: AggregateSettings, log: EventLog, health: Health, stop: Event) -> None:
     topic = settings.enriched_topic
-    logger.info(
-        "starting",
-        log=log.address,
-        redis=redis_address(settings.redis_url),
-        topic=topic,
-        group=settings.aggregate_group,
-        state_dir=str(settings.state_dir),
-    )
-    retention_ms = int(settings.retention_hours * 3_600_000)
-    topics = [TopicSpec(name, settings.partitions, retention_ms) for name in (topic, dead_letter_topic(topic))]
-    try:
-        wait_for(
-            lambda: log.ensure_topics(topics),
-            dependency=f"the event log at {log.address}",
-            passing=LogUnavailable,
+    await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
+    health.working(STARTING)  # Redis is not waited for: folding goes on without it
+    # Left from the inside out: the loop ends with a last rollup, the consumer checkpoints and closes the partitions,
+    # and the sender publishes what it was offered last.
+    with ExitStack() as stack:
+        client = stack.enter_context(connect(settings.redis_url))
+        sender = stack.enter_context(Sender(client, settings.redis_prefix, health))
+        service = AggregateService(
+            settings,
+            producer=stack.enter_context(log.producer()),
+            offer=sender.offer,
+            publisher=f"{socket.gethostname()}:{os.getpid()}",
+            health=health,
+            clock=time.time,
             stop=stop,
-            on_failure=lambda reason: health.failing("log", reason),
         )
-        health.working("log")
-        # Stops from the inside out: the loop ends with a last rollup, the consumer checkpoints and closes the
-        # partitions, the sender publishes what it was offered last, and only then does the log's connection go.
-        client = connect(settings.redis_url)
-        with Sender(client, settings.redis_prefix, health) as sender, log.producer() as producer:
-            service = AggregateService(
-                settings,
-                producer=producer,
-                offer=sender.offer,
-                publisher=f"{socket.gethostname()}:{os.getpid()}",
-                health=health,
-                clock=time.time,
-                stop=stop,
-            )
-            with log.consumer(topic, settings.aggregate_group, service) as consumer:
-                service.run(consumer)
-    except Stopped:
-        logger.info("stopped before the event log answered")
-    except Fenced as fenced:
-        logger.error("fenced: another replica owns this work", reason=str(fenced))  # noqa: TRY400 - no bug, no trace
-        return 3
-    finally:
-        log.close()
-    logger.info("stopped")
-    return 0
+        service.run(stack.enter_context(log.consumer(topic, settings.aggregate_group, service)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="clickpulse aggregate",
+        description="Read enriched clicks from ENRICHED_TOPIC, keep exact windows over them in STATE_DIR and publish "
+        "the rollups to Redis every second.",
+        epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, ENRICHED_TOPIC, PARTITIONS, "
+        "RETENTION_HOURS, AGGREGATE_GROUP, STATE_DIR, AGGREGATE_BATCH_RECORDS, EXPOSE_PII, HEALTH_PORT, LOG_FORMAT, "
+        "LOG_LEVEL; .env.example explains them. "
+        "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

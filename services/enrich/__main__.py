@@ -5,7 +5,7 @@ import gc
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from typing import Final
 
@@ -13,81 +13,31 @@ from services.enrich.lookups import Lookups
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
-from shared.health import Health, health_endpoint
-from shared.logs import configure_logs, get_logger
-from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.health import Health
+from shared.process import STARTING, await_redis, await_topics, run_process
+from shared.redis_client import connect, redis_address
 from shared.refusals import dead_letter_topic
-from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
-from shared.signals import stop_on_signals
-from shared.streams import Fenced, LogUnavailable, TopicSpec
-from shared.streams.choose import open_log
-from shared.waiting import Stopped, wait_for
+from shared.settings import read_settings
+from shared.streams import EventLog
 
-_FENCED_EXIT_CODE: Final = 3
 _GC_THRESHOLD: Final = 100_000  # more than the objects of a batch, which die with it and form no cycles
-
-logger = get_logger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 2 wrong option or setting, 3 fenced."""
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError."""
     _parser().parse_args(argv)
-    try:
-        settings = read_settings(EnrichSettings)
-    except ConfigurationError as error:
-        print(f"clickpulse enrich: {error}", file=sys.stderr)  # noqa: T201 - before the logs are set up
-        return CONFIGURATION_ERROR_EXIT_CODE
-    configure_logs(SERVICE, settings.log_format, settings.log_level)
-    stop = Event()
-    try:
-        with stop_on_signals(stop):
-            _run(settings, stop)
-    except Stopped:
-        pass
-    except Fenced as error:
-        logger.error("another process does this work, stopping", reason=str(error))  # noqa: TRY400 - no trace wanted
-        return _FENCED_EXIT_CODE
-    logger.info("stopped")
-    return 0
+    settings = read_settings(EnrichSettings)
+    return run_process(SERVICE, settings, partial(_run, settings))
 
 
-def _run(settings: EnrichSettings, stop: Event) -> None:
-    log = open_log(settings, SERVICE)
-    address = redis_address(settings.redis_url)
-    logger.info(
-        "starting",
-        log=log.address,
-        redis=address,
-        redis_prefix=settings.redis_prefix,
-        raw_topic=settings.raw_topic,
-        enriched_topic=settings.enriched_topic,
-        batch_records=settings.enrich_batch_records,
-        health_port=settings.health_port,
-    )
-    health = Health(SERVICE)
-    health.failing("start", "waiting for the event log and Redis")
-    # Left in the order of dependence: the processor before its log, the health endpoint last.
-    with ExitStack() as stack:
-        stack.enter_context(health_endpoint(health, settings.health_port))
-        stack.callback(log.close)
-        client = connect(settings.redis_url)
-        stack.callback(client.close)
-        wait_for(client.ping, dependency=f"Redis at {address}", passing=REDIS_UNAVAILABLE, stop=stop)
-        retention_ms = round(settings.retention_hours * 3_600_000)
-        topics = [
-            TopicSpec(topic, settings.partitions, retention_ms)
-            for topic in (settings.raw_topic, settings.enriched_topic, dead_letter_topic(settings.raw_topic))
-        ]
-        dependency = f"the event log at {log.address}"
-        wait_for(lambda: log.ensure_topics(topics), dependency=dependency, passing=LogUnavailable, stop=stop)
-        processor = stack.enter_context(
-            wait_for(
-                lambda: log.processor(settings.raw_topic, SERVICE),
-                dependency=dependency,
-                passing=LogUnavailable,
-                stop=stop,
-            )
-        )
+def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -> None:
+    await_redis(settings, health, stop)
+    topics = settings.raw_topic, settings.enriched_topic, dead_letter_topic(settings.raw_topic)
+    await_topics(log, topics, settings, health, stop)
+    health.working(STARTING)
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    with connect(settings.redis_url) as client, log.processor(settings.raw_topic, SERVICE) as processor:
         lookups = Lookups(
             client,
             settings.redis_prefix,
@@ -96,15 +46,11 @@ def _run(settings: EnrichSettings, stop: Event) -> None:
             cache_entries=settings.lookup_cache_entries,
             clock=time.monotonic,
         )
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD)
-        health.working("start")
-        logger.info("ready", topics=[topic.name for topic in topics])
         route = Route(
             raw_topic=settings.raw_topic,
             enriched_topic=settings.enriched_topic,
             log_address=log.address,
-            redis_address=address,
+            redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
         EnrichService(processor, lookups, route, tally=Tally(time.monotonic), health=health, stop=stop).run()

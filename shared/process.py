@@ -1,0 +1,74 @@
+"""The process of a service: logs, health endpoint, signals and exit codes, alike for every service on the event log."""
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Final
+
+from shared.health import Health, health_endpoint
+from shared.logs import configure_logs, get_logger
+from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.settings import ServiceSettings
+from shared.signals import stop_on_signals
+from shared.streams import EventLog, Fenced, LogUnavailable, TopicSpec
+from shared.streams.choose import open_log
+from shared.waiting import Stopped, wait_for
+
+logger = get_logger(__name__)
+
+FENCED_EXIT_CODE: Final = 3
+STARTING: Final = "start"
+"""The part of health that fails until `run` says that it works."""
+
+
+def run_process(service: str, settings: ServiceSettings, run: Callable[[EventLog, Health, Event], None]) -> int:
+    """Let `run(log, health, stop)` work until SIGTERM or SIGINT sets `stop`; a second signal kills.
+
+    Returns the exit code: 0 stopped, 3 fenced. Raises OSError when the health port is taken, and what `run` raises
+    beside Stopped and Fenced.
+    """
+    configure_logs(service, settings.log_format, settings.log_level)
+    log = open_log(settings, service)
+    logger.info("starting", log=log.address, redis=redis_address(settings.redis_url), **settings.shown())
+    stop = Event()
+    health = Health(service)
+    health.failing(STARTING, "waiting for Redis and the event log")
+    try:
+        with stop_on_signals(stop), health_endpoint(health, settings.health_port):
+            try:
+                run(log, health, stop)
+            finally:
+                log.close()
+    except Stopped:
+        pass  # while it waited for a dependency; there is nothing left to finish
+    except Fenced as error:
+        logger.error("fenced: another process does this work", reason=str(error))  # noqa: TRY400 - no bug, no trace
+        return FENCED_EXIT_CODE
+    logger.info("stopped")
+    return 0
+
+
+def await_redis(settings: ServiceSettings, health: Health, stop: Event) -> None:
+    """Wait until Redis answers; unhealthy meanwhile. Raises Stopped."""
+    with connect(settings.redis_url) as client:
+        wait_for(
+            client.ping,
+            dependency=f"Redis at {redis_address(settings.redis_url)}",
+            passing=REDIS_UNAVAILABLE,
+            stop=stop,
+            on_failure=lambda reason: health.failing("redis", reason),
+        )
+    health.working("redis")
+
+
+def await_topics(log: EventLog, topics: Sequence[str], settings: ServiceSettings, health: Health, stop: Event) -> None:
+    """Wait until the log answers and has the topics; unhealthy meanwhile. Raises Stopped."""
+    retention_ms = round(settings.retention_hours * 3_600_000)
+    wait_for(
+        lambda: log.ensure_topics([TopicSpec(topic, settings.partitions, retention_ms) for topic in topics]),
+        dependency=f"the event log at {log.address}",
+        passing=LogUnavailable,
+        stop=stop,
+        on_failure=lambda reason: health.failing("log", reason),
+    )
+    health.working("log")
+    logger.info("ready", topics=list(topics))

@@ -1,0 +1,49 @@
+"""Settings: read once, complaints that name the variable, and no secret in a log line or a complaint."""
+
+import pytest
+
+from shared.configuration import ConfigurationError
+from shared.settings import ServiceSettings, read_settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "expected"),
+    [
+        ("PARTITIONS", "0", "greater than or equal to 1"),
+        ("RETENTION_HOURS", "8", "greater than or equal to 9"),
+        ("HEALTH_PORT", "70000", "less than or equal to 65535"),
+        ("LOG_FORMAT", "xml", "'auto', 'console' or 'json'"),
+        ("KAFKA_SASL_MECHANISM", "GUESS", "SCRAM-SHA-256"),
+        ("REDIS_URL", "http://here", "redis"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_the_variable_and_what_was_expected(
+    monkeypatch: pytest.MonkeyPatch, variable: str, given: str, expected: str
+) -> None:
+    monkeypatch.setenv(variable, given)
+    with pytest.raises(ConfigurationError) as complaint:
+        read_settings(ServiceSettings)
+    assert str(complaint.value).startswith(f"{variable}: ")
+    assert expected in str(complaint.value)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTITIONS", "")
+    assert read_settings(ServiceSettings).partitions == 4
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://user:hunter2@redis:6379/0")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "hunter2")
+    settings = read_settings(ServiceSettings)
+    assert "hunter2" not in str(settings.shown())
+    assert "hunter2" not in repr(settings)
+    monkeypatch.setenv("REDIS_URL", "redsi://user:hunter2@redis:6379/0")
+    with pytest.raises(ConfigurationError) as complaint:
+        read_settings(ServiceSettings)
+    assert "hunter2" not in str(complaint.value)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        ServiceSettings().partitions = 5
