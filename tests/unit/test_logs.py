@@ -1,0 +1,42 @@
+"""Log lines: JSON for machines, from our own loggers and the libraries' alike."""
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import logging
+from shared.logs import configure_logs, get_logger
+configure_logs("enrich", {log_format!r}, "INFO")
+get_logger("ours").info("counted", events=3)
+logging.getLogger("theirs").warning("odd %s", "thing")
+logging.getLogger("theirs").debug("not shown")
+try:
+    1 / 0
+except ZeroDivisionError:
+    get_logger("ours").exception("failed")
+"""
+
+
+def logged(log_format: str) -> str:
+    program = [sys.executable, "-c", PROGRAM.format(log_format=log_format)]
+    return subprocess.run(program, capture_output=True, text=True, check=True).stderr
+
+
+def test_json_lines_carry_service_level_time_and_message() -> None:
+    ours, theirs, failure = [json.loads(line) for line in logged("json").splitlines()]
+    assert (ours["service"], ours["level"], ours["message"], ours["events"]) == ("enrich", "info", "counted", 3)
+    assert ours["time"].endswith("Z")
+    assert (theirs["level"], theirs["message"], theirs["logger"]) == ("warning", "odd thing", "theirs")
+    assert failure["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+def test_console_lines_are_for_people() -> None:
+    first = logged("console").splitlines()[0]
+    assert "counted" in first
+    assert "events=3" in first
+    assert not first.startswith("{")
+
+
+def test_auto_is_json_where_there_is_no_terminal() -> None:
+    assert logged("auto").startswith("{")
