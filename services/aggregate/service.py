@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 from services.aggregate.partition import Partition, open_partition
 from services.aggregate.popularity import HOUR_SECONDS
-from services.aggregate.rollups import PartitionRollup, merge, published
+from services.aggregate.publication import published
+from services.aggregate.rollups import PartitionRollup, merge
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.store import StateUnwritable
 from shared.health import Health

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.aggregate.rollups import published, roll_up
+from services.aggregate.publication import published
+from services.aggregate.rollups import roll_up
 from services.aggregate.sender import Sender
 from services.aggregate.windows import Windows
 from shared.health import Health

@@ -3,7 +3,8 @@
 import pytest
 
 from services.aggregate.partition import resume
-from services.aggregate.rollups import merge, published, truncated_ip
+from services.aggregate.publication import published, truncated_ip
+from services.aggregate.rollups import merge
 from shared.events import EnrichedEvent, encode_enriched
 from shared.rollup_keys import Meta, Rollup
 from shared.streams import Assignment, Record

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from services.aggregate.partition import Partition, resume
-from services.aggregate.rollups import merge, published
+from services.aggregate.publication import published
+from services.aggregate.rollups import merge
 from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
 from shared.rollup_keys import AUDIENCES, Meta, Rollup
 from shared.streams import Assignment, Record
