@@ -30,8 +30,11 @@ help: ## Show this help
 demo: install-demo ## Run everything on this machine; Ctrl-C stops it. ARGS="--rate 50", ARGS=--help
 	@PATH="$$PATH:$(CURDIR)/.uv/bin" exec .venv/bin/clickpulse demo $(ARGS)
 
+# Most of the time tests wait for processes; each worker starts servers of its own.
+IN_PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+
 test: install ## Run the tests. ARGS="-k redis" runs some
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest $(IN_PARALLEL) $(ARGS)
 
 lint: install ## Check the code's style and format
 	@.venv/bin/ruff check .
