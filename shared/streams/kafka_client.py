@@ -41,6 +41,7 @@ _PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "linger.ms": 5,
     "message.timeout.ms": 4_000,  # then `send` fails and the caller, who may be stopping, decides
     "message.max.bytes": 4 << 20,  # the broker's limit shall be the one that counts
+    "transaction.timeout.ms": 10_000,  # so long may a killed replica's transaction hold up its successor
     "delivery.report.only.error": True,
     "statistics.interval.ms": 0,
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from quixstreams.kafka import Consumer
 
 from shared.logs import get_logger
@@ -23,6 +23,10 @@ _LEAST_ANSWER_SECONDS: Final = 0.25
 _ANSWER_SECONDS: Final = 2.0
 
 _make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
+
+
+class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
+    """The broker withholds committed offsets, because a transaction that commits some is not at its end."""
 
 
 class _Started(NamedTuple):
@@ -61,9 +65,12 @@ class Reader:
         self.ask_broker(timeout_seconds)
         self._left.clear()
         while True:
-            self._start_arrived()
+            failure = self._start_arrived()
             remaining = deadline - time.monotonic()
+            # Even then: a rebalance that waits to be served may be why the broker does not tell offsets.
             records = self._consume(max_records, max(0.0, min(remaining, _SLICE_SECONDS)))
+            if failure is not None and not records:
+                raise failure
             if records or time.monotonic() >= deadline:
                 return records
 
@@ -162,16 +169,23 @@ class Reader:
         if failure is not None:
             raise failure
 
-    def _start_arrived(self) -> None:
-        for partition in sorted(self._arriving):
-            place = TopicPartition(self._topic, partition)
-            low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
-            position = self._listener.on_assigned(Assignment(partition, low, high))
-            place.offset = self._offset(place, position, low, high)
-            self._consumer.seek(place)
-            self._consumer.resume([place])
-            self._arriving.discard(partition)
-            self._reading[partition] = _Started(place.offset, high)
+    def _start_arrived(self) -> KafkaException | None:
+        try:
+            for partition in sorted(self._arriving):
+                self._start(partition)
+        except KafkaException as error:
+            return error
+        return None
+
+    def _start(self, partition: int) -> None:
+        place = TopicPartition(self._topic, partition)
+        low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
+        position = self._listener.on_assigned(Assignment(partition, low, high))
+        place.offset = self._offset(place, position, low, high)
+        self._consumer.seek(place)
+        self._consumer.resume([place])
+        self._arriving.discard(partition)
+        self._reading[partition] = _Started(place.offset, high)
 
     def _offset(self, place: TopicPartition, position: Position, low: int, high: int) -> int:
         match position:
@@ -182,9 +196,17 @@ class Reader:
             case FromOffset(offset):
                 wanted = offset
             case FromCommitted():
-                wanted = self._only(self._consumer.committed([place], timeout=_ANSWER_SECONDS))
+                wanted = self._committed(place)
         # Ahead of the end: the topic was deleted and made anew since, so that nothing of it has been read.
         return wanted if low <= wanted <= high else low
+
+    def _committed(self, place: TopicPartition) -> int:
+        try:
+            return self._only(self._consumer.committed([place], timeout=_ANSWER_SECONDS))
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._TIMED_OUT:  # noqa: SLF001 - its public name
+                raise UnstableOffsets(*error.args) from error
+            raise
 
     def _only(self, answers: Sequence[TopicPartition]) -> int:
         (answer,) = answers

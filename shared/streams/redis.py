@@ -3,27 +3,16 @@
 `shared.streams.redis_layout` says how it lies in Redis. A topic that nobody created has the default specification.
 """
 
-import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, Self
 
 import redis
-from redis.client import Pipeline
 
 from shared.streams import Assignment, FromCommitted, Listener, LogUnavailable, NewRecord, Position, Record, TopicSpec
-from shared.streams.partitioning import partition_of
-from shared.streams.redis_layout import (
-    decode_spec,
-    encode_fields,
-    encode_spec,
-    entry_id_of,
-    first_offset_at,
-    stream_key,
-    topics_key,
-)
+from shared.streams.redis_layout import encode_spec, topics_key
 from shared.streams.redis_reader import Reader
+from shared.streams.redis_topics import Topics
 
 LEASE_SECONDS: Final = 3.0
 """How long a dead process keeps its successor waiting. A pause longer than this costs nothing unless another came."""
@@ -81,8 +70,8 @@ class RedisLog:
     def close(self) -> None:
         """As `EventLog.close`."""
 
-    def _topics(self, client: redis.Redis) -> "_Topics":
-        return _Topics(client, self._prefix, self._partitions, self._retention_ms)
+    def _topics(self, client: redis.Redis) -> Topics:
+        return Topics(client, self._prefix, self._partitions, self._retention_ms)
 
     def _source(self, topic: str, group: str, listener: Listener) -> "_Source":
         client = self._connect()
@@ -127,7 +116,7 @@ class RedisConsumer:
 class RedisProducer:
     """As `Producer`."""
 
-    def __init__(self, topics: "_Topics") -> None:
+    def __init__(self, topics: Topics) -> None:
         self._topics = topics
 
     def send(self, records: Sequence[NewRecord]) -> None:
@@ -185,56 +174,10 @@ class RedisProcessor:
         self.close()
 
 
-class _Topics:
-    """The topics' specifications, and how to append to them."""
-
-    def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int) -> None:
-        self.client = client
-        self._prefix = prefix
-        self._partitions = partitions
-        self._retention_ms = retention_ms
-        self._known: dict[str, TopicSpec] = {}
-        self._turn = itertools.count()  # records without a key go round the partitions
-
-    def spec(self, name: str) -> TopicSpec:
-        """The topic's specification, asked for once; created with the defaults when nobody did."""
-        known = self._known.get(name)
-        if known is None:
-            default = TopicSpec(name, self._partitions, self._retention_ms)
-            with self.client.pipeline() as transaction:
-                transaction.hsetnx(topics_key(self._prefix), name, encode_spec(default))
-                transaction.hget(topics_key(self._prefix), name)
-                _, text = transaction.execute()
-            try:
-                known = self._known[name] = decode_spec(name, text)
-            except ValueError as error:
-                raise LogUnavailable(f"hash {topics_key(self._prefix)} in Redis: {error}") from error
-        return known
-
-    def append(self, pipeline: Pipeline, records: Sequence[NewRecord]) -> None:
-        """Queue the records on `pipeline`; the first for each stream also trims what has left retention."""
-        specs = {topic: self.spec(topic) for topic in {record.topic for record in records}}
-        now_ms = time.time_ns() // 1_000_000
-        trimmed = set()
-        for record in records:
-            spec = specs[record.topic]
-            if record.key is None:
-                partition = next(self._turn) % spec.partitions
-            else:
-                partition = partition_of(record.key, spec.partitions)
-            stream = stream_key(self._prefix, record.topic, partition)
-            if stream in trimmed:
-                pipeline.execute_command("XADD", stream, "*", *encode_fields(record))
-            else:
-                trimmed.add(stream)
-                oldest = entry_id_of(first_offset_at(now_ms - spec.retention_ms))
-                pipeline.execute_command("XADD", stream, "MINID", "~", oldest, "*", *encode_fields(record))
-
-
 class _Source:
     """A topic read for a group: the reader, made at its first use, and the transaction around a commit."""
 
-    def __init__(self, topics: _Topics, make_reader: Callable[[], Reader]) -> None:
+    def __init__(self, topics: Topics, make_reader: Callable[[], Reader]) -> None:
         self._topics = topics
         self._make_reader = make_reader
         self._reader: Reader | None = None

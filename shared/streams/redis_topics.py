@@ -1,0 +1,66 @@
+"""The topics on the Redis log: their specifications, and appending to them."""
+
+import itertools
+import time
+from collections.abc import Sequence
+
+import redis
+from redis.client import Pipeline
+
+from shared.streams import LogUnavailable, NewRecord, TopicSpec
+from shared.streams.partitioning import partition_of
+from shared.streams.redis_layout import (
+    decode_spec,
+    encode_fields,
+    encode_spec,
+    entry_id_of,
+    first_offset_at,
+    stream_key,
+    topics_key,
+)
+
+
+class Topics:
+    """What one connection knows of the topics. Redis's exceptions pass through."""
+
+    def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int) -> None:
+        self.client = client
+        self._prefix = prefix
+        self._partitions = partitions
+        self._retention_ms = retention_ms
+        self._known: dict[str, TopicSpec] = {}
+        self._turn = itertools.count()  # records without a key go round the partitions
+
+    def spec(self, name: str) -> TopicSpec:
+        """The topic's specification, asked for once; created with the defaults when nobody did."""
+        known = self._known.get(name)
+        if known is None:
+            default = TopicSpec(name, self._partitions, self._retention_ms)
+            with self.client.pipeline() as transaction:
+                transaction.hsetnx(topics_key(self._prefix), name, encode_spec(default))
+                transaction.hget(topics_key(self._prefix), name)
+                _, text = transaction.execute()
+            try:
+                known = self._known[name] = decode_spec(name, text)
+            except ValueError as error:
+                raise LogUnavailable(f"hash {topics_key(self._prefix)} in Redis: {error}") from error
+        return known
+
+    def append(self, pipeline: Pipeline, records: Sequence[NewRecord]) -> None:
+        """Queue the records on `pipeline`; the first for each stream also trims what has left retention."""
+        specs = {topic: self.spec(topic) for topic in {record.topic for record in records}}
+        now_ms = time.time_ns() // 1_000_000
+        trimmed = set()
+        for record in records:
+            spec = specs[record.topic]
+            if record.key is None:
+                partition = next(self._turn) % spec.partitions
+            else:
+                partition = partition_of(record.key, spec.partitions)
+            stream = stream_key(self._prefix, record.topic, partition)
+            if stream in trimmed:
+                pipeline.execute_command("XADD", stream, "*", *encode_fields(record))
+            else:
+                trimmed.add(stream)
+                oldest = entry_id_of(first_offset_at(now_ms - spec.retention_ms))
+                pipeline.execute_command("XADD", stream, "MINID", "~", oldest, "*", *encode_fields(record))
