@@ -64,6 +64,11 @@ class ServiceSettings(RedisSettings, LogSettings):
     retention_hours: float = Field(
         default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, to rebuild state from."
     )
+    redis_log_records: int = Field(
+        default=1_000_000,
+        ge=1000,
+        description="Most records of a partition on the Redis log, 0.6 KB each; beyond it the oldest go, even unread.",
+    )
     health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 turns it off.")
 
     def shown(self) -> dict[str, object]:

@@ -23,4 +23,5 @@ def open_log(settings: ServiceSettings, service: str) -> EventLog:
         prefix=settings.redis_prefix,
         partitions=settings.partitions,
         retention_ms=round(settings.retention_hours * 3_600_000),
+        most_records=settings.redis_log_records,
     )

@@ -34,6 +34,7 @@ class RedisLog:
         prefix: str,
         partitions: int,
         retention_ms: int,
+        most_records: int,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._connect = connect
@@ -41,6 +42,7 @@ class RedisLog:
         self._prefix = prefix
         self._partitions = partitions
         self._retention_ms = retention_ms
+        self._most_records = most_records
         self._lease_seconds = lease_seconds
 
     @property
@@ -71,7 +73,7 @@ class RedisLog:
         """As `EventLog.close`."""
 
     def _topics(self, client: redis.Redis) -> Topics:
-        return Topics(client, self._prefix, self._partitions, self._retention_ms)
+        return Topics(client, self._prefix, self._partitions, self._retention_ms, self._most_records)
 
     def _source(self, topic: str, group: str, listener: Listener) -> "_Source":
         client = self._connect()

@@ -40,6 +40,12 @@ class _Progress:
     next_offset: int
     read: int = 0
     added: int = 0
+    end_offset: int = 0
+
+    @property
+    def lag(self) -> int:
+        """Entries not read yet. An estimate may say that there are none, but never before the end is reached."""
+        return max(self.added - self.read, 1 if self.next_offset < self.end_offset else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ class Reader:
         It is what was ever added less what we read, counted on from where we started. It is exact when that was the
         begin or the end of the stream, and from the first time on that the end is reached; until then an estimate.
         """
-        return {partition: max(progress.added - progress.read, 0) for partition, progress in self._assigned.items()}
+        return {partition: progress.lag for partition, progress in self._assigned.items()}
 
     def close(self) -> None:
         """Revoke every partition and free the lease."""
@@ -141,7 +147,9 @@ class Reader:
         for partition, ends in enumerate(self._look()):
             position = self._listener.on_assigned(Assignment(partition, ends.begin_offset, ends.end_offset))
             offset = _start(position, committed.get(str(partition).encode()), ends)
-            positions[partition] = _Progress(offset, read=ends.read_before(offset), added=ends.added)
+            positions[partition] = _Progress(
+                offset, read=ends.read_before(offset), added=ends.added, end_offset=ends.end_offset
+            )
         self._assigned = positions
         return True
 
@@ -171,7 +179,7 @@ class Reader:
         for partition, ends in enumerate(self._look()):
             progress = self._assigned[partition]
             made_anew = ends.added < progress.added  # the database was flushed
-            progress.added = ends.added
+            progress.added, progress.end_offset = ends.added, ends.end_offset
             if progress.next_offset >= ends.end_offset or made_anew:
                 progress.read = ends.read_before(progress.next_offset)  # exact at the end, whatever was estimated
             else:

@@ -23,11 +23,13 @@ from shared.streams.redis_layout import (
 class Topics:
     """What one connection knows of the topics. Redis's exceptions pass through."""
 
-    def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int) -> None:
+    def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int, most_records: int) -> None:
+        """The specification of topics that nobody created, and the most records that a partition keeps."""
         self.client = client
         self._prefix = prefix
         self._partitions = partitions
         self._retention_ms = retention_ms
+        self._most_records = most_records
         self._known: dict[str, TopicSpec] = {}
         self._turn = itertools.count()  # records without a key go round the partitions
 
@@ -47,7 +49,7 @@ class Topics:
         return known
 
     def append(self, pipeline: Pipeline, records: Sequence[NewRecord]) -> None:
-        """Queue the records on `pipeline`; the first for each stream also trims what has left retention."""
+        """Queue the records on `pipeline`, and the trimming of each stream by age and length."""
         specs = {topic: self.spec(topic) for topic in {record.topic for record in records}}
         now_ms = time.time_ns() // 1_000_000
         trimmed = set()
@@ -64,3 +66,5 @@ class Topics:
                 trimmed.add(stream)
                 oldest = entry_id_of(first_offset_at(now_ms - spec.retention_ms))
                 pipeline.execute_command("XADD", stream, "MINID", "~", oldest, "*", *encode_fields(record))
+        for stream in sorted(trimmed):
+            pipeline.xtrim(stream, maxlen=self._most_records, approximate=True)

@@ -30,6 +30,7 @@ from shared.streams.redis_layout import entry_id_of, stream_key
 HOUR_MS = 3_600_000
 PATIENCE_SECONDS = 20.0
 LEASE_SECONDS = 0.6
+MOST_RECORDS = 20_000
 
 
 class LogUnderTest(Protocol):
@@ -57,6 +58,7 @@ class RedisUnderTest:
             prefix=self.prefix,
             partitions=2,
             retention_ms=24 * HOUR_MS,
+            most_records=MOST_RECORDS,
             lease_seconds=LEASE_SECONDS,
         )
 

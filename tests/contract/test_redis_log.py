@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -17,6 +18,7 @@ from shared.streams.redis_layout import lease_key, stream_key, topics_key
 from tests.contract.event_logs import (
     HOUR_MS,
     LEASE_SECONDS,
+    MOST_RECORDS,
     Owner,
     RedisUnderTest,
     a_group,
@@ -277,7 +279,12 @@ def test_a_key_of_another_type_is_named_and_waited_for(under_test: RedisUnderTes
 def test_reading_and_writing_go_on_when_redis_comes_back_empty(tmp_path: Path) -> None:
     port = free_port()
     log = RedisLog(
-        partial(connect, f"redis://127.0.0.1:{port}/0"), "x", prefix="", partitions=1, retention_ms=24 * HOUR_MS
+        partial(connect, f"redis://127.0.0.1:{port}/0"),
+        "x",
+        prefix="",
+        partitions=1,
+        retention_ms=24 * HOUR_MS,
+        most_records=MOST_RECORDS,
     )
     with log.producer() as producer, log.consumer("topic", "group", Owner()) as consumer:
         with running_valkey(tmp_path, port):
@@ -290,3 +297,13 @@ def test_reading_and_writing_go_on_when_redis_comes_back_empty(tmp_path: Path) -
         with running_valkey(tmp_path, port):
             producer.send([NewRecord("topic", b"key", b"1")])
             assert values(read(consumer, 1)) == [b"1"]
+
+
+def test_a_partition_is_bounded_by_length_and_keeps_the_newest(under_test: RedisUnderTest, client: redis.Redis) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    append(log, topic, *[b"%d" % number for number in range(MOST_RECORDS + 5000)])
+    stream = stream_key("", topic, 0)
+    assert MOST_RECORDS <= client.xlen(stream) < MOST_RECORDS + 1000  # trimmed by whole nodes of the stream
+    newest: Any = client.xrevrange(stream, count=1)
+    assert newest[0][1][b"v"] == b"%d" % (MOST_RECORDS + 4999)
