@@ -24,6 +24,8 @@ _ANSWER_SECONDS: Final = 3.0
 _FLUSH_SECONDS: Final = 6.0
 _TRANSACTION_SECONDS: Final = 5.0
 _ABORT_SECONDS: Final = 2.0
+_AWAY: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - public names
+"""The broker did not hear of what failed so."""
 
 
 class KafkaLog:
@@ -182,7 +184,7 @@ class KafkaProcessor:
         self._producer: Producer | None = None
         self._left_open = False  # a transaction, by a producer that we dropped
         self._last_output: str | None = None  # topic
-        self._last_was_abort = False
+        self._last_was_abort = False  # as far as the broker can know
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Processor.poll`."""
@@ -226,7 +228,6 @@ class KafkaProcessor:
             raise LogUnavailable(f"topic {self._topic}: a partition went to another member of the group")
         producer = self._connected_producer()
         producer.begin_transaction()
-        self._last_was_abort = False
         if records:
             self._last_output = records[-1].topic
         _produce(producer, records)
@@ -235,6 +236,7 @@ class KafkaProcessor:
                 self._reader.places(next_offsets), self._consumer.consumer_group_metadata(), _TRANSACTION_SECONDS
             )
         producer.commit_transaction(_TRANSACTION_SECONDS)
+        self._last_was_abort = False
 
     def _connected_producer(self) -> Producer:
         if self._producer is None:
@@ -257,10 +259,11 @@ class KafkaProcessor:
         if self._last_output is None:
             return  # none of ours hangs
         producer = self._connected_producer()
+        stranger = self._application.get_consumer()  # the group may have forgotten us, and takes offsets of no member
         producer.begin_transaction()
         try:
             place = TopicPartition(self._last_output, 0, 0)
-            producer.send_offsets_to_transaction([place], self._consumer.consumer_group_metadata(), _ABORT_SECONDS)
+            producer.send_offsets_to_transaction([place], stranger.consumer_group_metadata(), _ABORT_SECONDS)
             if self._last_was_abort:
                 producer.abort_transaction(_ABORT_SECONDS)
             else:
@@ -268,14 +271,16 @@ class KafkaProcessor:
         except KafkaException:
             self._producer, self._left_open = None, True
             raise
+        finally:
+            stranger.close()
 
     def _undo(self, error: KafkaException) -> None:
         """Abort; where that is not possible drop the producer, so that its successor aborts or ends what it left."""
         producer, self._producer = self._producer, None
         if producer is not None and error.args[0].txn_requires_abort():
             with suppress(KafkaException):
-                self._last_was_abort = True
                 producer.abort_transaction(_ABORT_SECONDS)
+                self._last_was_abort = error.args[0].code() not in _AWAY
                 self._producer = producer
         self._left_open = producer is not None and self._producer is None
         self._reader.rewind()
