@@ -84,6 +84,7 @@ class AggregateService:
 
     def on_assigned(self, assignment: Assignment) -> Position:
         """Open the partition's state; reading goes on where it ends."""
+        self.on_revoked(assignment.partition)  # a start that failed is made again, and the store has one owner
         directory = self._settings.state_dir / self._settings.enriched_topic
         partition = self._written(lambda: open_partition(directory, assignment, self._now_s))
         self._partitions[assignment.partition] = partition

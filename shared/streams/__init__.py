@@ -86,7 +86,10 @@ class Listener(Protocol):
     """What a consumer tells its owner, from within `poll` and `close`, on the polling thread."""
 
     def on_assigned(self, assignment: Assignment) -> Position:
-        """Take a partition over and say where to start reading it."""
+        """Take a partition over and say where to start reading it.
+
+        Called again for the same partition, without `on_revoked` between, when starting it failed after this call.
+        """
 
     def on_revoked(self, partition: int) -> None:
         """Give a partition up. No record of it is delivered after this call until it is assigned again."""
