@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
+from services.aggregate.publisher import RedisPublisher
 from services.aggregate.sender import Sender
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
@@ -144,12 +145,11 @@ def aggregate(log: KafkaLog, settings: ServiceSettings, meter: Meter) -> None:
     health = Health("bench")
     with ExitStack() as stack:
         state = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
-        sender = stack.enter_context(Sender(connect(own.redis_url), own.redis_prefix, health))
+        sender = stack.enter_context(Sender(RedisPublisher(connect(own.redis_url), own, "bench"), health))
         service = AggregateService(
             own.model_copy(update={"state_dir": state}),
             producer=stack.enter_context(log.producer()),
             offer=sender.offer,
-            publisher="bench",
             health=health,
             clock=time.time,
             stop=meter.done,
