@@ -1,8 +1,9 @@
-"""Resident memory of a visitor and of an event: `python -m benchmarks.memory visitors|events NUMBER`. Linux only.
+"""Resident memory of a visitor: `python -m benchmarks.memory VISITORS`. Linux only.
 
-It is the growth of this process' resident set, after a collection and after the allocator gave back what is free. The
-store keeps nothing here, so it is the windows alone; RocksDB's buffers, which are bounded, are in the figures of
-`benchmarks.state`.
+It is the growth of this process' resident set from empty windows to visitors that came once each, spread over the last
+eight hours; it is read after a collection, and after the allocator gave back what is free. Nothing is stored: RocksDB's
+buffers, some ten megabytes a partition however few the visitors, would be most of it. They are in the figures of
+`benchmarks.state`. No visitor has anything but one event with its eventId, most of which have left the trailing hour.
 """
 
 import ctypes
@@ -40,8 +41,8 @@ def meet_visitors(engine: Engine, clicks: Clicks, from_s: int, until_s: int) -> 
     engine.advance(until_s)
 
 
-def of_visitors(visitors: int) -> None:
-    """From empty windows to visitors that came once each in the last eight hours."""
+def main(visitors: int) -> None:
+    """Answer the bytes a visitor."""
     now_s = int(time.time())
     engine = Engine(None, now_s - 8 * HOUR_SECONDS)
     before = resident_bytes()
@@ -49,20 +50,6 @@ def of_visitors(visitors: int) -> None:
     answer({"bytes_per_visitor": round((resident_bytes() - before) / visitors, 1)})
 
 
-def of_events(events: int) -> None:
-    """From visitors that are known to `events` clicks of them in the last hour, each with an eventId."""
-    now_s = int(time.time())
-    clicks = Clicks(seed=1, visitors=min(VISITORS, events // 5))
-    engine = Engine(None, now_s - 8 * HOUR_SECONDS)
-    meet_visitors(engine, clicks, now_s - 8 * HOUR_SECONDS, now_s - HOUR_SECONDS)
-    before = resident_bytes()
-    for batch in clicks.between((now_s - HOUR_SECONDS) * 1000, now_s * 1000, events):
-        engine.advance(batch[-1].timestamp_ms // 1000)
-        engine.fold(batch)
-    engine.advance(now_s)
-    answer({"bytes_per_event": round((resident_bytes() - before) / events, 1)})
-
-
 if __name__ == "__main__":
     quieten_logs()
-    {"visitors": of_visitors, "events": of_events}[sys.argv[1]](int(sys.argv[2]))
+    main(int(sys.argv[1]))

@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Mapping
 
 from shared.logs import configure_logs
 
@@ -22,16 +22,18 @@ def answer(figures: Figures) -> None:
 
 
 def figures_of(module: str, *arguments: str, environment: Mapping[str, str]) -> Figures:
-    """Run `python -m benchmarks.MODULE ARGUMENTS` to its end; what it answered last."""
+    """Run `python -m benchmarks.MODULE ARGUMENTS` to its end; what it answered last. Raises RuntimeError."""
+    began = time.monotonic()
     done = subprocess.run(_command(module, arguments), env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{done.args!r} failed:\n{done.stderr}")
+    _report_progress(began, module, arguments)
     return _decoded(done.stdout.splitlines()[-1])
 
 
-@contextmanager
-def killed_after_answer(module: str, *arguments: str, environment: Mapping[str, str]) -> Iterator[Figures]:
-    """Run it until its first answer, then kill it as a crash does; the block runs when it is dead."""
+def figures_of_killed(module: str, *arguments: str, environment: Mapping[str, str]) -> Figures:
+    """Likewise, but kill it, as a crash does, once it has answered."""
+    began = time.monotonic()
     pipe = subprocess.PIPE
     with subprocess.Popen(
         _command(module, arguments), env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -42,7 +44,12 @@ def killed_after_answer(module: str, *arguments: str, environment: Mapping[str, 
         _, complaints = process.communicate()
     if not line:
         raise RuntimeError(f"{process.args!r} failed:\n{complaints}")
-    yield _decoded(line)
+    _report_progress(began, module, arguments)
+    return _decoded(line)
+
+
+def _report_progress(began: float, module: str, arguments: tuple[str, ...]) -> None:
+    print(f"{time.monotonic() - began:6.1f} s  {module} {' '.join(arguments)}", file=sys.stderr)  # noqa: T201 - for people
 
 
 def _command(module: str, arguments: tuple[str, ...]) -> list[str]:

@@ -1,16 +1,19 @@
-"""Leaves a broker as it was found."""
+"""Leaves a broker as it was found: `python -m benchmarks.topics NAME_PART`, settings from the environment."""
+
+import sys
 
 from confluent_kafka.admin import AdminClient
 
-from shared.settings import ServiceSettings
+from benchmarks.processes import answer, quieten_logs
+from shared.settings import ServiceSettings, read_settings
 from shared.streams.kafka_client import KafkaClients
 
 _ANSWER_SECONDS = 10.0
 
 
-def delete_topics(broker: str, name_part: str) -> None:
+def main(name_part: str) -> None:
     """Delete every topic, changelogs included, and every consumer group whose name holds `name_part`."""
-    settings = ServiceSettings(kafka_broker=broker)
+    settings = read_settings(ServiceSettings)
     admin = AdminClient(KafkaClients(settings, client_id="clickpulse-bench").admin_options())
     topics = [name for name in admin.list_topics(timeout=_ANSWER_SECONDS).topics if name_part in name]
     groups = [
@@ -24,3 +27,9 @@ def delete_topics(broker: str, name_part: str) -> None:
     }
     for deletion in deletions.values():
         deletion.result(timeout=_ANSWER_SECONDS)
+    answer({"topics": len(topics), "groups": len(groups)})
+
+
+if __name__ == "__main__":
+    quieten_logs()
+    main(sys.argv[1])
