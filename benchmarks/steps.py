@@ -18,10 +18,12 @@ from threading import Event
 from benchmarks.engine import running_service
 from benchmarks.processes import answer, quieten_logs
 from services.aggregate.settings import AggregateSettings
+from services.enrich import load_lookups
 from services.enrich.lookups import Lookups
 from services.enrich.service import EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
+from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World, simulate
 from shared.events import encode_raw
 from shared.health import Health
@@ -77,16 +79,24 @@ class MeteredReading:
 
 
 def fill(log: KafkaLog, settings: ServiceSettings, meter: Meter, events: int) -> None:
-    """Clicks of the past eight hours in the raw topic, and the same enriched."""
+    """What the shop knows in Redis, clicks of the past eight hours in the raw topic, and the same enriched."""
     topics = (settings.raw_topic, settings.enriched_topic, _out(settings), dead_letter_topic(settings.raw_topic))
     log.ensure_topics([TopicSpec(topic, settings.partitions, 24 * 3_600_000) for topic in topics])
     # Twice the rate that is needed, as the night brings less: none of the clicks may be in the future.
     world = World(seed=1, rate=2 * events / SPAN_SECONDS, visitors=VISITORS)
+    _load_lookups(world)
     clicks = islice(simulate(world, (int(time.time()) - SPAN_SECONDS) * 1000), events)
     with log.producer() as producer:
         while batch := list(islice(clicks, BATCH_RECORDS)):
             producer.send([NewRecord(settings.raw_topic, click.userId.encode(), encode_raw(click)) for click in batch])
     enrich(log, settings, meter, settings.enriched_topic)
+
+
+def _load_lookups(world: World) -> None:
+    with TemporaryDirectory(prefix="clickpulse-bench-") as folder:
+        write_lookups(world, Path(folder))
+        files = f"--products={folder}/{PRODUCTS_FILE}", f"--visitors={folder}/{VISITORS_FILE}"
+        load_lookups.main(files)
 
 
 def enrich(log: KafkaLog, settings: ServiceSettings, meter: Meter, enriched_topic: str) -> None:
