@@ -43,9 +43,8 @@ class Engine:
     def fold(self, records: Sequence[Record]) -> None:
         """Take in, store and fold one poll's records, as the service does."""
         for number, group in groupby(sorted(records, key=attrgetter("partition")), key=attrgetter("partition")):
-            batch = list(group)
-            partition = self._partitions[number]
-            partition.fold(partition.take_in(batch), batch[-1].timestamp_ms)
+            self._partitions[number].take_in(list(group))
+            self._partitions[number].fold()
 
     def advance(self, now_s: int) -> None:
         """Move the windows of all partitions to end at `now_s`."""

@@ -1,10 +1,10 @@
 """From the publish instant to Redis' reply: `python -m benchmarks.publish EVENTS LABEL`, on the Redis at REDIS_URL.
 
 In the measured span: moving the windows of four partitions to the instant, reading their figures, merging, ranking and
-labelling them, encoding every key, the MULTI/EXEC until its reply, and the minute segments of a minute that closed. Out of it: folding, which goes on between the
-instants at the rate that filled the hour, and the checkpoints that come due, which have a figure of their own. The
-instants follow one another without waiting, so nothing of the machine's idleness is measured. The first INSTANTS_BEFORE
-only warm up. With 60 samples the 99th percentile is the greatest.
+labelling them, encoding every key, the MULTI/EXEC until its reply, and the segments of a minute that closed. Out of it:
+folding, which goes on between the instants at the rate that filled the hour, and the checkpoints that come due, which
+have a figure of their own. The instants follow one another without waiting, so nothing of the machine's idleness is
+measured. The first INSTANTS_BEFORE only warm up. With 60 samples the 99th percentile is the greatest.
 """
 
 import math

@@ -68,6 +68,26 @@ class EnrichedEvent(msgspec.Struct, frozen=True, gc=False):
         return datetime.fromtimestamp(self.timestamp / 1000, UTC)
 
 
+class CountedEvent(msgspec.Struct, frozen=True, gc=False):
+    """What an enriched click is counted by: the fields of `EnrichedEvent` that figures are made of.
+
+    Leaving the others alone, the user agent above all, reads a click in two thirds of the time.
+    """
+
+    timestamp: int
+    userId: str
+    productId: str | None = None
+    category: str | None = None
+    title: str | None = None
+    gender: str = "U"
+    country: str = UNKNOWN
+    deviceType: str = "Other"
+    age: int | None = None
+    eventId: str | UnsetType | None = UNSET
+    eventType: str | UnsetType | None = UNSET
+    url: str | UnsetType | None = UNSET
+
+
 class _RawWire(msgspec.Struct, frozen=True, gc=False):
     """`click-data` as it is written: the types a producer may use before they are made one."""
 
@@ -88,6 +108,7 @@ class _RawWire(msgspec.Struct, frozen=True, gc=False):
 _decode_raw = msgspec.json.Decoder(RawEvent).decode
 _decode_raw_wire = msgspec.json.Decoder(_RawWire).decode
 _decode_enriched = msgspec.json.Decoder(EnrichedEvent).decode
+_decode_counted = msgspec.json.Decoder(CountedEvent).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -144,40 +165,63 @@ def decode_enriched(value: bytes) -> EnrichedEvent | Refusal:
         event = _decode_enriched(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _explain(value, error)
+    return _refusal_of(event) or event
+
+
+def _refusal_of(event: EnrichedEvent | CountedEvent) -> Refusal | None:
     if not event.userId:
         return Refusal(Reason.MISSING_FIELD, "userId is empty")
     if not 0 <= event.timestamp <= LATEST_MS:
         return Refusal(Reason.BAD_TIMESTAMP, f"timestamp {event.timestamp} is not epoch milliseconds")
-    return event
+    return None
+
+
+def decode_counted(value: bytes) -> CountedEvent | Refusal:
+    """Read what one `enriched-click-data` value is counted by. Other fields may be anything."""
+    if len(value) > MAX_EVENT_BYTES:
+        return _too_large(value)
+    try:
+        event = _decode_counted(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _explain(value, error)
+    return _refusal_of(event) or event
+
+
+def decode_shown(value: bytes) -> EnrichedEvent:
+    """Read all of a value that `decode_counted` accepts, or that alone where the other fields are not right."""
+    event = decode_enriched(value)
+    if isinstance(event, EnrichedEvent):
+        return event
+    return EnrichedEvent(**msgspec.structs.asdict(_decode_counted(value)))
 
 
 class Decoded(NamedTuple):
     """Many values, read: the events in order, their timestamps (epoch ms), and the refusals by place of the value."""
 
-    events: list[EnrichedEvent]
+    events: list[CountedEvent]
     timestamps: list[int]
     refused: dict[int, Refusal]
 
 
-def decode_enriched_all(values: Sequence[bytes]) -> Decoded:
-    """Read many `enriched-click-data` values, each as `decode_enriched` does, in half the time."""
+def decode_counted_all(values: Sequence[bytes]) -> Decoded:
+    """Read many `enriched-click-data` values, each as `decode_counted` does, in half the time."""
     try:
-        events = [_decode_enriched(value) for value in values]
+        events = [_decode_counted(value) for value in values]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _decode_enriched_each(values)
+        return _decode_counted_each(values)
     # Looked at as a whole: in a batch there is hardly ever one that is refused.
     timestamps = [event.timestamp for event in events]
     in_range = min(timestamps, default=0) >= 0 and max(timestamps, default=0) <= LATEST_MS
     is_small = max(map(len, values), default=0) <= MAX_EVENT_BYTES
     if in_range and is_small and all([event.userId for event in events]):  # noqa: C419 - a generator takes twice as long
         return Decoded(events, timestamps, {})
-    return _decode_enriched_each(values)
+    return _decode_counted_each(values)
 
 
-def _decode_enriched_each(values: Sequence[bytes]) -> Decoded:
+def _decode_counted_each(values: Sequence[bytes]) -> Decoded:
     events, refused = [], {}
     for place, value in enumerate(values):
-        event = decode_enriched(value)
+        event = decode_counted(value)
         if isinstance(event, Refusal):
             refused[place] = event
         else:

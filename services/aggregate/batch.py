@@ -1,5 +1,6 @@
 """A micro-batch of counted events as columns: what is folded, and what the store keeps to fold it again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from services.aggregate.arrays import Array, Bools, Ints
 from services.aggregate.digests import Digests
-from shared.events import DEVICE_TYPES, EnrichedEvent
+from shared.events import DEVICE_TYPES
 
 DEVICE_CODES: Final = {device: code for code, device in enumerate(DEVICE_TYPES)}
 OTHER_DEVICE: Final = DEVICE_CODES["Other"]
@@ -46,7 +47,8 @@ class LatestEvent(NamedTuple):
     timestamp_ms: int
     arrival_ms: int
     offset: int
-    event: EnrichedEvent
+    user_id: str
+    value: bytes  # the event as it is in the log: few of those that are candidates are ever shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,26 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Several batches of a partition, in log order, as one."""
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        rows=np.concatenate([batch.rows for batch in batches]),
+        names=NewNames(
+            products=tuple(name for batch in batches for name in batch.names.products),
+            pages=tuple(name for batch in batches for name in batch.names.pages),
+            countries=tuple(name for batch in batches for name in batch.names.countries),
+            event_types=tuple(name for batch in batches for name in batch.names.event_types),
+        ),
+        new_visitors=np.concatenate([batch.new_visitors for batch in batches]),
+        new_visitor_codes=np.concatenate([batch.new_visitor_codes for batch in batches]),
+        event_ids=np.concatenate([batch.event_ids for batch in batches]),
+        event_id_arrival_s=np.concatenate([batch.event_id_arrival_s for batch in batches]),
+        latest=tuple(event for batch in batches for event in batch.latest),
+    )
 
 
 def seconds_of(rows: Array) -> Ints:

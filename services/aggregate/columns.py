@@ -1,6 +1,6 @@
 """The fields of events as columns of codes.
 
-Most events share their fields with many others: a product and its page, a country with a device and an age. A whole
+Most events share their fields with many others: a product and its page, a country with a device. A whole
 combination is looked up at once, and only one that is new is taken apart.
 """
 
@@ -14,11 +14,11 @@ from services.aggregate.arrays import Array, grown
 from services.aggregate.batch import DEVICE_CODES, NONE, OTHER_DEVICE, Product
 from services.aggregate.dictionaries import Dictionaries
 from services.aggregate.pages import page_of
-from shared.events import DEFAULT_EVENT_TYPE, GENDERS, UNKNOWN, EnrichedEvent
+from shared.events import DEFAULT_EVENT_TYPE, GENDERS, UNKNOWN, CountedEvent
 
 _MOST_COMBINATIONS: Final = 100_000
 _MOST_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long
-_LONGEST_AGE: Final = int(np.iinfo(np.int16).max)
+_OLDEST_AGE: Final = int(np.iinfo(np.int16).max)
 _GENDER_CODES: Final = {gender: code for code, gender in enumerate(GENDERS)}
 _UNKNOWN_GENDER: Final = _GENDER_CODES["U"]
 
@@ -53,15 +53,16 @@ class Columns:
     def __init__(self, names: Dictionaries) -> None:
         self._names = names
         self._shown = _Combinations(("product", "page"), self._shown_codes)
-        self._visitor = _Combinations(("country", "event_type", "device", "gender", "age"), self._visitor_codes)
+        self._visitor = _Combinations(("country", "event_type", "device", "gender"), self._visitor_codes)
 
-    def fill(self, rows: Array, events: Sequence[EnrichedEvent]) -> None:
+    def fill(self, rows: Array, events: Sequence[CountedEvent]) -> None:
         """Set the columns of `rows` that come from the fields of `events`, but for the time and the visitor."""
         for combinations, fields in ((self._shown, _SHOWN_FIELDS), (self._visitor, _VISITOR_FIELDS)):
             combinations.bound()
             places = np.array([combinations[combination] for combination in map(fields, events)], np.int64)
             for column, codes in zip(combinations.columns, combinations.codes, strict=True):
                 rows[column] = codes[places]
+        rows["age"] = _ages([NONE if event.age is None else event.age for event in events])
 
     def _shown_codes(self, fields: tuple[Any, ...]) -> tuple[int, ...]:
         product_id, category, title, url = fields
@@ -74,15 +75,21 @@ class Columns:
         )
 
     def _visitor_codes(self, fields: tuple[Any, ...]) -> tuple[int, ...]:
-        country, event_type, device, gender, age = fields
+        country, event_type, device, gender = fields
         return (
             self._names.countries.codes[country],
             self._names.event_types.codes[event_type or DEFAULT_EVENT_TYPE],
             DEVICE_CODES.get(device, OTHER_DEVICE),
             _GENDER_CODES.get(gender, _UNKNOWN_GENDER),
-            NONE if age is None else min(max(age, 0), _LONGEST_AGE),
         )
 
 
+def _ages(ages: list[int]) -> Array:
+    """Ages as they are kept: what is no age, as an event may hold any number, becomes one that is near."""
+    if max(ages, default=0) > _OLDEST_AGE or min(ages, default=0) < NONE:
+        ages = [min(max(age, 0), _OLDEST_AGE) if age != NONE else NONE for age in ages]
+    return np.array(ages, np.int16)
+
+
 _SHOWN_FIELDS: Final = attrgetter("productId", "category", "title", "url")
-_VISITOR_FIELDS: Final = attrgetter("country", "eventType", "deviceType", "gender", "age")
+_VISITOR_FIELDS: Final = attrgetter("country", "eventType", "deviceType", "gender")

@@ -17,7 +17,7 @@ Digests = npt.NDArray[np.uint64]
 """A row an id: the two halves of its digest. The first is never 0, which marks a free slot of the table."""
 
 _FEWEST_SLOTS: Final = 1024
-_FULLEST: Final = 0.6  # used slots; beyond it linear probing takes ever longer
+_FULLEST: Final = 0.5  # used slots; beyond it probing takes ever longer
 _BOTH: Final = 0x0101  # two bytes of True
 
 
@@ -28,9 +28,10 @@ def digests_of(ids: Iterable[str]) -> Digests:
 
 
 class DigestTable:
-    """A hash table from digests to numbers below 2³², open addressing with linear probing.
+    """A hash table from digests to numbers below 2³², open addressing with double hashing.
 
-    Every step works on all rows that are not settled yet: a batch takes as many steps as its longest probe.
+    Every step works on all rows that are not settled yet: a batch takes as many steps as its longest probe. The halves
+    of a digest are independent: the second one is as good as another hash, and keeps the longest probe short.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,8 @@ class DigestTable:
     def locate(self, digests: Digests) -> tuple[Ints, Ints]:
         """The slot of each digest, which may repeat; and the first row of each that was not here, which is added."""
         self._make_room(len(digests))
-        slot = (digests[:, 0] & np.uint64(len(self.values) - 1)).astype(np.int64)
+        last_slot = len(self.values) - 1
+        slot, step = (digests & np.uint64(last_slot)).astype(np.int64).T
         is_new = np.zeros(len(digests), np.bool_)
         pending = np.arange(len(digests))
         wanted, at = digests, slot
@@ -56,8 +58,8 @@ class DigestTable:
             is_settled = _equal(self._keys[at], wanted)
             is_new[pending] = is_free & is_settled
             pending = pending[~is_settled]
-            slot[pending] = (slot[pending] + 1) & (len(self.values) - 1)
-            wanted, at = digests[pending], slot[pending]
+            wanted = digests[pending]
+            at = slot[pending] = (slot[pending] + (step[pending] | 1)) & last_slot  # odd: it comes to every slot
         return slot, self._added(slot, np.flatnonzero(is_new))
 
     def _added(self, slot: Ints, new: Ints) -> Ints:

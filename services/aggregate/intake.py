@@ -16,7 +16,7 @@ from services.aggregate.batch import NO_DIGESTS, ROW, Batch, Conservation, Lates
 from services.aggregate.digests import Digests, digests_of
 from services.aggregate.latest import latest_first
 from services.aggregate.windows import Windows, oldest_second
-from shared.events import EnrichedEvent, decode_enriched_all
+from shared.events import CountedEvent, decode_counted_all
 from shared.refusals import Reason, Refusal
 from shared.streams import Record
 from shared.timestamps import FUTURE_TOLERANCE_MS, iso_second
@@ -32,6 +32,7 @@ class Intake:
     conservation: Conservation
     refused: list[tuple[Record, Refusal]]
     next_offset: int
+    last_arrival_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class _Arrived:
     """Records and their events side by side, with when they arrived and happened (epoch ms)."""
 
     records: Sequence[Record]
-    events: Sequence[EnrichedEvent]
+    events: Sequence[CountedEvent]
     arrival_ms: Ints
     timestamp_ms: Ints
 
@@ -73,13 +74,13 @@ def take_in(records: Sequence[Record], windows: Windows) -> Intake:
     conservation.counted = len(arrived.events)
     conservation.dead_letters = len(refused)
     conservation.duplicates = len(records) - conservation.read
-    return Intake(
-        _batch(arrived, event_ids, event_id_arrival_s, windows), conservation, refused, records[-1].offset + 1
-    )
+    batch = _batch(arrived, event_ids, event_id_arrival_s, windows)
+    last = records[-1]
+    return Intake(batch, conservation, refused, last.offset + 1, last.timestamp_ms)
 
 
 def _decode(records: Sequence[Record]) -> tuple[_Arrived, list[tuple[Record, Refusal]]]:
-    decoded = decode_enriched_all([record.value for record in records])
+    decoded = decode_counted_all([record.value for record in records])
     refused = [(records[place], refusal) for place, refusal in decoded.refused.items()]
     if refused:
         records = [record for place, record in enumerate(records) if place not in decoded.refused]
@@ -133,12 +134,12 @@ def _latest(arrived: _Arrived, windows: Windows) -> tuple[LatestEvent, ...]:
     def events(places: Array) -> Iterator[LatestEvent]:
         for place in places.tolist():
             record, event = arrived.records[place], arrived.events[place]
-            yield LatestEvent(event.timestamp, record.timestamp_ms, record.offset, event)
+            yield LatestEvent(event.timestamp, record.timestamp_ms, record.offset, event.userId, record.value)
 
     return (*latest_first(events(newest_first)), *events(np.flatnonzero(is_ahead)))
 
 
-def _future(event: EnrichedEvent, record: Record) -> Refusal:
+def _future(event: CountedEvent, record: Record) -> Refusal:
     ahead_s = (event.timestamp - record.timestamp_ms) // 1000
     limit_s = FUTURE_TOLERANCE_MS // 1000
     return Refusal(

@@ -35,9 +35,9 @@ def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
     chosen: list[LatestEvent] = []
     visitors: set[str] = set()
     for number, event in enumerate(newest_first):
-        if number < LATEST_EVENTS_SHOWN or event.event.userId not in visitors:
+        if number < LATEST_EVENTS_SHOWN or event.user_id not in visitors:
             chosen.append(event)
-        visitors.add(event.event.userId)
+        visitors.add(event.user_id)
         if number >= LATEST_EVENTS_SHOWN - 1 and len(visitors) >= LATEST_VISITORS_SHOWN:
             break
     return chosen
@@ -47,7 +47,7 @@ def one_a_visitor(newest_first: Sequence[LatestEvent]) -> list[LatestEvent]:
     """The first event of each of the first LATEST_VISITORS_SHOWN visitors."""
     latest: dict[str, LatestEvent] = {}
     for event in newest_first:
-        latest.setdefault(event.event.userId, event)
+        latest.setdefault(event.user_id, event)
         if len(latest) == LATEST_VISITORS_SHOWN:
             break
     return list(latest.values())

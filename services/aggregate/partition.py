@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from services.aggregate.batch import Conservation, joined
 from services.aggregate.codec import SCHEMA_VERSION, decode_block, decode_checkpoint, encode_block, encode_checkpoint
 from services.aggregate.duplicates import REMEMBERED_SECONDS
 from services.aggregate.intake import Intake, take_in
@@ -15,6 +16,7 @@ from services.aggregate.segments import PartitionMinutes
 from services.aggregate.store import SavedState, StateUnusable, Store, set_aside
 from services.aggregate.windows import Windows, oldest_second
 from shared.logs import get_logger
+from shared.refusals import Refusal
 from shared.streams import Assignment, FromOffset, FromTime, Position, Record
 from shared.timestamps import FUTURE_TOLERANCE_MS, iso_second
 
@@ -45,6 +47,7 @@ class Partition:
         self.loaded_until_ms = windows.now_s * 1000 if saved.next_offset is not None else saved.loaded_from_ms
         self._windows = windows
         self._store = store
+        self._taken_in: list[Intake] = []  # not folded yet
         self._folded_since_checkpoint = 0
         self._checkpoint_s = windows.now_s
 
@@ -55,19 +58,28 @@ class Partition:
             return FromOffset(self.next_offset)
         return FromTime(self.loaded_from_ms - REMEMBERED_SECONDS * 1000)  # to know the duplicates among the rest
 
-    def take_in(self, records: Sequence[Record]) -> Intake:
-        """Sort a micro-batch; `fold` has to follow before the next one."""
-        return take_in(records, self._windows)
+    def take_in(self, records: Sequence[Record]) -> list[tuple[Record, Refusal]]:
+        """Sort records, for the next `fold`. Returns those that were refused."""
+        intake = take_in(records, self._windows)
+        self._taken_in.append(intake)
+        return intake.refused
 
-    def fold(self, intake: Intake, last_arrival_ms: int) -> None:
-        """Store and fold what `take_in` gave. Raises StateUnwritable, and may then be called again with the same."""
+    def fold(self) -> None:
+        """Store and fold what was taken in as one micro-batch. Raises StateUnwritable; may then be called again."""
+        if not self._taken_in:
+            return
         windows = self._windows
-        block = encode_block(intake.batch, intake.conservation, windows.now_s)
-        self._store.append(block, intake.next_offset)
-        windows.fold(intake.batch, intake.conservation)
-        self.next_offset = intake.next_offset
-        self.loaded_until_ms = max(self.loaded_until_ms, last_arrival_ms)
-        self._folded_since_checkpoint += max(1, intake.conservation.read)
+        batch = joined([intake.batch for intake in self._taken_in])
+        conservation = Conservation()
+        for intake in self._taken_in:
+            conservation.add(intake.conservation)
+        next_offset = self._taken_in[-1].next_offset
+        self._store.append(encode_block(batch, conservation, windows.now_s), next_offset)
+        windows.fold(batch, conservation)
+        self.next_offset = next_offset
+        self.loaded_until_ms = max(self.loaded_until_ms, self._taken_in[-1].last_arrival_ms)
+        self._folded_since_checkpoint += max(1, conservation.read)
+        self._taken_in.clear()
 
     def advance(self, now_s: int) -> None:
         """Move the windows to end at `now_s`."""

@@ -17,7 +17,7 @@ from services.aggregate.popularity import BOT, HUMAN
 from services.aggregate.recent import MINUTE_SECONDS
 from services.aggregate.rollups import PartitionRollup, Popularity
 from services.aggregate.windows import HALF_HOUR_SECONDS
-from shared.events import DEVICE_TYPES, EnrichedEvent
+from shared.events import DEVICE_TYPES, EnrichedEvent, decode_shown
 from shared.rollup_keys import (
     AUDIENCES,
     LATEST_VISITORS_SHOWN,
@@ -52,8 +52,10 @@ def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollu
     products = _grouped(variants, [variant.product_id for variant in variants.members])
     categories = _grouped(variants, [variant.category for variant in variants.members])
     audiences = {audience: _audience_rollup(rollup, audience, products, categories) for audience in AUDIENCES}
-    events = [_published_event(latest.event, expose_pii=expose_pii) for latest, _ in rollup.latest_events]
-    visitors = [_published_event(latest.event, expose_pii=expose_pii) for latest, _ in rollup.latest_visitors]
+    events = [_published_event(decode_shown(latest.value), expose_pii=expose_pii) for latest, _ in rollup.latest_events]
+    visitors = [
+        _published_event(decode_shown(latest.value), expose_pii=expose_pii) for latest, _ in rollup.latest_visitors
+    ]
     shown = {product for windows in audiences.values() for product in windows.products_1h}
     info = _main_variant(variants, shown)
     return Rollup(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from threading import Event
-from typing import Final, TypeVar
+from typing import Final
 
 from services.aggregate.partition import Partition, open_partition
 from services.aggregate.reports import PartitionReport
@@ -23,9 +23,11 @@ logger = get_logger(__name__)
 
 SERVICE: Final = "aggregate"
 _LONGEST_POLL_SECONDS: Final = 0.25
+_LINGER_SECONDS: Final = 0.02
+_POLL_RECORDS: Final = 1000
+"""Records that are read and taken apart together: few enough that the objects stay in the processor's cache."""
+_partition_of = attrgetter("partition")
 _RATE_SECONDS: Final = 10
-
-_Done = TypeVar("_Done")
 
 
 @dataclass(slots=True)
@@ -60,7 +62,11 @@ class AggregateService:
         self._health = health
         self._clock = clock
         self._stop = stop
+        self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
+        self._collected: list[Record] = []  # not taken in yet
+        self._unfolded = 0  # records that were read and not folded yet
+        self._is_storing = True  # whether the last fold could be stored
         self._rates: dict[int, _Rate] = {}
         self._now_s = int(clock())
 
@@ -69,7 +75,11 @@ class AggregateService:
         try:
             while not self._stop.is_set():
                 self._tick(consumer)
-                self._fold(self._poll(consumer))
+                if self._is_storing:
+                    self._collect(self._poll(consumer))
+                else:
+                    self._stop.wait(self._until_next_second())  # nothing is read that cannot be stored
+            self._fold()
         except Stopped:
             logger.info("stopped while waiting")
         self._commit(consumer)
@@ -80,22 +90,23 @@ class AggregateService:
     def on_assigned(self, assignment: Assignment) -> Position:
         """Open the partition's state; reading goes on where it ends."""
         self.on_revoked(assignment.partition)  # a start that failed is made again, and the store has one owner
-        directory = self._settings.state_dir / self._settings.enriched_topic
-        kept_seconds = self._settings.segment_seconds
-        partition = self._written(lambda: open_partition(directory, assignment, self._now_s, kept_seconds))
+        partition = self._opened(assignment)
         self._partitions[assignment.partition] = partition
         self._rates[assignment.partition] = _Rate()
         return partition.position
 
     def on_revoked(self, partition: int) -> None:
         """Close the partition's state, with a checkpoint so that it opens quickly."""
-        leaving = self._partitions.pop(partition, None)
+        leaving = self._partitions.get(partition)
         if leaving is None:
             return
         try:
+            self._take_in()
+            leaving.fold()
             leaving.checkpoint()
         except StateUnwritable as error:
             logger.warning("no checkpoint on leaving a partition", partition=partition, error=str(error))
+        del self._partitions[partition]
         leaving.close()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
@@ -107,17 +118,20 @@ class AggregateService:
         self._now_s = now_s
         for partition in self._partitions.values():
             partition.advance(now_s)
+        self._fold()
         self._publish(consumer)
         self._commit(consumer)
         due = [partition for partition in self._partitions.values() if partition.is_checkpoint_due()]
-        if due:
-            self._written(due[0].checkpoint)  # one a second, so that no publish waits for all of them
+        if due and self._is_storing:
+            self._store(due[0].checkpoint)  # one a second, so that no publish waits for all of them
+
+    def _until_next_second(self) -> float:
+        return max(0.0, self._now_s + 1 - self._clock())
 
     def _poll(self, consumer: Consumer) -> Sequence[Record]:
-        until_next_second = self._now_s + 1 - self._clock()
-        timeout_seconds = min(_LONGEST_POLL_SECONDS, max(0.0, until_next_second))
+        timeout_seconds = min(_LONGEST_POLL_SECONDS, self._until_next_second())
         try:
-            records = consumer.poll(self._settings.aggregate_batch_records, timeout_seconds)
+            records = consumer.poll(self._poll_records, timeout_seconds)
         except LogUnavailable as error:
             if self._health.is_working("log"):
                 logger.warning("the event log does not answer, trying again", error=str(error))
@@ -129,18 +143,49 @@ class AggregateService:
         self._health.working("log")
         return records
 
-    def _fold(self, records: Sequence[Record]) -> None:
-        in_partitions = sorted(records, key=attrgetter("partition"))  # stable: offsets stay in order
-        for number, group in groupby(in_partitions, key=attrgetter("partition")):
+    def _collect(self, records: Sequence[Record]) -> None:
+        """Put records by until they are worth taking in, and what was taken in until it is worth folding."""
+        self._collected += records
+        self._unfolded += len(records)
+        if len(self._collected) >= self._poll_records:
+            self._take_in()
+        if self._unfolded >= self._settings.aggregate_batch_records:
+            self._fold()
+        elif len(records) < self._poll_records // 10:
+            # Few come: one look at them now and then is as good, and far cheaper, than one at each.
+            self._stop.wait(min(_LINGER_SECONDS, self._until_next_second()))
+
+    def _take_in(self) -> None:
+        collected, self._collected = self._collected, []
+        collected.sort(key=_partition_of)  # stable: offsets stay in order
+        for number, group in groupby(collected, key=_partition_of):
             partition = self._partitions.get(number)
             if partition is None:
                 continue  # revoked within the poll; its next owner reads these
-            batch = list(group)
-            intake = partition.take_in(batch)
-            if intake.refused:
-                self._send_dead_letters(intake.refused)
-            last_arrival_ms = batch[-1].timestamp_ms
-            self._written(lambda: partition.fold(intake, last_arrival_ms))  # noqa: B023 - called at once
+            refused = partition.take_in(list(group))
+            if refused:
+                self._send_dead_letters(refused)
+
+    def _fold(self) -> None:
+        """Fold all that was collected. What cannot be stored waits for the next time, and nothing more is read."""
+        self._take_in()
+        self._is_storing = all([self._store(partition.fold) for partition in self._partitions.values()])  # noqa: C419 - each one
+        if self._is_storing:
+            self._unfolded = 0
+
+    def _store(self, write: Callable[[], None]) -> bool:
+        """Whether the state could be written."""
+        try:
+            write()
+        except StateUnwritable as error:
+            if self._health.is_working("state"):
+                logger.warning("the state cannot be written, reading stops until it can", error=str(error))
+            self._health.failing("state", str(error))
+            return False
+        if not self._health.is_working("state"):
+            logger.info("the state can be written again")
+        self._health.working("state")
+        return True
 
     def _send_dead_letters(self, refused: list[tuple[Record, Refusal]]) -> None:
         """Send them before the offset moves on: a crash in between sends them twice, of one origin, and never not."""
@@ -173,17 +218,18 @@ class AggregateService:
             offset=record.offset,
         )
 
-    def _written(self, write: Callable[[], _Done]) -> _Done:
-        """Do what writes to the state, again and again while the disk refuses. Raises Stopped."""
-        done = wait_for(
-            write,
+    def _opened(self, assignment: Assignment) -> Partition:
+        """Open a partition, again and again while the disk refuses. Raises Stopped."""
+        directory = self._settings.state_dir / self._settings.enriched_topic
+        partition = wait_for(
+            lambda: open_partition(directory, assignment, self._now_s, self._settings.segment_seconds),
             dependency=f"the state in {self._settings.state_dir}",
             passing=StateUnwritable,
             stop=self._stop,
             on_failure=lambda reason: self._health.failing("state", reason),
         )
         self._health.working("state")
-        return done
+        return partition
 
     # --- publishing --------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,10 @@ class AggregateSettings(ServiceSettings):
         default=Path("state"), description="Folder of the RocksDB databases, one a partition; keep it on a volume."
     )
     aggregate_batch_records: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="Most records of a micro-batch."
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="Most records that are folded and stored together.",
     )
     segment_hours: float = Field(
         default=1, ge=0, le=8.5, description="How far back minute segments reach, in hours; 0 writes none."
