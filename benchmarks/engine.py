@@ -43,7 +43,8 @@ class Engine:
     def fold(self, records: Sequence[Record]) -> None:
         """Take in, store and fold one poll's records, as the service does."""
         for number, group in groupby(sorted(records, key=attrgetter("partition")), key=attrgetter("partition")):
-            self._partitions[number].take_in(list(group))
+            self._partitions[number].receive(list(group))
+            self._partitions[number].sort_out()
             self._partitions[number].fold()
 
     def advance(self, now_s: int) -> None:

@@ -77,7 +77,8 @@ def published_of(of: Sequence[PartitionRollup]) -> Rollup:
 
 def fold(partition: Partition, records: list[Record]) -> None:
     if records:
-        partition.take_in(records)
+        partition.receive(records)
+        partition.sort_out()
         partition.fold()
 
 

@@ -1,6 +1,5 @@
 """A micro-batch of counted events as columns: what is folded, and what the store keeps to fold it again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -47,7 +46,7 @@ class LatestEvent(NamedTuple):
     timestamp_ms: int
     arrival_ms: int
     offset: int
-    user_id: str
+    visitor: bytes  # digest of the userId
     value: bytes  # the event as it is in the log: few of those that are candidates are ever shown
 
 
@@ -75,26 +74,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-
-def joined(batches: Sequence[Batch]) -> Batch:
-    """Several batches of a partition, in log order, as one."""
-    if len(batches) == 1:
-        return batches[0]
-    return Batch(
-        rows=np.concatenate([batch.rows for batch in batches]),
-        names=NewNames(
-            products=tuple(name for batch in batches for name in batch.names.products),
-            pages=tuple(name for batch in batches for name in batch.names.pages),
-            countries=tuple(name for batch in batches for name in batch.names.countries),
-            event_types=tuple(name for batch in batches for name in batch.names.event_types),
-        ),
-        new_visitors=np.concatenate([batch.new_visitors for batch in batches]),
-        new_visitor_codes=np.concatenate([batch.new_visitor_codes for batch in batches]),
-        event_ids=np.concatenate([batch.event_ids for batch in batches]),
-        event_id_arrival_s=np.concatenate([batch.event_id_arrival_s for batch in batches]),
-        latest=tuple(event for batch in batches for event in batch.latest),
-    )
 
 
 def seconds_of(rows: Array) -> Ints:

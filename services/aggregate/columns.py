@@ -1,7 +1,7 @@
 """The fields of events as columns of codes.
 
-Most events share their fields with many others: a product and its page, a country with a device. A whole
-combination is looked up at once, and only one that is new is taken apart.
+Most events share their fields with many others: a product and its page, a country with a device. A whole combination is
+looked up at once, and only one that is new is taken apart.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,55 +14,58 @@ from services.aggregate.arrays import Array, grown
 from services.aggregate.batch import DEVICE_CODES, NONE, OTHER_DEVICE, Product
 from services.aggregate.dictionaries import Dictionaries
 from services.aggregate.pages import page_of
-from shared.events import DEFAULT_EVENT_TYPE, GENDERS, UNKNOWN, CountedEvent
+from shared.events import DEFAULT_EVENT_TYPE, GENDERS, UNKNOWN
 
 _MOST_COMBINATIONS: Final = 100_000
 _MOST_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long
-_OLDEST_AGE: Final = int(np.iinfo(np.int16).max)
 _GENDER_CODES: Final = {gender: code for code, gender in enumerate(GENDERS)}
 _UNKNOWN_GENDER: Final = _GENDER_CODES["U"]
 
 
-class _Combinations(dict[tuple[Any, ...], int]):
-    """The place of each combination of some fields in `codes`, a column a combination."""
+class Combinations(dict[tuple[Any, ...], int]):
+    """The place of each combination of some fields; looking up one that is new gives it a place."""
 
-    def __init__(self, columns: Sequence[str], codes_of: Callable[[Any], tuple[int, ...]]) -> None:
+    def __init__(
+        self, fields: Sequence[str], columns: Sequence[str], codes_of: Callable[[Any], tuple[int, ...]]
+    ) -> None:
+        """`columns` are those that `codes_of` gives the codes for, from the values of `fields`."""
         super().__init__()
-        self.columns = columns
+        self.fields_of = attrgetter(*fields)
+        self._columns = columns
         self._codes_of = codes_of
-        self.codes: Array = np.zeros((len(columns), 0), np.int32)
+        self._codes: Array = np.zeros((len(columns), 0), np.int32)
         self._characters = 0
-
-    def bound(self) -> None:
-        """Begin anew when there are too many: the names keep their codes."""
-        if len(self) > _MOST_COMBINATIONS or self._characters > _MOST_CHARACTERS:
-            self.clear()
-            self._characters = 0
 
     def __missing__(self, combination: tuple[Any, ...]) -> int:
         self._characters += sum(len(field) for field in combination if isinstance(field, str))
         place = self[combination] = len(self)
-        self.codes = grown(self.codes, place + 1)
-        self.codes[:, place] = self._codes_of(combination)
+        self._codes = grown(self._codes, place + 1)
+        self._codes[:, place] = self._codes_of(combination)
         return place
+
+    def fill(self, rows: Array, places: Array) -> None:
+        """Set the columns of rows whose combinations have these places."""
+        for column, codes in zip(self._columns, self._codes, strict=True):
+            rows[column] = codes[places]
+
+    def bound(self) -> None:
+        """Begin anew when there are too many. Names keep their codes; places that were given are void."""
+        if len(self) > _MOST_COMBINATIONS or self._characters > _MOST_CHARACTERS:
+            self.clear()
+            self._characters = 0
 
 
 class Columns:
-    """Fills the columns of rows that hold codes, and gives new names theirs in `names`."""
+    """The combinations of fields that events of a partition have, with the codes of its names."""
 
     def __init__(self, names: Dictionaries) -> None:
         self._names = names
-        self._shown = _Combinations(("product", "page"), self._shown_codes)
-        self._visitor = _Combinations(("country", "event_type", "device", "gender"), self._visitor_codes)
-
-    def fill(self, rows: Array, events: Sequence[CountedEvent]) -> None:
-        """Set the columns of `rows` that come from the fields of `events`, but for the time and the visitor."""
-        for combinations, fields in ((self._shown, _SHOWN_FIELDS), (self._visitor, _VISITOR_FIELDS)):
-            combinations.bound()
-            places = np.array([combinations[combination] for combination in map(fields, events)], np.int64)
-            for column, codes in zip(combinations.columns, combinations.codes, strict=True):
-                rows[column] = codes[places]
-        rows["age"] = _ages([NONE if event.age is None else event.age for event in events])
+        self.shown = Combinations(("productId", "category", "title", "url"), ("product", "page"), self._shown_codes)
+        self.visitor = Combinations(
+            ("country", "eventType", "deviceType", "gender"),
+            ("country", "event_type", "device", "gender"),
+            self._visitor_codes,
+        )
 
     def _shown_codes(self, fields: tuple[Any, ...]) -> tuple[int, ...]:
         product_id, category, title, url = fields
@@ -82,14 +85,3 @@ class Columns:
             DEVICE_CODES.get(device, OTHER_DEVICE),
             _GENDER_CODES.get(gender, _UNKNOWN_GENDER),
         )
-
-
-def _ages(ages: list[int]) -> Array:
-    """Ages as they are kept: what is no age, as an event may hold any number, becomes one that is near."""
-    if max(ages, default=0) > _OLDEST_AGE or min(ages, default=0) < NONE:
-        ages = [min(max(age, 0), _OLDEST_AGE) if age != NONE else NONE for age in ages]
-    return np.array(ages, np.int16)
-
-
-_SHOWN_FIELDS: Final = attrgetter("productId", "category", "title", "url")
-_VISITOR_FIELDS: Final = attrgetter("country", "eventType", "deviceType", "gender")

@@ -23,7 +23,12 @@ _BOTH: Final = 0x0101  # two bytes of True
 
 def digests_of(ids: Iterable[str]) -> Digests:
     """The digests of ids, a row each."""
-    digests = np.frombuffer(b"".join(map(xxhash.xxh3_128_digest, ids)), np.uint64).reshape(-1, 2)
+    return as_digests(map(xxhash.xxh3_128_digest, ids))
+
+
+def as_digests(digested: Iterable[bytes]) -> Digests:
+    """Digests of 16 bytes as rows."""
+    digests = np.frombuffer(b"".join(digested), np.uint64).reshape(-1, 2)
     return digests if digests.all() else np.where(digests == 0, np.uint64(1), digests)
 
 

@@ -33,11 +33,11 @@ def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
     Reads no further than that.
     """
     chosen: list[LatestEvent] = []
-    visitors: set[str] = set()
+    visitors: set[bytes] = set()
     for number, event in enumerate(newest_first):
-        if number < LATEST_EVENTS_SHOWN or event.user_id not in visitors:
+        if number < LATEST_EVENTS_SHOWN or event.visitor not in visitors:
             chosen.append(event)
-        visitors.add(event.user_id)
+        visitors.add(event.visitor)
         if number >= LATEST_EVENTS_SHOWN - 1 and len(visitors) >= LATEST_VISITORS_SHOWN:
             break
     return chosen
@@ -45,9 +45,9 @@ def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
 
 def one_a_visitor(newest_first: Sequence[LatestEvent]) -> list[LatestEvent]:
     """The first event of each of the first LATEST_VISITORS_SHOWN visitors."""
-    latest: dict[str, LatestEvent] = {}
+    latest: dict[bytes, LatestEvent] = {}
     for event in newest_first:
-        latest.setdefault(event.user_id, event)
+        latest.setdefault(event.visitor, event)
         if len(latest) == LATEST_VISITORS_SHOWN:
             break
     return list(latest.values())

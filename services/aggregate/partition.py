@@ -6,10 +6,9 @@ from typing import Final, Protocol
 
 import msgspec
 
-from services.aggregate.batch import Conservation, joined
 from services.aggregate.codec import SCHEMA_VERSION, decode_block, decode_checkpoint, encode_block, encode_checkpoint
 from services.aggregate.duplicates import REMEMBERED_SECONDS
-from services.aggregate.intake import Intake, take_in
+from services.aggregate.intake import Intake, Reception
 from services.aggregate.popularity import HOUR_SECONDS
 from services.aggregate.rollups import PartitionRollup, roll_up
 from services.aggregate.segments import PartitionMinutes
@@ -47,7 +46,8 @@ class Partition:
         self.loaded_until_ms = windows.now_s * 1000 if saved.next_offset is not None else saved.loaded_from_ms
         self._windows = windows
         self._store = store
-        self._taken_in: list[Intake] = []  # not folded yet
+        self._reception = Reception(windows)
+        self._intake: Intake | None = None  # sorted out and not folded yet
         self._folded_since_checkpoint = 0
         self._checkpoint_s = windows.now_s
 
@@ -58,28 +58,29 @@ class Partition:
             return FromOffset(self.next_offset)
         return FromTime(self.loaded_from_ms - REMEMBERED_SECONDS * 1000)  # to know the duplicates among the rest
 
-    def take_in(self, records: Sequence[Record]) -> list[tuple[Record, Refusal]]:
-        """Sort records, for the next `fold`. Returns those that were refused."""
-        intake = take_in(records, self._windows)
-        self._taken_in.append(intake)
-        return intake.refused
+    def receive(self, records: Sequence[Record]) -> None:
+        """Take records in, which follow those that were received before, for the next `fold`."""
+        self._reception.add(records)
+
+    def sort_out(self) -> list[tuple[Record, Refusal]]:
+        """Make a micro-batch of what was received. Returns the records that were refused."""
+        if self._intake is not None or not len(self._reception):
+            return []
+        self._intake = self._reception.sort_out()
+        return self._intake.refused
 
     def fold(self) -> None:
-        """Store and fold what was taken in as one micro-batch. Raises StateUnwritable; may then be called again."""
-        if not self._taken_in:
+        """Store and fold the micro-batch, if there is one. Raises StateUnwritable; may then be called again."""
+        intake = self._intake
+        if intake is None:
             return
-        windows = self._windows
-        batch = joined([intake.batch for intake in self._taken_in])
-        conservation = Conservation()
-        for intake in self._taken_in:
-            conservation.add(intake.conservation)
-        next_offset = self._taken_in[-1].next_offset
-        self._store.append(encode_block(batch, conservation, windows.now_s), next_offset)
-        windows.fold(batch, conservation)
-        self.next_offset = next_offset
-        self.loaded_until_ms = max(self.loaded_until_ms, self._taken_in[-1].last_arrival_ms)
-        self._folded_since_checkpoint += max(1, conservation.read)
-        self._taken_in.clear()
+        block = encode_block(intake.batch, intake.conservation, self._windows.now_s)
+        self._store.append(block, intake.next_offset)
+        self._windows.fold(intake.batch, intake.conservation)
+        self.next_offset = intake.next_offset
+        self.loaded_until_ms = max(self.loaded_until_ms, intake.last_arrival_ms)
+        self._folded_since_checkpoint += max(1, intake.conservation.read)
+        self._intake, self._reception = None, Reception(self._windows)
 
     def advance(self, now_s: int) -> None:
         """Move the windows to end at `now_s`."""
@@ -93,12 +94,14 @@ class Partition:
         )
 
     def checkpoint(self) -> None:
-        """Compact the windows and store them whole. Raises StateUnwritable."""
+        """Compact the windows and store them whole, when nothing waits to be folded. Raises StateUnwritable."""
+        assert not len(self._reception)
         if self._folded_since_checkpoint:
             self._windows.compact()
             checkpoint = encode_checkpoint(self._windows)
             self._store.checkpoint(checkpoint.parts, checkpoint.oldest)
             self._windows.saved()
+            self._reception = Reception(self._windows)  # names may have other codes now
             self._folded_since_checkpoint = 0
         self._checkpoint_s = self._windows.now_s
 

@@ -101,7 +101,8 @@ class AggregateService:
         if leaving is None:
             return
         try:
-            self._take_in()
+            self._receive()
+            self._send_dead_letters(leaving.sort_out())
             leaving.fold()
             leaving.checkpoint()
         except StateUnwritable as error:
@@ -144,32 +145,31 @@ class AggregateService:
         return records
 
     def _collect(self, records: Sequence[Record]) -> None:
-        """Put records by until they are worth taking in, and what was taken in until it is worth folding."""
+        """Put records by until they are worth taking apart, and their columns until they are worth folding."""
         self._collected += records
         self._unfolded += len(records)
         if len(self._collected) >= self._poll_records:
-            self._take_in()
+            self._receive()
         if self._unfolded >= self._settings.aggregate_batch_records:
             self._fold()
         elif len(records) < self._poll_records // 10:
             # Few come: one look at them now and then is as good, and far cheaper, than one at each.
             self._stop.wait(min(_LINGER_SECONDS, self._until_next_second()))
 
-    def _take_in(self) -> None:
+    def _receive(self) -> None:
         collected, self._collected = self._collected, []
         collected.sort(key=_partition_of)  # stable: offsets stay in order
         for number, group in groupby(collected, key=_partition_of):
-            partition = self._partitions.get(number)
-            if partition is None:
-                continue  # revoked within the poll; its next owner reads these
-            refused = partition.take_in(list(group))
-            if refused:
-                self._send_dead_letters(refused)
+            if number in self._partitions:  # or it was revoked within the poll: its next owner reads these
+                self._partitions[number].receive(list(group))
 
     def _fold(self) -> None:
-        """Fold all that was collected. What cannot be stored waits for the next time, and nothing more is read."""
-        self._take_in()
-        self._is_storing = all([self._store(partition.fold) for partition in self._partitions.values()])  # noqa: C419 - each one
+        """Fold all that was read. What cannot be stored waits for the next time, and nothing more is read."""
+        self._receive()
+        self._is_storing = True
+        for partition in self._partitions.values():
+            self._send_dead_letters(partition.sort_out())
+            self._is_storing &= self._store(partition.fold)
         if self._is_storing:
             self._unfolded = 0
 
@@ -189,6 +189,8 @@ class AggregateService:
 
     def _send_dead_letters(self, refused: list[tuple[Record, Refusal]]) -> None:
         """Send them before the offset moves on: a crash in between sends them twice, of one origin, and never not."""
+        if not refused:
+            return
         topic = self._settings.enriched_topic
         letters = [
             NewRecord(

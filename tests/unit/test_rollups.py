@@ -16,7 +16,8 @@ NOW_S = 1_795_343_400
 def rollup_of(events: list[EnrichedEvent], *, expose_pii: bool = False) -> Rollup:
     partition = resume(MemoryStore(), Assignment(0, 0, 2**60), NOW_S)
     records = [Record(0, offset, NOW_S * 1000, None, encode_enriched(event)) for offset, event in enumerate(events)]
-    partition.take_in(records)
+    partition.receive(records)
+    partition.sort_out()
     partition.fold()
     return published(merge([partition.roll_up()]), Meta(as_of_ms=NOW_S * 1000), expose_pii=expose_pii)
 

@@ -29,7 +29,8 @@ def fold(into: Partition, *events: EnrichedEvent, arrival_s: int = START_S + 59)
     records = [
         Record(0, first + place, arrival_s * 1000, None, encode_enriched(event)) for place, event in enumerate(events)
     ]
-    into.take_in(records)
+    into.receive(records)
+    into.sort_out()
     into.fold()
 
 
