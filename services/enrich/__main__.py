@@ -9,6 +9,8 @@ from functools import partial
 from threading import Event
 from typing import Final
 
+from services.enrich.country import Allocations, Countries
+from services.enrich.geoip import GeoIpFile
 from services.enrich.lookups import Lookups
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
@@ -31,6 +33,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -> None:
+    countries = Countries(
+        GeoIpFile(settings.geoip_mmdb, time.monotonic, health) if settings.geoip_mmdb is not None else Allocations()
+    )
     await_redis(settings, health, stop)
     topics = settings.raw_topic, settings.enriched_topic, dead_letter_topic(settings.raw_topic)
     await_topics(log, topics, settings, health, stop)
@@ -53,7 +58,15 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
             redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
-        EnrichService(processor, lookups, route, tally=Tally(time.monotonic), health=health, stop=stop).run()
+        EnrichService(
+            processor,
+            lookups,
+            route,
+            tally=Tally(time.monotonic),
+            health=health,
+            stop=stop,
+            countries=countries,
+        ).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "to ENRICHED_TOPIC, keyed by userId. What cannot be read goes to RAW_TOPIC-dlq with the reason.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, RAW_TOPIC, ENRICHED_TOPIC, "
         "PARTITIONS, RETENTION_HOURS, ENRICH_BATCH_RECORDS, LOOKUP_CACHE_SECONDS, LOOKUP_MISSING_SECONDS, "
-        "LOOKUP_CACHE_ENTRIES, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
+        "LOOKUP_CACHE_ENTRIES, GEOIP_MMDB, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
     )
 

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Final
 
 from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR
-from services.enrich.country import country_of
+from services.enrich.country import Allocations, Countries
 from services.enrich.device import device_type_of
 from services.enrich.enrich import enrich
 from services.enrich.lookups import Lookups
@@ -42,10 +42,19 @@ class EnrichService:
     """Enriches one topic into another until it is asked to stop. One thread."""
 
     def __init__(
-        self, processor: Processor, lookups: Lookups, route: Route, *, tally: Tally, health: Health, stop: Event
+        self,
+        processor: Processor,
+        lookups: Lookups,
+        route: Route,
+        *,
+        tally: Tally,
+        health: Health,
+        stop: Event,
+        countries: Countries | None = None,
     ) -> None:
         self._processor = processor
         self._lookups = lookups
+        self._countries = countries or Countries(Allocations())
         self._route = route
         self._dead_letters = dead_letter_topic(route.raw_topic)
         self._tally = tally
@@ -74,6 +83,7 @@ class EnrichService:
 
     def work(self) -> None:
         """Read and finish one batch. After LogUnavailable the log delivers the same records again."""
+        self._countries.refresh()
         records = self._processor.poll(self._route.batch_records, _POLL_SECONDS)
         if records:
             outputs, reasons = self._outputs(records)
@@ -86,6 +96,7 @@ class EnrichService:
         events = [decode_raw(record.value) for record in records]
         self._learn(events)
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
+        country_of = self._countries.country_of
         outputs: list[NewRecord] = []
         reasons: list[Reason] = []
         for record, event in zip(records, events, strict=True):

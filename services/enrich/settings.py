@@ -1,5 +1,7 @@
 """Options of the enrich service."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from shared.settings import ServiceSettings
@@ -19,4 +21,8 @@ class EnrichSettings(ServiceSettings):
     )
     lookup_cache_entries: int = Field(
         default=200_000, ge=1, description="Most products, and most visitors, kept in memory."
+    )
+    geoip_mmdb: Path | None = Field(
+        default=None,
+        description="File of countries by address in the MaxMind DB format (MaxMind, DB-IP). Unset: registry data.",
     )

@@ -2,7 +2,9 @@
 
 import pytest
 
-from services.enrich.country import country_name, country_of
+from services.enrich.country import Allocations, Countries, country_name, public_address
+
+country_of = Countries(Allocations()).country_of
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,51 @@ def test_private_and_reserved_addresses_have_no_country(ip: str) -> None:
 )
 def test_countries_have_their_usual_english_name(code: str, name: str) -> None:
     assert country_name(code) == name
+
+
+@pytest.mark.parametrize(
+    ("ip", "address"),
+    [
+        ("8.8.8.8", "8.8.8.8"),
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("2001:4860:4860:0:0:0:0:8888", "2001:4860:4860::8888"),
+        ("10.0.0.1", None),
+        ("8.8.8.8:80", None),
+    ],
+)
+def test_public_address_has_one_form(ip: str, address: str | None) -> None:
+    assert public_address(ip) == address
+
+
+class CountingCodes:
+    """Gives each address the code at hand."""
+
+    def __init__(self) -> None:
+        self.code = "DE"
+        self.asked = 0
+        self.is_changed = False
+
+    def code_of(self, address: str) -> str | None:  # noqa: ARG002 - one code for all
+        self.asked += 1
+        return self.code
+
+    def refresh(self) -> bool:
+        return self.is_changed
+
+
+def test_codes_are_asked_once_an_address_until_they_change() -> None:
+    codes = CountingCodes()
+    countries = Countries(codes)
+    assert [countries.country_of("8.8.8.8") for _ in range(3)] == ["Germany"] * 3
+    countries.refresh()
+    assert countries.country_of("8.8.8.8") == "Germany"
+    assert codes.asked == 1
+    codes.code, codes.is_changed = "FR", True
+    countries.refresh()
+    assert countries.country_of("8.8.8.8") == "France"
+
+
+def test_what_is_no_public_address_is_never_asked_for() -> None:
+    codes = CountingCodes()
+    assert Countries(codes).country_of("10.0.0.1") == Countries(codes).country_of("8.8.8.8:80") == "Unknown"
+    assert codes.asked == 0
