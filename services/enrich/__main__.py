@@ -9,9 +9,12 @@ from functools import partial
 from threading import Event
 from typing import Final
 
+import redis
+
 from services.enrich.country import Allocations, Countries
 from services.enrich.geoip import GeoIpFile
 from services.enrich.lookups import Lookups
+from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
@@ -66,7 +69,16 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
             health=health,
             stop=stop,
             countries=countries,
+            pseudonyms=_pseudonyms(settings, client),
+            is_ip_truncated=settings.truncate_ip,
         ).run()
+
+
+def _pseudonyms(settings: EnrichSettings, client: redis.Redis) -> Pseudonyms | None:
+    rotation = settings.hash_user_id
+    if rotation == "off":
+        return None
+    return Pseudonyms(client, settings.redis_prefix, rotation, settings.hash_salt, lambda: time.time_ns() // 1_000_000)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         "to ENRICHED_TOPIC, keyed by userId. What cannot be read goes to RAW_TOPIC-dlq with the reason.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, RAW_TOPIC, ENRICHED_TOPIC, "
         "PARTITIONS, RETENTION_HOURS, ENRICH_BATCH_RECORDS, LOOKUP_CACHE_SECONDS, LOOKUP_MISSING_SECONDS, "
-        "LOOKUP_CACHE_ENTRIES, GEOIP_MMDB, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
+        "LOOKUP_CACHE_ENTRIES, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; "
+        ".env.example explains them. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
     )
 

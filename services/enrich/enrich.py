@@ -16,11 +16,19 @@ _OLDEST_YEARS: Final = 150
 
 
 def enrich(
-    event: RawEvent, product: Product, visitor: Visitor, country: str, device_type: str, arrived_ms: int
+    event: RawEvent,
+    user_id: str,
+    ip: str | None,
+    product: Product,
+    visitor: Visitor,
+    country: str,
+    device_type: str,
+    arrived_ms: int,
 ) -> EnrichedEvent | Refusal:
     """Put together what is known of one click: NO_PRODUCT, UNKNOWN_PRODUCT and UNKNOWN_VISITOR stand for nothing.
 
-    `arrived_ms` is when the log took the record, so that the answer is the same at every replay.
+    `user_id` and `ip` are those that may be seen: the event's own, or what privacy makes of them. `arrived_ms` is
+    when the log took the record, so that the answer is the same at every replay.
     """
     timestamp = event.timestamp
     if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
@@ -34,9 +42,9 @@ def enrich(
     # By position, in the order of the fields: by name it takes five times as long.
     return EnrichedEvent(
         timestamp,
-        event.userId,
+        user_id,
         parse_timestamp_ms(event.original_timestamp) if event.original_timestamp is not None else None,
-        event.ip,
+        ip,
         event.userAgent,
         event.productId,
         product.category,

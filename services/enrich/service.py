@@ -1,16 +1,19 @@
 """The loop: read a micro-batch of raw clicks, enrich it, send it with its dead letters and its offsets at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from threading import Event
-from typing import Final
+from typing import Final, TypeVar
 
 from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR
 from services.enrich.country import Allocations, Countries
 from services.enrich.device import device_type_of
 from services.enrich.enrich import enrich
 from services.enrich.lookups import Lookups
+from services.enrich.privacy import truncated_ip
+from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
 from shared.events import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_raw, encode_enriched
 from shared.health import Health
@@ -22,6 +25,10 @@ from shared.waiting import Stopped, wait_for
 SERVICE: Final = "enrich"
 
 _POLL_SECONDS: Final = 0.5
+
+Answer = TypeVar("Answer")
+
+_user_id: Final[Callable[[RawEvent], str]] = attrgetter("userId")
 
 _make_record: Final[Callable[[tuple[str, bytes, bytes, Headers]], NewRecord]] = partial(tuple.__new__, NewRecord)
 """A record from all its fields, in a third of the time that the class takes."""
@@ -51,10 +58,14 @@ class EnrichService:
         health: Health,
         stop: Event,
         countries: Countries | None = None,
+        pseudonyms: Pseudonyms | None = None,
+        is_ip_truncated: bool = False,
     ) -> None:
         self._processor = processor
         self._lookups = lookups
         self._countries = countries or Countries(Allocations())
+        self._pseudonyms = pseudonyms
+        self._is_ip_truncated = is_ip_truncated
         self._route = route
         self._dead_letters = dead_letter_topic(route.raw_topic)
         self._tally = tally
@@ -94,9 +105,11 @@ class EnrichService:
     def _outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
         """An enriched click or a dead letter for each record, and the reasons of the dead letters."""
         events = [decode_raw(record.value) for record in records]
-        self._learn(events)
+        readable = [event for event in events if isinstance(event, RawEvent)]
+        self._ask_redis(lambda: self._lookups.learn(readable))
+        user_ids = iter(self._user_ids(readable))
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
-        country_of = self._countries.country_of
+        country_of, is_ip_truncated = self._countries.country_of, self._is_ip_truncated
         outputs: list[NewRecord] = []
         reasons: list[Reason] = []
         for record, event in zip(records, events, strict=True):
@@ -106,6 +119,8 @@ class EnrichService:
             else:
                 outcome = enrich(
                     event,
+                    next(user_ids),
+                    truncated_ip(event.ip) if is_ip_truncated else event.ip,
                     products.get(event.productId, UNKNOWN_PRODUCT) if event.productId is not None else NO_PRODUCT,
                     visitors.get(event.userId, UNKNOWN_VISITOR),
                     country_of(event.ip),
@@ -122,16 +137,24 @@ class EnrichService:
             reasons.append(outcome.reason)
         return outputs, reasons
 
-    def _learn(self, events: Sequence[RawEvent | Refusal]) -> None:
-        readable = [event for event in events if isinstance(event, RawEvent)]
-        wait_for(
-            lambda: self._lookups.learn(readable),
+    def _user_ids(self, events: Sequence[RawEvent]) -> Iterable[str]:
+        """The visitor of each event as others may see it."""
+        pseudonyms = self._pseudonyms
+        if pseudonyms is None:
+            return map(_user_id, events)
+        return self._ask_redis(lambda: pseudonyms.of(events))
+
+    def _ask_redis(self, call: Callable[[], Answer]) -> Answer:
+        """Call until Redis answers; unhealthy meanwhile. Raises Stopped."""
+        answer = wait_for(
+            call,
             dependency=f"Redis at {self._route.redis_address}",
             passing=REDIS_UNAVAILABLE,
             stop=self._stop,
             on_failure=lambda reason: self._health.failing("redis", reason),
         )
         self._health.working("redis")
+        return answer
 
     def _dead_letter(self, record: Record, refusal: Refusal) -> NewRecord:
         origin = Origin(SERVICE, self._route.raw_topic, record.partition, record.offset, record.timestamp_ms)

@@ -1,6 +1,7 @@
 """Options of the enrich service."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -25,4 +26,16 @@ class EnrichSettings(ServiceSettings):
     geoip_mmdb: Path | None = Field(
         default=None,
         description="File of countries by address in the MaxMind DB format (MaxMind, DB-IP). Unset: registry data.",
+    )
+    hash_user_id: Literal["off", "daily", "monthly"] = Field(
+        default="off", description="Replace visitors by a salted hash; the salt changes at midnight UTC or by month."
+    )
+    hash_salt: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="Secret that the salts follow from. Unset: random salts in Redis, forgotten a day later.",
+    )
+    truncate_ip: bool = Field(
+        default=False, description="Zero the last octet of an IP (IPv6: all but 48 bits), once its country is known."
     )
