@@ -13,6 +13,7 @@ import redis
 
 from services.enrich.country import Allocations, Countries
 from services.enrich.geoip import GeoIpFile
+from services.enrich.impatient_lookups import ImpatientLookups
 from services.enrich.lookups import Lookups
 from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
@@ -39,7 +40,8 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
     countries = Countries(
         GeoIpFile(settings.geoip_mmdb, time.monotonic, health) if settings.geoip_mmdb is not None else Allocations()
     )
-    await_redis(settings, health, stop)
+    if settings.lookup_on_failure == "wait":
+        await_redis(settings, health, stop)
     topics = settings.raw_topic, settings.enriched_topic, dead_letter_topic(settings.raw_topic)
     await_topics(log, topics, settings, health, stop)
     health.working(STARTING)
@@ -61,11 +63,14 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
             redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
+        tally = Tally(time.monotonic)
         EnrichService(
             processor,
-            lookups,
+            lookups
+            if settings.lookup_on_failure == "wait"
+            else ImpatientLookups(lookups, route.redis_address, tally=tally, health=health, clock=time.monotonic),
             route,
-            tally=Tally(time.monotonic),
+            tally=tally,
             health=health,
             stop=stop,
             countries=countries,
@@ -88,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         "to ENRICHED_TOPIC, keyed by userId. What cannot be read goes to RAW_TOPIC-dlq with the reason.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, RAW_TOPIC, ENRICHED_TOPIC, "
         "PARTITIONS, RETENTION_HOURS, ENRICH_BATCH_RECORDS, LOOKUP_CACHE_SECONDS, LOOKUP_MISSING_SECONDS, "
-        "LOOKUP_CACHE_ENTRIES, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; "
-        ".env.example explains them. "
+        "LOOKUP_CACHE_ENTRIES, LOOKUP_ON_FAILURE, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, HEALTH_PORT, "
+        "LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
     )
 

@@ -1,17 +1,16 @@
 """The loop: read a micro-batch of raw clicks, enrich it, send it with its dead letters and its offsets at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from threading import Event
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR
+from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
 from services.enrich.country import Allocations, Countries
 from services.enrich.device import device_type_of
 from services.enrich.enrich import enrich
-from services.enrich.lookups import Lookups
 from services.enrich.privacy import truncated_ip
 from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
@@ -45,13 +44,23 @@ class Route:
     batch_records: int
 
 
+class KnownLookups(Protocol):
+    """`Lookups`, or what stands for it."""
+
+    @property
+    def products(self) -> Mapping[str, Product]: ...
+    @property
+    def visitors(self) -> Mapping[str, Visitor]: ...
+    def learn(self, events: Sequence[RawEvent]) -> object: ...
+
+
 class EnrichService:
     """Enriches one topic into another until it is asked to stop. One thread."""
 
     def __init__(
         self,
         processor: Processor,
-        lookups: Lookups,
+        lookups: KnownLookups,
         route: Route,
         *,
         tally: Tally,

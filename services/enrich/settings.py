@@ -23,6 +23,10 @@ class EnrichSettings(ServiceSettings):
     lookup_cache_entries: int = Field(
         default=200_000, ge=1, description="Most products, and most visitors, kept in memory."
     )
+    lookup_on_failure: Literal["wait", "unknown"] = Field(
+        default="wait",
+        description="While Redis does not answer lookups: wait for it, or go on with unknown products and visitors.",
+    )
     geoip_mmdb: Path | None = Field(
         default=None,
         description="File of countries by address in the MaxMind DB format (MaxMind, DB-IP). Unset: registry data.",
