@@ -11,6 +11,7 @@ from typing import Final
 
 import redis
 
+from services.enrich.bad_input import BadInput
 from services.enrich.country import Allocations, Countries
 from services.enrich.geoip import GeoIpFile
 from services.enrich.impatient_lookups import ImpatientLookups
@@ -63,7 +64,7 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
             redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
-        tally = Tally(time.monotonic)
+        tally = Tally(time.monotonic, BadInput(settings.bad_input_share, health, time.monotonic))
         EnrichService(
             processor,
             lookups
@@ -93,8 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         "to ENRICHED_TOPIC, keyed by userId. What cannot be read goes to RAW_TOPIC-dlq with the reason.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, RAW_TOPIC, ENRICHED_TOPIC, "
         "PARTITIONS, RETENTION_HOURS, ENRICH_BATCH_RECORDS, LOOKUP_CACHE_SECONDS, LOOKUP_MISSING_SECONDS, "
-        "LOOKUP_CACHE_ENTRIES, LOOKUP_ON_FAILURE, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, HEALTH_PORT, "
-        "LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
+        "LOOKUP_CACHE_ENTRIES, LOOKUP_ON_FAILURE, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, "
+        "BAD_INPUT_SHARE, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import UNSET
 
 from services.enrich.catalogue import Product, Visitor, gender_of, number_of
-from shared.events import DEFAULT_EVENT_TYPE, EnrichedEvent, RawEvent
+from shared.events import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched
 from shared.refusals import Reason, Refusal
 from shared.timestamps import FUTURE_TOLERANCE_MS, parse_timestamp_ms
 
@@ -59,6 +59,14 @@ def enrich(
         event.url if event.url is not None else UNSET,
         event.referrer if event.referrer is not None else UNSET,
     )
+
+
+def encoded(event: EnrichedEvent) -> bytes | Refusal:
+    """The value of the record; refused when enriching made it too large for its readers."""
+    value = encode_enriched(event)
+    if len(value) <= MAX_EVENT_BYTES:
+        return value
+    return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes once enriched, more than {MAX_EVENT_BYTES}")
 
 
 def _age_in_range(years: float) -> int | None:

@@ -10,11 +10,11 @@ from typing import Final, Protocol, TypeVar
 from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
 from services.enrich.country import Allocations, Countries
 from services.enrich.device import device_type_of
-from services.enrich.enrich import enrich
+from services.enrich.enrich import encoded, enrich
 from services.enrich.privacy import truncated_ip
 from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
-from shared.events import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_raw, encode_enriched
+from shared.events import EnrichedEvent, RawEvent, decode_raw
 from shared.health import Health
 from shared.redis_client import REDIS_UNAVAILABLE
 from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
@@ -122,13 +122,11 @@ class EnrichService:
         outputs: list[NewRecord] = []
         reasons: list[Reason] = []
         for record, event in zip(records, events, strict=True):
-            outcome: EnrichedEvent | Refusal
-            if isinstance(event, Refusal):
-                outcome = event
-            else:
+            if isinstance(event, RawEvent):
+                user_id = next(user_ids)
                 outcome = enrich(
                     event,
-                    next(user_ids),
+                    user_id,
                     truncated_ip(event.ip) if is_ip_truncated else event.ip,
                     products.get(event.productId, UNKNOWN_PRODUCT) if event.productId is not None else NO_PRODUCT,
                     visitors.get(event.userId, UNKNOWN_VISITOR),
@@ -136,14 +134,15 @@ class EnrichService:
                     device_type_of(event.userAgent),
                     record.timestamp_ms,
                 )
-            if isinstance(outcome, EnrichedEvent):
-                value = encode_enriched(outcome)
-                if len(value) <= MAX_EVENT_BYTES:
-                    outputs.append(_make_record((topic, outcome.userId.encode(), value, ())))
+                value = encoded(outcome) if isinstance(outcome, EnrichedEvent) else outcome
+                if isinstance(value, bytes):
+                    outputs.append(_make_record((topic, user_id.encode(), value, ())))
                     continue
-                outcome = Refusal(Reason.TOO_LARGE, f"{len(value)} bytes once enriched, more than {MAX_EVENT_BYTES}")
-            outputs.append(self._dead_letter(record, outcome))
-            reasons.append(outcome.reason)
+                refusal = value
+            else:
+                refusal = event
+            outputs.append(self._dead_letter(record, refusal))
+            reasons.append(refusal.reason)
         return outputs, reasons
 
     def _user_ids(self, events: Sequence[RawEvent]) -> Iterable[str]:

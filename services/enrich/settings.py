@@ -43,3 +43,9 @@ class EnrichSettings(ServiceSettings):
     truncate_ip: bool = Field(
         default=False, description="Zero the last octet of an IP (IPv6: all but 48 bits), once its country is known."
     )
+    bad_input_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of a minute's events, above which dead letters (10 or more) turn health to degraded.",
+    )

@@ -1,9 +1,10 @@
 """What the service says of its work: at most one line in an interval, however many events there are."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from services.enrich.bad_input import BadInput
 from shared.logs import get_logger
 from shared.refusals import Reason
 
@@ -19,8 +20,9 @@ class Tally:
     The first dead letter, and the first event without lookups, are reported at once, the rest by intervals.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], bad_input: BadInput | None = None) -> None:
         self._clock = clock
+        self._bad_input = bad_input
         self._enriched = 0
         self._refused: Counter[str] = Counter()
         self._refused_so_far = 0
@@ -30,8 +32,10 @@ class Tally:
         self._next_unknown = clock()
         self._next_progress = clock() + PROGRESS_INTERVAL_SECONDS
 
-    def add(self, enriched: int, reasons: Iterable[Reason]) -> None:
+    def add(self, enriched: int, reasons: Sequence[Reason]) -> None:
         """Count a batch that is done."""
+        if self._bad_input is not None:
+            self._bad_input.add(enriched + len(reasons), reasons)
         self._enriched += enriched
         self._refused.update(reason.value for reason in reasons)
 
@@ -41,6 +45,8 @@ class Tally:
 
     def report(self, lag: Callable[[], Mapping[int, int]]) -> None:
         """Log what is due. `lag` is asked only then."""
+        if self._bad_input is not None:
+            self._bad_input.report()
         now = self._clock()
         if self._refused and now >= self._next_dead_letters:
             self._next_dead_letters = now + WARNING_INTERVAL_SECONDS
