@@ -4,15 +4,14 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from is_bot import Bots
 from ua_parser import Parser
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
+from services.enrich.bots import is_bot
+
 CACHE_ENTRIES: Final = 32_768
 _LONGEST_USER_AGENT: Final = 512  # what follows tells nothing, and the time of a search grows with the length
-
-_NEWS: Final = "(?:^|[^g])news(?!sapphire)"  # is-bot's only word that readers' apps carry (NewsArticle, SmartNews)
 
 _TV_OR_CONSOLE: Final = re.compile(
     r"(?<![.\w])(?:smart[ -]?|google ?|apple ?|android ?|hbb|net|inet|mi|op|d)?tv(?:\d|\b(?!\.))"
@@ -44,8 +43,6 @@ _DESKTOP_SYSTEMS: Final = frozenset(
 _MOBILE_SYSTEMS: Final = frozenset({"BlackBerry OS", "Firefox OS", "iOS", "KaiOS", "Symbian OS", "Windows Phone"})
 _PHONE_FAMILIES: Final = frozenset({"Generic Feature Phone", "Generic Smartphone"})
 
-_bots = Bots()
-_bots.exclude([_NEWS])
 _parser = Parser(Resolver(load_builtins()))
 
 
@@ -56,7 +53,7 @@ def device_type_of(user_agent: str | None) -> str:
 
 @lru_cache(maxsize=CACHE_ENTRIES)
 def _device_type(user_agent: str) -> str:
-    if _bots.is_bot(user_agent):
+    if is_bot(user_agent):
         return "Bot"
     if _TV_OR_CONSOLE.search(user_agent) or _FIRE_TV.search(user_agent):
         return "Other"
