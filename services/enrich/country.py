@@ -1,6 +1,5 @@
 """The country of an IP address: which addresses have one, and its English name. Where the codes come from is given."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
@@ -8,10 +7,13 @@ from typing import Final, Protocol
 import iptocc
 import pycountry
 
+from services.enrich.recently_used import RecentlyUsed
 from shared.events import UNKNOWN
 
 CACHE_ENTRIES: Final = 65_536
-_LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+"""Characters."""
+
 _KOSOVO: Final = ("XK", "Kosovo")  # in use everywhere, but no part of ISO 3166
 
 
@@ -43,27 +45,19 @@ class Countries:
 
     def __init__(self, codes: CountryCodes) -> None:
         self._codes = codes
-        self._country_of_address: Callable[[str], str]
-        self._forget()
-
-    def country_of(self, ip: str | None) -> str:
+        self.by_ip: Final[RecentlyUsed[str | None, str]] = RecentlyUsed(self._look_up, CACHE_ENTRIES, LONGEST_ADDRESS)
         """The English name of the country, "Unknown" for an address that is absent, wrong, private or reserved.
 
         One plain IPv4 or IPv6 address is an address; a port, a list, a zone or a short form makes it none.
         """
-        # What is too long for an address must not get into the cache, where it would take memory.
-        return self._country_of_address(ip) if ip and len(ip) <= _LONGEST_ADDRESS else UNKNOWN
 
     def refresh(self) -> None:
         """Use newer codes where there are some."""
         if self._codes.refresh():
-            self._forget()
+            self.by_ip.forget()
 
-    def _forget(self) -> None:
-        self._country_of_address = lru_cache(maxsize=CACHE_ENTRIES)(self._look_up)
-
-    def _look_up(self, ip: str) -> str:
-        address = public_address(ip)
+    def _look_up(self, ip: str | None) -> str:
+        address = public_address(ip) if ip is not None and len(ip) <= LONGEST_ADDRESS else None
         code = self._codes.code_of(address) if address is not None else None
         return country_name(code) if code is not None else UNKNOWN
 

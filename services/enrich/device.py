@@ -1,7 +1,6 @@
 """The device type that a user agent names: is-bot for crawlers, ua-parser's facts, and a few rules of our own."""
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from ua_parser import Parser
@@ -9,6 +8,7 @@ from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
 from services.enrich.bots import is_bot
+from services.enrich.recently_used import RecentlyUsed
 
 CACHE_ENTRIES: Final = 32_768
 _LONGEST_USER_AGENT: Final = 512  # what follows tells nothing, and the time of a search grows with the length
@@ -48,11 +48,10 @@ _parser = Parser(Resolver(load_builtins()))
 
 def device_type_of(user_agent: str | None) -> str:
     """One of DEVICE_TYPES; "Other" for an absent user agent and for what is none of the others."""
-    return _device_type(user_agent[:_LONGEST_USER_AGENT]) if user_agent else "Other"
-
-
-@lru_cache(maxsize=CACHE_ENTRIES)
-def _device_type(user_agent: str) -> str:
+    if not user_agent:
+        return "Other"
+    if len(user_agent) > _LONGEST_USER_AGENT:
+        return device_types[user_agent[:_LONGEST_USER_AGENT]]
     if is_bot(user_agent):
         return "Bot"
     if _TV_OR_CONSOLE.search(user_agent) or _FIRE_TV.search(user_agent):
@@ -72,3 +71,7 @@ def _device_type(user_agent: str) -> str:
     if (system and system.family in _DESKTOP_SYSTEMS) or _DESKTOP.search(user_agent):
         return "Desktop"
     return "Mobile" if is_mobile else "Other"
+
+
+device_types: Final[RecentlyUsed[str | None, str]] = RecentlyUsed(device_type_of, CACHE_ENTRIES, _LONGEST_USER_AGENT)
+"""By user agent."""

@@ -12,6 +12,8 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, Literal, NamedTuple
 
+from services.enrich.recently_used import RecentlyUsed
+
 Rotation = Literal["daily", "monthly"]
 
 DAY_MS: Final = 86_400_000
@@ -87,11 +89,8 @@ class Crossing:
 
 def truncated_ip(ip: str | None) -> str | None:
     """The address with its last octet (IPv6: all but the first 48 bits) zero; None for what is no plain address."""
-    return _truncated(ip) if ip and len(ip) <= _LONGEST_ADDRESS else None
-
-
-@lru_cache(maxsize=65_536)
-def _truncated(ip: str) -> str | None:
+    if ip is None or len(ip) > _LONGEST_ADDRESS:
+        return None
     try:
         address = ip_address(ip)
     except ValueError:
@@ -102,3 +101,7 @@ def _truncated(ip: str) -> str | None:
         address = address.ipv4_mapped or address
     bits = 48 if isinstance(address, IPv6Address) else 24
     return str(ip_network((address, bits), strict=False).network_address)
+
+
+truncated_ips: Final[RecentlyUsed[str | None, str | None]] = RecentlyUsed(truncated_ip, 65_536, _LONGEST_ADDRESS)
+"""By address."""

@@ -9,9 +9,9 @@ from typing import Final, Protocol, TypeVar
 
 from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
 from services.enrich.country import Allocations, Countries
-from services.enrich.device import device_type_of
+from services.enrich.device import device_types
 from services.enrich.enrich import encoded, enrich
-from services.enrich.privacy import truncated_ip
+from services.enrich.privacy import truncated_ips
 from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
 from shared.events import EnrichedEvent, RawEvent, decode_raw
@@ -118,7 +118,7 @@ class EnrichService:
         self._ask_redis(lambda: self._lookups.learn(readable))
         user_ids = iter(self._user_ids(readable))
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
-        country_of, is_ip_truncated = self._countries.country_of, self._is_ip_truncated
+        country_by_ip, is_ip_truncated = self._countries.by_ip, self._is_ip_truncated
         outputs: list[NewRecord] = []
         reasons: list[Reason] = []
         for record, event in zip(records, events, strict=True):
@@ -127,11 +127,11 @@ class EnrichService:
                 outcome = enrich(
                     event,
                     user_id,
-                    truncated_ip(event.ip) if is_ip_truncated else event.ip,
+                    truncated_ips[event.ip] if is_ip_truncated else event.ip,
                     products.get(event.productId, UNKNOWN_PRODUCT) if event.productId is not None else NO_PRODUCT,
                     visitors.get(event.userId, UNKNOWN_VISITOR),
-                    country_of(event.ip),
-                    device_type_of(event.userAgent),
+                    country_by_ip[event.ip],
+                    device_types[event.userAgent],
                     record.timestamp_ms,
                 )
                 value = encoded(outcome) if isinstance(outcome, EnrichedEvent) else outcome

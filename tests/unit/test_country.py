@@ -4,7 +4,7 @@ import pytest
 
 from services.enrich.country import Allocations, Countries, country_name, public_address
 
-country_of = Countries(Allocations()).country_of
+country_of = Countries(Allocations()).by_ip.__getitem__
 
 
 @pytest.mark.parametrize(
@@ -126,16 +126,16 @@ class CountingCodes:
 def test_codes_are_asked_once_an_address_until_they_change() -> None:
     codes = CountingCodes()
     countries = Countries(codes)
-    assert [countries.country_of("8.8.8.8") for _ in range(3)] == ["Germany"] * 3
+    assert [countries.by_ip["8.8.8.8"] for _ in range(3)] == ["Germany"] * 3
     countries.refresh()
-    assert countries.country_of("8.8.8.8") == "Germany"
+    assert countries.by_ip["8.8.8.8"] == "Germany"
     assert codes.asked == 1
     codes.code, codes.is_changed = "FR", True
     countries.refresh()
-    assert countries.country_of("8.8.8.8") == "France"
+    assert countries.by_ip["8.8.8.8"] == "France"
 
 
 def test_what_is_no_public_address_is_never_asked_for() -> None:
     codes = CountingCodes()
-    assert Countries(codes).country_of("10.0.0.1") == Countries(codes).country_of("8.8.8.8:80") == "Unknown"
+    assert Countries(codes).by_ip["10.0.0.1"] == Countries(codes).by_ip["8.8.8.8:80"] == "Unknown"
     assert codes.asked == 0

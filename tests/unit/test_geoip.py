@@ -71,9 +71,9 @@ def test_code_is_where_the_address_is_else_where_it_is_registered(
 def test_addresses_of_both_families_and_none_that_is_not_there(path: Path) -> None:
     write(path, {"8.8.8.0/24": {"country_code": "XK"}, "2001:4860::/32": {"country_code": "TW"}})
     countries = Countries(opened(path))
-    assert countries.country_of("8.8.8.8") == countries.country_of("::ffff:8.8.8.8") == "Kosovo"
-    assert countries.country_of("2001:4860:4860::8888") == "Taiwan"
-    assert countries.country_of("9.9.9.9") == "Unknown"
+    assert countries.by_ip["8.8.8.8"] == countries.by_ip["::ffff:8.8.8.8"] == "Kosovo"
+    assert countries.by_ip["2001:4860:4860::8888"] == "Taiwan"
+    assert countries.by_ip["9.9.9.9"] == "Unknown"
 
 
 def test_file_of_ipv4_addresses_knows_no_other(path: Path) -> None:
@@ -99,15 +99,15 @@ def test_changed_file_is_read_anew_and_looked_at_no_more_often_than_said(path: P
     clock = Clock()
     write(path, {"8.8.8.0/24": {"country_code": "DE"}})
     countries = Countries(opened(path, clock))
-    assert countries.country_of("8.8.8.8") == "Germany"
+    assert countries.by_ip["8.8.8.8"] == "Germany"
     write(path, {"8.8.8.0/24": {"country_code": "FR"}})
     clock.now += LOOK_SECONDS - 1
     countries.refresh()
-    assert countries.country_of("8.8.8.8") == "Germany"
+    assert countries.by_ip["8.8.8.8"] == "Germany"
     clock.now += 1
     with capture_logs() as logs:
         countries.refresh()
-    assert countries.country_of("8.8.8.8") == "France"
+    assert countries.by_ip["8.8.8.8"] == "France"
     assert [line["event"] for line in logs] == ["GeoIP file read"]
 
 
