@@ -63,7 +63,7 @@ class Countries:
 
 
 def public_address(ip: str) -> str | None:
-    """The address in its usual form, as IPv4 where that is mapped into IPv6; None for any that is not public."""
+    """The address, as IPv4 where that is mapped into IPv6; None for any that is not public."""
     try:
         address = ip_address(ip)
     except ValueError:
@@ -71,8 +71,10 @@ def public_address(ip: str) -> str | None:
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
             return None
-        address = address.ipv4_mapped or address
-    return str(address) if address.is_global and not address.is_multicast else None
+        if address.ipv4_mapped is not None:
+            return public_address(str(address.ipv4_mapped))
+    # As it was written: writing it anew takes as long as reading it.
+    return ip if address.is_global and not address.is_multicast else None
 
 
 @lru_cache(maxsize=1024)

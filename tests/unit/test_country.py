@@ -13,6 +13,8 @@ country_of = Countries(Allocations()).by_ip.__getitem__
         ("8.8.8.8", "United States"),
         ("81.2.69.142", "United Kingdom"),
         ("2001:4860:4860::8888", "United States"),
+        ("2001:4860:4860:0000:0:0:0:8888", "United States"),
+        ("2001:4860:4860::8.8.8.8", "United States"),
         ("::ffff:81.2.69.142", "United Kingdom"),
         ("::FFFF:5102:458E", "United Kingdom"),
     ],
@@ -98,12 +100,13 @@ def test_countries_have_their_usual_english_name(code: str, name: str) -> None:
     [
         ("8.8.8.8", "8.8.8.8"),
         ("::ffff:8.8.8.8", "8.8.8.8"),
-        ("2001:4860:4860:0:0:0:0:8888", "2001:4860:4860::8888"),
+        ("2001:4860:4860:0:0:0:0:8888", "2001:4860:4860:0:0:0:0:8888"),
+        ("::ffff:10.0.0.1", None),
         ("10.0.0.1", None),
         ("8.8.8.8:80", None),
     ],
 )
-def test_public_address_has_one_form(ip: str, address: str | None) -> None:
+def test_public_address_is_ipv4_where_it_is_mapped(ip: str, address: str | None) -> None:
     assert public_address(ip) == address
 
 

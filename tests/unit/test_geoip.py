@@ -72,7 +72,7 @@ def test_addresses_of_both_families_and_none_that_is_not_there(path: Path) -> No
     write(path, {"8.8.8.0/24": {"country_code": "XK"}, "2001:4860::/32": {"country_code": "TW"}})
     countries = Countries(opened(path))
     assert countries.by_ip["8.8.8.8"] == countries.by_ip["::ffff:8.8.8.8"] == "Kosovo"
-    assert countries.by_ip["2001:4860:4860::8888"] == "Taiwan"
+    assert countries.by_ip["2001:4860:4860::8888"] == countries.by_ip["2001:4860:0:0:0:0:8.8.8.8"] == "Taiwan"
     assert countries.by_ip["9.9.9.9"] == "Unknown"
 
 
