@@ -13,6 +13,7 @@ from shared.waiting import Stopped, wait_for
 _BATCH: Final = 1_000
 _POLL_SECONDS: Final = 0.3
 _PATIENCE_SECONDS: Final = 60.0
+_NEWER_POLLS: Final = 5
 
 
 class DeadLetter(NamedTuple):
@@ -38,6 +39,7 @@ def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> 
     # A group of its own each time: everything is read, and nothing is committed.
     with log.consumer(topic, f"dead-letters-{uuid.uuid4().hex}", reading) as consumer:
         silent_since = time.monotonic()
+        newer_polls = 0
         while True:
             records = wait_for(
                 lambda: consumer.poll(_BATCH, _POLL_SECONDS),
@@ -49,12 +51,14 @@ def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> 
                 raise Stopped
             if letters := reading.take(records):
                 yield letters
-            if records:
-                silent_since = time.monotonic()
-            # Only after a poll without records or failure are all partitions known to be assigned.
-            elif reading.is_done(consumer):
+                silent_since, newer_polls = time.monotonic(), 0
+                continue
+            newer_polls += 1
+            # Only a poll without records or failure tells that all partitions are assigned. During a flood of new dead
+            # letters there is none: so many polls without an old one tell as much.
+            if (not records or newer_polls > _NEWER_POLLS) and reading.is_done(consumer):
                 return
-            elif time.monotonic() - silent_since > _PATIENCE_SECONDS:
+            if time.monotonic() - silent_since > _PATIENCE_SECONDS:
                 raise LogUnavailable(f"{topic} tells no end within {_PATIENCE_SECONDS:.0f} s")
 
 
