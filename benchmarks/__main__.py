@@ -1,24 +1,34 @@
-"""`make bench`: CPU per event of the services beside a floor that only reads, in one run on a real Kafka broker.
+"""`make bench`: the figures of the design's "Numbers", in one run on a real Kafka broker and a real Valkey.
 
-Each step is a process of its own that works off the same number of events; its CPU time, all threads included, from
-the first event to the last, is divided by that number. The floor reads a topic in batches and decodes each event; the
-pass-through also encodes and produces each. See docs/performance.md.
+Each measurement is a process of its own; what it measures, and what not, is at the head of its module. The broker is
+KAFKA_BROKER, else one that is started here; topics and groups are deleted afterwards. See docs/performance.md.
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
+import time
 import uuid
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Final
 
-from benchmarks.steps import STEPS
+from benchmarks.memory import IS_MEASURABLE, VISITORS
+from benchmarks.processes import Figures, figures_of, figures_of_killed
+from benchmarks.report import Value, circumstances, table, write_results
 from tests.servers import running_kafka, running_valkey
 
-RESULTS = Path(__file__).parent / "results" / "latest.json"
+RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
+STEPS: Final = (("baselines", "floor"), ("baselines", "passthrough"), ("steps", "aggregate"), ("steps", "enrich"))
+WINDOW_EVENTS: Final = 20_000  # few, as each costs Quix Streams' windows a tenth of a millisecond and more
+MILLION: Final = 1_000_000
+
+Environment = Mapping[str, str]
 
 
 def main() -> int:
@@ -26,41 +36,85 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000, help="events that each step works off (default 200000)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each step; the median counts (default 3)")
+    parser.add_argument("--window", type=int, default=MILLION, help="events in the largest window (default 1000000)")
     options = parser.parse_args()
-    results: dict[str, float] = {"events": options.events}
+    began = time.monotonic()
+    figures: dict[str, Value] = {"events": options.events, "runs": options.runs, "window_events": options.window}
+    with _servers() as (environment, folder):
+        state = folder / "killed"
+        # Side by side, as neither is timed. From here on, every process has the machine to itself.
+        with ThreadPoolExecutor() as threads:
+            filled = threads.submit(figures_of, "steps", "fill", str(options.events), environment=environment)
+            figures |= _memory_and_disk(options.window, state, environment)
+            filled.result()
+        figures |= figures_of("restart", str(state), str(time.time()), environment=environment)
+        figures |= _steps(options.events, options.runs, environment)
+        figures |= _publishes(options.window, environment)
+        figures |= _rivals(environment)
+    figures |= circumstances()
+    figures["bench_seconds"] = round(time.monotonic() - began)
+    print(table(figures))  # noqa: T201 - the table is what the command is for
+    print(f"{figures['bench_seconds']} s in all; everything is in {RESULTS}")  # noqa: T201
+    write_results(RESULTS, figures)
+    return 0
+
+
+@contextmanager
+def _servers() -> Iterator[tuple[Environment, Path]]:
+    """The environment of the measurements, with topics of this run alone, and a folder for them."""
+    run = f"bench-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
         given = os.environ.get("KAFKA_BROKER")
         broker = given or stack.enter_context(running_kafka(folder)).address
-        redis_url = stack.enter_context(running_valkey(folder))
         environment = {
             **os.environ,
             "KAFKA_BROKER": broker,
-            "REDIS_URL": redis_url,
-            "RAW_TOPIC": f"bench-raw-{uuid.uuid4().hex[:8]}",
-            "ENRICHED_TOPIC": f"bench-enriched-{uuid.uuid4().hex[:8]}",
+            "REDIS_URL": stack.enter_context(running_valkey(folder)),
+            "RAW_TOPIC": f"{run}-raw",
+            "ENRICHED_TOPIC": f"{run}-enriched",
             "STATE_DIR": str(folder / "state"),
-            "LOG_LEVEL": "WARNING",
         }
-        _run("fill", options.events, environment)
-        for step in STEPS:
-            # In turn, so that a machine that slows down slows all of them.
-            runs = [_run(step, options.events, environment) for _ in range(options.runs)]
-            results[f"{step}_us"] = round(sorted(runs)[len(runs) // 2], 2)
-    results["aggregate_ratio"] = round(results["aggregate_us"] / results["floor_us"], 2)
-    results["enrich_ratio"] = round(results["enrich_us"] / results["passthrough_us"], 2)
-    for name, figure in results.items():
-        print(f"{name:<20}{figure:>12,}")  # noqa: T201 - the table is what the command is for
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    return 0
+        if given:
+            stack.callback(figures_of, "topics", run, environment=environment)
+        yield environment, folder
 
 
-def _run(step: str, events: int, environment: dict[str, str]) -> float:
-    """One step in a process of its own; what it prints last is the CPU time an event in µs."""
-    command = [sys.executable, "-m", "benchmarks.steps", step, str(events)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout.split()[-1])
+def _steps(events: int, runs: int, environment: Environment) -> Figures:
+    measured: defaultdict[str, list[float]] = defaultdict(list)
+    for _ in range(runs):
+        # In turn, so that a machine that slows down slows all of them.
+        for module, step in STEPS:
+            for name, us in figures_of(module, step, str(events), environment=environment).items():
+                measured[name].append(us)
+    medians = {name: median(values) for name, values in measured.items()}
+    return {
+        **{name: round(us, 2) for name, us in medians.items()},
+        "aggregate_ratio": round(medians["aggregate_us"] / medians["floor_us"], 2),
+        "enrich_ratio": round(medians["enrich_us"] / medians["passthrough_us"], 2),
+    }
+
+
+def _publishes(window_events: int, environment: Environment) -> Figures:
+    figures: Figures = {}
+    for events, label in ((10_000, "10k"), (100_000, "100k"), (window_events, "1m")):
+        figures |= figures_of("publish", str(events), label, environment=environment)
+    return figures
+
+
+def _memory_and_disk(events: int, state: Path, environment: Environment) -> Figures:
+    figures: Figures = {}
+    if IS_MEASURABLE:
+        figures |= figures_of("memory", str(VISITORS), environment=environment)
+    return figures | figures_of_killed("state", str(events), str(state), environment=environment)
+
+
+def _rivals(environment: Environment) -> Figures:
+    return (
+        figures_of("quix_windows", "tumbling", str(WINDOW_EVENTS), environment=environment)
+        | figures_of("quix_windows", "sliding", str(WINDOW_EVENTS), environment=environment)
+        | figures_of("template", "10000", environment=environment)
+    )
 
 
 if __name__ == "__main__":

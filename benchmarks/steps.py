@@ -1,36 +1,41 @@
-"""One step of the benchmark as a process: `python -m benchmarks.steps STEP EVENTS`, settings from the environment."""
+"""CPU an event of the services as they run: `python -m benchmarks.steps fill|enrich|aggregate EVENTS`.
+
+In the measured span: CPU time of the process, all threads included, from the first batch to the end of the last one;
+publishing, checkpoints, transactions and commits are in it. Out of it: starting, joining the group, the first batch,
+and what was fetched before it was handed over. Settings come from the environment.
+"""
 
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
-from services.aggregate.sender import Sender
-from services.aggregate.service import AggregateService
+from benchmarks.engine import running_service
+from benchmarks.processes import answer, quieten_logs
 from services.aggregate.settings import AggregateSettings
+from services.enrich import load_lookups
 from services.enrich.lookups import Lookups
 from services.enrich.service import EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
+from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World, simulate
-from shared.events import decode_enriched, decode_raw, encode_raw
+from shared.events import encode_raw
 from shared.health import Health
-from shared.logs import configure_logs
 from shared.redis_client import connect
 from shared.refusals import dead_letter_topic
 from shared.settings import ServiceSettings, read_settings
-from shared.streams import Assignment, Consumer, FromTime, NewRecord, Position, Processor, Record, TopicSpec
+from shared.streams import Consumer, NewRecord, Processor, Record, TopicSpec
 from shared.streams.kafka import KafkaLog
 
 SPAN_SECONDS = 8 * 3600
 VISITORS = 50_000
 BATCH_RECORDS = 10_000
-POLL_SECONDS = 0.5
 
 
 class Meter:
@@ -73,54 +78,28 @@ class MeteredReading:
         return getattr(self._reader, name)
 
 
-class FromTheBeginning:
-    """The listener of the steps that keep no state."""
-
-    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - the interface's
-        return FromTime(0)
-
-    def on_revoked(self, partition: int) -> None:
-        """Keeps nothing."""
-
-
-def fill(log: KafkaLog, settings: ServiceSettings, events: int) -> None:
-    """Clicks of the past eight hours in the raw topic, and the same enriched."""
-    for topic in (settings.raw_topic, settings.enriched_topic, "bench-out", dead_letter_topic(settings.raw_topic)):
-        log.ensure_topics([TopicSpec(topic, settings.partitions, 24 * 3_600_000)])
+def fill(log: KafkaLog, settings: ServiceSettings, meter: Meter, events: int) -> None:
+    """What the shop knows in Redis, clicks of the past eight hours in the raw topic, and the same enriched."""
+    topics = (settings.raw_topic, settings.enriched_topic, _out(settings), dead_letter_topic(settings.raw_topic))
+    log.ensure_topics([TopicSpec(topic, settings.partitions, 24 * 3_600_000) for topic in topics])
     # Twice the rate that is needed, as the night brings less: none of the clicks may be in the future.
     world = World(seed=1, rate=2 * events / SPAN_SECONDS, visitors=VISITORS)
-    clicks = simulate(world, (int(time.time()) - SPAN_SECONDS) * 1000)
+    _load_lookups(world)
+    clicks = islice(simulate(world, (int(time.time()) - SPAN_SECONDS) * 1000), events)
     with log.producer() as producer:
-        while batch := list(islice(clicks, min(BATCH_RECORDS, events))):
+        while batch := list(islice(clicks, BATCH_RECORDS)):
             producer.send([NewRecord(settings.raw_topic, click.userId.encode(), encode_raw(click)) for click in batch])
-            events -= len(batch)
-            if not events:
-                break
+    enrich(log, settings, meter, settings.enriched_topic)
 
 
-def floor(log: KafkaLog, settings: ServiceSettings, meter: Meter) -> None:
-    """Read the enriched topic in batches and decode each event."""
-    with log.consumer(settings.enriched_topic, _group(), FromTheBeginning()) as consumer:
-        while not meter.done.is_set():
-            records = consumer.poll(BATCH_RECORDS, POLL_SECONDS)
-            meter.saw(records)
-            for record in records:
-                decode_enriched(record.value)
+def _load_lookups(world: World) -> None:
+    with TemporaryDirectory(prefix="clickpulse-bench-") as folder:
+        write_lookups(world, Path(folder))
+        files = f"--products={folder}/{PRODUCTS_FILE}", f"--visitors={folder}/{VISITORS_FILE}"
+        load_lookups.main(files)
 
 
-def passthrough(log: KafkaLog, settings: ServiceSettings, meter: Meter) -> None:
-    """Read the raw topic, decode, encode and produce each event, without transactions."""
-    with log.consumer(settings.raw_topic, _group(), FromTheBeginning()) as consumer, log.producer() as producer:
-        while not meter.done.is_set():
-            records = consumer.poll(BATCH_RECORDS, POLL_SECONDS)
-            meter.saw(records)
-            clicks = [decode_raw(record.value) for record in records]
-            values = [encode_raw(click) for click in clicks]  # type: ignore[arg-type] # none is refused
-            outputs = zip(records, values, strict=True)
-            producer.send([NewRecord("bench-out", record.key, value) for record, value in outputs])
-
-
-def enrich(log: KafkaLog, settings: ServiceSettings, meter: Meter, enriched_topic: str = "bench-out") -> None:
+def enrich(log: KafkaLog, settings: ServiceSettings, meter: Meter, enriched_topic: str) -> None:
     """The enrich service, transactions included."""
     own = read_settings(EnrichSettings)
     lookups = Lookups(
@@ -132,7 +111,7 @@ def enrich(log: KafkaLog, settings: ServiceSettings, meter: Meter, enriched_topi
         clock=time.monotonic,
     )
     route = Route(settings.raw_topic, enriched_topic, log.address, "", own.enrich_batch_records)
-    with log.processor(settings.raw_topic, _group()) as processor:
+    with log.processor(settings.raw_topic, _group(settings)) as processor:
         metered: Processor = MeteredReading(processor, meter)  # type: ignore[assignment] # by __getattr__
         tally = Tally(time.monotonic)
         EnrichService(metered, lookups, route, tally=tally, health=Health("bench"), stop=meter.done).run()
@@ -141,48 +120,38 @@ def enrich(log: KafkaLog, settings: ServiceSettings, meter: Meter, enriched_topi
 def aggregate(log: KafkaLog, settings: ServiceSettings, meter: Meter) -> None:
     """The aggregate service, RocksDB and every publish included."""
     own = read_settings(AggregateSettings)
-    health = Health("bench")
     with ExitStack() as stack:
         state = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
-        sender = stack.enter_context(Sender(connect(own.redis_url), own.redis_prefix, health))
-        service = AggregateService(
-            own.model_copy(update={"state_dir": state}),
-            producer=stack.enter_context(log.producer()),
-            offer=sender.offer,
-            publisher="bench",
-            health=health,
-            clock=time.time,
-            stop=meter.done,
+        producer = stack.enter_context(log.producer())
+        service = stack.enter_context(
+            running_service(own.model_copy(update={"state_dir": state}), producer, meter.done)
         )
-        consumer = stack.enter_context(log.consumer(settings.enriched_topic, _group(), service))
+        consumer = stack.enter_context(log.consumer(settings.enriched_topic, _group(settings), service))
         service.run(MeteredReading(consumer, meter))  # type: ignore[arg-type] # by __getattr__
 
 
-STEPS: Mapping[str, Callable[[KafkaLog, ServiceSettings, Meter], None]] = {
-    "floor": floor,
-    "passthrough": passthrough,
-    "aggregate": aggregate,
-    "enrich": enrich,
-}
-
-
 def main(step: str, events: int) -> None:
-    """Do one step and print its CPU time an event in µs."""
+    """Do one step and answer its CPU time an event in µs."""
     settings = read_settings(ServiceSettings)
-    configure_logs("bench", settings.log_format, settings.log_level)
     log = KafkaLog(settings, client_id="clickpulse-bench")
     meter = Meter(events)
     if step == "fill":
-        fill(log, settings, events)
-        enrich(log, settings, meter, settings.enriched_topic)
+        fill(log, settings, meter, events)
+    elif step == "enrich":
+        enrich(log, settings, meter, _out(settings))
     else:
-        STEPS[step](log, settings, meter)
-    print(meter.us_per_event)  # noqa: T201 - read by benchmarks.__main__
+        aggregate(log, settings, meter)
+    answer({f"{step}_us": meter.us_per_event})
 
 
-def _group() -> str:
-    return f"bench-{uuid.uuid4().hex[:8]}"
+def _out(settings: ServiceSettings) -> str:
+    return f"{settings.raw_topic}-out"
+
+
+def _group(settings: ServiceSettings) -> str:
+    return f"{settings.raw_topic}-{uuid.uuid4().hex[:8]}"
 
 
 if __name__ == "__main__":
+    quieten_logs()
     main(sys.argv[1], int(sys.argv[2]))

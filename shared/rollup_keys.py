@@ -25,6 +25,7 @@ WINDOWS_WITH_PREVIOUS: Final = ("5m", "15m", "30m", "1h")
 MINUTES_SHOWN: Final = 60
 HALF_HOURS_SHOWN: Final = 17
 PRODUCTS_SHOWN: Final = 100
+PAGES_SHOWN: Final = 100
 SEED_PRODUCTS_SHOWN: Final = 10
 LATEST_VISITORS_SHOWN: Final = 10
 LATEST_EVENTS_SHOWN: Final = 100
@@ -67,11 +68,23 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Sessions of one audience: a visitor's events with gaps under half an hour. `_1h`: those begun in the hour."""
+
+    active: int = 0  # whose last event is in the trailing half hour
+    started_1h: int = 0
+    bounce_rate_1h: float = 0.0  # the share with exactly one event, 4 decimals; 0 without sessions, like those below
+    views_per_session_1h: float = 0.0  # mean number of events, 4 decimals
+    duration_s_1h: float = 0.0  # mean of last − first event in seconds, 1 decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceRollup:
     """The windows of one audience. Series map a start (of a minute or half hour, epoch ms) to a count, oldest first."""
 
     visitors: Mapping[str, int]  # window → distinct visitors
     views: Mapping[str, int]  # window → events; `<window>:prev` → events of the window before it
+    sessions: Sessions
     views_1m: Mapping[int, int]
     visitors_1m: Mapping[int, int]
     views_30m: Mapping[int, int]
@@ -79,6 +92,7 @@ class AudienceRollup:
     products_1h: Mapping[str, int]  # productId → events, the PRODUCTS_SHOWN greatest
     categories_1h: Mapping[str, int]
     countries_1h: Mapping[str, int]
+    pages_1h: Mapping[str, int]  # path → events, the PAGES_SHOWN greatest
     devices_10m: Mapping[str, int]  # device type → distinct visitors
 
 
@@ -109,6 +123,7 @@ class Rollup:
 _FIELD_KEYS: Final = {
     "visitors": "visitors",
     "views": "views",
+    "sessions": "sessions",
     "views_1m": "views:1m",
     "visitors_1m": "visitors:1m",
     "views_30m": "views:30m",
@@ -116,15 +131,34 @@ _FIELD_KEYS: Final = {
     "products_1h": "products:1h",
     "categories_1h": "categories:1h",
     "countries_1h": "countries:1h",
+    "pages_1h": "pages:1h",
     "devices_10m": "devices:10m",
 }
 _SERIES: Final = ("views_1m", "visitors_1m", "views_30m", "visitors_30m")
-_RANKINGS: Final = ("products_1h", "categories_1h", "countries_1h", "devices_10m")
+_RANKINGS: Final = ("products_1h", "categories_1h", "countries_1h", "pages_1h", "devices_10m")
 
 META_KEY: Final = "rollup:meta"
 PRODUCTS_INFO_KEY: Final = "rollup:products:info"
 LATEST_VISITORS_KEY: Final = "rollup:visitors:latest"
 LATEST_EVENTS_KEY: Final = "rollup:events:latest"
+SEGMENTS_KEY: Final = "rollup:segments"
+"""`<minute>:<partition>` → the version of that minute segment, raised whenever it is written anew."""
+
+
+def segment_field(minute: int, partition: int) -> str:
+    """The field of a minute segment in SEGMENTS_KEY: `segment_field(minute, 0)` is `2026-11-22T10:30:00Z:0`."""
+    return f"{iso_second(minute * 60_000)}:{partition}"
+
+
+def parse_segment_field(field: str) -> tuple[int, int]:
+    """The minute and the partition that `segment_field` was given. Raises ValueError for anything else."""
+    label, _, partition = field.rpartition(":")
+    return parse_iso_second(label) // 60_000, int(partition)
+
+
+def segment_key(field: str) -> str:
+    """The key of the minute segment of a field: an Arrow IPC stream, see `docs/redis.md`."""
+    return f"segment:{field}"
 
 
 def audience_key(audience: Audience, name: str) -> str:
@@ -139,8 +173,10 @@ def write(pipeline: Pipeline, rollup: Rollup, prefix: str) -> None:
     for audience, windows in rollup.audiences.items():
         for name in _FIELD_KEYS:
             key = prefix + audience_key(audience, name)
-            counts: Mapping[Any, int] = getattr(windows, name)
-            if name in _RANKINGS:
+            counts: Any = getattr(windows, name)
+            if name == "sessions":
+                _write_hash(pipeline, key, _session_fields(counts))
+            elif name in _RANKINGS:
                 _write_ranking(pipeline, key, counts)
             elif name in _SERIES:
                 _write_hash(pipeline, key, {iso_second(start): count for start, count in counts.items()})
@@ -152,6 +188,16 @@ def write(pipeline: Pipeline, rollup: Rollup, prefix: str) -> None:
     _write_list(pipeline, prefix + LATEST_EVENTS_KEY, rollup.latest_events)
     for key, frame in seed_frames(rollup).items():
         pipeline.set(prefix + key, msgspec.json.encode(frame), ex=KEY_TTL_SECONDS)
+
+
+def _session_fields(sessions: Sessions) -> dict[str, str]:
+    return {
+        "active": f"{sessions.active}",
+        "started_1h": f"{sessions.started_1h}",
+        "bounce_rate_1h": f"{sessions.bounce_rate_1h:.4f}",
+        "views_per_session_1h": f"{sessions.views_per_session_1h:.4f}",
+        "duration_s_1h": f"{sessions.duration_s_1h:.1f}",
+    }
 
 
 def seed_frames(rollup: Rollup) -> dict[str, dict[str, dict[str, Any]]]:
@@ -277,7 +323,7 @@ def read(client: redis.Redis, audience: Audience, prefix: str) -> Snapshot | Non
         meta=_decoded(prefix + META_KEY, _read_meta, meta),
         windows=AudienceRollup(
             **{
-                name: _decoded(prefix + audience_key(audience, name), _COUNT_READERS[name], reply)
+                name: _decoded(prefix + audience_key(audience, name), _FIELD_READERS[name], reply)
                 for name, reply in zip(_FIELD_KEYS, fields, strict=True)
             }
         ),
@@ -327,10 +373,23 @@ def _read_series(fields: Mapping[bytes, bytes]) -> dict[int, int]:
     return dict(sorted((parse_iso_second(label), count) for label, count in _read_counts(fields).items()))
 
 
-_COUNT_READERS: Final[Mapping[str, Callable[[Any], dict[Any, int]]]] = {
-    name: _read_ranking if name in _RANKINGS else _read_series if name in _SERIES else _read_counts
-    for name in _FIELD_KEYS
-}
+def _read_sessions(fields: Mapping[bytes, bytes]) -> Sessions:
+    return Sessions(
+        active=int(fields[b"active"]),
+        started_1h=int(fields[b"started_1h"]),
+        bounce_rate_1h=float(fields[b"bounce_rate_1h"]),
+        views_per_session_1h=float(fields[b"views_per_session_1h"]),
+        duration_s_1h=float(fields[b"duration_s_1h"]),
+    )
+
+
+def _reader(name: str) -> Callable[[Any], Any]:
+    if name == "sessions":
+        return _read_sessions
+    return _read_ranking if name in _RANKINGS else _read_series if name in _SERIES else _read_counts
+
+
+_FIELD_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {name: _reader(name) for name in _FIELD_KEYS}
 
 
 def _read_info(fields: Mapping[bytes, bytes]) -> dict[str, dict[str, str | None]]:

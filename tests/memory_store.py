@@ -22,9 +22,14 @@ class MemoryStore:
         assert self.saved is not None
         self.saved = replace(self.saved, blocks=[*self.saved.blocks, block], next_offset=next_offset)
 
-    def checkpoint(self, parts: Mapping[str, bytes]) -> None:
+    def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None:
         assert self.saved is not None
-        self.saved = replace(self.saved, checkpoint=dict(parts), blocks=[])
+        kept = {
+            name: part
+            for name, part in self.saved.checkpoint.items()
+            if not any(name.startswith(folder) and name < first for folder, first in oldest.items())
+        }
+        self.saved = replace(self.saved, checkpoint={**kept, **parts}, blocks=[])
 
     def close(self) -> None:
         """Nothing to free."""

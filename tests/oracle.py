@@ -92,6 +92,7 @@ def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -
     return {
         "visitors": {window: len({e.userId for e in within(seconds)}) for window, seconds in WINDOWS.items()},
         "views": views,
+        "sessions": _sessions(events, now_s),
         "views_1m": series(60, 60, distinct=False),
         "visitors_1m": series(60, 60, distinct=True),
         "views_30m": series(1800, 17, distinct=False),
@@ -99,8 +100,29 @@ def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -
         "products_1h": dict(_ranked(Counter(event.productId for event in shown))[:100]),
         "categories_1h": dict(_ranked(Counter(event.category or "Unknown" for event in shown))),
         "countries_1h": dict(_ranked(Counter(event.country for event in hour))),
+        "pages_1h": dict(_ranked(Counter(e.url.split("?")[0] for e in hour if isinstance(e.url, str)))[:100]),
         "devices_10m": {device: len({e.userId for e in within(600) if e.deviceType == device}) for device in devices},
     }
+
+
+def _sessions(events: list[EnrichedEvent], now_s: int) -> dict[str, float]:
+    sessions: list[list[int]] = []
+    seconds = sorted((event.userId, event.timestamp // 1000) for event in events)
+    for place, (user, second) in enumerate(seconds):
+        if place and seconds[place - 1][0] == user and second - seconds[place - 1][1] < 1800:
+            sessions[-1].append(second)
+        else:
+            sessions.append([second])
+    active = sum(session[-1] > now_s - 1800 for session in sessions)
+    started = [session for session in sessions if session[0] > now_s - 3600]
+    names = ("active", "started_1h", "bounce_rate_1h", "views_per_session_1h", "duration_s_1h")
+    if not started:
+        return dict(zip(names, (active, 0, 0, 0, 0), strict=True))
+    bounce_rate = sum(len(session) == 1 for session in started) / len(started)
+    duration_s = sum(session[-1] - session[0] for session in started) / len(started)
+    views = sum(map(len, started)) / len(started)
+    figures = (active, len(started), round(bounce_rate, 4), round(views, 4), round(duration_s, 1))
+    return dict(zip(names, figures, strict=True))
 
 
 def _ranked(counts: Counter[Any]) -> list[tuple[Any, int]]:

@@ -14,6 +14,7 @@ from shared.rollup_keys import (
     Meta,
     Rollup,
     SeedRollup,
+    Sessions,
     write,
 )
 from shared.timestamps import HALF_HOUR_MS, MINUTE_MS, iso_second
@@ -108,6 +109,14 @@ def _windows(factor: int, as_of_ms: int, products: dict[str, int], categories: d
         visitors_30m=_series(as_of_ms, HALF_HOUR_MS, HALF_HOURS_SHOWN),
         products_1h=times(products),
         categories_1h=times(categories),
+        sessions=Sessions(
+            active=factor * 612,
+            started_1h=factor * 804,
+            bounce_rate_1h=0.4125,
+            views_per_session_1h=3.7031,
+            duration_s_1h=182.4,
+        ),
+        pages_1h=times({"/": 410, "/basket": 96, "/p/1?": 3}),
         countries_1h=times({"Germany": 300, "Brazil": 100, "Unknown": 100}),
         devices_10m=times({"Desktop": 40, "Mobile": 30, "Tablet": 2, "Bot": 1, "Other": 1}),
     )

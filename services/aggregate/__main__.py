@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import secrets
 import socket
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 from threading import Event
 
+from services.aggregate.publisher import RedisPublisher
 from services.aggregate.sender import Sender
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
@@ -36,12 +38,13 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, stop: Event
     # and the sender publishes what it was offered last.
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.redis_url))
-        sender = stack.enter_context(Sender(client, settings.redis_prefix, health))
+        # The random part tells a replica from its own earlier start, as the process id of a container is often 1.
+        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        sender = stack.enter_context(Sender(RedisPublisher(client, settings, name), health))
         service = AggregateService(
             settings,
             producer=stack.enter_context(log.producer()),
             offer=sender.offer,
-            publisher=f"{socket.gethostname()}:{os.getpid()}",
             health=health,
             clock=time.time,
             stop=stop,
@@ -55,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Read enriched clicks from ENRICHED_TOPIC, keep exact windows over them in STATE_DIR and publish "
         "the rollups to Redis every second.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, ENRICHED_TOPIC, PARTITIONS, "
-        "RETENTION_HOURS, AGGREGATE_GROUP, STATE_DIR, AGGREGATE_BATCH_RECORDS, EXPOSE_PII, HEALTH_PORT, LOG_FORMAT, "
+        "RETENTION_HOURS, AGGREGATE_GROUP, STATE_DIR, AGGREGATE_BATCH_RECORDS, SEGMENT_HOURS, "
+        "SEGMENT_MAX_EVENTS, EXPOSE_PII, HEALTH_PORT, LOG_FORMAT, "
         "LOG_LEVEL; .env.example explains them. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
     )

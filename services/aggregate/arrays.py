@@ -6,37 +6,62 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 
 RING_SECONDS: Final = 32_768
-"""Slots of a ring of seconds: the power of two above 17 half hours (30,600 s), as `second & RING_MASK` is its slot."""
-RING_MASK: Final = RING_SECONDS - 1
+"""Slots of the rings of the half hours: the power of two above 17 of them (30,600 s)."""
+
+
+def slots(ring: Array, seconds: Ints) -> Ints:
+    """The places of seconds along a ring's last axis, whose length is a power of two."""
+    places: Ints = seconds & (ring.shape[-1] - 1)
+    return places
 
 
 def enter_seconds(ring: Array, first_second: int, last_second: int) -> None:
     """Clear the slots of the seconds from first to last, both included, which the ring has not held yet."""
+    size = ring.shape[-1]
     count = last_second - first_second + 1
-    if count >= RING_SECONDS:
+    if count >= size:
         ring[...] = 0
     elif count > 0:
-        start = first_second & RING_MASK
+        start = first_second & (size - 1)
         ring[..., start : start + count] = 0
-        ring[..., : max(0, start + count - RING_SECONDS)] = 0
+        ring[..., : max(0, start + count - size)] = 0
 
 
 def trailing(ring: Array, last_second: int, seconds: int) -> Array:
     """The slots of the `seconds` seconds up to and including `last_second`, oldest first."""
-    start = (last_second - seconds + 1) & RING_MASK
-    if start + seconds <= RING_SECONDS:
+    size = ring.shape[-1]
+    start = (last_second - seconds + 1) & (size - 1)
+    if start + seconds <= size:
         return ring[..., start : start + seconds]
-    return np.concatenate((ring[..., start:], ring[..., : start + seconds - RING_SECONDS]), axis=-1)
+    return np.concatenate((ring[..., start:], ring[..., : start + seconds - size]), axis=-1)
 
 
-def grown(array: Array, size: int) -> Array:
-    """`array` with room for at least `size` along its last axis, the new places 0."""
+def grown(array: Array, size: int, fill: int = 0) -> Array:
+    """`array` with room for at least `size` along its last axis, the new places `fill`."""
     room = array.shape[-1]
     if size <= room:
         return array
-    larger = np.zeros((*array.shape[:-1], max(size, room + room // 2, 1024)), dtype=array.dtype)
+    # By a quarter: these arrays are most of what a visitor costs in memory.
+    larger = np.full((*array.shape[:-1], max(size, room + room // 4, 1024)), fill, dtype=array.dtype)
     larger[..., :room] = array
     return larger
+
+
+def count_at(counts: Array, places: Ints, by: int = 1) -> None:
+    """Add `by` to a one-dimensional array at places, as often as each is named."""
+    # A number of another type than the array's would take numpy's slow way, at ten times the cost.
+    np.add.at(counts, places, counts.dtype.type(by))
+
+
+def run_starts(*sorted_columns: Array) -> Ints:
+    """The places where a run of rows begins that are equal in every column; the columns are sorted together."""
+    size = len(sorted_columns[0])
+    begins = np.zeros(size, np.bool_)
+    begins[:1] = True
+    for column in sorted_columns:
+        begins[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(begins)

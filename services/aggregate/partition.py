@@ -7,8 +7,11 @@ from typing import Final, Protocol
 import msgspec
 
 from services.aggregate.codec import SCHEMA_VERSION, decode_block, decode_checkpoint, encode_block, encode_checkpoint
+from services.aggregate.duplicates import REMEMBERED_SECONDS
 from services.aggregate.intake import Intake, take_in
+from services.aggregate.popularity import HOUR_SECONDS
 from services.aggregate.rollups import PartitionRollup, roll_up
+from services.aggregate.segments import PartitionMinutes
 from services.aggregate.store import SavedState, StateUnusable, Store, set_aside
 from services.aggregate.windows import Windows, oldest_second
 from shared.logs import get_logger
@@ -27,7 +30,7 @@ class PartitionStore(Protocol):
     def begin(self, loaded_from_ms: int) -> None: ...
     def read(self) -> SavedState | None: ...
     def append(self, block: bytes, next_offset: int) -> None: ...
-    def checkpoint(self, parts: Mapping[str, bytes]) -> None: ...
+    def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None: ...
     def close(self) -> None: ...
 
 
@@ -48,7 +51,9 @@ class Partition:
     @property
     def position(self) -> Position:
         """Where reading goes on."""
-        return FromTime(self.loaded_from_ms) if self.next_offset is None else FromOffset(self.next_offset)
+        if self.next_offset is not None:
+            return FromOffset(self.next_offset)
+        return FromTime(self.loaded_from_ms - REMEMBERED_SECONDS * 1000)  # to know the duplicates among the rest
 
     def take_in(self, records: Sequence[Record]) -> Intake:
         """Sort a micro-batch; `fold` has to follow before the next one."""
@@ -79,7 +84,9 @@ class Partition:
         """Compact the windows and store them whole. Raises StateUnwritable."""
         if self._folded_since_checkpoint:
             self._windows.compact()
-            self._store.checkpoint(encode_checkpoint(self._windows))
+            checkpoint = encode_checkpoint(self._windows)
+            self._store.checkpoint(checkpoint.parts, checkpoint.oldest)
+            self._windows.saved()
             self._folded_since_checkpoint = 0
         self._checkpoint_s = self._windows.now_s
 
@@ -87,20 +94,30 @@ class Partition:
         """The figures as of the windows' end."""
         return roll_up(self._windows, self.number)
 
+    def closed_minutes(self) -> PartitionMinutes:
+        """The minutes that have ended, as their segments are to show them."""
+        windows = self._windows
+        minutes = {
+            minute: (version, windows.recent.minute(minute)) for minute, version in windows.closed_minutes().items()
+        }
+        return PartitionMinutes(self.number, windows.names, minutes)
+
     def close(self) -> None:
         """Free the store. What is folded is stored already."""
         self._store.close()
 
 
-def open_partition(directory: Path, assignment: Assignment, now_s: int) -> Partition:
+def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:
     """Open the state of a partition, kept in `directory/<partition>`, with its windows ending at `now_s`.
+
+    `kept_seconds` is how far back the rows of minutes are kept, at least the trailing hour.
 
     State that cannot be used, or that is ahead of a topic made anew, is moved aside; reading then starts by time, early
     enough for every window. Raises StateUnwritable.
     """
     path = directory / str(assignment.partition)
     try:
-        return resume(Store(path, SCHEMA_VERSION), assignment, now_s)
+        return resume(Store(path, SCHEMA_VERSION), assignment, now_s, kept_seconds)
     except StateUnusable as reason:
         aside = set_aside(path, now_s)
         logger.warning(
@@ -109,14 +126,18 @@ def open_partition(directory: Path, assignment: Assignment, now_s: int) -> Parti
             reason=str(reason),
             moved_to=str(aside),
         )
-        return resume(Store(path, SCHEMA_VERSION), assignment, now_s)
+        return resume(Store(path, SCHEMA_VERSION), assignment, now_s, kept_seconds)
 
 
-def resume(store: PartitionStore, assignment: Assignment, now_s: int) -> Partition:
+def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:
     """Go on with what a store holds, or begin with nothing. Closes the store when it raises StateUnusable."""
     try:
         saved = store.read()
-        windows = Windows(now_s) if saved is None else _restored(saved, assignment.end_offset, now_s)
+        windows = (
+            Windows(now_s, kept_seconds)
+            if saved is None
+            else _restored(saved, assignment.end_offset, now_s, kept_seconds)
+        )
     except StateUnusable:
         store.close()
         raise
@@ -140,17 +161,21 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int) -> Partiti
     return Partition(assignment.partition, store, saved, windows)
 
 
-def _restored(saved: SavedState, end_offset: int, now_s: int) -> Windows:
+def _restored(saved: SavedState, end_offset: int, now_s: int, kept_seconds: int) -> Windows:
     """The windows as they were when the last block was stored, moved on to `now_s`. Raises StateUnusable."""
     if saved.next_offset is not None and saved.next_offset > end_offset:
         raise StateUnusable(f"its next offset {saved.next_offset} is past the topic's end {end_offset}")
     try:
         blocks = [decode_block(block) for block in saved.blocks]
         first_s = blocks[0][2] if blocks else now_s
-        windows = decode_checkpoint(saved.checkpoint) if saved.checkpoint else Windows(first_s)
+        windows = (
+            decode_checkpoint(saved.checkpoint, kept_seconds) if saved.checkpoint else Windows(first_s, kept_seconds)
+        )
         for batch, conservation, folded_s in blocks:
             windows.advance(folded_s)
+            windows.learn(batch)
             windows.fold(batch, conservation)
+        windows.visitors.settle()
     except (KeyError, ValueError, IndexError, TypeError, msgspec.MsgspecError) as error:
         raise StateUnusable(f"it cannot be read: {error!r}") from error
     windows.advance(now_s)

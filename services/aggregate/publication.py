@@ -1,24 +1,27 @@
 """What is published of a merged rollup: labelled, ranked, cut, and without personal data unless it is exposed."""
 
 import ipaddress
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from heapq import nsmallest
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import humanize
 import msgspec
+import numpy as np
 
 from services.aggregate.arrays import Ints
 from services.aggregate.batch import Product
 from services.aggregate.popularity import BOT, HUMAN
-from services.aggregate.rollups import PartitionRollup
-from services.aggregate.windows import HALF_HOUR_SECONDS, MINUTE_SECONDS
-from shared.events import DEVICE_TYPES, UNKNOWN, EnrichedEvent
+from services.aggregate.recent import MINUTE_SECONDS
+from services.aggregate.rollups import PartitionRollup, Popularity
+from services.aggregate.windows import HALF_HOUR_SECONDS
+from shared.events import DEVICE_TYPES, EnrichedEvent
 from shared.rollup_keys import (
     AUDIENCES,
     LATEST_VISITORS_SHOWN,
+    PAGES_SHOWN,
     PRODUCTS_SHOWN,
     SEED_PRODUCTS_SHOWN,
     WINDOW_SECONDS,
@@ -29,6 +32,7 @@ from shared.rollup_keys import (
     PublishedEvent,
     Rollup,
     SeedRollup,
+    Sessions,
 )
 
 _AUDIENCE_DEVICES: Final[Mapping[Audience, tuple[str, ...]]] = {
@@ -36,26 +40,27 @@ _AUDIENCE_DEVICES: Final[Mapping[Audience, tuple[str, ...]]] = {
     "bot": ("Bot",),
     "all": DEVICE_TYPES,
 }
-_AUDIENCE_MEMBERS: Final[Mapping[Audience, tuple[int, ...]]] = {"human": (HUMAN,), "bot": (BOT,), "all": (HUMAN, BOT)}
+_SESSION_WINDOW: Final = "30m"  # as long as the gap that ends one
 
-_Ordered = TypeVar("_Ordered", str, Product)
+_Ordered = TypeVar("_Ordered", str, tuple[str, str])
+_AUDIENCE_ROWS: Final[Mapping[Audience, list[int]]] = {"human": [HUMAN], "bot": [BOT], "all": [HUMAN, BOT]}
 
 
 def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollup:
     """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed."""
-    audiences = {audience: _audience_rollup(rollup, audience) for audience in AUDIENCES}
+    variants = rollup.products_1h
+    products = _grouped(variants, [variant.product_id for variant in variants.members])
+    categories = _grouped(variants, [variant.category for variant in variants.members])
+    audiences = {audience: _audience_rollup(rollup, audience, products, categories) for audience in AUDIENCES}
     events = [_published_event(latest.event, expose_pii=expose_pii) for latest, _ in rollup.latest_events]
     visitors = [_published_event(latest.event, expose_pii=expose_pii) for latest, _ in rollup.latest_visitors]
-    categories: dict[str, str] = {}
-    for (product, _), _ in rollup.products_1h.most_common()[::-1]:
-        categories[product.product_id] = product.category  # of a product with several, the one with most events
     shown = {product for windows in audiences.values() for product in windows.products_1h}
+    info = _main_variant(variants, shown)
     return Rollup(
         meta=meta,
         audiences=audiences,
         products_info={
-            product: {"title": rollup.titles.get(product, UNKNOWN), "category": categories[product]}
-            for product in sorted(shown)
+            product: {"title": info[product].title, "category": info[product].category} for product in sorted(shown)
         },
         latest_visitors=visitors,
         latest_events=events,
@@ -66,47 +71,79 @@ def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollu
     )
 
 
-def _audience_rollup(rollup: PartitionRollup, audience: Audience) -> AudienceRollup:
+def _audience_rollup(
+    rollup: PartitionRollup, audience: Audience, products: Popularity, categories: Popularity
+) -> AudienceRollup:
     row = AUDIENCES.index(audience)
     views = [*WINDOW_SECONDS, *(f"{window}:prev" for window in WINDOWS_WITH_PREVIOUS)]
-    products: Counter[str] = Counter()
-    categories: Counter[str] = Counter()
-    for (product, member), events in rollup.products_1h.items():
-        if member in _AUDIENCE_MEMBERS[audience]:
-            products[product.product_id] += events
-            categories[product.category] += events
-    countries: Counter[str] = Counter()
-    for (country, member), events in rollup.countries_1h.items():
-        if member in _AUDIENCE_MEMBERS[audience]:
-            countries[country] += events
+    visitors = dict(zip(WINDOW_SECONDS, rollup.visitors[row].tolist(), strict=True))
     devices = dict(zip(DEVICE_TYPES, rollup.device_visitors_10m.tolist(), strict=True))
+
+    def ranked(popularity: Popularity, most: int | None = None) -> dict[str, int]:
+        return dict(_ranked(popularity.members, popularity.events[_AUDIENCE_ROWS[audience]].sum(axis=0), most))
+
     return AudienceRollup(
-        visitors=dict(zip(WINDOW_SECONDS, rollup.visitors[row].tolist(), strict=True)),
+        visitors=visitors,
         views=dict(zip(views, rollup.views[row].tolist(), strict=True)),
+        sessions=_sessions(rollup.sessions[row], active=visitors[_SESSION_WINDOW]),
         views_1m=_labelled(rollup.views_1m[row], rollup.now_s, MINUTE_SECONDS),
         visitors_1m=_labelled(rollup.visitors_1m[row], rollup.now_s, MINUTE_SECONDS),
         views_30m=_labelled(rollup.views_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
         visitors_30m=_labelled(rollup.visitors_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
-        products_1h=dict(_ranked(products, PRODUCTS_SHOWN)),
-        categories_1h=dict(_ranked(categories)),
-        countries_1h=dict(_ranked(countries)),
+        products_1h=ranked(products, PRODUCTS_SHOWN),
+        categories_1h=ranked(categories),
+        countries_1h=ranked(rollup.countries_1h),
+        pages_1h=ranked(rollup.pages_1h, PAGES_SHOWN),
         devices_10m={device: devices[device] for device in _AUDIENCE_DEVICES[audience]},
     )
 
 
+def _sessions(figures: Ints, active: int) -> Sessions:
+    """`active` is the visitors of the trailing half hour: no visitor has two sessions whose last event is in it."""
+    started, single, views, duration_s = figures.tolist()
+    if not started:
+        return Sessions(active=active)
+    return Sessions(
+        active=active,
+        started_1h=started,
+        bounce_rate_1h=round(single / started, 4),
+        views_per_session_1h=round(views / started, 4),
+        duration_s_1h=round(duration_s / started, 1),
+    )
+
+
 def _seed(rollup: PartitionRollup, everyone: AudienceRollup) -> SeedRollup:
-    products: Counter[Product] = Counter()
-    for (product, _), events in rollup.products_1h.items():
-        products[product] += events
     minutes = _labelled(rollup.visits_15m, rollup.now_s, MINUTE_SECONDS)
+    products = _grouped(
+        rollup.products_1h, [(variant.product_id, variant.category) for variant in rollup.products_1h.members]
+    )
+    ranked = _ranked(products.members, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
     return SeedRollup(
         # As the template's Grouper: from the first minute with an event to the last, those between filled with zero.
         visits_15m=dict(_without_empty_ends(list(minutes.items()))),
         users_30m={start: users for start, users in everyone.visitors_30m.items() if users},
         device_events_10m=dict(zip(DEVICE_TYPES, rollup.device_events_10m.tolist(), strict=True)),
-        products_1h=[(*product, events) for product, events in _ranked(products, SEED_PRODUCTS_SHOWN)],
-        categories_1h=_ranked(everyone.categories_1h),
+        products_1h=[(*product, events) for product, events in ranked],
+        categories_1h=list(everyone.categories_1h.items()),
     )
+
+
+def _grouped(popularity: Popularity, groups: Sequence[Any]) -> Popularity:
+    """The events of each group, `groups` being that of each member."""
+    place: dict[Any, int] = {}
+    places = np.array([place.setdefault(group, len(place)) for group in groups], np.int64)
+    events = [np.bincount(places, row, len(place)).astype(np.int64) for row in popularity.events]
+    return Popularity(list(place), np.stack(events))
+
+
+def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, Product]:
+    """Each product shown as most of its events have it, ties to the smaller category and title."""
+    best: dict[str, tuple[int, Product]] = {}
+    for variant, events in zip(products.members, products.events.sum(axis=0).tolist(), strict=True):
+        product_id = variant.product_id
+        if product_id in shown and (product_id not in best or (-events, variant) < best[product_id]):
+            best[product_id] = (-events, variant)
+    return {product_id: variant for product_id, (_, variant) in best.items()}
 
 
 def _published_event(event: EnrichedEvent, *, expose_pii: bool) -> PublishedEvent:
@@ -143,6 +180,14 @@ def _without_empty_ends(counts: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return counts[filled[0] : filled[-1] + 1] if filled else []
 
 
-def _ranked(counts: Mapping[_Ordered, int], most: int | None = None) -> list[tuple[_Ordered, int]]:
-    """Greatest first; ties go to the smaller member, which for text is the smaller bytewise: UTF-8 keeps the order."""
-    return nsmallest(len(counts) if most is None else most, counts.items(), key=lambda member: (-member[1], member[0]))
+def _ranked(members: Sequence[_Ordered], events: Ints, most: int | None = None) -> list[tuple[_Ordered, int]]:
+    """The members with events, greatest first, ties to the smaller member bytewise, at most `most`.
+
+    Text in Python sorts by code point, and so does its UTF-8 by byte.
+    """
+    places = np.flatnonzero(events)
+    if most is not None and len(places) > most:
+        least = np.partition(events[places], -most)[-most]
+        places = places[events[places] >= least]
+    counted = [(members[place], count) for place, count in zip(places.tolist(), events[places].tolist(), strict=True)]
+    return nsmallest(len(counted) if most is None else most, counted, key=lambda member: (-member[1], member[0]))

@@ -3,22 +3,19 @@
 Events of a visitor are all on one partition, so that even distinct visitors add up over partitions.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from heapq import nlargest
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
 from services.aggregate.arrays import Array, Ints, trailing
-from services.aggregate.batch import BOT_DEVICE, Conservation, LatestEvent, Product
+from services.aggregate.batch import BOT_DEVICE, Conservation, LatestEvent
 from services.aggregate.latest import one_a_visitor
-from services.aggregate.names import Names
 from services.aggregate.popularity import HOUR_SECONDS
-from services.aggregate.visitors import ALL_ROW, BOT_ROW, HUMAN_ROW
-from services.aggregate.windows import HALF_HOUR_SECONDS, MINUTE_SECONDS, Windows
-from shared.events import DEVICE_TYPES
+from services.aggregate.recent import MINUTE_SECONDS
+from services.aggregate.windows import DEVICE_WINDOW_SECONDS, HALF_HOUR_SECONDS, Windows
 from shared.rollup_keys import (
     AUDIENCES,
     HALF_HOURS_SHOWN,
@@ -28,13 +25,16 @@ from shared.rollup_keys import (
     WINDOWS_WITH_PREVIOUS,
 )
 
-DEVICE_WINDOW_SECONDS: Final = 600
 SEED_VISITS_SECONDS: Final = 900
 _SEED_VISITS_MINUTES: Final = SEED_VISITS_SECONDS // MINUTE_SECONDS + 1  # the first and the last are cut
 
-_Name = TypeVar("_Name", bound=Hashable)
 
-_AUDIENCE_ROW = {"human": HUMAN_ROW, "bot": BOT_ROW, "all": ALL_ROW}
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """Members with the events of the trailing hour; `events` has a row HUMAN and a row BOT, a column a member."""
+
+    members: list[Any]
+    events: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class PartitionRollup:
     conservation: Conservation
     visitors: Ints  # audience × WINDOW_SECONDS
     views: Ints  # audience × WINDOW_SECONDS and the previous periods
+    sessions: Ints  # audience × sessions.STARTED, SINGLE, VIEWS, DURATION_S
     views_1m: Ints  # audience × MINUTES_SHOWN
     visitors_1m: Ints
     views_30m: Ints  # audience × HALF_HOURS_SHOWN
@@ -53,49 +54,39 @@ class PartitionRollup:
     device_visitors_10m: Ints  # by DEVICE_TYPES
     device_events_10m: Ints
     visits_15m: Ints  # by minute that the trailing 15 minutes touch, oldest first
-    products_1h: Counter[tuple[Product, int]]  # (product, HUMAN or BOT) → events
-    countries_1h: Counter[tuple[str, int]]
-    titles: Mapping[str, str]
+    products_1h: Popularity
+    pages_1h: Popularity
+    countries_1h: Popularity
     latest_events: list[tuple[LatestEvent, int]]  # with the partition, newest first
     latest_visitors: list[tuple[LatestEvent, int]]
 
 
 def roll_up(windows: Windows, partition: int) -> PartitionRollup:
-    """Read the figures of one partition off its windows."""
+    """Read the figures of one partition off its windows. What it returns does not change with them."""
     now_s = windows.now_s
     per_second = _by_audience(windows.views)
     this_minute = now_s - now_s % MINUTE_SECONDS
     this_half_hour = now_s - now_s % HALF_HOUR_SECONDS
     since = (now_s - HOUR_SECONDS + 1) * 1000
-    ten_minutes = trailing(windows.views, now_s, DEVICE_WINDOW_SECONDS)
     return PartitionRollup(
         now_s=now_s,
         newest_event_ms=windows.newest_event_ms,
         conservation=replace(windows.conservation),
-        visitors=np.array(
-            [
-                [
-                    windows.last_seen.distinct(_AUDIENCE_ROW[audience], now_s, seconds)
-                    for seconds in WINDOW_SECONDS.values()
-                ]
-                for audience in AUDIENCES
-            ]
-        ),
+        visitors=np.stack([windows.last_seen.distinct(now_s, seconds) for seconds in WINDOW_SECONDS.values()], axis=1),
         views=np.stack(
             [trailing(per_second, end, seconds).sum(axis=1) for end, seconds in _view_windows(now_s)], axis=1
         ),
+        sessions=windows.sessions.figures(now_s),
         views_1m=_buckets(per_second, now_s, this_minute, MINUTE_SECONDS, MINUTES_SHOWN),
         visitors_1m=windows.by_minute.counts(now_s),
         views_30m=_buckets(per_second, now_s, this_half_hour, HALF_HOUR_SECONDS, HALF_HOURS_SHOWN),
         visitors_30m=windows.by_half_hour.counts(now_s),
-        device_visitors_10m=np.array(
-            [windows.last_seen.distinct(row, now_s, DEVICE_WINDOW_SECONDS) for row in range(len(DEVICE_TYPES))]
-        ),
-        device_events_10m=ten_minutes.sum(axis=1),
+        device_visitors_10m=windows.last_seen_by_device.distinct(now_s, DEVICE_WINDOW_SECONDS),
+        device_events_10m=trailing(windows.views, now_s, DEVICE_WINDOW_SECONDS).sum(axis=1, dtype=np.int64),
         visits_15m=_visits_by_minute(per_second[AUDIENCES.index("all")], now_s),
-        products_1h=_counter(windows.products, windows.popularity.products),
-        countries_1h=_counter(windows.countries, windows.popularity.countries),
-        titles=windows.titles,
+        products_1h=_popularity(windows, "product"),
+        pages_1h=_popularity(windows, "page"),
+        countries_1h=_popularity(windows, "country"),
         latest_events=[(event, partition) for event in windows.latest.events if event.timestamp_ms >= since],
         latest_visitors=[(event, partition) for event in windows.latest.visitors if event.timestamp_ms >= since],
     )
@@ -113,32 +104,23 @@ def merge(rollups: Sequence[PartitionRollup]) -> PartitionRollup:
         (event for rollup in rollups for event in rollup.latest_visitors), key=_order, reverse=True
     )
     first_of_each = one_a_visitor([event for event, _ in latest_visitors])
-
-    def total(name: str) -> Ints:
-        added: Ints = sum(getattr(rollup, name) for rollup in rollups)
-        return added
-
+    sums: dict[str, Any] = {name: np.sum([getattr(rollup, name) for rollup in rollups], axis=0) for name in _SUMMED} | {
+        name: _merged_popularity([getattr(rollup, name) for rollup in rollups]) for name in _POPULARITIES
+    }
     return PartitionRollup(
         now_s=rollups[0].now_s,
         newest_event_ms=max(rollup.newest_event_ms for rollup in rollups),
         conservation=conservation,
-        visitors=total("visitors"),
-        views=total("views"),
-        views_1m=total("views_1m"),
-        visitors_1m=total("visitors_1m"),
-        views_30m=total("views_30m"),
-        visitors_30m=total("visitors_30m"),
-        device_visitors_10m=total("device_visitors_10m"),
-        device_events_10m=total("device_events_10m"),
-        visits_15m=total("visits_15m"),
-        products_1h=_added(rollup.products_1h for rollup in rollups),
-        countries_1h=_added(rollup.countries_1h for rollup in rollups),
-        titles={product: title for rollup in rollups for product, title in rollup.titles.items()},
+        **sums,
         latest_events=nlargest(
             LATEST_EVENTS_SHOWN, (e for rollup in rollups for e in rollup.latest_events), key=_order
         ),
         latest_visitors=[event for event in latest_visitors if event[0] in first_of_each],
     )
+
+
+_POPULARITIES: Final = ("products_1h", "pages_1h", "countries_1h")
+_SUMMED: Final = tuple(field.name for field in fields(PartitionRollup) if field.type is Ints)
 
 
 def _by_audience(by_device: Array) -> Ints:
@@ -167,22 +149,23 @@ def _buckets(per_second: Ints, now_s: int, running_start_s: int, bucket_seconds:
 def _visits_by_minute(per_second: Ints, now_s: int) -> Ints:
     seconds = np.arange(now_s - SEED_VISITS_SECONDS + 1, now_s + 1)
     minute = seconds // MINUTE_SECONDS - now_s // MINUTE_SECONDS + _SEED_VISITS_MINUTES - 1
-    visits = np.zeros(_SEED_VISITS_MINUTES, np.int64)
-    np.add.at(visits, minute, trailing(per_second, now_s, SEED_VISITS_SECONDS))
-    return visits
+    return np.bincount(minute, trailing(per_second, now_s, SEED_VISITS_SECONDS), _SEED_VISITS_MINUTES).astype(np.int64)
 
 
-def _counter(names: Names[_Name], counts: Ints) -> Counter[tuple[_Name, int]]:
-    rows, codes = np.nonzero(counts)
-    members = zip(rows.tolist(), codes.tolist(), counts[rows, codes].tolist(), strict=True)
-    return Counter({(names[code], row): events for row, code, events in members})
+def _popularity(windows: Windows, dimension: str) -> Popularity:
+    names = windows.names.of(dimension)
+    counts = windows.popularity.counts(dimension, len(names))
+    shown = np.flatnonzero(counts.any(axis=0))
+    return Popularity([names[code] for code in shown.tolist()], counts[:, shown])
 
 
-def _added(counters: Iterable[Counter[_Name]]) -> Counter[_Name]:
-    total: Counter[_Name] = Counter()
-    for counter in counters:
-        total.update(counter)
-    return total
+def _merged_popularity(rollups: Sequence[Popularity]) -> Popularity:
+    place: dict[Any, int] = {}
+    places = [[place.setdefault(member, len(place)) for member in rollup.members] for rollup in rollups]
+    events = np.zeros((2, len(place)), np.int64)
+    for own, rollup in zip(places, rollups, strict=True):
+        events[:, own] += rollup.events
+    return Popularity(list(place), events)
 
 
 def _order(event: tuple[LatestEvent, int]) -> tuple[int, int, int, int]:

@@ -1,13 +1,17 @@
-"""The sender thread: writes the newest rollup to Redis, each in one MULTI/EXEC, and never holds up folding."""
+"""The sender thread: publishes the newest reports of this replica's partitions, and never holds up folding."""
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Condition, Thread
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import redis
 
+from services.aggregate.reports import PartitionReport
+from services.aggregate.segments import PartitionMinutes
 from shared.health import Health
 from shared.logs import get_logger
-from shared.rollup_keys import Rollup, write
 
 logger = get_logger(__name__)
 
@@ -16,25 +20,43 @@ _LONGEST_WAIT_SECONDS: Final = 2.0
 _PART: Final = "redis"
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a replica has to publish at an instant (epoch seconds): of each of its partitions, none before the first."""
+
+    instant_s: int
+    reports: Mapping[int, PartitionReport]
+    segments: Sequence[PartitionMinutes]
+
+
+class Publisher(Protocol):
+    """Where publications go. See `services.aggregate.publisher.RedisPublisher`."""
+
+    def publish(self, publication: Publication) -> None:
+        """Publish it. Raises redis.RedisError, and may then be called again with it or a newer one."""
+
+    def leave(self) -> None:
+        """Let the other replicas know that nothing more comes. Raises redis.RedisError."""
+
+
 class Sender:
     """Publishes what `offer` was last given. `with` starts its thread, and ends it with a last publish.
 
-    While Redis is away only the newest rollup is kept, so that its return is answered with the current truth.
+    While Redis is away only the newest publication is kept, so that its return is answered with the current truth.
     """
 
-    def __init__(self, client: redis.Redis, prefix: str, health: Health) -> None:
-        self._client = client
-        self._prefix = prefix
+    def __init__(self, publisher: Publisher, health: Health) -> None:
+        self._publisher = publisher
         self._health = health
-        self._offered: Rollup | None = None
+        self._offered: Publication | None = None
         self._changed = Condition()  # guards the swap alone, never I/O
         self._stopping = False
         self._thread = Thread(target=self._run, name="sender", daemon=True)
 
-    def offer(self, rollup: Rollup) -> None:
-        """Hand over the newest rollup; it takes the place of one that was not published yet."""
+    def offer(self, publication: Publication) -> None:
+        """Hand over the newest publication; it takes the place of one that was not published yet."""
         with self._changed:
-            self._offered = rollup
+            self._offered = publication
             self._changed.notify()
 
     def __enter__(self) -> Self:
@@ -52,30 +74,30 @@ class Sender:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._offered is not None)
-                rollup, self._offered = self._offered, None
+                publication, self._offered = self._offered, None
                 stopping = self._stopping
-            if rollup is None or self._is_published(rollup):
+            if publication is None or self._is_published(publication):
                 wait_seconds = _FIRST_WAIT_SECONDS
             elif not stopping:
                 with self._changed:
-                    self._offered = self._offered or rollup
+                    self._offered = self._offered or publication
                     self._changed.wait_for(lambda: self._stopping, wait_seconds)
                 wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
             if stopping:
+                with suppress(redis.RedisError):
+                    self._publisher.leave()
                 return
 
-    def _is_published(self, rollup: Rollup) -> bool:
+    def _is_published(self, publication: Publication) -> bool:
         try:
-            with self._client.pipeline(transaction=True) as pipeline:
-                write(pipeline, rollup, self._prefix)
-                pipeline.execute()
-        except redis.exceptions.RedisError as error:
+            self._publisher.publish(publication)
+        except redis.RedisError as error:
             self._health.failing(_PART, f"rollups cannot be published: {error}")
             logger.warning(
-                "publish failed, trying again with the newest rollup", as_of=rollup.meta.published_at, error=str(error)
+                "publish failed, trying again with the newest rollup", instant=publication.instant_s, error=str(error)
             )
             return False
         if not self._health.is_working(_PART):
-            logger.info("publishing again", as_of=rollup.meta.published_at)
+            logger.info("publishing again", instant=publication.instant_s)
         self._health.working(_PART)
         return True

@@ -9,15 +9,13 @@ from threading import Event
 from typing import Final, TypeVar
 
 from services.aggregate.partition import Partition, open_partition
-from services.aggregate.popularity import HOUR_SECONDS
-from services.aggregate.publication import published
-from services.aggregate.rollups import PartitionRollup, merge
+from services.aggregate.reports import PartitionReport
+from services.aggregate.sender import Publication
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.store import StateUnwritable
 from shared.health import Health
 from shared.logs import get_logger
 from shared.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
-from shared.rollup_keys import WINDOW_SECONDS, Meta, Rollup
 from shared.streams import Assignment, Consumer, LogUnavailable, NewRecord, Position, Producer, Record
 from shared.waiting import Stopped, wait_for
 
@@ -32,15 +30,14 @@ _Done = TypeVar("_Done")
 
 @dataclass(slots=True)
 class _Rate:
-    """Events read from the log per second, the mean of the last ten seconds."""
+    """Events read from a partition per second, the mean of the last ten seconds."""
 
-    read: int = 0
-    marks: deque[tuple[int, int]] = field(default_factory=lambda: deque([(0, 0)], maxlen=_RATE_SECONDS + 1))
+    marks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_RATE_SECONDS + 1))
 
-    def mark(self, now_s: int) -> float:
-        self.marks.append((now_s, self.read))
+    def mark(self, now_s: int, read: int) -> float:
+        self.marks.append((now_s, read))
         first_s, first_read = self.marks[0]
-        return round((self.read - first_read) / max(1, now_s - first_s), 1)
+        return (read - first_read) / max(1, now_s - first_s)
 
 
 class AggregateService:
@@ -51,22 +48,20 @@ class AggregateService:
         settings: AggregateSettings,
         *,
         producer: Producer,
-        offer: Callable[[Rollup], None],
-        publisher: str,
+        offer: Callable[[Publication], None],
         health: Health,
         clock: Callable[[], float],
         stop: Event,
     ) -> None:
-        """`clock` gives epoch seconds; `offer` takes each rollup, `publisher` is the name it carries."""
+        """`clock` gives epoch seconds; `offer` takes what there is to publish, each second."""
         self._settings = settings
         self._producer = producer
         self._offer = offer
-        self._publisher = publisher
         self._health = health
         self._clock = clock
         self._stop = stop
         self._partitions: dict[int, Partition] = {}
-        self._rate = _Rate()
+        self._rates: dict[int, _Rate] = {}
         self._now_s = int(clock())
 
     def run(self, consumer: Consumer) -> None:
@@ -86,8 +81,10 @@ class AggregateService:
         """Open the partition's state; reading goes on where it ends."""
         self.on_revoked(assignment.partition)  # a start that failed is made again, and the store has one owner
         directory = self._settings.state_dir / self._settings.enriched_topic
-        partition = self._written(lambda: open_partition(directory, assignment, self._now_s))
+        kept_seconds = self._settings.segment_seconds
+        partition = self._written(lambda: open_partition(directory, assignment, self._now_s, kept_seconds))
         self._partitions[assignment.partition] = partition
+        self._rates[assignment.partition] = _Rate()
         return partition.position
 
     def on_revoked(self, partition: int) -> None:
@@ -133,7 +130,6 @@ class AggregateService:
         return records
 
     def _fold(self, records: Sequence[Record]) -> None:
-        self._rate.read += len(records)
         in_partitions = sorted(records, key=attrgetter("partition"))  # stable: offsets stay in order
         for number, group in groupby(in_partitions, key=attrgetter("partition")):
             partition = self._partitions.get(number)
@@ -192,39 +188,27 @@ class AggregateService:
     # --- publishing --------------------------------------------------------------------------------------------------
 
     def _publish(self, consumer: Consumer) -> None:
-        if not self._partitions:
-            return  # what is published stays, as old as it says it is, until there are numbers to take its place
-        merged = merge([partition.roll_up() for partition in self._partitions.values()])
-        meta = self._meta(merged, consumer.lag())
-        self._offer(published(merged, meta, expose_pii=self._settings.expose_pii))
-
-    def _meta(self, merged: PartitionRollup, lag: dict[int, int]) -> Meta:
-        counters = merged.conservation
-        return Meta(
-            as_of_ms=self._now_s * 1000,
-            newest_event_ms=merged.newest_event_ms,
-            lag=sum(lag.values()),
-            events_per_second=self._rate.mark(self._now_s),
-            read=counters.read,
-            counted=counters.counted,
-            late=counters.late,
-            duplicates=counters.duplicates,
-            dead_letters=counters.dead_letters,
-            coverage_1h_s=self._coverage_s(HOUR_SECONDS, lag),
-            coverage_8h_s=self._coverage_s(WINDOW_SECONDS["8h"], lag),
-            partitions=len(self._partitions),
-            publisher=self._publisher,
+        lag = consumer.lag()
+        self._offer(
+            Publication(
+                self._now_s,
+                {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
+                [partition.closed_minutes() for partition in self._partitions.values()]
+                if self._settings.segment_seconds
+                else [],
+            )
         )
 
-    def _coverage_s(self, window_seconds: int, lag: dict[int, int]) -> int:
-        """Seconds of the trailing window whose events are loaded, of the partition that has the fewest."""
-        now_ms = self._now_s * 1000
-        covered = []
-        for number, partition in self._partitions.items():
-            until_ms = now_ms if lag.get(number) == 0 else min(partition.loaded_until_ms, now_ms)
-            since_ms = max(partition.loaded_from_ms, now_ms - window_seconds * 1000)
-            covered.append(max(0, until_ms - since_ms) // 1000)
-        return min(covered, default=0)
+    def _report(self, partition: Partition, lag: int | None) -> PartitionReport:
+        """`lag` is None while the partition's reading has not begun."""
+        rollup = partition.roll_up()
+        return PartitionReport(
+            rollup,
+            lag=lag or 0,
+            events_per_second=self._rates[partition.number].mark(self._now_s, rollup.conservation.read),
+            loaded_from_ms=partition.loaded_from_ms,
+            loaded_until_ms=self._now_s * 1000 if lag == 0 else partition.loaded_until_ms,
+        )
 
     def _commit(self, consumer: Consumer) -> None:
         """Tell the log how far we are, for those who watch its groups; the truth is the offset in the state."""

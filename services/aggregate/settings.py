@@ -19,6 +19,17 @@ class AggregateSettings(ServiceSettings):
     aggregate_batch_records: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Most records of a micro-batch."
     )
+    segment_hours: float = Field(
+        default=1, ge=0, le=8.5, description="How far back minute segments reach, in hours; 0 writes none."
+    )
+    segment_max_events: int = Field(
+        default=100_000, ge=1, description="Most events of a minute segment; of more it is a uniform sample."
+    )
     expose_pii: bool = Field(
         default=False, description="Publish IP addresses and birth dates in full instead of truncated and not at all."
     )
+
+    @property
+    def segment_seconds(self) -> int:
+        """How far back minute segments reach."""
+        return round(self.segment_hours * 3600)

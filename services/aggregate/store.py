@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, DBCompressionType, Options, Rdict, WriteBatch
 
 _SCHEMA_KEY: Final = b"schema"
 _NEXT_OFFSET_KEY: Final = b"next_offset"
@@ -19,7 +19,7 @@ _LOADED_FROM_KEY: Final = b"loaded_from_ms"
 _BLOCK_PREFIX: Final = b"block/"
 _BLOCKS_END: Final = b"block0"  # the first key after every block's, as "0" follows "/"
 _CHECKPOINT_PREFIX: Final = b"checkpoint/"
-_CHECKPOINT_END: Final = b"checkpoint0"
+_CHECKPOINT_END: Final = b"checkpoint0"  # likewise
 
 
 class StateUnusable(Exception):  # noqa: N818 - a state of the data
@@ -93,10 +93,14 @@ class Store:
         self._write(batch)
         self._next_block += 1
 
-    def checkpoint(self, parts: Mapping[str, bytes]) -> None:
-        """Replace the checkpoint and the blocks, which it must hold folded. Raises StateUnwritable."""
+    def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None:
+        """Write parts of the checkpoint, and drop the blocks, which it must hold folded. Raises StateUnwritable.
+
+        The other parts stay, but for those of each folder in `oldest` that come before the part named there.
+        """
         batch = _write_batch()
-        batch.delete_range(_CHECKPOINT_PREFIX, _CHECKPOINT_END)
+        for folder, first in oldest.items():
+            batch.delete_range(_CHECKPOINT_PREFIX + folder.encode(), _CHECKPOINT_PREFIX + first.encode())
         batch.delete_range(_BLOCK_PREFIX, _BLOCKS_END)
         for name, part in parts.items():
             batch.put(_CHECKPOINT_PREFIX + name.encode(), part)
@@ -152,12 +156,16 @@ def _write_batch() -> WriteBatch:
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    # Blocks live for a minute and a checkpoint is written whole: few and large files, little memory. A block that is
-    # deleted before the buffer is flushed never reaches a table file.
+    # Blocks live for a minute: one that is deleted before the buffer is flushed never reaches a table file.
     options.set_write_buffer_size(32 * 1024 * 1024)
     options.set_max_write_buffer_number(2)
     options.set_max_total_wal_size(128 * 1024 * 1024)
-    options.set_compression_type(DBCompressionType.lz4())
+    # Values are few and large and read once, at opening: the strong compression costs next to nothing, and a cache of
+    # blocks would hold what is in memory anyway.
+    options.set_compression_type(DBCompressionType.zstd())
+    table = BlockBasedOptions()
+    table.disable_cache()
+    options.set_block_based_table_factory(table)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(1024 * 1024)
     return options

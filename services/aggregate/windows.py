@@ -3,72 +3,80 @@
 Whatever the order, the batches and the interruptions, the state depends only on the events folded and on `now_s`.
 """
 
-import itertools
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import numpy as np
 
-from services.aggregate.arrays import RING_MASK, RING_SECONDS, Array, Ints, enter_seconds, grown
-from services.aggregate.batch import Batch, Conservation, LatestEvent, Product
+from services.aggregate.arrays import RING_SECONDS, Array, Bools, Ints, count_at, enter_seconds, slots
+from services.aggregate.batch import NONE, Batch, Conservation, LatestEvent, seconds_of
+from services.aggregate.columns import Columns
+from services.aggregate.dictionaries import COLUMNS, Dictionaries
 from services.aggregate.duplicates import SeenIds
 from services.aggregate.latest import Latest
-from services.aggregate.names import Names
-from services.aggregate.popularity import HOUR_SECONDS, HourlyPopularity
+from services.aggregate.popularity import DIMENSIONS, HOUR_SECONDS, HourlyPopularity
+from services.aggregate.recent import MINUTE_SECONDS, NO_ROWS, RecentRows
+from services.aggregate.sessions import Sessions
+from services.aggregate.visitor_codes import VisitorCodes
 from services.aggregate.visitors import DistinctByBucket, LastSeen
+from services.aggregate.visits import AUDIENCE_ROW, visits_of
 from shared.events import DEVICE_TYPES
-from shared.rollup_keys import HALF_HOURS_SHOWN, MINUTES_SHOWN
+from shared.rollup_keys import AUDIENCES, HALF_HOURS_SHOWN, MINUTES_SHOWN
 
-MINUTE_SECONDS: Final = 60
 HALF_HOUR_SECONDS: Final = 1800
-_Name = TypeVar("_Name", bound=Hashable)
+DEVICE_WINDOW_SECONDS: Final = 600
+_DEVICE_RING_SECONDS: Final = 1024  # the power of two above the device window
+SETTLE_SECONDS: Final = 2
+"""How long after a minute ended its segment is made: its last events are on their way still."""
+_VISITOR_REMEMBERED_SECONDS: Final = RING_SECONDS - 60
+"""A visitor's code is given up when no window (17 half hours) and no segment (at most 8.5 hours) may hold it."""
+
+_Seconds = TypeVar("_Seconds", int, Ints)
 
 
-def oldest_second(now_s: int) -> int:
+def oldest_second(now_s: _Seconds) -> _Seconds:
     """The first second of the oldest half hour that is kept; an event before it has left every window."""
     return (now_s // HALF_HOUR_SECONDS - HALF_HOURS_SHOWN + 1) * HALF_HOUR_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Events ahead of the clock, a row each, and those of them that may become the latest."""
-
-    rows: Sequence[Ints]  # second, visitor, device, product, country
-    latest: tuple[LatestEvent, ...]
 
 
 class Windows:
     """Everything that the rollups of one partition are read from. All windows end at `now_s`, epoch seconds."""
 
-    def __init__(self, now_s: int) -> None:
+    def __init__(self, now_s: int, kept_seconds: int = HOUR_SECONDS) -> None:
+        """`kept_seconds` is how far back rows are kept, at least the trailing hour."""
         self.now_s = now_s
+        self.kept_seconds = max(HOUR_SECONDS, kept_seconds)
         self.conservation = Conservation()
         self.newest_event_ms = 0
-        self.visitors = Names[str]()
-        self.products = Names[Product]()
-        self.countries = Names[str]()
-        self.titles: dict[str, str] = {}
-        self.views = np.zeros((len(DEVICE_TYPES), RING_SECONDS), np.int32)  # events by device type and second
-        self.last_seen = LastSeen()
-        self.by_minute = DistinctByBucket(MINUTE_SECONDS, MINUTES_SHOWN)
-        self.by_half_hour = DistinctByBucket(HALF_HOUR_SECONDS, HALF_HOURS_SHOWN)
-        self.popularity = HourlyPopularity()
-        self.latest = Latest()
+        self.names = Dictionaries()
+        self.columns = Columns(self.names)
+        self.visitors = VisitorCodes()
         self.seen_ids = SeenIds()
-        self._waiting: list[_Waiting] = []
+        self.views = np.zeros((len(DEVICE_TYPES), RING_SECONDS), np.int32)  # events by device type and second
+        self.last_seen = LastSeen(len(AUDIENCES), RING_SECONDS)
+        self.last_seen_by_device = LastSeen(len(DEVICE_TYPES), _DEVICE_RING_SECONDS)
+        self.by_minute = DistinctByBucket(len(AUDIENCES), MINUTE_SECONDS, MINUTES_SHOWN, np.uint64)
+        self.by_half_hour = DistinctByBucket(len(AUDIENCES), HALF_HOUR_SECONDS, HALF_HOURS_SHOWN, np.uint32)
+        self.sessions = Sessions(len(AUDIENCES))
+        self.popularity = HourlyPopularity()
+        self.recent = RecentRows()
+        self.segment_versions: dict[int, int] = {}  # minute → the publish instant its segment was last made at
+        self.latest = Latest()
+        self.waiting = NO_ROWS  # counted events ahead of the clock
+        self.waiting_latest: list[LatestEvent] = []  # those of them that may become the latest
+
+    def learn(self, batch: Batch) -> None:
+        """Take over what taking the batch in made known, where that was done by another process: before `fold`."""
+        self.names.extend(batch.names)
+        self.visitors.take_over(batch.new_visitors, batch.new_visitor_codes)
+        self.seen_ids.remember(batch.event_ids, batch.event_id_arrival_s)
 
     def fold(self, batch: Batch, conservation: Conservation) -> None:
         """Add a micro-batch and what became of the events that were read for it."""
         self.conservation.add(conservation)
-        self.visitors.extend(batch.new_visitors)
-        self.products.extend(batch.new_products)
-        self.countries.extend(batch.new_countries)
-        self.titles.update(batch.titles)
-        self.seen_ids.extend(batch.digest, batch.digest_arrival_s)
-        if len(batch):
-            rows = (batch.second, batch.visitor, batch.device, batch.product, batch.country)
-            self._admit(_Waiting(rows, batch.latest))
+        self._admit(batch.rows)
+        self._admit_latest(batch.latest)
 
     def advance(self, now_s: int) -> None:
         """Move every window to end at `now_s`. A clock that goes back moves nothing."""
@@ -77,104 +85,147 @@ class Windows:
         entered = self.now_s + 1
         self.now_s = now_s
         enter_seconds(self.views, entered, now_s)
-        self.last_seen.enter(entered, now_s)
-        self.by_minute.enter(entered, now_s)
-        self.by_half_hour.enter(entered, now_s)
-        self.popularity.expire(entered - HOUR_SECONDS, now_s - HOUR_SECONDS)
-        waiting, self._waiting = self._waiting, []
-        for events in waiting:
-            self._admit(events)
+        for windows in (self.last_seen, self.last_seen_by_device, self.by_minute, self.by_half_hour, self.sessions):
+            windows.enter(entered, now_s)
+        self.popularity.take_off(self.recent.between(entered - HOUR_SECONDS, now_s - HOUR_SECONDS))
+        self.recent.drop_before(self.oldest_kept_minute())
+        waiting, self.waiting = self.waiting, NO_ROWS
+        self._admit(waiting)
+        waiting_latest, self.waiting_latest = self.waiting_latest, []
+        self._admit_latest(waiting_latest)
 
-    def _admit(self, events: _Waiting) -> None:
+    def oldest_kept_minute(self) -> int:
+        """The first minute whose rows are kept."""
+        return (self.now_s - self.kept_seconds + 1) // MINUTE_SECONDS
+
+    def _admit(self, rows: Array) -> None:
         """Count the events whose second has come; the others wait for theirs."""
-        second = events.rows[0]
-        ahead = second > self.now_s
-        latest_ahead = tuple(event for event in events.latest if event.timestamp_ms // 1000 > self.now_s)
-        if ahead.any() or latest_ahead:
-            self._waiting.append(_Waiting([column[ahead] for column in events.rows], latest_ahead))
-        current = ~ahead & (second >= oldest_second(self.now_s))
-        second, visitor, device, product, country = (column[current] for column in events.rows)
-        if len(second):
-            np.add.at(self.views, (device, second & RING_MASK), 1)
-            self.last_seen.fold(second, visitor, device, len(self.visitors), self.now_s)
-            self.by_minute.fold(second, visitor, device, len(self.visitors), self.now_s)
-            self.by_half_hour.fold(second, visitor, device, len(self.visitors), self.now_s)
-            self.popularity.fold(second, device, product, country, self.now_s)
-        latest = [event for event in events.latest if event.timestamp_ms // 1000 <= self.now_s]
-        if latest:
-            self.latest.fold(latest)
+        if not len(rows):
+            return
+        second = seconds_of(rows)
+        if second.max() > self.now_s:
+            ahead = second > self.now_s
+            self.waiting = np.concatenate((self.waiting, rows[ahead]))
+            rows, second = rows[~ahead], second[~ahead]
+        rows, second = _since(rows, second, oldest_second(self.now_s))
+        if not len(rows):
+            return
+        seconds_by_device = rows["device"].astype(np.int64) * RING_SECONDS + slots(self.views, second)
+        count_at(self.views.reshape(-1), seconds_by_device)
+        visits = visits_of(rows, second)
+        room = self.visitors.room
+        self.last_seen.fold(visits.by_audience, room, self.now_s)
+        self.last_seen_by_device.fold(visits.by_device, room, self.now_s)
+        self.by_minute.fold(visits.by_audience, room, self.now_s)
+        self.by_half_hour.fold(visits.by_audience, room, self.now_s)
+        self.sessions.fold(visits.by_audience, room, self.now_s)
+        rows, second = _since(rows, second, self.oldest_kept_minute() * MINUTE_SECONDS)
+        if len(rows):
+            self.recent.add(rows, second)
+            self.popularity.add(_since(rows, second, self.now_s - HOUR_SECONDS + 1)[0])
+
+    def _admit_latest(self, latest: tuple[LatestEvent, ...] | list[LatestEvent]) -> None:
+        come = [event for event in latest if event.timestamp_ms // 1000 <= self.now_s]
+        self.waiting_latest += [event for event in latest if event.timestamp_ms // 1000 > self.now_s]
+        if come:
+            self.latest.fold(come)
             self.newest_event_ms = max(self.newest_event_ms, self.latest.events[0].timestamp_ms)
 
+    def closed_minutes(self) -> dict[int, int]:
+        """The minutes that have ended and have rows, with the version of their segment.
+
+        The version is the publish instant at which the minute was first seen as it is now.
+        """
+        settled = (self.now_s - SETTLE_SECONDS) // MINUTE_SECONDS
+        for minute in [minute for minute in self.recent.unpublished if minute < settled]:
+            self.segment_versions[minute] = self.now_s
+            self.recent.unpublished.discard(minute)
+        oldest = self.oldest_kept_minute()
+        self.segment_versions = {
+            minute: version for minute, version in sorted(self.segment_versions.items()) if minute >= oldest
+        }
+        return self.segment_versions
+
+    # --- forgetting ----------------------------------------------------------------------------------------------
+
     def compact(self) -> None:
-        """Forget visitors and products that no window holds, once they are a quarter of all. Codes are renumbered."""
-        _, waiting_visitor, _, waiting_product, _ = self._waiting_rows()
-        seen = self.last_seen.seen_since(oldest_second(self.now_s), len(self.visitors))
-        seen[waiting_visitor] = True
-        if _worth_compacting(seen):
-            self.visitors = _kept_names(self.visitors, seen)
-            for windows in (self.last_seen, self.by_minute, self.by_half_hour):
-                windows.keep(seen)
-            self._renumber_waiting(1, seen)
-        products = len(self.products)
-        shown: Array = np.asarray(grown(self.popularity.products, products)[:, :products].any(axis=0))
-        shown[waiting_product[waiting_product >= 0]] = True
-        if _worth_compacting(shown):
-            self.products = _kept_names(self.products, shown)
-            self.popularity.keep_products(shown)
-            self._renumber_waiting(3, shown)
-            known = {product.product_id for product in self.products}
-            self.titles = {product_id: title for product_id, title in self.titles.items() if product_id in known}
+        """Forget the visitors and names that nothing refers to any more."""
+        self.sessions.forget(self.now_s)
+        self._forget_visitors()
+        for column in COLUMNS:
+            self._forget_names(column)
+
+    def _forget_visitors(self) -> None:
+        room = self.visitors.room
+        last_seen = np.zeros(room, np.int64)
+        known = self.last_seen.last(AUDIENCE_ROW["all"])[:room]
+        last_seen[: len(known)] = known
+        last_seen[self.waiting["visitor"]] = self.now_s
+        gone = self.visitors.forget(last_seen, self.now_s - _VISITOR_REMEMBERED_SECONDS)
+        if len(gone):
+            for windows in (self.last_seen, self.last_seen_by_device, self.by_minute, self.by_half_hour):
+                windows.forget(gone)
+
+    def _forget_names(self, column: str) -> None:
+        names = self.names.of(column)
+        in_use = self.recent.codes_in_use(column, len(names))
+        waiting = self.waiting[column]
+        in_use[waiting[waiting != NONE]] = True
+        if not _worth_forgetting(in_use):
+            return
+        codes = np.cumsum(in_use) - 1
+        # A new dictionary: another thread may read the old one with the old rows.
+        self.names = replace(self.names, **{COLUMNS[column]: names.kept(in_use)})
+        self.columns = Columns(self.names)
+        self.recent.renumber(column, codes)
+        self.waiting[column] = np.append(codes, NONE)[self.waiting[column]]
+        if column in DIMENSIONS:
+            self.popularity.renumber(column, in_use)
+
+    # --- saving --------------------------------------------------------------------------------------------------
 
     def save_arrays(self) -> dict[str, Array]:
-        """The numeric state by name, for `load_arrays`. The names, the latest and the counters are saved beside it."""
+        """The numeric state by name, for `load_arrays`. Rows, ids, names and counters are saved beside it."""
         parts: dict[str, Mapping[str, Array]] = {
+            "visitors": self.visitors.save(),
             "last_seen": self.last_seen.save(),
+            "last_seen_by_device": self.last_seen_by_device.save(),
             "by_minute": self.by_minute.save(),
             "by_half_hour": self.by_half_hour.save(),
-            "popularity": self.popularity.save(),
-            "seen_ids": self.seen_ids.save(),
-            "windows": {"views": self.views, "waiting": self._waiting_rows()},
+            "sessions": self.sessions.save(),
+            "windows": {"views": self.views, "waiting": self.waiting},
         }
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
+    def saved(self) -> None:
+        """Note that the state was saved as it is."""
+        self.recent.unsaved.clear()
+        self.seen_ids.unsaved_minutes.clear()
+
     def load_arrays(self, saved: Mapping[str, Array]) -> None:
-        """Take over what `save_arrays` gave."""
+        """Take over what `save_arrays` gave, after the rows were loaded."""
 
         def part(name: str) -> dict[str, Array]:
             return {key.removeprefix(f"{name}."): array for key, array in saved.items() if key.startswith(f"{name}.")}
 
+        self.visitors.load(part("visitors"))
         self.last_seen.load(part("last_seen"))
+        self.last_seen_by_device.load(part("last_seen_by_device"))
         self.by_minute.load(part("by_minute"))
         self.by_half_hour.load(part("by_half_hour"))
-        self.popularity.load(part("popularity"))
-        self.seen_ids.load(part("seen_ids"))
-        self.views = saved["windows.views"]
-        self._waiting = [_Waiting(list(saved["windows.waiting"]), ())]
-
-    def waiting_latest(self) -> list[LatestEvent]:
-        """The events that wait and may become the latest, for the checkpoint."""
-        return [event for events in self._waiting for event in events.latest]
-
-    def wait_latest(self, latest: list[LatestEvent]) -> None:
-        """Take over what `waiting_latest` gave."""
-        self._waiting.append(_Waiting(list(np.empty((5, 0), np.int64)), tuple(latest)))
-
-    def _waiting_rows(self) -> Ints:
-        if not self._waiting:
-            return np.empty((5, 0), np.int64)
-        return np.array(
-            [np.concatenate(columns) for columns in zip(*(events.rows for events in self._waiting), strict=True)]
-        )
-
-    def _renumber_waiting(self, column: int, kept: Array) -> None:
-        renumbered = np.append(np.cumsum(kept) - 1, -1)  # code -1, no product, stays what it is
-        for events in self._waiting:
-            events.rows[column][:] = renumbered[events.rows[column]]
+        self.sessions.load(part("sessions"))
+        self.views, self.waiting = saved["windows.views"], saved["windows.waiting"]
+        self.popularity.add(self.recent.between(self.now_s - HOUR_SECONDS + 1, self.now_s))
 
 
-def _kept_names(names: Names[_Name], kept: Array) -> Names[_Name]:
-    return Names(itertools.compress(names, kept.tolist()))
+def _since(rows: Array, second: Ints, oldest: int) -> tuple[Array, Ints]:
+    """The rows that are not before a second."""
+    if second.min(initial=oldest) >= oldest:
+        return rows, second
+    within = second >= oldest
+    return rows[within], second[within]
 
 
-def _worth_compacting(kept: Array) -> bool:
-    return bool(np.count_nonzero(kept) * 4 <= len(kept) * 3) and len(kept) > 0
+def _worth_forgetting(in_use: Bools) -> bool:
+    """Whether a quarter and more of the names are not in use: renumbering touches every row."""
+    return len(in_use) > 0 and bool(np.count_nonzero(in_use) * 4 <= len(in_use) * 3)

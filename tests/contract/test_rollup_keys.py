@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import fakeredis
@@ -31,7 +31,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 def same_order(counts: Any) -> list[tuple[Any, int]]:
-    return list(counts.items())
+    return list((asdict(counts) if isinstance(counts, rollup_keys.Sessions) else counts).items())
 
 
 @pytest.mark.parametrize("prefix", ["", "shop:"])

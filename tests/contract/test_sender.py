@@ -1,26 +1,37 @@
 """The sender against a real Redis: one atomic publish, the newest truth after an outage, a last one at the end."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.aggregate.publication import published
+from services.aggregate.publisher import RedisPublisher
+from services.aggregate.reports import PartitionReport
 from services.aggregate.rollups import roll_up
-from services.aggregate.sender import Sender
+from services.aggregate.sender import Publication, Sender
+from services.aggregate.settings import AggregateSettings
 from services.aggregate.windows import Windows
 from shared.health import Health
 from shared.redis_client import connect
-from shared.rollup_keys import AUDIENCES, KEY_TTL_SECONDS, Meta, Rollup, read
+from shared.rollup_keys import AUDIENCES, KEY_TTL_SECONDS, read
 from tests.polling import eventually
 from tests.servers import free_port, running_valkey
 
 NOW_S = 1_795_343_400
+_numbers = count()
 
 
-def rollup(read_events: int) -> Rollup:
-    meta = Meta(as_of_ms=NOW_S * 1000, read=read_events, late=read_events)
-    return published(roll_up(Windows(NOW_S), partition=0), meta, expose_pii=False)
+def publication(late: int, instant_s: int | None = None) -> Publication:
+    """Of one partition, `late` seconds after NOW_S unless told."""
+    windows = Windows(NOW_S + late if instant_s is None else instant_s)
+    windows.conservation.late = late
+    report = PartitionReport(roll_up(windows, partition=0), 0, 0.0, 0, windows.now_s * 1000)
+    return Publication(windows.now_s, {0: report}, [])
+
+
+def publisher(client: Any, **options: Any) -> RedisPublisher:
+    return RedisPublisher(client, AggregateSettings(**options), name=f"replica {next(_numbers)}")
 
 
 def published_read(client: Any) -> int | None:
@@ -30,9 +41,9 @@ def published_read(client: Any) -> int | None:
 
 def test_the_last_rollup_is_published_before_the_sender_ends(redis_url: str) -> None:
     client = connect(redis_url)
-    with Sender(client, "", Health("test")) as sender:
+    with Sender(publisher(client), Health("test")) as sender:
         for number in range(50):
-            sender.offer(rollup(number))
+            sender.offer(publication(number))
     assert published_read(client) == 49
 
 
@@ -40,26 +51,26 @@ def test_after_an_outage_the_newest_rollup_is_published_and_health_returns(tmp_p
     port = free_port()
     client = connect(f"redis://127.0.0.1:{port}/0")
     health = Health("test")
-    with Sender(client, "", health) as sender:
-        sender.offer(rollup(1))
+    with Sender(publisher(client), health) as sender:
+        sender.offer(publication(1))
         eventually(lambda: not health.is_working("redis"), "the failure noticed")
-        sender.offer(rollup(2))
-        sender.offer(rollup(3))
+        sender.offer(publication(2))
+        sender.offer(publication(3))
         with running_valkey(tmp_path, port):
             assert eventually(lambda: _answered(client), "published on return", timeout_seconds=5) == 3
             eventually(lambda: health.is_working("redis"), "healthy again")
 
 
 def test_a_sender_without_redis_still_ends() -> None:
-    with Sender(connect(f"redis://127.0.0.1:{free_port()}/0"), "", Health("test")) as sender:
-        sender.offer(rollup(1))
+    with Sender(publisher(connect(f"redis://127.0.0.1:{free_port()}/0")), Health("test")) as sender:
+        sender.offer(publication(1))
 
 
 @pytest.mark.parametrize("prefix", ["", "site:"])
 def test_every_key_expires_and_windows_without_events_are_there(redis_url: str, prefix: str) -> None:
     client: Any = connect(redis_url)
-    with Sender(client, prefix, Health("test")) as sender:
-        sender.offer(rollup(0))
+    with Sender(publisher(client, redis_prefix=prefix), Health("test")) as sender:
+        sender.offer(publication(0))
     keys = {key.decode() for key in client.keys("*")}
     for audience in AUDIENCES:
         for name in ("visitors", "views", "views:1m", "visitors:1m", "views:30m", "visitors:30m", "devices:10m"):

@@ -42,13 +42,13 @@ def test_blocks_and_the_offset_come_back_in_order(reopen: Callable[[], Partition
     store.close()
 
 
-def test_a_checkpoint_takes_the_place_of_blocks_and_of_the_one_before(reopen: Callable[[], PartitionStore]) -> None:
+def test_a_checkpoint_takes_the_place_of_the_blocks_before_it(reopen: Callable[[], PartitionStore]) -> None:
     store = reopen()
     store.begin(loaded_from_ms=5)
     store.append(b"old", 1)
-    store.checkpoint({"head": b"1", "gone": b"x"})
+    store.checkpoint({"head": b"1"}, {})
     store.append(b"between", 2)
-    store.checkpoint({"head": b"2"})
+    store.checkpoint({"head": b"2"}, {})
     store.append(b"after", 3)
     store.close()
     store = reopen()
@@ -60,16 +60,38 @@ def test_a_checkpoint_takes_the_place_of_blocks_and_of_the_one_before(reopen: Ca
     store.close()
 
 
+def test_a_checkpoint_keeps_the_parts_it_does_not_write_but_for_the_old_ones(
+    reopen: Callable[[], PartitionStore],
+) -> None:
+    store = reopen()
+    store.begin(loaded_from_ms=5)
+    store.checkpoint({"head": b"1", "rows/7": b"seven", "rows/8": b"eight", "rowsless": b"kept"}, {})
+    store.checkpoint({"rows/8": b"eight and more", "rows/9": b"nine"}, {"rows/": "rows/8", "empty/": "empty/1"})
+    store.close()
+    store = reopen()
+    saved = store.read()
+    assert saved is not None
+    assert saved.checkpoint == {"head": b"1", "rows/8": b"eight and more", "rows/9": b"nine", "rowsless": b"kept"}
+    store.close()
+
+
 @given(
     steps=st.lists(
         st.one_of(
-            st.binary(max_size=50), st.dictionaries(st.sampled_from(["a", "b", "c"]), st.binary(max_size=9)), st.none()
+            st.binary(max_size=50),
+            st.tuples(
+                st.dictionaries(st.sampled_from(["a", "b/1", "b/2", "b/3"]), st.binary(max_size=9)),
+                st.dictionaries(st.just("b/"), st.sampled_from(["b/1", "b/2", "b/4"])),
+            ),
+            st.none(),
         ),
         max_size=12,
     )
 )
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_rocksdb_equals_memory_across_reopening(steps: list[bytes | dict[str, bytes] | None]) -> None:
+def test_rocksdb_equals_memory_across_reopening(
+    steps: list[bytes | tuple[dict[str, bytes], dict[str, str]] | None],
+) -> None:
     import tempfile  # the fixture's folder would be shared by the examples
 
     with tempfile.TemporaryDirectory() as directory:
@@ -85,7 +107,7 @@ def test_rocksdb_equals_memory_across_reopening(steps: list[bytes | dict[str, by
                 if isinstance(step, bytes):
                     store.append(step, offset)
                 elif step is not None:
-                    store.checkpoint(step)
+                    store.checkpoint(*step)
         assert real.read() == memory.read()
         real.close()
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from shared.streams import NewRecord
 from shared.streams.choose import open_log
 from tests.oracle import Arrived, outcomes, rollups
 from tests.polling import eventually
+from tests.segment_check import assert_segments_hold
 
 TOPIC = "enriched-click-data"
 
@@ -39,7 +41,10 @@ def running(redis_url: str, state_dir: Path, **options: str) -> Iterator[subproc
 
 
 def events(seed: int, count: int, now_ms: int) -> list[EnrichedEvent]:
-    """Events of nine hours, most of the last one, out of order, with late ones and duplicates among them."""
+    """Events of nine hours, most of the last one, out of order, with late ones and duplicates among them.
+
+    None is of the running minute, so that no minute closes while a test looks.
+    """
     chance = random.Random(seed)
     made = []
     for number in range(count):
@@ -47,7 +52,7 @@ def events(seed: int, count: int, now_ms: int) -> list[EnrichedEvent]:
         product = chance.choice([None, *(f"p{n}" for n in range(150))])
         made.append(
             EnrichedEvent(
-                timestamp=now_ms - int(ago_s * 1000),
+                timestamp=now_ms - now_ms % 60_000 - 3000 - int(ago_s * 1000),
                 userId=f"user {chance.randrange(400)}",
                 ip=f"203.0.113.{chance.randrange(256)}",
                 productId=product,
@@ -56,6 +61,7 @@ def events(seed: int, count: int, now_ms: int) -> list[EnrichedEvent]:
                 country=chance.choice(["France", "Kenya", "Viet Nam"]),
                 deviceType=chance.choice(DEVICE_TYPES),
                 birthdate="1984-04-08",
+                url=None if product is None else f"/shop/{product}?from={number % 7}",
                 eventId=f"e{number if chance.random() < 0.95 else number // 2}",
             )
         )
@@ -107,10 +113,12 @@ def assert_rollups_are_right(client: Any) -> None:
     )
     figures = rollups(expected["counted"], meta.as_of_ms // 1000)
     for audience in AUDIENCES:
+        windows = asdict(snapshots[audience].windows)
         for name, figure in figures[audience].items():
-            assert getattr(snapshots[audience].windows, name) == figure, (audience, name)
+            assert windows[name] == figure, (audience, name)
     latest = [(e["timestamp"], e["userId"], e["productId"]) for e in snapshots["all"].latest_events]
     assert latest == figures["latest_events"]
+    assert_segments_hold(client, expected["counted"])
 
 
 def _at_one_instant(client: Any) -> dict[str, Snapshot]:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from threading import Event
 
+from services.aggregate.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
 from shared.health import Health
-from shared.rollup_keys import Rollup
 from shared.streams import Assignment, FromTime
 from tests.memory_producer import MemoryProducer
 
@@ -14,12 +14,11 @@ NOW_S = 1_795_343_400
 
 
 def service(state_dir: Path) -> AggregateService:
-    offered: list[Rollup] = []
+    offered: list[Publication] = []
     return AggregateService(
         AggregateSettings(state_dir=state_dir),
         producer=MemoryProducer(),
         offer=offered.append,
-        publisher="test",
         health=Health("test"),
         clock=lambda: float(NOW_S),
         stop=Event(),

@@ -1,0 +1,109 @@
+"""Generated enriched clicks as records of the log, the same for the same seed; made by the batch, to hold no memory."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.streams import Record
+
+PARTITIONS: Final = 4
+BATCH_EVENTS: Final = 5_000
+
+_PRODUCTS: Final = 2_000
+_PAGES: Final = 2_400  # those after the products show none
+_TASTE: Final = 2.0  # above 1: the exponent by which low-numbered products are looked at more often
+_RETURNING: Final = 1.5  # likewise visitors
+_BOT_EVERY: Final = 20
+_CATEGORIES: Final = (
+    "accessories", "automotive", "books", "clothing", "computers", "electronics", "games", "grocery", "handbags",
+    "home & garden", "movies", "shoes", "tools",
+)  # fmt: skip
+_COUNTRIES: Final = (
+    "United States", "Germany", "United Kingdom", "France", "India", "Brazil", "Japan", "Canada", "Netherlands",
+    "Spain", "Italy", "Poland", "Australia", "Mexico", "Sweden", "Czechia", "Austria", "Switzerland", "Belgium",
+    "Portugal", "Denmark", "Norway", "Finland", "Ireland", "Greece", "Hungary", "Romania", "Turkey", "South Korea",
+    "Unknown",
+)  # fmt: skip
+_USER_AGENTS: Final = {
+    "Desktop": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0",
+    "Mobile": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Version/26.1 Mobile/15E148",
+    "Tablet": "Mozilla/5.0 (iPad; CPU OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Version/26.1 Mobile/15E148",
+    "Bot": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Other": "curl/8.14.1",
+}
+_PEOPLES_DEVICES: Final = tuple(device for device in DEVICE_TYPES if device != "Bot")
+_SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that multiplying by it gives every number another id
+_64_BITS: Final = (1 << 64) - 1
+
+
+class Clicks:
+    """Clicks of numbered visitors. Every batch goes on where the one before ended, in time and in offsets."""
+
+    def __init__(self, seed: int, visitors: int) -> None:
+        self._seed = seed
+        self._visitors = visitors
+        self._number = 0
+        self._next_offset = [0] * PARTITIONS
+
+    def between(self, from_ms: int, until_ms: int, events: int) -> Iterator[list[Record]]:
+        """Clicks by any of the visitors, evenly spread over the time, in batches of BATCH_EVENTS."""
+        for begin_ms, end_ms, size in _slices(from_ms, until_ms, events):
+            rng = np.random.default_rng((self._seed, self._number))
+            who = (self._visitors * rng.random(size) ** _RETURNING).astype(np.int64)
+            yield self._batch(rng, begin_ms, end_ms, who.tolist())
+
+    def of_each_visitor(self, from_ms: int, until_ms: int) -> Iterator[list[Record]]:
+        """One click of each visitor, likewise."""
+        for begin_ms, end_ms, size in _slices(from_ms, until_ms, self._visitors):
+            rng = np.random.default_rng((self._seed, self._number))
+            who = range(self._number, self._number + size)
+            yield self._batch(rng, begin_ms, end_ms, list(who))
+
+    def _batch(self, rng: np.random.Generator, begin_ms: int, end_ms: int, who: list[int]) -> list[Record]:
+        times_ms = np.sort(rng.integers(begin_ms, end_ms, len(who))).tolist()
+        pages = (_PAGES * rng.random(len(who)) ** _TASTE).astype(np.int64).tolist()
+        return [self._record(*row) for row in zip(times_ms, who, pages, strict=True)]
+
+    def _record(self, time_ms: int, visitor: int, page: int) -> Record:
+        partition = visitor % PARTITIONS
+        offset = self._next_offset[partition]
+        self._next_offset[partition] += 1
+        event = _event(time_ms, visitor, page, f"{self._seed:04x}-{self._number:09x}")
+        self._number += 1
+        return Record(partition, offset, time_ms, event.userId.encode(), encode_enriched(event))
+
+
+def _slices(from_ms: int, until_ms: int, events: int) -> Iterator[tuple[int, int, int]]:
+    """Begin, end and number of events of each batch."""
+    for done in range(0, events, BATCH_EVENTS):
+        size = min(BATCH_EVENTS, events - done)
+        span_ms = until_ms - from_ms
+        yield from_ms + span_ms * done // events, from_ms + span_ms * (done + size) // events, size
+
+
+def _event(time_ms: int, visitor: int, page: int, event_id: str) -> EnrichedEvent:
+    is_bot = visitor % _BOT_EVERY == 0
+    device = "Bot" if is_bot else _PEOPLES_DEVICES[visitor % len(_PEOPLES_DEVICES)]
+    has_product = page < _PRODUCTS
+    # By position, in the order of the fields: by name it takes five times as long.
+    return EnrichedEvent(
+        time_ms,
+        f"{visitor * _SPREAD & _64_BITS:016x}",
+        None,
+        f"{11 + visitor % 180}.{visitor >> 16 & 255}.{visitor >> 8 & 255}.{visitor & 255}",
+        _USER_AGENTS[device],
+        f"P{page:05}" if has_product else None,
+        _CATEGORIES[page % len(_CATEGORIES)] if has_product else None,
+        f"Product number {page} of the shop" if has_product else None,
+        "U" if is_bot else "FM"[visitor % 2],
+        _COUNTRIES[visitor % len(_COUNTRIES)],
+        device,
+        None if is_bot else 17 + visitor % 60,
+        None if is_bot else f"{1949 + visitor % 60}-{1 + visitor % 12:02}-{1 + visitor % 28:02}",
+        event_id,
+        "page_view",
+        f"https://shop.example/{'p' if has_product else 'journal'}/page-{page}?from=home",
+        "https://shop.example/",
+    )

@@ -1,0 +1,113 @@
+"""Minute segments in a real Redis: what is written, what is left alone, what is written again."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from services.aggregate.batch import NONE, ROW
+from services.aggregate.dictionaries import Dictionaries
+from services.aggregate.segment_writer import SegmentWriter
+from services.aggregate.segments import PartitionMinutes
+from shared.redis_client import connect
+from shared.rollup_keys import SEGMENTS_KEY, segment_field, segment_key
+from shared.timestamps import iso_second
+
+NOW_S = int(time.time())  # Redis drops what has expired by its own clock
+MINUTE = NOW_S // 60 - 5
+HOUR = 3600
+
+
+@pytest.fixture
+def client(redis_url: str) -> Any:
+    with connect(redis_url) as client:
+        yield client
+
+
+def writer(client: Any, prefix: str = "") -> SegmentWriter:
+    return SegmentWriter(client, prefix, kept_seconds=HOUR, most_events=1000)
+
+
+def minutes(versions: dict[int, int], partition: int = 0) -> PartitionMinutes:
+    """Three events of a page without product each."""
+    rows = np.zeros(3, ROW)
+    rows["product"] = rows["page"] = rows["age"] = NONE
+    names = Dictionaries()
+    names.countries.extend(["Kenya"])
+    names.event_types.extend(["page_view"])
+    return PartitionMinutes(partition, names, {minute: (version, rows) for minute, version in versions.items()})
+
+
+def versions(client: Any, prefix: str = "") -> dict[str, int]:
+    return {field.decode(): int(version) for field, version in client.hgetall(prefix + SEGMENTS_KEY).items()}
+
+
+def written(client: Any) -> int:
+    return int(client.info("commandstats").get("cmdstat_set", {"calls": 0})["calls"])
+
+
+@pytest.mark.parametrize("prefix", ["", "shop:"])
+def test_a_segment_is_an_arrow_stream_under_the_contracts_key_and_expires(client: Any, prefix: str) -> None:
+    writer(client, prefix).write(NOW_S, [minutes({MINUTE: 7}, partition=3)])
+    label = iso_second(MINUTE * 60_000)
+    assert versions(client, prefix) == {f"{label}:3": 7}
+    table = pa.ipc.open_stream(client.get(f"{prefix}segment:{label}:3")).read_all()
+    assert table["country"].to_pylist() == ["Kenya"] * 3
+    assert client.expiretime(f"{prefix}segment:{label}:3") == MINUTE * 60 + HOUR + 120
+    assert 0 < client.ttl(prefix + SEGMENTS_KEY) <= HOUR + 120
+
+
+def test_only_what_is_new_or_changed_is_written(client: Any) -> None:
+    own = writer(client)
+    own.write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1})])
+    before = written(client)
+    own.write(NOW_S + 1, [minutes({MINUTE: 1, MINUTE + 1: 1})])
+    assert written(client) == before
+    own.write(NOW_S + 2, [minutes({MINUTE: 2, MINUTE + 1: 1, MINUTE + 2: 1})])
+    assert written(client) == before + 2
+    assert versions(client) == {segment_field(MINUTE + place, 0): (2, 1, 1)[place] for place in range(3)}
+
+
+def test_a_restart_writes_nothing_that_is_there(client: Any) -> None:
+    writer(client).write(NOW_S, [minutes({MINUTE: 1})])
+    before = written(client)
+    writer(client).write(NOW_S + 1, [minutes({MINUTE: 1})])
+    assert written(client) == before
+
+
+def test_what_a_flush_lost_is_written_again(client: Any) -> None:
+    own = writer(client)
+    own.write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1})])
+    client.flushall()
+    own.write(NOW_S + 1, [minutes({MINUTE: 1, MINUTE + 1: 1})])  # notices
+    own.write(NOW_S + 2, [minutes({MINUTE: 1, MINUTE + 1: 1})])
+    assert versions(client) == {segment_field(MINUTE, 0): 1, segment_field(MINUTE + 1, 0): 1}
+    assert client.exists(segment_key(segment_field(MINUTE, 0)))
+
+
+def test_a_minute_that_is_over_is_taken_away(client: Any) -> None:
+    own = writer(client)
+    own.write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1})])
+    own.write(NOW_S + 60, [minutes({MINUTE + 1: 1})])
+    assert versions(client) == {segment_field(MINUTE + 1, 0): 1}
+    assert not client.exists(segment_key(segment_field(MINUTE, 0)))
+
+
+def test_another_replicas_segments_are_left_alone_until_they_are_over(client: Any) -> None:
+    writer(client).write(NOW_S, [minutes({MINUTE: 1}, partition=1)])
+    own = writer(client)
+    own.write(NOW_S, [minutes({MINUTE: 1})])
+    assert versions(client) == {segment_field(MINUTE, 0): 1, segment_field(MINUTE, 1): 1}
+    own.write(NOW_S + HOUR + 60, [minutes({})])
+    assert versions(client) == {}
+    assert list(client.keys("segment:*")) == []
+
+
+def test_a_partition_that_moved_is_written_where_its_state_differs(client: Any) -> None:
+    writer(client).write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1}, partition=1)])
+    before = written(client)
+    writer(client).write(NOW_S + 1, [minutes({MINUTE: 9, MINUTE + 1: 1}, partition=1)])  # rebuilt in part
+    assert written(client) == before + 1
+    assert versions(client)[segment_field(MINUTE, 1)] == 9

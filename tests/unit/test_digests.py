@@ -1,0 +1,111 @@
+"""The hash table of digests against a dict, and the duplicates that are told with it."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.aggregate.digests import DigestTable, digests_of
+from services.aggregate.duplicates import SeenIds
+from services.aggregate.visitor_codes import VisitorCodes
+
+BATCHES = st.lists(st.lists(st.integers(0, 60).map(str), max_size=40), max_size=8)
+
+
+@given(batches=BATCHES, kept=st.integers(0, 60))
+@settings(deadline=None)
+def test_the_table_equals_a_dict(batches: list[list[str]], kept: int) -> None:
+    table, model = DigestTable(), dict[str, int]()
+    for batch in batches:
+        slot, first = table.locate(digests_of(batch))
+        new = [place for place, name in enumerate(batch) if name not in model and name not in batch[:place]]
+        assert sorted(first.tolist()) == new
+        for place in new:
+            model[batch[place]] = len(model) * 3
+        table.values[slot] = [model[name] for name in batch]
+        assert len(table) == len(model)
+    known = list(model)
+    slot, first = table.locate(digests_of(known))
+    assert not len(first)
+    assert table.values[slot].tolist() == list(model.values())
+    table.keep(slot[:kept])
+    slot, first = table.locate(digests_of(known))
+    assert first.tolist() == list(range(min(kept, len(known)), len(known)))
+    assert table.values[slot[:kept]].tolist() == list(model.values())[:kept]
+
+
+def test_many_digests_that_want_the_same_slot_all_find_a_place() -> None:
+    table = DigestTable()
+    digests = np.stack([np.full(3000, 7, np.uint64), np.arange(3000, dtype=np.uint64)], axis=1)
+    slot, first = table.locate(digests)
+    assert len(np.unique(slot)) == len(first) == len(table) == 3000
+    assert not len(table.locate(digests)[1])
+
+
+def test_a_digest_of_zeros_is_not_taken_for_a_free_slot() -> None:
+    assert digests_of(["a", "b"]).all()
+    assert digests_of([]).shape == (0, 2)
+
+
+def test_half_a_digest_in_common_is_no_common_digest() -> None:
+    table = DigestTable()
+    _, first = table.locate(np.array([[1, 1], [1, 2], [2, 1], [1, 1]], np.uint64))
+    assert sorted(first.tolist()) == [0, 1, 2]
+
+
+@given(
+    arrivals=st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from([0, 0, 1, 600, 3599, 3600, 3601, -30])), max_size=30
+    ),
+    data=st.data(),
+)
+@settings(deadline=None)
+def test_an_id_is_a_duplicate_within_the_hour_after_it_was_accepted(
+    arrivals: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    seen, accepted, expected = SeenIds(), list[bool](), list[bool]()
+    first_s: dict[str, int] = {}
+    clock_s, latest_s = 1_795_343_400, 0
+    log: list[tuple[str, int]] = []
+    for event_id, elapsed_s in arrivals:
+        clock_s += elapsed_s
+        latest_s = max(latest_s, clock_s)  # where the log's clock goes back, arrival stands still
+        log.append((event_id, clock_s))
+        expected.append(latest_s - first_s.get(event_id, 0) >= 3600)
+        if expected[-1]:
+            first_s[event_id] = latest_s
+    place = 0
+    while place < len(log):
+        batch = log[place : place + data.draw(st.integers(1, 9))]
+        place += len(batch)
+        arrival_s = seen.arrivals(np.array([arrived_s for _, arrived_s in batch]))
+        accepted += seen.accept(digests_of([event_id for event_id, _ in batch]), arrival_s).tolist()
+        if data.draw(st.booleans(), label="restart"):
+            saved, seen = seen.save(sorted(seen.unsaved_minutes)), SeenIds()
+            for minute in sorted(saved):
+                seen.load(saved[minute])
+            seen.unsaved_minutes.update(saved)  # so that the next restart saves them all again
+    assert accepted == expected
+
+
+def test_ids_of_the_past_hour_alone_are_remembered() -> None:
+    seen = SeenIds()
+    for minute in range(600):
+        ids = [f"{minute} {number}" for number in range(500)]
+        assert seen.accept(digests_of(ids), np.full(500, minute * 60)).all()
+    assert len(seen._first_arrival) < 3 * 60 * 500  # noqa: SLF001 - what it holds is the point
+
+
+def test_codes_that_were_given_up_are_given_again_and_survive_a_restart() -> None:
+    visitors = VisitorCodes()
+    codes, _, given_codes = visitors.codes(digests_of(["a", "b", "a", "c"]))
+    assert codes.tolist() == [codes[0], codes[1], codes[0], codes[3]]
+    assert sorted(given_codes.tolist()) == [0, 1, 2]
+    last_seen = np.array([100, 100, 100])
+    last_seen[codes[1]] = 5
+    assert visitors.forget(last_seen, oldest_s=6).tolist() == [codes[1]]
+    again = VisitorCodes()
+    again.load(visitors.save())
+    for restored in (visitors, again):
+        (kept, new), _, _ = restored.codes(digests_of(["a", "d"]))
+        assert (kept, new) == (codes[0], codes[1])
+        assert restored.room == 3

@@ -1,0 +1,73 @@
+"""Sessions against a naive count, where it is close: gaps and hours that are a second too long or too short."""
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.aggregate.sessions import Sessions
+from services.aggregate.visits import Visits
+
+BASE_S = 1_795_343_400
+
+
+class Visit(NamedTuple):
+    visitor: int
+    second: int
+
+
+def naive(visits: list[Visit], now_s: int) -> list[int]:
+    """Sessions begun in the trailing hour: how many, of one event, their events, their seconds."""
+    sessions: list[list[Visit]] = []
+    for visit in sorted(visits):
+        last = sessions[-1][-1] if sessions else None
+        if last and last.visitor == visit.visitor and visit.second - last.second < 1800:
+            sessions[-1].append(visit)
+        else:
+            sessions.append([visit])
+    begun = [session for session in sessions if session[0].second > now_s - 3600]
+    return [
+        len(begun),
+        sum(len(session) == 1 for session in begun),
+        sum(map(len, begun)),
+        sum(session[-1].second - session[0].second for session in begun),
+    ]
+
+
+NEAR = st.sampled_from([0, 1, 899, 900, 901, 1799, 1800, 1801, 3598, 3599, 3600, 3601, 5398, 5399, 5400, 5401, 7200])
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_order_and_any_clock_give_the_naive_count(data: st.DataObject) -> None:
+    sessions, folded, now_s = Sessions(1), list[Visit](), BASE_S
+    for _ in range(data.draw(st.integers(1, 8), label="batches")):
+        elapsed_s = data.draw(NEAR, label="elapsed")
+        sessions.enter(now_s + 1, now_s + elapsed_s)
+        now_s += elapsed_s
+        ago = st.tuples(st.integers(0, 2), st.tuples(NEAR, st.sampled_from([0, 0, 1, 1800])))
+        batch = sorted(
+            Visit(visitor, now_s - sum(seconds)) for visitor, seconds in data.draw(st.lists(ago, max_size=6))
+        )
+        columns = np.array(batch, np.int64).reshape(-1, 2)
+        sessions.fold([Visits(columns[:, 0], columns[:, 1])], 3, now_s)
+        folded += batch
+        if data.draw(st.booleans(), label="forget and save"):
+            sessions.forget(now_s)
+            saved = {name: array.copy() for name, array in sessions.save().items()}
+            sessions = Sessions(1)
+            sessions.load(saved)
+        assert sessions.figures(now_s)[0].tolist() == naive(folded, now_s)
+
+
+def test_places_are_freed_and_taken_again() -> None:
+    sessions = Sessions(1)
+    for hour in range(20):
+        now_s = BASE_S + hour * 7200
+        sessions.enter(now_s - 7199, now_s)
+        sessions.forget(now_s)
+        visitors = np.arange(hour * 1000, (hour + 1) * 1000)
+        sessions.fold([Visits(visitors, np.full(1000, now_s))], 20_000, now_s)
+        assert sessions.figures(now_s)[0].tolist() == [1000, 1000, 1000, 0]
+    assert sessions.save()["last"].shape[1] < 3000
