@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from shared.events import EnrichedEvent, RawEvent, decode_enriched, encode_raw
 from shared.redis_client import connect
@@ -207,6 +209,37 @@ def test_only_one_replay_runs_at_a_time(site: Site) -> None:
     replayed = site.run("dead-letters", "replay")
     assert replayed.returncode == 3
     assert "another replay" in replayed.stderr
+
+
+def test_private_clicks_have_their_country_from_a_file_and_one_pseudonym_over_restarts(
+    site: Site, tmp_path: Path
+) -> None:
+    countries = tmp_path / "countries.mmdb"
+    writer = MMDBWriter(ip_version=6, ipv4_compatible=True)
+    writer.insert_network(IPSet(["81.2.69.0/24"]), {"country": {"iso_code": "XK"}})
+    writer.to_db_file(str(countries))
+    options = {"HASH_USER_ID": "monthly", "TRUNCATE_IP": "true", "GEOIP_MMDB": str(countries)}
+    events: list[EnrichedEvent] = []
+    for number in range(2):
+        with site.enrich(**options, LOOKUP_ON_FAILURE="unknown") as process:
+            site.send([click(number, "ada")])
+            events = site.enriched(number + 1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(STOP_SECONDS) == 0
+    assert [event.country for event in events] == ["Kosovo"] * 2
+    assert [event.ip for event in events] == ["81.2.69.0"] * 2
+    (pseudonym,) = {event.userId for event in events}
+    assert len(pseudonym) == 32
+    assert "ada" not in pseudonym
+
+
+def test_file_of_countries_that_is_missing_ends_the_service_at_once(site: Site, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEOIP_MMDB", str(tmp_path / "missing.mmdb"))
+        ended = site.run("enrich")
+    assert ended.returncode == 2
+    assert "GEOIP_MMDB" in ended.stderr
+    assert "missing.mmdb" in ended.stderr
 
 
 def test_killed_service_enriches_every_click_once(site: Site) -> None:
