@@ -57,6 +57,12 @@ def _load_lookups(argv: Sequence[str]) -> int:
     return main(argv)
 
 
+def _dead_letters(argv: Sequence[str]) -> int:
+    from services.enrich.dead_letters import main
+
+    return main(argv)
+
+
 def _health(argv: Sequence[str]) -> int:
     from services.probe import main
 
@@ -90,6 +96,7 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
         "load-lookups": Subcommand("load products and visitors into Redis", "enrich", _load_lookups),
     },
     "Operation": {
+        "dead-letters": Subcommand("list, count, show and replay refused events", "enrich", _dead_letters),
         "health": Subcommand("ask the health endpoint of a service on this machine", "enrich", _health),
     },
 }

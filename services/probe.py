@@ -14,11 +14,11 @@ _TIMEOUT_SECONDS: Final = 3.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the report of `GET /health`; 0 when the service is healthy, 1 when it is not or does not answer."""
+    """Print the report of `GET /health`; 0 when the service is healthy or degraded, else, or without answer, 1."""
     argparse.ArgumentParser(
         prog="clickpulse health",
-        description="Ask http://127.0.0.1:$HEALTH_PORT/health. Exits with 0 when the service is healthy, "
-        "with 1 when it is not or does not answer.",
+        description="Ask http://127.0.0.1:$HEALTH_PORT/health. Exits with 0 when the service is healthy or "
+        "degraded, with 1 when it is not or does not answer.",
     ).parse_args(argv)
     connection = http.client.HTTPConnection("127.0.0.1", _port(), timeout=_TIMEOUT_SECONDS)
     try:

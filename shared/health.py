@@ -10,23 +10,34 @@ from threading import Lock, Thread
 class Health:
     """The standing of a service's parts. A part is healthy until it is said to fail, and again once it is said to work.
 
+    A degraded part still does its work, but somebody should look: nothing is gained by a restart.
+
     Safe to use from any thread.
     """
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._failures: dict[str, str] = {}
+        self._degraded: dict[str, str] = {}
         self._lock = Lock()
 
     def failing(self, part: str, reason: str) -> None:
         """Say that a part (`redis`, `log`, `state`, …) fails, and why."""
         with self._lock:
             self._failures[part] = reason
+            self._degraded.pop(part, None)
+
+    def degraded(self, part: str, reason: str) -> None:
+        """Say that a part works, but not as well as it should, and why."""
+        with self._lock:
+            self._degraded[part] = reason
+            self._failures.pop(part, None)
 
     def working(self, part: str) -> None:
         """Say that a part works."""
         with self._lock:
             self._failures.pop(part, None)
+            self._degraded.pop(part, None)
 
     def is_working(self, part: str) -> bool:
         """Whether a part was not said to fail, or was said to work since."""
@@ -34,15 +45,15 @@ class Health:
             return part not in self._failures
 
     def report(self) -> dict[str, object]:
-        """`{"service", "status": "healthy" | "unhealthy", "failures": {part: reason}}`."""
+        """`{"service", "status": "healthy" | "degraded" | "unhealthy", "failures": {part: reason}}`."""
         with self._lock:
-            failures = dict(self._failures)
-        return {"service": self._service, "status": "unhealthy" if failures else "healthy", "failures": failures}
+            status = "unhealthy" if self._failures else "degraded" if self._degraded else "healthy"
+            return {"service": self._service, "status": status, "failures": self._degraded | self._failures}
 
 
 @contextmanager
 def health_endpoint(health: Health, port: int) -> Iterator[None]:
-    """Serve `GET /health` on `port` (0: not at all) while the block runs: 200 when healthy, 503 when not, as JSON.
+    """Serve `GET /health` on `port` (0: not at all) while the block runs, as JSON: 503 when unhealthy, else 200.
 
     Raises OSError when the port is taken.
     """
@@ -58,7 +69,7 @@ def health_endpoint(health: Health, port: int) -> Iterator[None]:
             report = health.report()
             body = json.dumps(report).encode()
             with suppress(ConnectionError):  # the probe lost patience and hung up
-                self.send_response(200 if report["status"] == "healthy" else 503)
+                self.send_response(503 if report["status"] == "unhealthy" else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

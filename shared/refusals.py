@@ -1,5 +1,6 @@
 """Why an event was refused, and the dead letter that keeps it: its bytes untouched, its origin in the headers."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -52,3 +53,23 @@ def dead_letter_headers(refusal: Refusal, origin: Origin) -> tuple[tuple[str, by
         ("offset", str(origin.offset).encode()),
         ("timestamp", str(origin.timestamp_ms).encode()),
     )
+
+
+def read_dead_letter_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[str, str, Origin]:
+    """The reason, the error and the origin in a dead letter's headers; what is absent or wrong is empty, or -1.
+
+    The reason is as it was written, as newer versions may know more of them.
+    """
+    found = {name: value.decode("utf-8", "replace") for name, value in headers}
+    origin = Origin(
+        service=found.get("service", ""),
+        topic=found.get("topic", ""),
+        partition=_number(found.get("partition", "")),
+        offset=_number(found.get("offset", "")),
+        timestamp_ms=_number(found.get("timestamp", "")),
+    )
+    return found.get("reason", ""), found.get("error", ""), origin
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1

@@ -9,7 +9,14 @@ from functools import partial
 from threading import Event
 from typing import Final
 
+import redis
+
+from services.enrich.bad_input import BadInput
+from services.enrich.country import Allocations, Countries
+from services.enrich.geoip import GeoIpFile
+from services.enrich.impatient_lookups import ImpatientLookups
 from services.enrich.lookups import Lookups
+from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
@@ -31,7 +38,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -> None:
-    await_redis(settings, health, stop)
+    countries = Countries(
+        GeoIpFile(settings.geoip_mmdb, time.monotonic, health) if settings.geoip_mmdb is not None else Allocations()
+    )
+    if settings.lookup_on_failure == "wait":
+        await_redis(settings, health, stop)
     topics = settings.raw_topic, settings.enriched_topic, dead_letter_topic(settings.raw_topic)
     await_topics(log, topics, settings, health, stop)
     health.working(STARTING)
@@ -53,7 +64,27 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
             redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
-        EnrichService(processor, lookups, route, tally=Tally(time.monotonic), health=health, stop=stop).run()
+        tally = Tally(time.monotonic, BadInput(settings.bad_input_share, health, time.monotonic))
+        EnrichService(
+            processor,
+            lookups
+            if settings.lookup_on_failure == "wait"
+            else ImpatientLookups(lookups, route.redis_address, tally=tally, health=health, clock=time.monotonic),
+            route,
+            tally=tally,
+            health=health,
+            stop=stop,
+            countries=countries,
+            pseudonyms=_pseudonyms(settings, client),
+            is_ip_truncated=settings.truncate_ip,
+        ).run()
+
+
+def _pseudonyms(settings: EnrichSettings, client: redis.Redis) -> Pseudonyms | None:
+    rotation = settings.hash_user_id
+    if rotation == "off":
+        return None
+    return Pseudonyms(client, settings.redis_prefix, rotation, settings.hash_salt, lambda: time.time_ns() // 1_000_000)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         "to ENRICHED_TOPIC, keyed by userId. What cannot be read goes to RAW_TOPIC-dlq with the reason.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, RAW_TOPIC, ENRICHED_TOPIC, "
         "PARTITIONS, RETENTION_HOURS, ENRICH_BATCH_RECORDS, LOOKUP_CACHE_SECONDS, LOOKUP_MISSING_SECONDS, "
-        "LOOKUP_CACHE_ENTRIES, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
+        "LOOKUP_CACHE_ENTRIES, LOOKUP_ON_FAILURE, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, "
+        "BAD_INPUT_SHARE, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
     )
 

@@ -1,42 +1,80 @@
-"""The country of an IP address, by the registries' allocations that come with `iptocc`."""
+"""The country of an IP address: which addresses have one, and its English name. Where the codes come from is given."""
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import Final
+from typing import Final, Protocol
 
 import iptocc
 import pycountry
 
+from services.enrich.recently_used import RecentlyUsed
 from shared.events import UNKNOWN
 
 CACHE_ENTRIES: Final = 65_536
-_LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+"""Characters."""
+
 _KOSOVO: Final = ("XK", "Kosovo")  # in use everywhere, but no part of ISO 3166
 
 
-def country_of(ip: str | None) -> str:
-    """The English name of the country, "Unknown" for an address that is absent, wrong, private or reserved.
+class CountryCodes(Protocol):
+    """Knows the ISO 3166 code of an address's country."""
 
-    One plain IPv4 or IPv6 address is an address; a port, a list, a zone or a short form makes it none.
-    """
-    # What is too long for an address must not get into the cache, where it would take memory.
-    return _country_of_address(ip) if ip and len(ip) <= _LONGEST_ADDRESS else UNKNOWN
+    def code_of(self, address: str) -> str | None:
+        """The code of two letters for a plain public address; None when it is not known."""
+
+    def refresh(self) -> bool:
+        """Look whether there is something newer; True when answers may differ from now on. Cheap, never raises."""
 
 
-@lru_cache(maxsize=CACHE_ENTRIES)
-def _country_of_address(ip: str) -> str:
+class Allocations:
+    """The codes by the registries' allocations, which come with `iptocc`."""
+
+    def code_of(self, address: str) -> str | None:
+        """As `CountryCodes.code_of`."""
+        code: str | None = iptocc.country_code(address)
+        return code
+
+    def refresh(self) -> bool:
+        """As `CountryCodes.refresh`: they change with the installed package only."""
+        return False
+
+
+class Countries:
+    """Countries by address, behind a cache of CACHE_ENTRIES addresses."""
+
+    def __init__(self, codes: CountryCodes) -> None:
+        self._codes = codes
+        self.by_ip: Final[RecentlyUsed[str | None, str]] = RecentlyUsed(self._look_up, CACHE_ENTRIES, LONGEST_ADDRESS)
+        """The English name of the country, "Unknown" for an address that is absent, wrong, private or reserved.
+
+        One plain IPv4 or IPv6 address is an address; a port, a list, a zone or a short form makes it none.
+        """
+
+    def refresh(self) -> None:
+        """Use newer codes where there are some."""
+        if self._codes.refresh():
+            self.by_ip.forget()
+
+    def _look_up(self, ip: str | None) -> str:
+        address = public_address(ip) if ip is not None and len(ip) <= LONGEST_ADDRESS else None
+        code = self._codes.code_of(address) if address is not None else None
+        return country_name(code) if code is not None else UNKNOWN
+
+
+def public_address(ip: str) -> str | None:
+    """The address, as IPv4 where that is mapped into IPv6; None for any that is not public."""
     try:
         address = ip_address(ip)
     except ValueError:
-        return UNKNOWN
+        return None
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
-            return UNKNOWN
-        address = address.ipv4_mapped or address
-    if not address.is_global or address.is_multicast:
-        return UNKNOWN
-    code = iptocc.country_code(str(address))
-    return country_name(code) if code is not None else UNKNOWN
+            return None
+        if address.ipv4_mapped is not None:
+            return public_address(str(address.ipv4_mapped))
+    # As it was written: writing it anew takes as long as reading it.
+    return ip if address.is_global and not address.is_multicast else None
 
 
 @lru_cache(maxsize=1024)

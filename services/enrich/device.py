@@ -1,18 +1,17 @@
 """The device type that a user agent names: is-bot for crawlers, ua-parser's facts, and a few rules of our own."""
 
 import re
-from functools import lru_cache
 from typing import Final
 
-from is_bot import Bots
 from ua_parser import Parser
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
+from services.enrich.bots import is_bot
+from services.enrich.recently_used import RecentlyUsed
+
 CACHE_ENTRIES: Final = 32_768
 _LONGEST_USER_AGENT: Final = 512  # what follows tells nothing, and the time of a search grows with the length
-
-_NEWS: Final = "(?:^|[^g])news(?!sapphire)"  # is-bot's only word that readers' apps carry (NewsArticle, SmartNews)
 
 _TV_OR_CONSOLE: Final = re.compile(
     r"(?<![.\w])(?:smart[ -]?|google ?|apple ?|android ?|hbb|net|inet|mi|op|d)?tv(?:\d|\b(?!\.))"
@@ -44,19 +43,16 @@ _DESKTOP_SYSTEMS: Final = frozenset(
 _MOBILE_SYSTEMS: Final = frozenset({"BlackBerry OS", "Firefox OS", "iOS", "KaiOS", "Symbian OS", "Windows Phone"})
 _PHONE_FAMILIES: Final = frozenset({"Generic Feature Phone", "Generic Smartphone"})
 
-_bots = Bots()
-_bots.exclude([_NEWS])
 _parser = Parser(Resolver(load_builtins()))
 
 
 def device_type_of(user_agent: str | None) -> str:
     """One of DEVICE_TYPES; "Other" for an absent user agent and for what is none of the others."""
-    return _device_type(user_agent[:_LONGEST_USER_AGENT]) if user_agent else "Other"
-
-
-@lru_cache(maxsize=CACHE_ENTRIES)
-def _device_type(user_agent: str) -> str:
-    if _bots.is_bot(user_agent):
+    if not user_agent:
+        return "Other"
+    if len(user_agent) > _LONGEST_USER_AGENT:
+        return device_types[user_agent[:_LONGEST_USER_AGENT]]
+    if is_bot(user_agent):
         return "Bot"
     if _TV_OR_CONSOLE.search(user_agent) or _FIRE_TV.search(user_agent):
         return "Other"
@@ -75,3 +71,7 @@ def _device_type(user_agent: str) -> str:
     if (system and system.family in _DESKTOP_SYSTEMS) or _DESKTOP.search(user_agent):
         return "Desktop"
     return "Mobile" if is_mobile else "Other"
+
+
+device_types: Final[RecentlyUsed[str | None, str]] = RecentlyUsed(device_type_of, CACHE_ENTRIES, _LONGEST_USER_AGENT)
+"""By user agent."""

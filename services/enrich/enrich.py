@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import UNSET
 
 from services.enrich.catalogue import Product, Visitor, gender_of, number_of
-from shared.events import DEFAULT_EVENT_TYPE, EnrichedEvent, RawEvent
+from shared.events import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched
 from shared.refusals import Reason, Refusal
 from shared.timestamps import FUTURE_TOLERANCE_MS, parse_timestamp_ms
 
@@ -16,11 +16,19 @@ _OLDEST_YEARS: Final = 150
 
 
 def enrich(
-    event: RawEvent, product: Product, visitor: Visitor, country: str, device_type: str, arrived_ms: int
+    event: RawEvent,
+    user_id: str,
+    ip: str | None,
+    product: Product,
+    visitor: Visitor,
+    country: str,
+    device_type: str,
+    arrived_ms: int,
 ) -> EnrichedEvent | Refusal:
     """Put together what is known of one click: NO_PRODUCT, UNKNOWN_PRODUCT and UNKNOWN_VISITOR stand for nothing.
 
-    `arrived_ms` is when the log took the record, so that the answer is the same at every replay.
+    `user_id` and `ip` are those that may be seen: the event's own, or what privacy makes of them. `arrived_ms` is
+    when the log took the record, so that the answer is the same at every replay.
     """
     timestamp = event.timestamp
     if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
@@ -34,9 +42,9 @@ def enrich(
     # By position, in the order of the fields: by name it takes five times as long.
     return EnrichedEvent(
         timestamp,
-        event.userId,
+        user_id,
         parse_timestamp_ms(event.original_timestamp) if event.original_timestamp is not None else None,
-        event.ip,
+        ip,
         event.userAgent,
         event.productId,
         product.category,
@@ -51,6 +59,14 @@ def enrich(
         event.url if event.url is not None else UNSET,
         event.referrer if event.referrer is not None else UNSET,
     )
+
+
+def encoded(event: EnrichedEvent) -> bytes | Refusal:
+    """The value of the record; refused when enriching made it too large for its readers."""
+    value = encode_enriched(event)
+    if len(value) <= MAX_EVENT_BYTES:
+        return value
+    return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes once enriched, more than {MAX_EVENT_BYTES}")
 
 
 def _age_in_range(years: float) -> int | None:

@@ -58,10 +58,10 @@ class Lookups:
         """As `products`."""
         return self._visitors.values
 
-    def learn(self, events: Iterable[RawEvent]) -> None:
+    def learn(self, events: Iterable[RawEvent]) -> bool:
         """Make sure of the products and visitors of a micro-batch, in one round trip for all that are not cached.
 
-        Raises what redis-py raises; then nothing was learnt.
+        Returns whether Redis had to be asked. Raises what redis-py raises; then nothing was learnt.
         """
         now = self._clock()
         self._products.expire(now)
@@ -76,7 +76,7 @@ class Lookups:
             if product_id is not None and product_id not in products and len(product_id) <= MAX_ID_LENGTH:
                 product_ids.add(product_id)
         if not product_ids and not user_ids:
-            return
+            return False
         commands = [(product_key(self._prefix, product_id), PRODUCT_FIELDS) for product_id in product_ids]
         commands += [(visitor_key(self._prefix, user_id), VISITOR_FIELDS) for user_id in user_ids]
         replies = iter(self._ask(commands))
@@ -84,6 +84,20 @@ class Lookups:
             self._products.put(product_id, product_of(*next(replies)), now)
         for user_id in user_ids:
             self._visitors.put(user_id, visitor_of(*next(replies)), now)
+        return True
+
+    def unasked(self, events: Iterable[RawEvent]) -> int:
+        """How many of the events have a product or a visitor that Redis was not asked for."""
+        products, visitors = self._products.values, self._visitors.values
+        return sum(
+            (event.userId not in visitors and len(event.userId) <= MAX_ID_LENGTH)
+            or (
+                event.productId is not None
+                and event.productId not in products
+                and len(event.productId) <= MAX_ID_LENGTH
+            )
+            for event in events
+        )
 
     def _ask(self, commands: list[tuple[str, tuple[str, str]]]) -> list[tuple[bytes | None, bytes | None]]:
         replies: list[tuple[bytes | None, bytes | None]] = []

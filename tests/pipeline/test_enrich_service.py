@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from shared.events import EnrichedEvent, RawEvent, decode_enriched, encode_raw
-from shared.refusals import dead_letter_topic
+from shared.redis_client import connect
+from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
 from shared.settings import ServiceSettings
 from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Record, TopicSpec
 from shared.streams.choose import open_log
@@ -154,6 +157,89 @@ def test_clicks_are_enriched_with_what_was_loaded_and_the_rest_are_dead_letters(
     assert Counter(dict(letter.headers)["reason"] for letter in letters) == Counter(
         [b"not_json", b"not_utf8", b"not_an_object", b"missing_field", b"future"]
     )
+
+
+def test_dead_letters_are_counted_listed_shown_and_sent_again_once(site: Site) -> None:
+    good = click(1, "ada")
+    dead_letters = dead_letter_topic(site.settings.raw_topic)
+    origin = Origin("enrich", site.settings.raw_topic, 0, 7, time.time_ns() // 1_000_000)
+    refused_by_an_older_version = dead_letter_headers(Refusal(Reason.WRONG_TYPE, "too old"), origin)
+    with closing(open_log(site.settings, "test")) as log, log.producer() as producer:
+        producer.send([NewRecord(dead_letters, b"ada", good, refused_by_an_older_version)])
+    with site.enrich() as process:
+        site.send([b"nonsense\x1b[2J", b"[1]"])
+        site.read(dead_letters, 3)
+        counted = site.run("dead-letters", "count", "--since", "1h")
+        assert counted.returncode == 0, counted.stderr
+        counts = [line.split() for line in counted.stdout.splitlines()]
+        assert counts[:4] == [
+            ["1", "not_an_object"],
+            ["1", "not_json"],
+            ["1", "wrong_type"],
+            ["3", "in", dead_letters],
+        ]
+        listed = site.run("dead-letters", "list", "--reason", "not_json")
+        (line,) = listed.stdout.splitlines()
+        assert "not_json" in line
+        assert line.endswith("nonsense\\x1b[2J")
+        place = line.split()[1]
+        assert "origin:" in site.run("dead-letters", "show", place).stdout
+        assert site.run("dead-letters", "show", "--raw", place).stdout == "nonsense\x1b[2J"
+        assert site.run("dead-letters", "show", "9:9").returncode == 1
+        refused = ["  refused 1: not_an_object", "  refused 1: not_json"]
+        for options, said in (
+            (["--dry-run"], ["1 would be sent, 0 sent before, 2 refused still", *refused]),
+            (["--reason", "not_json"], ["0 sent, 0 sent before, 1 refused still", refused[1]]),
+            ([], ["1 sent, 0 sent before, 2 refused still", *refused]),
+            ([], ["0 sent, 1 sent before, 2 refused still", *refused]),
+        ):
+            replayed = site.run("dead-letters", "replay", *options)
+            assert replayed.returncode == 0, replayed.stderr
+            assert replayed.stdout.splitlines() == [f"{site.settings.raw_topic}: {said[0]}", *said[1:]]
+        assert [event.eventId for event in site.enriched(1)] == ["1"]
+        assert len(site.read(dead_letters, 3)) == 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_SECONDS) == 0
+
+
+def test_only_one_replay_runs_at_a_time(site: Site) -> None:
+    dead_letters = dead_letter_topic(site.settings.raw_topic)
+    with connect(site.settings.redis_url) as client:
+        client.set(f"{site.settings.redis_prefix}enrich:replay-lock:{dead_letters}", "another", ex=60)
+    replayed = site.run("dead-letters", "replay")
+    assert replayed.returncode == 3
+    assert "another replay" in replayed.stderr
+
+
+def test_private_clicks_have_their_country_from_a_file_and_one_pseudonym_over_restarts(
+    site: Site, tmp_path: Path
+) -> None:
+    countries = tmp_path / "countries.mmdb"
+    writer = MMDBWriter(ip_version=6, ipv4_compatible=True)
+    writer.insert_network(IPSet(["81.2.69.0/24"]), {"country": {"iso_code": "XK"}})
+    writer.to_db_file(str(countries))
+    options = {"HASH_USER_ID": "monthly", "TRUNCATE_IP": "true", "GEOIP_MMDB": str(countries)}
+    events: list[EnrichedEvent] = []
+    for number in range(2):
+        with site.enrich(**options, LOOKUP_ON_FAILURE="unknown") as process:
+            site.send([click(number, "ada")])
+            events = site.enriched(number + 1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(STOP_SECONDS) == 0
+    assert [event.country for event in events] == ["Kosovo"] * 2
+    assert [event.ip for event in events] == ["81.2.69.0"] * 2
+    (pseudonym,) = {event.userId for event in events}
+    assert len(pseudonym) == 32
+    assert "ada" not in pseudonym
+
+
+def test_file_of_countries_that_is_missing_ends_the_service_at_once(site: Site, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEOIP_MMDB", str(tmp_path / "missing.mmdb"))
+        ended = site.run("enrich")
+    assert ended.returncode == 2
+    assert "GEOIP_MMDB" in ended.stderr
+    assert "missing.mmdb" in ended.stderr
 
 
 def test_killed_service_enriches_every_click_once(site: Site) -> None:

@@ -24,7 +24,8 @@ def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pyt
 
 
 def test_the_subcommands_are_those_that_the_documents_name() -> None:
-    named = {"demo", "enrich", "aggregate", "detect", "dashboard", "generate", "replay", "load-lookups", "health"}
+    named = {"demo", "enrich", "aggregate", "detect", "dashboard", "generate", "replay", "load-lookups"}
+    named |= {"health", "dead-letters"}
     assert set(cli.SUBCOMMANDS) == named
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from services.enrich.country import country_name, country_of
+from services.enrich.country import Allocations, Countries, country_name, public_address
+
+country_of = Countries(Allocations()).by_ip.__getitem__
 
 
 @pytest.mark.parametrize(
@@ -11,6 +13,8 @@ from services.enrich.country import country_name, country_of
         ("8.8.8.8", "United States"),
         ("81.2.69.142", "United Kingdom"),
         ("2001:4860:4860::8888", "United States"),
+        ("2001:4860:4860:0000:0:0:0:8888", "United States"),
+        ("2001:4860:4860::8.8.8.8", "United States"),
         ("::ffff:81.2.69.142", "United Kingdom"),
         ("::FFFF:5102:458E", "United Kingdom"),
     ],
@@ -89,3 +93,52 @@ def test_private_and_reserved_addresses_have_no_country(ip: str) -> None:
 )
 def test_countries_have_their_usual_english_name(code: str, name: str) -> None:
     assert country_name(code) == name
+
+
+@pytest.mark.parametrize(
+    ("ip", "address"),
+    [
+        ("8.8.8.8", "8.8.8.8"),
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("2001:4860:4860:0:0:0:0:8888", "2001:4860:4860:0:0:0:0:8888"),
+        ("::ffff:10.0.0.1", None),
+        ("10.0.0.1", None),
+        ("8.8.8.8:80", None),
+    ],
+)
+def test_public_address_is_ipv4_where_it_is_mapped(ip: str, address: str | None) -> None:
+    assert public_address(ip) == address
+
+
+class CountingCodes:
+    """Gives each address the code at hand."""
+
+    def __init__(self) -> None:
+        self.code = "DE"
+        self.asked = 0
+        self.is_changed = False
+
+    def code_of(self, address: str) -> str | None:  # noqa: ARG002 - one code for all
+        self.asked += 1
+        return self.code
+
+    def refresh(self) -> bool:
+        return self.is_changed
+
+
+def test_codes_are_asked_once_an_address_until_they_change() -> None:
+    codes = CountingCodes()
+    countries = Countries(codes)
+    assert [countries.by_ip["8.8.8.8"] for _ in range(3)] == ["Germany"] * 3
+    countries.refresh()
+    assert countries.by_ip["8.8.8.8"] == "Germany"
+    assert codes.asked == 1
+    codes.code, codes.is_changed = "FR", True
+    countries.refresh()
+    assert countries.by_ip["8.8.8.8"] == "France"
+
+
+def test_what_is_no_public_address_is_never_asked_for() -> None:
+    codes = CountingCodes()
+    assert Countries(codes).by_ip["10.0.0.1"] == Countries(codes).by_ip["8.8.8.8:80"] == "Unknown"
+    assert codes.asked == 0

@@ -24,7 +24,14 @@ def enriched(
     event: RawEvent, product: Product = NO_PRODUCT, visitor: Visitor = UNKNOWN_VISITOR, arrived_ms: int | None = None
 ) -> EnrichedEvent:
     event_or_refusal = enrich(
-        event, product, visitor, "France", "Mobile", event.timestamp if arrived_ms is None else arrived_ms
+        event,
+        event.userId,
+        event.ip,
+        product,
+        visitor,
+        "France",
+        "Mobile",
+        event.timestamp if arrived_ms is None else arrived_ms,
     )
     assert isinstance(event_or_refusal, EnrichedEvent)
     return event_or_refusal
@@ -165,6 +172,14 @@ def test_original_timestamp_is_made_epoch_ms(written: object, read: int | None) 
 
 def test_event_is_refused_when_more_than_a_minute_ahead_of_its_arrival() -> None:
     assert enriched(click(), arrived_ms=NOW_MS - 60_000).timestamp == NOW_MS
-    refusal = enrich(click(), NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS - 60_001)
+    refusal = enrich(click(), "ada", None, NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS - 60_001)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.FUTURE
+
+
+def test_what_privacy_made_of_visitor_and_address_is_all_that_is_seen() -> None:
+    outcome = enrich(
+        click(ip="81.2.69.142"), "a1b2", "81.2.69.0", NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS
+    )
+    assert isinstance(outcome, EnrichedEvent)
+    assert (outcome.userId, outcome.ip) == ("a1b2", "81.2.69.0")

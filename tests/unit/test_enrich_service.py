@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.enrich.lookups import Lookups
+from services.enrich.privacy import derived_salt, period_of, pseudonym_of
+from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events import MAX_EVENT_BYTES, RawEvent, encode_raw
@@ -17,6 +19,7 @@ from shared.health import Health
 from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record
 
 NOW_MS = 1_790_000_000_123
+SECRET = "a secret of some length"
 ROUTE = Route("click-data", "enriched-click-data", "memory", "nowhere:6379", batch_records=3)
 
 
@@ -64,7 +67,7 @@ class MemoryProcessor(Processor):
 class Bench:
     """A service with its surroundings."""
 
-    def __init__(self, values: Sequence[bytes]) -> None:
+    def __init__(self, values: Sequence[bytes], *, is_private: bool = False) -> None:
         self.stop = Event()
         self.health = Health("enrich")
         self.redis_server = fakeredis.FakeServer()
@@ -76,7 +79,14 @@ class Bench:
         self.log = MemoryProcessor(records, self.stop)
         lookups = Lookups(self.redis, "", found_seconds=45, missing_seconds=10, cache_entries=1000, clock=lambda: 0.0)
         self.service = EnrichService(
-            self.log, lookups, ROUTE, tally=Tally(lambda: 0.0), health=self.health, stop=self.stop
+            self.log,
+            lookups,
+            ROUTE,
+            tally=Tally(lambda: 0.0),
+            health=self.health,
+            stop=self.stop,
+            pseudonyms=Pseudonyms(self.redis, "", "daily", SECRET, lambda: NOW_MS) if is_private else None,
+            is_ip_truncated=is_private,
         )
 
     def on_wait(self, act: Callable[[], None]) -> None:
@@ -124,6 +134,21 @@ def test_click_comes_out_enriched_under_the_key_of_its_visitor() -> None:
             "birthdate": "1990-09-22",
         }
     ]
+
+
+def test_private_click_is_looked_up_as_it_came_and_leaves_hashed_and_truncated() -> None:
+    bench = Bench([b"nonsense", click(7, ip="81.2.69.142"), click(8, ip="81.2.69.142:80")], is_private=True)
+    bench.redis.hset("visitor:user7", mapping={"gender": "F", "birthday": "1990-09-22"})
+    bench.service.run()
+    salt = derived_salt(SECRET, period_of(NOW_MS, "daily"))
+    assert [(event["userId"], event["ip"], event["country"], event["gender"]) for event in bench.enriched()] == [
+        (pseudonym_of("user7", salt), "81.2.69.0", "United Kingdom", "F"),
+        (pseudonym_of("user8", salt), None, "Unknown", "U"),
+    ]
+    keys = [record.key for record in bench.log.sent if record.topic == "enriched-click-data"]
+    assert keys == [event["userId"].encode() for event in bench.enriched()]
+    assert not any(b"user7" in record.value or b"69.142" in record.value for record in bench.log.sent)
+    assert [letter.value for letter in bench.dead_letters()] == [b"nonsense"]
 
 
 def test_every_record_is_enriched_or_a_dead_letter() -> None:

@@ -32,6 +32,25 @@ def test_the_endpoint_tells_what_fails_and_that_it_works_again() -> None:
         assert asked(port, "/other")[0] == 404
 
 
+def test_degraded_part_does_its_work() -> None:
+    health = Health("enrich")
+    port = free_port()
+    with health_endpoint(health, port):
+        health.degraded("input", "half of it is bad")
+        assert asked(port) == (
+            200,
+            {"service": "enrich", "status": "degraded", "failures": {"input": "half of it is bad"}},
+        )
+        assert health.is_working("input")
+        health.failing("redis", "away")
+        assert asked(port)[1]["status"] == "unhealthy"
+        health.degraded("redis", "slow")
+        assert asked(port)[1]["status"] == "degraded"
+        health.working("redis")
+        health.working("input")
+        assert asked(port)[1]["status"] == "healthy"
+
+
 def test_port_0_serves_nothing() -> None:
     with health_endpoint(Health("enrich"), 0):
         pass

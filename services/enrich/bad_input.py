@@ -1,0 +1,64 @@
+"""A flood of bad input: when too large a share of a minute's events are dead letters, somebody's producer is broken."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from shared.health import Health
+from shared.logs import get_logger
+from shared.refusals import Reason
+
+WINDOW_SECONDS: Final = 60
+LEAST_REFUSED: Final = 10
+"""So many dead letters of a minute are a flood, if their share is; fewer may be anything."""
+
+_PART: Final = "input"  # of the service's health
+
+logger = get_logger(__name__)
+
+
+class BadInput:
+    """Watches the share of dead letters in the trailing minute; over `share` (0 to 1) health is degraded.
+
+    Time is whatever `clock` counts in seconds.
+    """
+
+    def __init__(self, share: float, health: Health, clock: Callable[[], float]) -> None:
+        self._share = share
+        self._health = health
+        self._clock = clock
+        self._seconds: deque[tuple[int, int, Counter[str]]] = deque()  # second, events read, dead letters by reason
+        self._read = 0
+        self._refused: Counter[str] = Counter()
+        self._is_flood = False
+
+    def add(self, read: int, reasons: Iterable[Reason]) -> None:
+        """Count the events of a batch, and why some of them were refused."""
+        second = int(self._clock())
+        if not self._seconds or self._seconds[-1][0] != second:
+            self._seconds.append((second, 0, Counter()))
+        _, read_before, refused = self._seconds.pop()
+        new = Counter(reason.value for reason in reasons)
+        refused.update(new)
+        self._seconds.append((second, read_before + read, refused))
+        self._read += read
+        self._refused.update(new)
+
+    def report(self) -> None:
+        """Tell health how it stands, and the log when that changes."""
+        oldest = int(self._clock()) - WINDOW_SECONDS
+        while self._seconds and self._seconds[0][0] <= oldest:
+            _, read, refused = self._seconds.popleft()
+            self._read -= read
+            self._refused.subtract(refused)
+        total = self._refused.total()
+        was_flood, self._is_flood = self._is_flood, total >= LEAST_REFUSED and total > self._share * self._read
+        if self._is_flood:
+            by_reason = {reason: count for reason, count in self._refused.most_common() if count}
+            told = ", ".join(f"{count} {reason}" for reason, count in by_reason.items())
+            self._health.degraded(_PART, f"{total} of the last minute's {self._read} events are dead letters: {told}")
+            if not was_flood:
+                logger.error("flood of bad input", events=self._read, dead_letters=total, **by_reason)
+        elif was_flood:
+            self._health.working(_PART)
+            logger.info("flood of bad input is over", events=self._read, dead_letters=total)

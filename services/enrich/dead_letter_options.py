@@ -1,0 +1,112 @@
+"""The command line of `clickpulse dead-letters`."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.enrich.dead_letter_text import parse_since
+from shared.refusals import Reason
+
+_LIMIT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which job, and which dead letters it is about. No `reasons` are all of them; `topic` None is RAW_TOPIC."""
+
+    job: str
+    topic: str | None
+    reasons: frozenset[str]
+    since_ms: int
+    limit: int
+    place: str
+    is_raw: bool
+    is_dry: bool
+
+
+def parse(argv: Sequence[str], now_ms: int) -> Options:
+    """Read the command line. Exits with code 2 and a message when it is wrong."""
+    given = _parser(now_ms).parse_args(argv)
+    return Options(
+        job=given.job,
+        topic=given.topic,
+        reasons=frozenset(given.reason),
+        since_ms=given.since,
+        limit=given.limit,
+        place=given.place,
+        is_raw=given.raw,
+        is_dry=given.dry_run,
+    )
+
+
+def _parser(now_ms: int) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="clickpulse dead-letters",
+        description="Look at the events that were refused (TOPIC-dlq), and send those again that are accepted by now.",
+        epilog="The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL. "
+        "Exit codes: 0 done, 1 failed or stopped, 2 wrong option or setting, 3 another replay is running.",
+    )
+    parser.set_defaults(reason=(), since=0, limit=_LIMIT, place="", raw=False, dry_run=False)
+    jobs = parser.add_subparsers(dest="job", metavar="JOB", required=True)
+    chosen = _choosing(now_ms)
+
+    listing = jobs.add_parser("list", parents=[chosen], help="the latest ones, a line each, oldest first")
+    listing.add_argument("--limit", type=_positive, default=_LIMIT, metavar="N", help=f"so many (default {_LIMIT})")
+
+    jobs.add_parser("count", parents=[chosen], help="how many there are, by reason")
+
+    showing = jobs.add_parser("show", help="all that is known of one, with its bytes")
+    showing.add_argument("place", metavar="PLACE", help="PARTITION:OFFSET, as `list` writes it")
+    _add_topic(showing)
+    showing.add_argument("--raw", action="store_true", help="write the bytes alone, as they came")
+
+    replaying = jobs.add_parser(
+        "replay",
+        parents=[chosen],
+        help="send them again",
+        description="Send dead letters to the topic that they came from, with their own keys and bytes: those that "
+        "this version accepts and that no replay has sent before. The others stay as they are.",
+    )
+    replaying.add_argument("--dry-run", action="store_true", help="only say what would be sent")
+    return parser
+
+
+def _choosing(now_ms: int) -> ArgumentParser:
+    def since(text: str) -> int:
+        instant = parse_since(text, now_ms)
+        if instant is None:
+            raise ArgumentTypeError(f"{text!r} is no instant (2026-11-22T10:30Z), nor so long ago (90m, 24h, 7d)")
+        return instant
+
+    parser = ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--reason",
+        action="append",
+        default=[],
+        choices=[reason.value for reason in Reason],
+        metavar="REASON",
+        help="only those refused for it; may be given several times: " + ", ".join(Reason),
+    )
+    parser.add_argument(
+        "--since",
+        type=since,
+        default=0,
+        metavar="WHEN",
+        help="only those refused since: an ISO 8601 instant, or 24h, 7d",
+    )
+    _add_topic(parser)
+    return parser
+
+
+def _add_topic(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--topic", metavar="TOPIC", help="whose dead letters are meant: RAW_TOPIC (the default) or ENRICHED_TOPIC"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError("expected 1 or more")
+    return number

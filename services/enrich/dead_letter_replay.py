@@ -1,0 +1,120 @@
+"""Sending dead letters again: those that the code of today takes, each once."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import redis
+
+from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
+from services.enrich.dead_letter_topic import DeadLetter
+from services.enrich.enrich import encoded, enrich
+from shared.events import UNKNOWN, decode_enriched, decode_raw
+from shared.refusals import Refusal
+from shared.streams import NewRecord, Producer
+
+CHUNK: Final = 500
+"""Dead letters that are sent, then marked, at once: so many may be sent twice when that is interrupted."""
+
+REPLAYED_HEADER: Final = "replayed_from"
+
+Check = Callable[[bytes, int], Refusal | None]
+"""Why a value that arrives at an instant (epoch ms) is refused; None when it is not."""
+
+
+class Plan(NamedTuple):
+    """What becomes of dead letters: those to send, how many were sent before, how many are refused still by reason."""
+
+    accepted: Sequence[DeadLetter]
+    sent_before: int
+    refused: Counter[str]
+
+
+def refusal_of_raw(value: bytes, arrived_ms: int) -> Refusal | None:
+    """Why enrich refuses a raw click."""
+    event = decode_raw(value)
+    if isinstance(event, Refusal):
+        return event
+    # Whatever is looked up adds less than the address and the agent take here.
+    outcome = enrich(event, event.userId, event.ip, NO_PRODUCT, UNKNOWN_VISITOR, UNKNOWN, "Other", arrived_ms)
+    value_or_refusal = outcome if isinstance(outcome, Refusal) else encoded(outcome)
+    return value_or_refusal if isinstance(value_or_refusal, Refusal) else None
+
+
+def refusal_of_enriched(value: bytes, _: int) -> Refusal | None:
+    """Why aggregate refuses an enriched click."""
+    event = decode_enriched(value)
+    return event if isinstance(event, Refusal) else None
+
+
+class Replayed:
+    """The dead letters that were sent again, kept in Redis for as long as the topic keeps dead letters.
+
+    Redis's exceptions pass through.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str, topic: str, retention_ms: int) -> None:
+        self._client = client
+        self._key = f"{prefix}enrich:replayed:{topic}"
+        self._retention_ms = retention_ms
+
+    def are_marked(self, letters: Sequence[DeadLetter]) -> list[bool]:
+        """For each dead letter whether it was sent again."""
+        scores = self._client.zmscore(self._key, [_member(letter) for letter in letters]) if letters else []
+        return [score is not None for score in scores]
+
+    def mark(self, letters: Sequence[DeadLetter], now_ms: int) -> None:
+        """Remember that they are sent, and forget those that the topic has dropped."""
+        pipeline = self._client.pipeline()
+        pipeline.zadd(self._key, {_member(letter): letter.record.timestamp_ms for letter in letters})
+        # Twice the time, as topics drop whole segments.
+        pipeline.zremrangebyscore(self._key, "-inf", now_ms - 2 * self._retention_ms)
+        pipeline.pexpire(self._key, 2 * self._retention_ms)
+        pipeline.execute()
+
+
+class Replay:
+    """Sends dead letters to the topic that they came from. The log's and Redis's exceptions pass through.
+
+    For each CHUNK of them `plan`, `send` and `mark`, each as often as it takes.
+    """
+
+    def __init__(self, producer: Producer, replayed: Replayed, topic: str, dead_letters: str, check: Check) -> None:
+        self._producer = producer
+        self._replayed = replayed
+        self._topic = topic
+        self._dead_letters = dead_letters
+        self._check = check
+
+    def plan(self, letters: Sequence[DeadLetter], now_ms: int) -> Plan:
+        """Find out which were not sent yet and are accepted at this instant.
+
+        What is refused still stays where it is, so that replaying in vain makes no more dead letters.
+        """
+        marked = self._replayed.are_marked(letters)
+        new = [letter for letter, is_marked in zip(letters, marked, strict=True) if not is_marked]
+        refusals = [self._check(letter.record.value, now_ms) for letter in new]
+        return Plan(
+            [letter for letter, refusal in zip(new, refusals, strict=True) if refusal is None],
+            len(letters) - len(new),
+            Counter(refusal.reason.value for refusal in refusals if refusal is not None),
+        )
+
+    def send(self, letters: Sequence[DeadLetter]) -> None:
+        """Append them with their own keys and bytes."""
+        if letters:
+            self._producer.send([self._again(letter) for letter in letters])
+
+    def mark(self, letters: Sequence[DeadLetter], now_ms: int) -> None:
+        """Remember that they were sent."""
+        if letters:
+            self._replayed.mark(letters, now_ms)
+
+    def _again(self, letter: DeadLetter) -> NewRecord:
+        origin = f"{self._dead_letters}:{letter.place}"
+        return NewRecord(self._topic, letter.record.key, letter.record.value, ((REPLAYED_HEADER, origin.encode()),))
+
+
+def _member(letter: DeadLetter) -> str:
+    # With its time, as offsets begin anew in a topic that is made anew.
+    return f"{letter.place}:{letter.record.timestamp_ms}"

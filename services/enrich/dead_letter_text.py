@@ -1,0 +1,65 @@
+"""Dead letters as text that a terminal shows and nothing else: no control character of theirs gets through. Pure."""
+
+import re
+from typing import Final
+
+from services.enrich.dead_letter_topic import DeadLetter
+from shared.timestamps import iso_second, parse_timestamp_ms
+
+_PREVIEW_CHARACTERS: Final = 80
+_UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def one_line(letter: DeadLetter) -> str:
+    """When it was refused, its place, the reason, the error and the beginning of its bytes."""
+    return "  ".join(
+        (
+            iso_second(letter.record.timestamp_ms),
+            letter.place,
+            printable(letter.reason) or "no reason",
+            _cut(printable(letter.error)),
+            _cut(printable(letter.record.value[: 4 * _PREVIEW_CHARACTERS])),
+        )
+    )
+
+
+def described(letter: DeadLetter) -> str:
+    """All that is known of it, a line each, and its bytes."""
+    record, origin = letter.record, letter.origin
+    came_ms = origin.timestamp_ms
+    facts = {
+        "place": letter.place,
+        "refused": iso_second(record.timestamp_ms),
+        "reason": printable(letter.reason),
+        "error": printable(letter.error),
+        "service": printable(origin.service),
+        "origin": f"{printable(origin.topic)} partition {origin.partition} offset {origin.offset}",
+        "arrived": iso_second(came_ms) if came_ms >= 0 else "",
+        "key": printable(record.key) if record.key is not None else "(none)",
+        "bytes": f"{len(record.value):,}",
+    }
+    return "\n".join([*(f"{name + ':':9} {value}" for name, value in facts.items()), "", printable(record.value)])
+
+
+def printable(text: str | bytes) -> str:
+    """The text with every other character, and every byte that is no UTF-8, as a backslash escape.
+
+    Other characters are those of control, also of a terminal or of the direction of writing.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def parse_since(text: str, now_ms: int) -> int | None:
+    """The instant (epoch ms) of ISO 8601, of a number, or of so long ago (`90m`, `24h`, `7d`); else None."""
+    ago = re.fullmatch(r"(\d{1,9})([smhd])", text, re.ASCII)
+    if ago:
+        return max(now_ms - int(ago[1]) * _UNITS_MS[ago[2]], 0)
+    return parse_timestamp_ms(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"

@@ -1,0 +1,98 @@
+"""Reading a topic of dead letters from an instant to its present end, on either event log."""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from threading import Event
+from typing import Final, NamedTuple
+
+from shared.refusals import Origin, read_dead_letter_headers
+from shared.streams import Assignment, Consumer, EventLog, FromOffset, FromTime, LogUnavailable, Position, Record
+from shared.waiting import Stopped, wait_for
+
+_BATCH: Final = 1_000
+_POLL_SECONDS: Final = 0.3
+_PATIENCE_SECONDS: Final = 60.0
+_NEWER_POLLS: Final = 5
+
+
+class DeadLetter(NamedTuple):
+    """A dead letter: its record (the refused bytes; `timestamp_ms` is when), why it was refused, and where it stood."""
+
+    record: Record
+    reason: str
+    error: str
+    origin: Origin
+
+    @property
+    def place(self) -> str:
+        """Its own partition and offset, which name it."""
+        return f"{self.record.partition}:{self.record.offset}"
+
+
+def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> Iterator[list[DeadLetter]]:
+    """The dead letters appended since an instant (epoch ms) and until now, each partition's in order, by batches.
+
+    Waits for a log that does not answer. Raises Stopped.
+    """
+    reading = _Reading(FromTime(since_ms))
+    # A group of its own each time: everything is read, and nothing is committed.
+    with log.consumer(topic, f"dead-letters-{uuid.uuid4().hex}", reading) as consumer:
+        silent_since = time.monotonic()
+        newer_polls = 0
+        while True:
+            records = wait_for(
+                lambda: consumer.poll(_BATCH, _POLL_SECONDS),
+                dependency=f"the event log at {log.address}",
+                passing=LogUnavailable,
+                stop=stop,
+            )
+            if stop.is_set():
+                raise Stopped
+            if letters := reading.take(records):
+                yield letters
+                silent_since, newer_polls = time.monotonic(), 0
+                continue
+            newer_polls += 1
+            # Only a poll without records or failure tells that all partitions are assigned. During a flood of new dead
+            # letters there is none: so many polls without an old one tell as much.
+            if (not records or newer_polls > _NEWER_POLLS) and reading.is_done(consumer):
+                return
+            if time.monotonic() - silent_since > _PATIENCE_SECONDS:
+                raise LogUnavailable(f"{topic} tells no end within {_PATIENCE_SECONDS:.0f} s")
+
+
+class _Reading:
+    """The listener: where each partition is read from, and how far."""
+
+    def __init__(self, start: Position) -> None:
+        self._start = start
+        self._ends: dict[int, int] = {}
+        self._next: dict[int, int] = {}
+
+    def on_assigned(self, assignment: Assignment) -> Position:
+        """As `Listener.on_assigned`. A partition that comes again goes on where it was, to the end it had."""
+        self._ends.setdefault(assignment.partition, assignment.end_offset)
+        if assignment.begin_offset >= assignment.end_offset:
+            self._next[assignment.partition] = assignment.end_offset
+        read_to = self._next.get(assignment.partition)
+        return self._start if read_to is None else FromOffset(read_to)
+
+    def on_revoked(self, partition: int) -> None:
+        """As `Listener.on_revoked`."""
+
+    def take(self, records: Sequence[Record]) -> list[DeadLetter]:
+        """The dead letters among the records: what came in after the end is left out."""
+        letters = []
+        for record in records:
+            self._next[record.partition] = record.offset + 1
+            if record.offset < self._ends[record.partition]:
+                letters.append(DeadLetter(record, *read_dead_letter_headers(record.headers)))
+        return letters
+
+    def is_done(self, consumer: Consumer) -> bool:
+        """Whether every partition is read to its end, on Kafka over the markers of transactions too."""
+        lag = consumer.lag()
+        return bool(self._ends) and all(
+            self._next.get(partition, -1) >= end or lag.get(partition) == 0 for partition, end in self._ends.items()
+        )

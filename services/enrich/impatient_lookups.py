@@ -1,0 +1,74 @@
+"""Lookups that do not wait for Redis (LOOKUP_ON_FAILURE=unknown): what is not known is counted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from services.enrich.catalogue import Product, Visitor
+from services.enrich.lookups import Lookups
+from services.enrich.tally import Tally
+from shared.events import RawEvent
+from shared.health import Health
+from shared.logs import get_logger
+from shared.redis_client import REDIS_UNAVAILABLE
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 10.0
+
+_PART: Final = "lookups"  # of the service's health
+
+logger = get_logger(__name__)
+
+
+class ImpatientLookups:
+    """`Lookups` that go on when Redis does not answer, and ask it again after growing pauses; health is degraded then.
+
+    A Redis that is refused costs nothing; one that hangs costs its timeout, once a pause.
+    """
+
+    def __init__(
+        self, lookups: Lookups, address: str, *, tally: Tally, health: Health, clock: Callable[[], float]
+    ) -> None:
+        self._lookups = lookups
+        self._address = address
+        self._tally = tally
+        self._health = health
+        self._clock = clock
+        self._pause_seconds = 0.0
+        self._next_try = clock()
+
+    @property
+    def products(self) -> Mapping[str, Product]:
+        """As `Lookups.products`, less what could not be asked for."""
+        return self._lookups.products
+
+    @property
+    def visitors(self) -> Mapping[str, Visitor]:
+        """As `Lookups.visitors`, likewise."""
+        return self._lookups.visitors
+
+    def learn(self, events: Sequence[RawEvent]) -> None:
+        """As `Lookups.learn`, but never raises that Redis cannot be reached."""
+        if self._clock() >= self._next_try:
+            try:
+                is_answered = self._lookups.learn(events)
+            except REDIS_UNAVAILABLE as error:
+                self._fail(error)
+            else:
+                if is_answered and self._pause_seconds:
+                    self._recover()
+                return
+        self._tally.add_unknown(self._lookups.unasked(events))
+
+    def _fail(self, error: Exception) -> None:
+        if not self._pause_seconds:
+            logger.warning("going on without lookups", dependency=f"Redis at {self._address}", error=str(error))
+        self._health.degraded(
+            _PART, f"Redis at {self._address} does not answer: {error}; products and visitors that are new are unknown"
+        )
+        self._pause_seconds = min(max(2 * self._pause_seconds, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        self._next_try = self._clock() + self._pause_seconds
+
+    def _recover(self) -> None:
+        logger.info("lookups answer again", dependency=f"Redis at {self._address}")
+        self._health.working(_PART)
+        self._pause_seconds = 0.0

@@ -1,0 +1,107 @@
+"""Privacy: which salt an event's visitor is hashed with, the pseudonym itself, and truncated addresses. Pure.
+
+`docs/decisions/0005-visitor-pseudonyms.md` says why it is so.
+"""
+
+import hmac
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final, Literal, NamedTuple
+
+from services.enrich.recently_used import RecentlyUsed
+
+Rotation = Literal["daily", "monthly"]
+
+DAY_MS: Final = 86_400_000
+SESSION_GAP_SECONDS: Final = 1_800
+"""Two clicks of a visitor this far apart, in whole seconds, are of two sessions."""
+
+REMEMBERED_MS: Final = DAY_MS
+"""For so long after its period a salt is kept, for what arrives late and for sessions that go on."""
+
+LONGEST_CROSSING_MS: Final = DAY_MS // 6
+"""A session that goes on for four hours after a rotation is no person's, and is cut then."""
+
+_AHEAD_MS: Final = 600_000  # an event's second may be ahead by a minute, and clocks differ
+_PSEUDONYM_BYTES: Final = 16
+_LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+
+
+class Period(NamedTuple):
+    """The time of one salt: a day or a month in UTC, from `start_ms` to just before `end_ms`."""
+
+    label: str
+    start_ms: int
+    end_ms: int
+
+    def is_remembered(self, now_ms: int) -> bool:
+        """Whether its salt is not forgotten yet, and its time has come."""
+        return self.start_ms - _AHEAD_MS <= now_ms < self.end_ms + REMEMBERED_MS
+
+
+def period_of(timestamp_ms: int, rotation: Rotation) -> Period:
+    """The period of an instant from 1970 to 9999."""
+    return _period_of_day(timestamp_ms // DAY_MS, rotation)
+
+
+@lru_cache(maxsize=1024)
+def _period_of_day(day: int, rotation: Rotation) -> Period:
+    date = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
+    if rotation == "daily":
+        return Period(date.strftime("%Y-%m-%d"), day * DAY_MS, (day + 1) * DAY_MS)
+    first_day = day - date.day + 1
+    _, days = monthrange(date.year, date.month)
+    return Period(date.strftime("%Y-%m"), first_day * DAY_MS, (first_day + days) * DAY_MS)
+
+
+def derived_salt(secret: str, period: Period) -> bytes:
+    """The salt of a period that everybody who knows the secret has."""
+    return hmac.digest(secret.encode(), period.label.encode(), "sha256")
+
+
+def pseudonym_of(user_id: str, salt: bytes) -> str:
+    """32 hexadecimal digits that stand for the visitor, and tell nothing without the salt (16 to 64 bytes)."""
+    return blake2b(user_id.encode(), key=salt, digest_size=_PSEUDONYM_BYTES).hexdigest()
+
+
+class Crossing:
+    """The sessions that reach over one rotation: until when (epoch ms) a visitor, by the old pseudonym, keeps it."""
+
+    def __init__(self, until_ms: Mapping[str, int]) -> None:
+        self.changed: dict[str, int] = {}
+        """What is new since it was made."""
+        self._until_ms = dict(until_ms)
+
+    def goes_on(self, pseudonym: str, timestamp_ms: int) -> bool:
+        """Whether a click after the rotation is of a session from before it."""
+        return timestamp_ms < self._until_ms.get(pseudonym, 0)
+
+    def extend(self, pseudonym: str, timestamp_ms: int) -> None:
+        """A click under the old pseudonym lets its session go on for a gap's time. Clicks may come in any order."""
+        until_ms = (timestamp_ms // 1000 + SESSION_GAP_SECONDS) * 1000
+        if until_ms > self._until_ms.get(pseudonym, 0):
+            self._until_ms[pseudonym] = self.changed[pseudonym] = until_ms
+
+
+def truncated_ip(ip: str | None) -> str | None:
+    """The address with its last octet (IPv6: all but the first 48 bits) zero; None for what is no plain address."""
+    if ip is None or len(ip) > _LONGEST_ADDRESS:
+        return None
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        address = address.ipv4_mapped or address
+    bits = 48 if isinstance(address, IPv6Address) else 24
+    return str(ip_network((address, bits), strict=False).network_address)
+
+
+truncated_ips: Final[RecentlyUsed[str | None, str | None]] = RecentlyUsed(truncated_ip, 65_536, _LONGEST_ADDRESS)
+"""By address."""

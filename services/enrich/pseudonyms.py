@@ -1,0 +1,186 @@
+"""Pseudonyms of the visitors of a micro-batch: salts, and sessions that reach over a rotation, agreed upon in Redis."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple, cast
+
+import redis
+
+from services.enrich.privacy import (
+    DAY_MS,
+    LONGEST_CROSSING_MS,
+    REMEMBERED_MS,
+    SESSION_GAP_SECONDS,
+    Crossing,
+    Period,
+    Rotation,
+    derived_salt,
+    period_of,
+    pseudonym_of,
+)
+from shared.events import RawEvent
+from shared.redis_client import REDIS_UNAVAILABLE
+
+CONFIRM_MS: Final = 60_000
+"""How often a salt from Redis is looked at again: it may have lost it, and replicas must not come apart."""
+
+_SALT_BYTES: Final = 32
+
+
+def salt_key(prefix: str, period: Period) -> str:
+    """The salt of a period, 32 random bytes."""
+    return f"{prefix}enrich:salt:{period.label}"
+
+
+def crossing_key(prefix: str, before: Period) -> str:
+    """The hash of the sessions that reach over the end of a period: old pseudonym → until when, epoch ms."""
+    return f"{prefix}enrich:crossing:{before.label}"
+
+
+class _Salt(NamedTuple):
+    value: bytes
+    confirm_at_ms: int
+
+
+class _Plan(NamedTuple):
+    """How the clicks of one day are hashed. From `quiet_from_ms` to `quiet_until_ms` no rotation is near."""
+
+    period: Period
+    salt: bytes
+    quiet_from_ms: int
+    quiet_until_ms: int
+    before: Period | None
+    """The period before, where a session from it may go on and its salt is known."""
+
+
+class _Click(NamedTuple):
+    """A click near a rotation, and its visitor by the salt before it."""
+
+    place: int
+    timestamp_ms: int
+    before: Period
+    old_pseudonym: str
+
+
+class Pseudonyms:
+    """Hashes visitors with the salt of the day or month of their click. One thread.
+
+    With a `secret` the salts follow from it; without, they are random, in Redis, and forgotten a day after their
+    period. `clock_ms` is the epoch time in ms.
+    """
+
+    def __init__(
+        self, client: redis.Redis, prefix: str, rotation: Rotation, secret: str | None, clock_ms: Callable[[], int]
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._rotation = rotation
+        self._secret = secret
+        self._clock_ms = clock_ms
+        self._salts: dict[Period, _Salt] = {}
+
+    def of(self, events: Sequence[RawEvent]) -> list[str]:
+        """The pseudonym of each event's visitor.
+
+        Asks Redis only for a salt that is new or due, and near a rotation. Raises what redis-py raises; asked again,
+        the answer is the same.
+        """
+        now_ms = self._clock_ms()
+        self._forget(now_ms)
+        plans: dict[int, _Plan] = {}
+        pseudonyms: list[str] = []
+        near: list[_Click] = []
+        for place, event in enumerate(events):
+            timestamp_ms = event.timestamp
+            day = timestamp_ms // DAY_MS
+            plan = plans.get(day)
+            if plan is None:
+                plan = plans[day] = self._plan(day, now_ms)
+            pseudonym = pseudonym_of(event.userId, plan.salt)
+            pseudonyms.append(pseudonym)
+            if timestamp_ms >= plan.quiet_until_ms:
+                near.append(_Click(place, timestamp_ms, plan.period, pseudonym))
+            elif timestamp_ms < plan.quiet_from_ms and plan.before is not None:
+                old_pseudonym = pseudonym_of(event.userId, self._salt(plan.before, now_ms))
+                near.append(_Click(place, timestamp_ms, plan.before, old_pseudonym))
+        if near:
+            self._join_sessions(near, pseudonyms)
+        return pseudonyms
+
+    def _plan(self, day: int, now_ms: int) -> _Plan:
+        period = period_of(day * DAY_MS, self._rotation)
+        if not period.is_remembered(now_ms):
+            # What comes after its salt is forgotten, or before its time, is hashed as of now: no salt is made for it.
+            period = period_of(now_ms, self._rotation)
+            return _Plan(period, self._salt(period, now_ms), day * DAY_MS, (day + 1) * DAY_MS, None)
+        before = period_of(period.start_ms - 1, self._rotation)
+        return _Plan(
+            period,
+            self._salt(period, now_ms),
+            period.start_ms + LONGEST_CROSSING_MS,
+            period.end_ms - SESSION_GAP_SECONDS * 1000,
+            before if before.is_remembered(now_ms) else None,
+        )
+
+    def _join_sessions(self, near: Sequence[_Click], pseudonyms: list[str]) -> None:
+        """Give the clicks of sessions that reach over a rotation the pseudonym that the session began with."""
+        crossings = self._read_crossings(near)
+        for click in near:
+            crossing = crossings[click.before]
+            is_before = click.timestamp_ms < click.before.end_ms
+            if is_before or crossing.goes_on(click.old_pseudonym, click.timestamp_ms):
+                crossing.extend(click.old_pseudonym, click.timestamp_ms)
+                pseudonyms[click.place] = click.old_pseudonym
+        self._write_crossings(crossings)
+
+    def _read_crossings(self, near: Iterable[_Click]) -> dict[Period, Crossing]:
+        asked: dict[Period, dict[str, None]] = defaultdict(dict)
+        for click in near:
+            asked[click.before][click.old_pseudonym] = None
+        pipeline = self._client.pipeline(transaction=False)
+        for before, fields in asked.items():
+            pipeline.hmget(crossing_key(self._prefix, before), list(fields))
+        replies = cast(list[list[bytes | None]], pipeline.execute())
+        return {
+            before: Crossing(
+                {field: int(until) for field, until in zip(fields, reply, strict=True) if until is not None}
+            )
+            for (before, fields), reply in zip(asked.items(), replies, strict=True)
+        }
+
+    def _write_crossings(self, crossings: dict[Period, Crossing]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for before, crossing in crossings.items():
+            if crossing.changed:
+                key = crossing_key(self._prefix, before)
+                pipeline.hset(key, items=[part for field in crossing.changed.items() for part in field])
+                pipeline.pexpireat(key, before.end_ms + REMEMBERED_MS)
+        pipeline.execute()
+
+    def _salt(self, period: Period, now_ms: int) -> bytes:
+        salt = self._salts.get(period)
+        if salt is None or salt.confirm_at_ms <= now_ms:
+            salt = self._salts[period] = self._agreed_salt(period, salt, now_ms)
+        return salt.value
+
+    def _agreed_salt(self, period: Period, known: _Salt | None, now_ms: int) -> _Salt:
+        if self._secret is not None:
+            return _Salt(derived_salt(self._secret, period), period.end_ms + REMEMBERED_MS)
+        key = salt_key(self._prefix, period)
+        # Of several replicas the first one's counts. One that knows the salt gives it back to a Redis that lost it.
+        proposed = known.value if known is not None else secrets.token_bytes(_SALT_BYTES)
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.set(key, proposed, nx=True, pxat=period.end_ms + REMEMBERED_MS)
+        pipeline.get(key)
+        try:
+            _, agreed = pipeline.execute()
+        except REDIS_UNAVAILABLE:
+            if known is None:
+                raise
+            agreed = None
+        return _Salt(agreed if agreed is not None else proposed, now_ms + CONFIRM_MS)
+
+    def _forget(self, now_ms: int) -> None:
+        for period in [period for period in self._salts if not period.is_remembered(now_ms)]:
+            del self._salts[period]

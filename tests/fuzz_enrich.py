@@ -1,0 +1,152 @@
+"""Mutated events through the whole of enrich: `make fuzz`, and a bounded share of it in the tests.
+
+Each event must come out once, enriched and readable or as a dead letter with its bytes, whatever it is.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from random import SystemRandom
+from threading import Event
+from typing import Final, Self
+
+import fakeredis
+
+from services.enrich.lookups import Lookups
+from services.enrich.pseudonyms import Pseudonyms
+from services.enrich.service import EnrichService, Route
+from services.enrich.tally import Tally
+from shared.events import EnrichedEvent, decode_enriched
+from shared.health import Health
+from shared.logs import configure_logs
+from shared.refusals import Reason
+from shared.streams import NewRecord, Record
+from tests.mutations import NOW_MS, mutated_events
+
+BATCH: Final = 1_000
+_ROUTE: Final = Route("click-data", "enriched-click-data", "memory", "memory", batch_records=BATCH)
+_REASONS: Final = {reason.value.encode() for reason in Reason}
+_SHOWN_BYTES: Final = 2_000
+
+
+class MistreatedEventError(AssertionError):
+    """An event got lost, came out twice, or came out wrong."""
+
+
+class FuzzedLog:
+    """A `Processor` that hands out one batch and keeps what comes of it."""
+
+    def __init__(self) -> None:
+        self.batch: list[Record] = []
+        self.outputs: list[NewRecord] = []
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:  # noqa: ARG002 - all that is there
+        return self.batch
+
+    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
+        self.outputs = list(records)
+
+    def lag(self) -> dict[int, int]:
+        return {}
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def fuzz(seed: int, events: int) -> Counter[str]:
+    """Send so many events of the seed through enrich, every other batch hashed and truncated.
+
+    Returns what became of them: "enriched", or the reason of the dead letter. Raises MistreatedEventError.
+    """
+    client = fakeredis.FakeRedis()
+    client.hset("product:V1", mapping={"cat": "vases", "title": "Größe"})
+    client.hset("visitor:user1", mapping={"gender": "F", "birthday": "2000-02-29"})
+    log = FuzzedLog()
+    plain, private = _service(log, client, is_private=False), _service(log, client, is_private=True)
+    outcomes: Counter[str] = Counter()
+    for number, batch in enumerate(_batches(seed, events)):
+        log.batch = batch
+        try:
+            (private if number % 2 else plain).work()
+            outcomes.update(_outcome(*pair) for pair in zip(batch, log.outputs, strict=True))
+        except Exception as error:
+            place = f"seed {seed}, batch {number}"
+            culprit = _culprit(batch, plain, log)
+            raise MistreatedEventError(f"{place}: {error!r} by {culprit!r:.{_SHOWN_BYTES}}") from error
+    if outcomes.total() != events:
+        raise MistreatedEventError(f"seed {seed}: {events} events went in, {outcomes.total()} came out")
+    return outcomes
+
+
+def _service(log: FuzzedLog, client: fakeredis.FakeRedis, *, is_private: bool) -> EnrichService:
+    return EnrichService(
+        log,
+        Lookups(client, "", found_seconds=1e9, missing_seconds=1e9, cache_entries=10_000, clock=lambda: 0.0),
+        _ROUTE,
+        tally=Tally(lambda: 0.0),
+        health=Health("fuzz"),
+        stop=Event(),
+        pseudonyms=Pseudonyms(client, "", "daily", "a secret of some length", lambda: NOW_MS) if is_private else None,
+        is_ip_truncated=is_private,
+    )
+
+
+def _batches(seed: int, events: int) -> Iterator[list[Record]]:
+    values = islice(mutated_events(seed), events)
+    while batch := [Record(0, place, NOW_MS, b"as sent", value) for place, value in enumerate(islice(values, BATCH))]:
+        yield batch
+
+
+def _outcome(record: Record, output: NewRecord) -> str:
+    """What became of a record, if that is as it should be."""
+    if output.topic == "enriched-click-data":
+        event = decode_enriched(output.value)
+        assert isinstance(event, EnrichedEvent), f"enriched, but {event}"
+        assert output.key == event.userId.encode(), f"of {event.userId}, but under {output.key!r}"
+        return "enriched"
+    headers = dict(output.headers)
+    assert (output.topic, output.key) == ("click-data-dlq", record.key)
+    assert output.value == record.value, "a dead letter, but its bytes are changed"
+    assert (headers["reason"], headers["offset"]) == (headers["reason"], str(record.offset).encode())
+    assert headers["reason"] in _REASONS
+    return headers["reason"].decode()
+
+
+def _culprit(batch: Sequence[Record], service: EnrichService, log: FuzzedLog) -> bytes | None:
+    """The event of a failed batch that fails alone."""
+    for record in batch:
+        log.batch = [record]
+        try:
+            service.work()
+            _outcome(record, *log.outputs)
+        except Exception:  # noqa: BLE001 - that it fails is what is asked
+            return record.value
+    return None
+
+
+def main() -> int:
+    """Fuzz, and print what became of the events."""
+    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="how many (default 1,000,000)")
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="tells the events")
+    options = parser.parse_args()
+    configure_logs("fuzz", "auto", "ERROR")
+    sys.stdout.write(f"seed {options.seed}\n")
+    sys.stdout.flush()
+    started = time.monotonic()
+    outcomes = fuzz(options.seed, options.events)
+    for outcome, count in outcomes.most_common():
+        sys.stdout.write(f"{count:>12,}  {outcome}\n")
+    sys.stdout.write(f"{outcomes.total():>12,}  in {time.monotonic() - started:.0f} s, each accounted for\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Going on without a Redis that does not answer: what is new stays unknown and is counted, and health tells."""
+
+import fakeredis
+import pytest
+from structlog.testing import capture_logs
+
+from services.enrich.catalogue import Visitor
+from services.enrich.impatient_lookups import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ImpatientLookups
+from services.enrich.lookups import Lookups
+from services.enrich.tally import Tally
+from shared.events import RawEvent
+from shared.health import Health
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Site:
+    """Lookups, and the Redis behind them."""
+
+    def __init__(self) -> None:
+        self.server = fakeredis.FakeServer()
+        self.redis = fakeredis.FakeRedis(server=self.server)
+        self.clock = Clock()
+        self.health = Health("enrich")
+        self.tally = Tally(self.clock)
+        lookups = Lookups(self.redis, "", found_seconds=1e9, missing_seconds=1e9, cache_entries=100, clock=self.clock)
+        self.lookups = ImpatientLookups(lookups, "here", tally=self.tally, health=self.health, clock=self.clock)
+
+    def told(self) -> list[int]:
+        """The counts of events without lookups that were logged by now."""
+        with capture_logs() as logs:
+            self.clock.now += 1000
+            self.tally.report(dict)
+        return [line["events"] for line in logs if line["event"] == "enriched without lookups"]
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def click(user_id: str = "ada", product_id: str | None = None) -> RawEvent:
+    return RawEvent(timestamp=1_790_000_000_123, userId=user_id, productId=product_id)
+
+
+def test_what_is_known_is_used_and_what_is_new_is_counted(site: Site) -> None:
+    site.redis.hset("visitor:ada", mapping={"gender": "F", "birthday": ""})
+    site.lookups.learn([click("ada")])
+    site.server.connected = False
+    site.lookups.learn([click("ada"), click("ada", "V1"), click("bea"), click("bea", "V1"), click("x" * 513)])
+    assert site.lookups.visitors == {"ada": Visitor("F")}
+    assert site.told() == [3]
+    assert site.health.report()["status"] == "degraded"
+    assert "Redis at here does not answer" in str(site.health.report()["failures"])
+
+
+def test_redis_is_asked_again_after_growing_pauses(site: Site) -> None:
+    site.server.connected = False
+    with capture_logs() as logs:
+        site.lookups.learn([click("ada")])
+    assert [line["event"] for line in logs] == ["going on without lookups"]
+    site.server.connected = True
+    site.clock.now += FIRST_PAUSE_SECONDS / 2
+    site.lookups.learn([click("ada")])
+    assert site.lookups.visitors == {}
+    site.server.connected = False
+    with capture_logs() as logs:
+        for _ in range(20):
+            site.clock.now += LONGEST_PAUSE_SECONDS
+            site.lookups.learn([click("ada")])
+    assert logs == []
+    site.server.connected = True
+    site.clock.now += LONGEST_PAUSE_SECONDS
+    with capture_logs() as logs:
+        site.lookups.learn([click("ada")])
+    assert [line["event"] for line in logs] == ["lookups answer again"]
+    assert site.health.report()["status"] == "healthy"
+    assert set(site.lookups.visitors) == {"ada"}
+
+
+def test_batch_that_asks_nothing_tells_nothing_of_redis(site: Site) -> None:
+    site.lookups.learn([click("ada")])
+    site.server.connected = False
+    site.lookups.learn([click("bea")])
+    site.clock.now += LONGEST_PAUSE_SECONDS
+    site.lookups.learn([click("ada")])
+    assert site.health.report()["status"] == "degraded"
+    assert site.told() == [1]
