@@ -27,6 +27,7 @@ from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World, simulate
 from shared.events import encode_raw
 from shared.health import Health
+from shared.process import spare_garbage_collector
 from shared.redis_client import connect
 from shared.refusals import dead_letter_topic
 from shared.settings import ServiceSettings, read_settings
@@ -135,6 +136,7 @@ def main(step: str, events: int) -> None:
     settings = read_settings(ServiceSettings)
     log = KafkaLog(settings, client_id="clickpulse-bench")
     meter = Meter(events)
+    spare_garbage_collector()  # as the services do
     if step == "fill":
         fill(log, settings, meter, events)
     elif step == "enrich":

@@ -1,5 +1,6 @@
 """The process of a service: logs, health endpoint, signals and exit codes, alike for every service on the event log."""
 
+import gc
 from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Final
@@ -16,6 +17,7 @@ from shared.waiting import Stopped, wait_for
 logger = get_logger(__name__)
 
 FENCED_EXIT_CODE: Final = 3
+_MOST_YOUNG_OBJECTS: Final = 100_000  # more than a batch has
 STARTING: Final = "start"
 """The part of health that fails until `run` says that it works."""
 
@@ -45,6 +47,17 @@ def run_process(service: str, settings: ServiceSettings, run: Callable[[EventLog
         return FENCED_EXIT_CODE
     logger.info("stopped")
     return 0
+
+
+def spare_garbage_collector() -> None:
+    """Have Python look for cycles less often: called once, when everything is imported and before the work begins.
+
+    The objects of a batch die with it and form no cycles. Left as it is, the collector looks at each of them several
+    times, and ever again at all that was imported, which costs a third of what reading the log does.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_MOST_YOUNG_OBJECTS)
 
 
 def await_redis(settings: ServiceSettings, health: Health, stop: Event) -> None:

@@ -16,7 +16,7 @@ from services.aggregate.sender import Sender
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
 from shared.health import Health
-from shared.process import STARTING, await_topics, run_process
+from shared.process import STARTING, await_topics, run_process, spare_garbage_collector
 from shared.redis_client import connect
 from shared.refusals import dead_letter_topic
 from shared.settings import read_settings
@@ -33,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(settings: AggregateSettings, log: EventLog, health: Health, stop: Event) -> None:
     topic = settings.enriched_topic
     await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
+    spare_garbage_collector()
     health.working(STARTING)  # Redis is not waited for: folding goes on without it
     # Left from the inside out: the loop ends with a last rollup, the consumer checkpoints and closes the partitions,
     # and the sender publishes what it was offered last.

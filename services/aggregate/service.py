@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 SERVICE: Final = "aggregate"
 _LONGEST_POLL_SECONDS: Final = 0.25
 _LINGER_SECONDS: Final = 0.02
-_POLL_RECORDS: Final = 1000
+_POLL_RECORDS: Final = 500
 """Records that are read and taken apart together: few enough that the objects stay in the processor's cache."""
 _partition_of = attrgetter("partition")
 _RATE_SECONDS: Final = 10

@@ -1,13 +1,11 @@
 """`clickpulse enrich`: adds product, visitor, country and device to each raw click."""
 
 import argparse
-import gc
 import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 from threading import Event
-from typing import Final
 
 import redis
 
@@ -21,13 +19,11 @@ from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
 from shared.health import Health
-from shared.process import STARTING, await_redis, await_topics, run_process
+from shared.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
 from shared.redis_client import connect, redis_address
 from shared.refusals import dead_letter_topic
 from shared.settings import read_settings
 from shared.streams import EventLog
-
-_GC_THRESHOLD: Final = 100_000  # more than the objects of a batch, which die with it and form no cycles
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,8 +42,7 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
     topics = settings.raw_topic, settings.enriched_topic, dead_letter_topic(settings.raw_topic)
     await_topics(log, topics, settings, health, stop)
     health.working(STARTING)
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
+    spare_garbage_collector()
     with connect(settings.redis_url) as client, log.processor(settings.raw_topic, SERVICE) as processor:
         lookups = Lookups(
             client,
