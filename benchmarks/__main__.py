@@ -34,7 +34,7 @@ Environment = Mapping[str, str]
 def main() -> int:
     """Measure, print a table, write RESULTS."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000, help="events that each step works off (default 200000)")
+    parser.add_argument("--events", type=int, default=500_000, help="events that each step works off (default 500000)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each step; the median counts (default 3)")
     parser.add_argument("--window", type=int, default=MILLION, help="events in the largest window (default 1000000)")
     options = parser.parse_args()

@@ -19,6 +19,7 @@ from typing import Final
 from benchmarks.clicks import Clicks
 from benchmarks.engine import Engine, publisher
 from benchmarks.processes import answer, quieten_logs
+from shared.process import spare_garbage_collector
 from shared.redis_client import connect
 
 INSTANTS_BEFORE: Final = 10
@@ -59,4 +60,5 @@ def main(events: int, label: str) -> None:
 
 if __name__ == "__main__":
     quieten_logs()
+    spare_garbage_collector()  # as the service does
     main(int(sys.argv[1]), sys.argv[2])

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 FUTURE_TOLERANCE_MS: Final = 60_000
@@ -72,11 +73,13 @@ def _in_range(timestamp_ms: int) -> int | None:
     return timestamp_ms if 0 <= timestamp_ms <= LATEST_MS else None
 
 
+@lru_cache(maxsize=4096)  # a publish writes hundreds of labels, nearly all of them those of the second before
 def iso_second(timestamp_ms: int) -> str:
     """The instant as ISO 8601 in UTC to the second: `2026-11-22T10:30:00Z`. A minute is labelled by its start."""
     return datetime.fromtimestamp(timestamp_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=4096)
 def parse_iso_second(label: str) -> int:
     """The epoch ms of a label that `iso_second` wrote. Raises ValueError for anything else."""
     return int(datetime.strptime(label, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()) * 1000

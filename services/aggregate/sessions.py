@@ -10,16 +10,17 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from services.aggregate.arrays import Array, Bools, Ints, enter_seconds, grown, run_starts, slots, trailing
+from services.aggregate.recent_visitors import RECENT_SECONDS
 from services.aggregate.visits import Visits, since
 
 SESSION_GAP_SECONDS: Final = 1800
 STARTED_WITHIN_SECONDS: Final = 3600
 
-_REACH_SECONDS: Final = STARTED_WITHIN_SECONDS + SESSION_GAP_SECONDS
-"""A session that ended so long ago can join no event of the trailing hour: whether it is known changes no figure."""
+# A session that ended so long ago can join no event of the trailing hour: whether it is known changes no figure.
+assert RECENT_SECONDS == STARTED_WITHIN_SECONDS + SESSION_GAP_SECONDS
 
-_KEPT: Final = -(-_REACH_SECONDS // SESSION_GAP_SECONDS)
-"""Sessions of one visitor that can end within the reach, as a gap lies between any two ends."""
+_KEPT: Final = -(-RECENT_SECONDS // SESSION_GAP_SECONDS)
+"""Sessions of one visitor that can have ended since, as a gap lies between any two ends."""
 
 _RING_SECONDS: Final = 4096  # the power of two above STARTED_WITHIN_SECONDS
 STARTED, SINGLE, VIEWS, DURATION_S = range(4)
@@ -47,16 +48,14 @@ class _Stretch(NamedTuple):
 class Sessions:
     """The sessions of each visitor, as far as they can change a figure; for several rows of visits.
 
-    A visitor with a session has a place in the row; a place has room for `_KEPT` sessions, in any order.
+    A visitor has room for `_KEPT` sessions in each row, in any order.
     """
 
     def __init__(self, rows: int) -> None:
-        self._place = np.full((rows, 0), -1, np.int32)  # by visitor code; -1: no session
-        self._first = np.zeros((_KEPT, 0), np.uint32)  # by place: the second of the first event,
-        self._last = np.zeros((_KEPT, 0), np.uint32)  # of the last one,
-        self._events = np.zeros((_KEPT, 0), np.uint32)  # and how many they are; 0: no session
-        self._several = np.zeros(0, np.bool_)  # by place: whether another than the first may be a session
-        self._free = np.empty(0, np.int64)
+        self._first = np.zeros((rows, _KEPT, 0), np.uint32)  # by visitor: the second of the first event,
+        self._last = np.zeros((rows, _KEPT, 0), np.uint32)  # of the last one,
+        self._events = np.zeros((rows, _KEPT, 0), np.uint32)  # and how many they are; 0: no session
+        self._several = np.zeros((rows, 0), np.bool_)  # by visitor: whether another than the first may be a session
         self._figures = np.zeros((rows, 4, _RING_SECONDS), np.int64)
 
     def enter(self, first_second: int, last_second: int) -> None:
@@ -64,9 +63,11 @@ class Sessions:
         enter_seconds(self._figures, first_second, last_second)
 
     def fold(self, visits: list[Visits], visitors: int, now_s: int) -> None:
-        """Add visits by row, none of them after `now_s`; `visitors` is above every code in use."""
-        self._place = grown(self._place, visitors, fill=-1)
-        for row, (visitor, second) in since(visits, now_s - _REACH_SECONDS + 1):
+        """Add visits by row, none of them after `now_s`; `visitors` is above every number in use."""
+        self._first, self._last, self._events, self._several = (
+            grown(kept, visitors) for kept in (*self._kept(), self._several)
+        )
+        for row, (visitor, second) in since(visits, now_s - RECENT_SECONDS + 1):
             begins = run_starts(visitor)
             gaps = np.flatnonzero(np.diff(second) >= SESSION_GAP_SECONDS) + 1
             starts = np.union1d(begins, gaps) if len(gaps) else begins
@@ -81,15 +82,14 @@ class Sessions:
 
     def _join(self, row: int, who: Ints, stretch: "_Stretch", now_s: int) -> None:
         """Add one stretch of events to each visitor, joining the sessions that it touches."""
-        place = self._places(row, who)
-        known = _Stretch(*(kept[0, place].astype(np.int64) for kept in self._kept()))
-        known.events[known.last <= now_s - _REACH_SECONDS] = 0
+        known = _Stretch(*(kept[row, 0, who].astype(np.int64) for kept in self._kept()))
+        known.events[known.last <= now_s - RECENT_SECONDS] = 0
         touched = known.touches(stretch)
         # Nearly always a visitor has one session at most, which goes on: what is dearer is left for the others.
-        dear = self._several[place] | ((known.events > 0) & ~touched)
+        dear = self._several[row, who] | ((known.events > 0) & ~touched)
         if dear.any():
-            self._join_several(row, place[dear], stretch.only(dear), now_s)
-            place, stretch, known, touched = place[~dear], stretch.only(~dear), known.only(~dear), touched[~dear]
+            self._join_several(row, who[dear], stretch.only(dear), now_s)
+            who, stretch, known, touched = who[~dear], stretch.only(~dear), known.only(~dear), touched[~dear]
         joined = _Stretch(
             np.where(touched, np.minimum(stretch.first, known.first), stretch.first),
             np.where(touched, np.maximum(stretch.last, known.last), stretch.last),
@@ -97,12 +97,12 @@ class Sessions:
         )
         self._replace(row, known.only(touched), joined, now_s)
         for kept, column in zip(self._kept(), joined, strict=True):
-            kept[0, place] = column
+            kept[row, 0, who] = column
 
-    def _join_several(self, row: int, place: Ints, stretch: "_Stretch", now_s: int) -> None:
+    def _join_several(self, row: int, who: Ints, stretch: "_Stretch", now_s: int) -> None:
         """The same for visitors that have several sessions, or get a second one."""
-        known = _Stretch(*(kept[:, place].astype(np.int64) for kept in self._kept()))
-        known.events[known.last <= now_s - _REACH_SECONDS] = 0
+        known = _Stretch(*(kept[row][:, who].astype(np.int64) for kept in self._kept()))
+        known.events[known.last <= now_s - RECENT_SECONDS] = 0
         touched = known.touches(stretch)
         joined = _Stretch(
             np.minimum(stretch.first, np.where(touched, known.first, stretch.first).min(axis=0)),
@@ -111,30 +111,14 @@ class Sessions:
         )
         self._replace(row, known.only(touched), joined, now_s)
         known.events[touched] = 0
-        self._events[:, place] = known.events
+        self._events[row][:, who] = known.events
         room = np.argmin(known.events, axis=0)  # one without a session: it has 0 events
         for kept, column in zip(self._kept(), joined, strict=True):
-            kept[room, place] = column
-        self._several[place] = True
+            kept[row, room, who] = column
+        self._several[row, who] = True
 
     def _kept(self) -> tuple[Array, Array, Array]:
         return self._first, self._last, self._events
-
-    def _places(self, row: int, who: Ints) -> Ints:
-        place: Ints = self._place[row, who].astype(np.int64)
-        homeless = np.flatnonzero(place < 0)
-        if len(homeless):
-            size = self._events.shape[1]
-            if len(self._free) < len(homeless):
-                self._first, self._last, self._events = (
-                    grown(kept, size + len(homeless)) for kept in (self._first, self._last, self._events)
-                )
-                self._several = grown(self._several, self._events.shape[1])
-                self._free = np.append(np.arange(self._events.shape[1] - 1, size - 1, -1), self._free)
-            place[homeless] = self._free[-len(homeless) :]
-            self._free = self._free[: -len(homeless)]
-            self._place[row, who[homeless]] = place[homeless]
-        return place
 
     def _replace(self, row: int, old: "_Stretch", new: "_Stretch", now_s: int) -> None:
         """Take sessions off the figures and put others on."""
@@ -159,25 +143,15 @@ class Sessions:
         figures: Ints = trailing(self._figures, now_s, STARTED_WITHIN_SECONDS).sum(axis=2)
         return figures
 
-    def forget(self, now_s: int) -> None:
-        """Free the places of visitors whose sessions can change no figure any more."""
-        over: Bools = self._last.max(axis=0) <= now_s - _REACH_SECONDS
-        self._events[:, over] = 0
-        self._several[over] = False
-        for places in self._place:
-            known = np.flatnonzero(places >= 0)
-            places[known[over[places[known]]]] = -1
-        self._find_free()
-
-    def _find_free(self) -> None:
-        taken = np.zeros(self._events.shape[1], np.bool_)
-        taken[self._place[self._place >= 0]] = True
-        self._free = np.flatnonzero(~taken)[::-1]
+    def forget(self, visitors: Ints) -> None:
+        """Make the numbers of visitors, none of whom was there within RECENT_SECONDS, those of nobody."""
+        visitors = visitors[visitors < self._several.shape[1]]
+        self._events[..., visitors] = 0
+        self._several[:, visitors] = False
 
     def save(self) -> dict[str, Array]:
         """The state as arrays, for `load`."""
         return {
-            "place": self._place,
             "first": self._first,
             "last": self._last,
             "events": self._events,
@@ -187,6 +161,5 @@ class Sessions:
 
     def load(self, saved: Mapping[str, Array]) -> None:
         """Take over what `save` gave."""
-        self._place, self._first, self._last = saved["place"], saved["first"], saved["last"]
+        self._first, self._last = saved["first"], saved["last"]
         self._events, self._several, self._figures = saved["events"], saved["several"], saved["figures"]
-        self._find_free()

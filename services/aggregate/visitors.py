@@ -37,7 +37,7 @@ class LastSeen:
         enter_seconds(self._by_second, first_second, last_second)
 
     def fold(self, visits: list[Visits], visitors: int, now_s: int) -> None:
-        """Add visits by row, none of them after `now_s`; `visitors` is above every code in use."""
+        """Add visits by row, none of them after `now_s`; `visitors` is above every number in use."""
         self._last = grown(self._last, visitors)
         oldest = now_s - self._by_second.shape[1]
         for row, (visitor, second) in since(visits, oldest + 1):
@@ -57,12 +57,12 @@ class LastSeen:
         return counts
 
     def last(self, row: int) -> npt.NDArray[np.uint32]:
-        """By visitor code, the second of the last event of a row; 0 for those without one."""
+        """By visitor, the second of the last event of a row; 0 for those without one."""
         last: npt.NDArray[np.uint32] = self._last[row]
         return last
 
     def forget(self, visitors: Ints) -> None:
-        """Make the codes of visitors, none of whom is within the ring, those of nobody."""
+        """Make the numbers of visitors, none of whom is within the ring, those of nobody."""
         self._last[:, visitors[visitors < self._last.shape[1]]] = 0
 
     def save(self) -> dict[str, Array]:
@@ -118,7 +118,7 @@ class DistinctByBucket:
         return self._counts[:, [bucket % self._slots for bucket in range(last - self._shown + 1, last + 1)]]
 
     def forget(self, visitors: Ints) -> None:
-        """Make the codes of visitors, none of whom is in a bucket shown, those of nobody."""
+        """Make the numbers of visitors, none of whom is in a bucket shown, those of nobody."""
         self._bits[:, visitors[visitors < self._bits.shape[1]]] = 0
 
     def save(self) -> dict[str, Array]:

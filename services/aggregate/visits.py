@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from services.aggregate.arrays import Array, Ints
 from services.aggregate.batch import BOT_DEVICE
 from shared.events import DEVICE_TYPES
@@ -18,7 +16,7 @@ AUDIENCE_ROW: Final = {audience: row for row, audience in enumerate(AUDIENCES)}
 
 
 class Visits(NamedTuple):
-    """Who came when, sorted by visitor and then by second. Visitors are codes, seconds are epoch seconds."""
+    """Who came when, sorted by visitor and then by second. Visitors are numbers, seconds are epoch seconds."""
 
     visitor: Ints
     second: Ints
@@ -38,10 +36,9 @@ class BatchVisits(NamedTuple):
     by_device: list[Visits]  # in the order of DEVICE_TYPES
 
 
-def visits_of(rows: Array, second: Ints) -> BatchVisits:
+def visits_of(visitor: Ints, second: Ints, device: Array) -> BatchVisits:
     """Sort the events of a batch into visits. Three numbers in one make it a sort of plain integers."""
-    packed = rows["visitor"].astype(np.int64) << (_SECOND_BITS + _DEVICE_BITS)
-    packed |= (second << _DEVICE_BITS) | rows["device"]
+    packed = (visitor << (_SECOND_BITS + _DEVICE_BITS)) | (second << _DEVICE_BITS) | device
     packed.sort()
     device = packed & ((1 << _DEVICE_BITS) - 1)
     everyone = Visits(packed >> (_SECOND_BITS + _DEVICE_BITS), (packed >> _DEVICE_BITS) & ((1 << _SECOND_BITS) - 1))

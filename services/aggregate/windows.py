@@ -17,6 +17,7 @@ from services.aggregate.duplicates import SeenIds
 from services.aggregate.latest import Latest
 from services.aggregate.popularity import DIMENSIONS, HOUR_SECONDS, HourlyPopularity
 from services.aggregate.recent import MINUTE_SECONDS, NO_ROWS, RecentRows
+from services.aggregate.recent_visitors import RECENT_SECONDS, RecentVisitors
 from services.aggregate.sessions import Sessions
 from services.aggregate.visitor_codes import VisitorCodes
 from services.aggregate.visitors import DistinctByBucket, LastSeen
@@ -59,6 +60,7 @@ class Windows:
         self.by_minute = DistinctByBucket(len(AUDIENCES), MINUTE_SECONDS, MINUTES_SHOWN, np.uint64)
         self.by_half_hour = DistinctByBucket(len(AUDIENCES), HALF_HOUR_SECONDS, HALF_HOURS_SHOWN, np.uint32)
         self.sessions = Sessions(len(AUDIENCES))
+        self.recent_visitors = RecentVisitors()  # whose places the windows by device and minute and the sessions go by
         self.popularity = HourlyPopularity()
         self.recent = RecentRows()
         self.segment_versions: dict[int, int] = {}  # minute → the publish instant its segment was last made at
@@ -112,17 +114,23 @@ class Windows:
             return
         seconds_by_device = rows["device"].astype(np.int64) * RING_SECONDS + slots(self.views, second)
         count_at(self.views.reshape(-1), seconds_by_device)
-        visits = visits_of(rows, second)
-        room = self.visitors.room
-        self.last_seen.fold(visits.by_audience, room, self.now_s)
-        self.last_seen_by_device.fold(visits.by_device, room, self.now_s)
-        self.by_minute.fold(visits.by_audience, room, self.now_s)
-        self.by_half_hour.fold(visits.by_audience, room, self.now_s)
-        self.sessions.fold(visits.by_audience, room, self.now_s)
+        visits = visits_of(rows["visitor"].astype(np.int64), second, rows["device"])
+        self.last_seen.fold(visits.by_audience, self.visitors.room, self.now_s)
+        self.by_half_hour.fold(visits.by_audience, self.visitors.room, self.now_s)
+        self._admit_recent(*_since(rows, second, self.now_s - RECENT_SECONDS + 1))
         rows, second = _since(rows, second, self.oldest_kept_minute() * MINUTE_SECONDS)
         if len(rows):
             self.recent.add(rows, second)
             self.popularity.add(_since(rows, second, self.now_s - HOUR_SECONDS + 1)[0])
+
+    def _admit_recent(self, rows: Array, second: Ints) -> None:
+        """Count events in the windows that reach no further back than RECENT_SECONDS."""
+        place = self.recent_visitors.places(rows["visitor"].astype(np.int64))
+        visits = visits_of(place, second, rows["device"])
+        room = self.recent_visitors.room
+        self.last_seen_by_device.fold(visits.by_device, room, self.now_s)
+        self.by_minute.fold(visits.by_audience, room, self.now_s)
+        self.sessions.fold(visits.by_audience, room, self.now_s)
 
     def _admit_latest(self, latest: tuple[LatestEvent, ...] | list[LatestEvent]) -> None:
         come = [event for event in latest if event.timestamp_ms // 1000 <= self.now_s]
@@ -150,7 +158,6 @@ class Windows:
 
     def compact(self) -> None:
         """Forget the visitors and names that nothing refers to any more."""
-        self.sessions.forget(self.now_s)
         self._forget_visitors()
         for column in COLUMNS:
             self._forget_names(column)
@@ -160,11 +167,13 @@ class Windows:
         last_seen = np.zeros(room, np.int64)
         known = self.last_seen.last(AUDIENCE_ROW["all"])[:room]
         last_seen[: len(known)] = known
+        free = self.recent_visitors.forget(last_seen, self.now_s - RECENT_SECONDS + 1)
+        for by_place in (self.last_seen_by_device, self.by_minute, self.sessions):
+            by_place.forget(free)
         last_seen[self.waiting["visitor"]] = self.now_s
         gone = self.visitors.forget(last_seen, self.now_s - _VISITOR_REMEMBERED_SECONDS)
-        if len(gone):
-            for windows in (self.last_seen, self.last_seen_by_device, self.by_minute, self.by_half_hour):
-                windows.forget(gone)
+        self.last_seen.forget(gone)
+        self.by_half_hour.forget(gone)
 
     def _forget_names(self, column: str) -> None:
         names = self.names.of(column)
@@ -188,6 +197,7 @@ class Windows:
         """The numeric state by name, for `load_arrays`. Rows, ids, names and counters are saved beside it."""
         parts: dict[str, Mapping[str, Array]] = {
             "visitors": self.visitors.save(),
+            "recent_visitors": self.recent_visitors.save(),
             "last_seen": self.last_seen.save(),
             "last_seen_by_device": self.last_seen_by_device.save(),
             "by_minute": self.by_minute.save(),
@@ -209,6 +219,7 @@ class Windows:
             return {key.removeprefix(f"{name}."): array for key, array in saved.items() if key.startswith(f"{name}.")}
 
         self.visitors.load(part("visitors"))
+        self.recent_visitors.load(part("recent_visitors"))
         self.last_seen.load(part("last_seen"))
         self.last_seen_by_device.load(part("last_seen_by_device"))
         self.by_minute.load(part("by_minute"))

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.aggregate.recent_visitors import RECENT_SECONDS, RecentVisitors
 from services.aggregate.sessions import Sessions
 from services.aggregate.visits import Visits
 
@@ -54,20 +55,27 @@ def test_any_order_and_any_clock_give_the_naive_count(data: st.DataObject) -> No
         sessions.fold([Visits(columns[:, 0], columns[:, 1])], 3, now_s)
         folded += batch
         if data.draw(st.booleans(), label="forget and save"):
-            sessions.forget(now_s)
+            last_s = [
+                max((visit.second for visit in folded if visit.visitor == number), default=0) for number in range(3)
+            ]
+            sessions.forget(np.flatnonzero(np.array(last_s) <= now_s - RECENT_SECONDS))
             saved = {name: array.copy() for name, array in sessions.save().items()}
             sessions = Sessions(1)
             sessions.load(saved)
         assert sessions.figures(now_s)[0].tolist() == naive(folded, now_s)
 
 
-def test_places_are_freed_and_taken_again() -> None:
-    sessions = Sessions(1)
+def test_places_are_freed_and_given_again() -> None:
+    recent = RecentVisitors()
+    last_seen_s = np.zeros(20_000, np.int64)
     for hour in range(20):
         now_s = BASE_S + hour * 7200
-        sessions.enter(now_s - 7199, now_s)
-        sessions.forget(now_s)
+        recent.forget(last_seen_s, now_s - RECENT_SECONDS + 1)
         visitors = np.arange(hour * 1000, (hour + 1) * 1000)
-        sessions.fold([Visits(visitors, np.full(1000, now_s))], 20_000, now_s)
-        assert sessions.figures(now_s)[0].tolist() == [1000, 1000, 1000, 0]
-    assert sessions.save()["last"].shape[1] < 3000
+        places = recent.places(np.concatenate((visitors, visitors)))
+        assert len(set(places.tolist())) == 1000
+        assert (places[:1000] == places[1000:]).all()
+        last_seen_s[visitors] = now_s
+        saved, recent = recent.save(), RecentVisitors()
+        recent.load({name: array.copy() for name, array in saved.items()})
+    assert recent.room == 1000
