@@ -58,6 +58,11 @@ class Partition:
             return FromOffset(self.next_offset)
         return FromTime(self.loaded_from_ms - REMEMBERED_SECONDS * 1000)  # to know the duplicates among the rest
 
+    @property
+    def unfolded(self) -> int:
+        """Records that were received and are not folded yet."""
+        return len(self._reception)
+
     def receive(self, records: Sequence[Record]) -> None:
         """Take records in, which follow those that were received before, for the next `fold`."""
         self._reception.add(records)

@@ -250,12 +250,13 @@ class AggregateService:
     def _report(self, partition: Partition, lag: int | None) -> PartitionReport:
         """`lag` is None while the partition's reading has not begun."""
         rollup = partition.roll_up()
+        behind = (lag or 0) + partition.unfolded
         return PartitionReport(
             rollup,
-            lag=lag or 0,
+            lag=behind,
             events_per_second=self._rates[partition.number].mark(self._now_s, rollup.conservation.read),
             loaded_from_ms=partition.loaded_from_ms,
-            loaded_until_ms=self._now_s * 1000 if lag == 0 else partition.loaded_until_ms,
+            loaded_until_ms=self._now_s * 1000 if lag == behind == 0 else partition.loaded_until_ms,
         )
 
     def _commit(self, consumer: Consumer) -> None:

@@ -7,11 +7,12 @@ included, and the records of it are read again from the log.
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rocksdict import BlockBasedOptions, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, DbClosedError, DBCompressionType, Options, Rdict, WriteBatch
 
 _SCHEMA_KEY: Final = b"schema"
 _NEXT_OFFSET_KEY: Final = b"next_offset"
@@ -49,6 +50,7 @@ class Store:
         self._schema = str(schema_version).encode()
         self._database = _open(path)
         self._next_block = 0
+        self._must_reopen = False
         schema = self._database.get(_SCHEMA_KEY)
         if schema is None and any(True for _ in self._database.keys()):  # noqa: SIM118 - Rdict is no mapping
             self.close()
@@ -108,7 +110,8 @@ class Store:
 
     def close(self) -> None:
         """Close the database; the lock on it is free afterwards."""
-        self._database.close()
+        with suppress(DbClosedError):
+            self._database.close()
 
     def _scan(self, prefix: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._database.items(from_key=prefix):
@@ -119,14 +122,15 @@ class Store:
 
     def _write(self, batch: WriteBatch) -> None:
         try:
+            if self._must_reopen:
+                # After a failed write RocksDB refuses all others until it is opened anew.
+                with suppress(DbClosedError):
+                    self._database.close()
+                self._database = _open(self._path)
+                self._must_reopen = False
             self._database.write(batch)
         except Exception as error:
-            # After a failed write RocksDB refuses all others until it is opened anew.
-            try:
-                self._database.close()
-                self._database = _open(self._path)
-            except Exception:  # noqa: BLE001, S110 - the disk is still full: the next try opens it
-                pass
+            self._must_reopen = True
             raise StateUnwritable(str(error)) from error
 
 

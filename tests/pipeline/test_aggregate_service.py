@@ -1,11 +1,15 @@
 """The aggregate service as a process: a known log in, SIGKILL at any moment, the oracle's numbers in Redis."""
 
+import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,6 +29,7 @@ from shared.streams.choose import open_log
 from tests.oracle import Arrived, outcomes, rollups
 from tests.polling import eventually
 from tests.segment_check import assert_segments_hold
+from tests.servers import free_port
 
 TOPIC = "enriched-click-data"
 
@@ -32,7 +37,9 @@ TOPIC = "enriched-click-data"
 @contextmanager
 def running(redis_url: str, state_dir: Path, **options: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "REDIS_URL": redis_url, "STATE_DIR": str(state_dir), "LOG_FORMAT": "json", **options}
-    process = subprocess.Popen([sys.executable, "-m", "services.cli", "aggregate"], env=environment)
+    # Its log goes nowhere: a test that makes the disk full would make the log's full too.
+    command = [sys.executable, "-m", "services.cli", "aggregate"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -88,9 +95,7 @@ def log_as_it_stands(client: Any) -> list[Arrived]:
 
 
 def _decoded(value: bytes) -> dict[str, Any]:
-    import json  # the standard library's, so that the oracle does not lean on ours
-
-    decoded: dict[str, Any] = json.loads(value)
+    decoded: dict[str, Any] = json.loads(value)  # the standard library's: the oracle does not lean on ours
     return decoded
 
 
@@ -103,14 +108,20 @@ def caught_up(client: Any, count: int) -> Meta:
 
 
 def assert_rollups_are_right(client: Any) -> None:
-    snapshots = _at_one_instant(client)
     log = log_as_it_stands(client)
+    meta = assert_published(client, log)
     expected = outcomes(log)
-    meta = snapshots["all"].meta
-    assert meta.balances
     assert (meta.counted, meta.late, meta.duplicates) == tuple(
         len(expected[o]) for o in ("counted", "late", "duplicates")
     )
+
+
+def assert_published(client: Any, log: list[Arrived]) -> Meta:
+    """What is published equals the oracle's figures of the log, but for the counters of Meta, which is returned."""
+    snapshots = _at_one_instant(client)
+    expected = outcomes(log)
+    meta = snapshots["all"].meta
+    assert meta.balances
     figures = rollups(expected["counted"], meta.as_of_ms // 1000)
     for audience in AUDIENCES:
         windows = asdict(snapshots[audience].windows)
@@ -119,6 +130,7 @@ def assert_rollups_are_right(client: Any) -> None:
     latest = [(e["timestamp"], e["userId"], e["productId"]) for e in snapshots["all"].latest_events]
     assert latest == figures["latest_events"]
     assert_segments_hold(client, expected["counted"])
+    return meta
 
 
 def _at_one_instant(client: Any) -> dict[str, Snapshot]:
@@ -217,3 +229,46 @@ def test_pandas_reads_the_seeds_keys_and_personal_data_stays_inside(redis_url: s
         if not key.startswith(TOPIC.encode()) and client.type(key) == b"string":
             assert b"1984-04-08" not in client.get(key)
     assert b"1984-04-08" not in b"".join(client.lrange("rollup:events:latest", 0, -1))
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a disk is made full with prlimit, which is Linux's")
+def test_a_full_disk_stops_reading_is_shown_and_mends_itself(redis_url: str, tmp_path: Path) -> None:
+    client: Any = connect(redis_url)
+    port = free_port()
+    health = f"http://127.0.0.1:{port}/health"
+    made = events(8, 3000, int(time.time() * 1000))
+    produced(redis_url, made[:1000], refused=0)
+    with running(redis_url, tmp_path, HEALTH_PORT=str(port)) as process:
+        caught_up(client, 1000)
+        # From here on no file can grow, as on a disk without room.
+        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, most))
+        produced(redis_url, made[1000:], refused=0)
+        assert eventually(lambda: _failing_part(health), "unhealthy") == "state"
+        first = _meta(client)
+        eventually(lambda: _meta(client).as_of_ms > first.as_of_ms + 2000, "the clock goes on, and is published")
+        assert _meta(client).counted == first.counted
+        assert _meta(client).lag > 0
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+        caught_up(client, 3000)
+        assert eventually(lambda: _failing_part(health) is None, "healthy again")
+        assert_rollups_are_right(client)
+        process.send_signal(signal.SIGKILL)
+    with running(redis_url, tmp_path):
+        caught_up(client, 3000)
+        assert_rollups_are_right(client)
+
+
+def _meta(client: Any) -> Meta:
+    snapshot = read(client, "all", "")
+    assert snapshot is not None
+    return snapshot.meta
+
+
+def _failing_part(health: str) -> str | None:
+    """The first part that the health endpoint calls failing."""
+    try:
+        urllib.request.urlopen(health, timeout=5).close()
+    except urllib.error.HTTPError as refusal:
+        return str(next(iter(json.loads(refusal.read())["failures"])))
+    return None

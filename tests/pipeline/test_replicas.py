@@ -1,0 +1,163 @@
+"""Several aggregate replicas on a real Kafka: the numbers of one, whoever comes, goes or dies."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.events import EnrichedEvent, decode_enriched, encode_enriched
+from shared.redis_client import connect
+from shared.rollup_keys import Meta, read
+from shared.settings import ServiceSettings
+from shared.streams import Assignment, EventLog, FromTime, NewRecord, Position, TopicSpec
+from shared.streams.choose import open_log
+from tests.oracle import Arrived
+from tests.pipeline.test_aggregate_service import assert_published, events
+from tests.polling import eventually
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+PARTITIONS = 4
+
+
+class Site:
+    """Topics and a Redis of this test alone, and aggregate replicas on them, each with a disk of its own."""
+
+    def __init__(self, kafka_broker: str, redis_url: str, folder: Path) -> None:
+        self.topic = f"enriched-{uuid.uuid4().hex[:8]}"
+        self._folder = folder
+        self._environment = {
+            "REDIS_URL": redis_url,
+            "KAFKA_BROKER": kafka_broker,
+            "ENRICHED_TOPIC": self.topic,
+            "AGGREGATE_GROUP": self.topic,
+            "LOG_FORMAT": "json",
+        }
+        self.client: Any = connect(redis_url)
+        self.log: EventLog = open_log(
+            ServiceSettings(redis_url=redis_url, kafka_broker=kafka_broker, enriched_topic=self.topic), "test"
+        )
+        self.log.ensure_topics(
+            [TopicSpec(topic, PARTITIONS, 24 * 3_600_000) for topic in (self.topic, f"{self.topic}-dlq")]
+        )
+
+    @contextmanager
+    def replica(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        environment = os.environ | self._environment | {"STATE_DIR": str(self._folder / name)}
+        process = subprocess.Popen([sys.executable, "-m", "services.cli", "aggregate"], env=environment)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def produce(self, made: list[EnrichedEvent]) -> None:
+        with self.log.producer() as producer:
+            producer.send([NewRecord(self.topic, event.userId.encode(), encode_enriched(event)) for event in made])
+
+    def arrived(self, count: int) -> list[Arrived]:
+        """The log as it stands."""
+        found: list[Arrived] = []
+        with self.log.consumer(self.topic, f"test-{uuid.uuid4().hex}", _Earliest()) as consumer:
+            while len(found) < count:
+                for record in consumer.poll(10_000, 1.0):
+                    event = decode_enriched(record.value)
+                    assert isinstance(event, EnrichedEvent)
+                    found.append(Arrived(event, record.timestamp_ms, record.partition, record.offset))
+        return sorted(found, key=lambda arrived: (arrived.partition, arrived.offset))
+
+    def meta(self) -> Meta | None:
+        snapshot = read(self.client, "all", "")
+        return snapshot.meta if snapshot else None
+
+    def caught_up(self, timeout_seconds: float = 90) -> Meta:
+        """Published of all partitions, with nothing left to read, by a process that has just looked."""
+
+        def whole() -> Meta | None:
+            meta = self.meta()
+            is_whole = meta is not None and meta.partitions == PARTITIONS and meta.lag == 0 and meta.coverage_1h_s > 0
+            return meta if is_whole and meta is not None and meta.as_of_ms > time.time() * 1000 - 3000 else None
+
+        return eventually(whole, "all partitions published and caught up", timeout_seconds)
+
+
+class _Earliest:
+    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - the interface's
+        return FromTime(0)
+
+    def on_revoked(self, partition: int) -> None:
+        """Keeps nothing."""
+
+
+@pytest.fixture
+def site(kafka_broker: str, redis_url: str, tmp_path: Path) -> Site:
+    return Site(kafka_broker, redis_url, tmp_path)
+
+
+def _replicas_seen(site: Site) -> int:
+    return int(site.client.hlen("aggregate:replicas"))
+
+
+@pytest.mark.timeout(300)
+def test_replicas_that_come_and_go_give_the_numbers_of_one(site: Site) -> None:
+    made = events(11, 4000, int(time.time() * 1000))
+    site.produce(made[:1000])
+    with site.replica("a"):
+        site.caught_up()
+        site.produce(made[1000:2000])
+        with site.replica("b") as leaving, site.replica("c"):
+            eventually(lambda: _replicas_seen(site) == 3, "three replicas", 60)
+            site.produce(made[2000:3000])
+            site.caught_up()
+            assert_published(site.client, site.arrived(3000))
+            leaving.send_signal(signal.SIGTERM)
+            assert leaving.wait(timeout=15) == 0
+            site.produce(made[3000:])
+            site.caught_up()
+            assert_published(site.client, site.arrived(4000))
+
+
+@pytest.mark.timeout(300)
+def test_the_publishers_death_costs_three_seconds_of_publishing_and_no_number(site: Site) -> None:
+    chance = random.Random(12)
+    made = events(12, 2000, int(time.time() * 1000))
+    site.produce(made[:1000])
+    with site.replica("a") as first:
+        site.caught_up()
+        publisher = site.meta()
+        with site.replica("b"):
+            eventually(lambda: _replicas_seen(site) == 2, "two replicas", 60)
+            site.caught_up()
+            after = site.meta()
+            assert publisher is not None
+            assert after is not None
+            assert after.publisher == publisher.publisher  # the lease stays with who has it
+            time.sleep(chance.random())
+            last_ms = _as_of_ms(site)
+            first.send_signal(signal.SIGKILL)
+            gaps = [0]
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                as_of_ms = _as_of_ms(site)
+                if as_of_ms != last_ms:
+                    gaps.append(as_of_ms - last_ms)
+                    last_ms = as_of_ms
+                time.sleep(0.05)
+            assert len(gaps) > 5
+            assert max(gaps) <= 4000  # three seconds without, and the one that every publish is from the next
+            site.produce(made[1000:])
+            site.caught_up()
+            assert_published(site.client, site.arrived(2000))
+
+
+def _as_of_ms(site: Site) -> int:
+    return int(site.client.hget("rollup:meta", "as_of_ms"))
