@@ -22,7 +22,7 @@ import pytest
 
 from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
 from shared.redis_client import connect
-from shared.rollup_keys import AUDIENCES, Meta, Snapshot, read
+from shared.rollup_keys import AUDIENCES, Audience, Meta, Snapshot, read
 from shared.settings import ServiceSettings
 from shared.streams import NewRecord
 from shared.streams.choose import open_log
@@ -133,13 +133,21 @@ def assert_published(client: Any, log: list[Arrived]) -> Meta:
     return meta
 
 
-def _at_one_instant(client: Any) -> dict[str, Snapshot]:
-    def together() -> dict[str, Snapshot] | None:
+def _at_one_instant(client: Any) -> dict[Audience, Snapshot]:
+    def together() -> dict[Audience, Snapshot] | None:
         snapshots = {audience: read(client, audience, "") for audience in AUDIENCES}
-        instants = {snapshot.meta.as_of_ms if snapshot else None for snapshot in snapshots.values()}
-        return {a: s for a, s in snapshots.items() if s} if len(instants) == 1 else None
+        found = {
+            audience: snapshot for audience, snapshot in snapshots.items() if snapshot and _is_whole(snapshot.meta)
+        }
+        instants = {snapshot.meta.as_of_ms for snapshot in found.values()}
+        return found if len(found) == len(AUDIENCES) and len(instants) == 1 else None
 
-    return eventually(together, "three reads between two publishes")
+    return eventually(together, "three reads of everything between two publishes", 90)
+
+
+def _is_whole(meta: Meta) -> bool:
+    """Whether the numbers are of all partitions, as they say, and nothing is left to read."""
+    return meta.lag == 0 and meta.coverage_1h_s == 3600
 
 
 @pytest.mark.parametrize("seed", [1, 2])

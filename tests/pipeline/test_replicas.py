@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.events import EnrichedEvent, decode_enriched, encode_enriched
@@ -51,8 +52,8 @@ class Site:
         )
 
     @contextmanager
-    def replica(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        environment = os.environ | self._environment | {"STATE_DIR": str(self._folder / name)}
+    def replica(self, disk: str) -> Iterator[subprocess.Popen[bytes]]:
+        environment = os.environ | self._environment | {"STATE_DIR": str(self._folder / disk)}
         process = subprocess.Popen([sys.executable, "-m", "services.cli", "aggregate"], env=environment)
         try:
             yield process
@@ -103,19 +104,24 @@ def site(kafka_broker: str, redis_url: str, tmp_path: Path) -> Site:
     return Site(kafka_broker, redis_url, tmp_path)
 
 
-def _replicas_seen(site: Site) -> int:
-    return int(site.client.hlen("aggregate:replicas"))
+def _replicas_at_work(site: Site) -> int:
+    """How many replicas have partitions, as they tell one another."""
+    newest = max(site.client.keys("aggregate:reports:*"), default=b"")
+    shares = [msgspec.msgpack.decode(share) for share in site.client.hvals(newest)]
+    return sum(bool(share) for share in shares)
 
 
 @pytest.mark.timeout(300)
-def test_replicas_that_come_and_go_give_the_numbers_of_one(site: Site) -> None:
+@pytest.mark.parametrize("disks", [("a", "b", "c"), ("shared", "shared", "shared")], ids=["rebuilt", "taken over"])
+def test_replicas_that_come_and_go_give_the_numbers_of_one(site: Site, disks: tuple[str, str, str]) -> None:
+    """A partition's state is rebuilt from the log where the new owner lacks it, and taken over on a shared disk."""
     made = events(11, 4000, int(time.time() * 1000))
     site.produce(made[:1000])
-    with site.replica("a"):
+    with site.replica(disks[0]):
         site.caught_up()
         site.produce(made[1000:2000])
-        with site.replica("b") as leaving, site.replica("c"):
-            eventually(lambda: _replicas_seen(site) == 3, "three replicas", 60)
+        with site.replica(disks[1]) as leaving, site.replica(disks[2]):
+            eventually(lambda: _replicas_at_work(site) == 3, "three replicas at work", 60)
             site.produce(made[2000:3000])
             site.caught_up()
             assert_published(site.client, site.arrived(3000))
@@ -135,7 +141,7 @@ def test_the_publishers_death_costs_three_seconds_of_publishing_and_no_number(si
         site.caught_up()
         publisher = site.meta()
         with site.replica("b"):
-            eventually(lambda: _replicas_seen(site) == 2, "two replicas", 60)
+            eventually(lambda: _replicas_at_work(site) == 2, "two replicas at work", 60)
             site.caught_up()
             after = site.meta()
             assert publisher is not None
