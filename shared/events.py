@@ -1,8 +1,8 @@
 """The events of the two topics. Decoding returns an event or a refusal and never raises, whatever the bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -105,6 +105,8 @@ class _RawWire(msgspec.Struct, frozen=True, gc=False):
     referrer: str | None = None
 
 
+_Enriched = TypeVar("_Enriched", EnrichedEvent, CountedEvent)
+
 _decode_raw = msgspec.json.Decoder(RawEvent).decode
 _decode_raw_wire = msgspec.json.Decoder(_RawWire).decode
 _decode_enriched = msgspec.json.Decoder(EnrichedEvent).decode
@@ -159,32 +161,26 @@ def encode_raw(event: RawEvent) -> bytes:
 
 def decode_enriched(value: bytes) -> EnrichedEvent | Refusal:
     """Read one `enriched-click-data` value."""
-    if len(value) > MAX_EVENT_BYTES:
-        return _too_large(value)
-    try:
-        event = _decode_enriched(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _explain(value, error)
-    return _refusal_of(event) or event
-
-
-def _refusal_of(event: EnrichedEvent | CountedEvent) -> Refusal | None:
-    if not event.userId:
-        return Refusal(Reason.MISSING_FIELD, "userId is empty")
-    if not 0 <= event.timestamp <= LATEST_MS:
-        return Refusal(Reason.BAD_TIMESTAMP, f"timestamp {event.timestamp} is not epoch milliseconds")
-    return None
+    return _checked(value, _decode_enriched)
 
 
 def decode_counted(value: bytes) -> CountedEvent | Refusal:
     """Read what one `enriched-click-data` value is counted by. Other fields may be anything."""
+    return _checked(value, _decode_counted)
+
+
+def _checked(value: bytes, decode: Callable[[bytes], _Enriched]) -> _Enriched | Refusal:
     if len(value) > MAX_EVENT_BYTES:
         return _too_large(value)
     try:
-        event = _decode_counted(value)
+        event = decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _explain(value, error)
-    return _refusal_of(event) or event
+    if not event.userId:
+        return Refusal(Reason.MISSING_FIELD, "userId is empty")
+    if not 0 <= event.timestamp <= LATEST_MS:
+        return Refusal(Reason.BAD_TIMESTAMP, f"timestamp {event.timestamp} is not epoch milliseconds")
+    return event
 
 
 def decode_shown(value: bytes) -> EnrichedEvent:

@@ -1,6 +1,5 @@
 """What is published of a merged rollup: labelled, ranked, cut, and without personal data unless it is exposed."""
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -17,6 +16,7 @@ from services.aggregate.popularity import BOT, HUMAN
 from services.aggregate.recent import MINUTE_SECONDS
 from services.aggregate.rollups import PartitionRollup, Popularity
 from services.aggregate.windows import HALF_HOUR_SECONDS
+from shared.addresses import truncated_ip
 from shared.events import DEVICE_TYPES, EnrichedEvent, decode_shown
 from shared.rollup_keys import (
     AUDIENCES,
@@ -155,20 +155,11 @@ def _published_event(event: EnrichedEvent, *, expose_pii: bool) -> PublishedEven
     fields["datetime"] = event.datetime.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     if not expose_pii:
         del fields["birthdate"]
-        fields["ip"] = truncated_ip(fields["ip"]) if fields["ip"] is not None else None
+        fields["ip"] = _truncated_ip(fields["ip"])
     return fields
 
 
-@lru_cache(maxsize=4096)
-def truncated_ip(ip: str) -> str | None:
-    """The address with its last octet (IPv6: all but the first 48 bits) zero; None for what is no address."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False).network_address)
+_truncated_ip = lru_cache(maxsize=4096)(truncated_ip)  # a publish shows nearly all that the one before did
 
 
 def _labelled(counts: Ints, now_s: int, bucket_seconds: int) -> dict[int, int]:

@@ -10,20 +10,23 @@ from typing import Final
 import numpy as np
 
 from services.aggregate.arrays import Array, Ints, grown
-from services.aggregate.digests import as_bools
+from services.aggregate.numbering import Numbering
 
 RECENT_SECONDS: Final = 5400
 """The longest that anything kept by place looks back: see `sessions`. Minutes and devices reach less far."""
 
 
 class RecentVisitors:
-    """The place of each visitor code, and the places that are free."""
+    """The place of each visitor code."""
 
     def __init__(self) -> None:
         self._place = np.full(0, -1, np.int32)  # by visitor code; -1: none
-        self._free = np.empty(0, np.int64)
-        self.room = 0
+        self._places = Numbering()
+
+    @property
+    def room(self) -> int:
         """Above every place that was ever given."""
+        return self._places.room
 
     def places(self, visitors: Ints) -> Ints:
         """The places of visitor codes, which may repeat; given where there was none."""
@@ -32,17 +35,9 @@ class RecentVisitors:
         homeless = places < 0
         if homeless.any():
             newcomers = np.unique(visitors[homeless])
-            self._place[newcomers] = self._given(len(newcomers))
+            self._place[newcomers] = self._places.give(len(newcomers))
             places = self._place[visitors].astype(np.int64)
         return places
-
-    def _given(self, count: int) -> Ints:
-        again = min(count, len(self._free))
-        recycled = self._free[len(self._free) - again :]
-        self._free = self._free[: len(self._free) - again]
-        fresh = np.arange(self.room, self.room + count - again)
-        self.room += len(fresh)
-        return np.concatenate((recycled, fresh))
 
     def forget(self, last_seen_s: Array, oldest_s: int) -> Ints:
         """Take their places from the visitors last seen before `oldest_s`, by code; returns the places."""
@@ -50,8 +45,11 @@ class RecentVisitors:
         gone = with_place[last_seen_s[with_place] < oldest_s]
         places = self._place[gone].astype(np.int64)
         self._place[gone] = -1
-        self._free = np.concatenate((places, self._free))
+        self._settle()
         return places
+
+    def _settle(self) -> None:
+        self._places.settle(self._place[self._place >= 0].astype(np.int64))
 
     def save(self) -> dict[str, Array]:
         """The state as arrays, for `load`."""
@@ -60,6 +58,4 @@ class RecentVisitors:
     def load(self, saved: Mapping[str, Array]) -> None:
         """Take over what `save` gave."""
         self._place = saved["place"]
-        taken = self._place[self._place >= 0].astype(np.int64)
-        self.room = int(taken.max(initial=-1)) + 1
-        self._free = np.flatnonzero(~as_bools(taken, self.room))[::-1]
+        self._settle()

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from services.aggregate.arrays import Array, Ints
-from services.aggregate.digests import Digests, DigestTable, as_bools
+from services.aggregate.digests import Digests, DigestTable
+from services.aggregate.numbering import Numbering
 
 
 class VisitorCodes:
@@ -13,9 +14,12 @@ class VisitorCodes:
 
     def __init__(self) -> None:
         self._code = DigestTable()
-        self._free = np.empty(0, np.int64)  # below `room`, the next one last
-        self.room = 0
+        self._codes = Numbering()
+
+    @property
+    def room(self) -> int:
         """Above every code that was ever given."""
+        return self._codes.room
 
     def __len__(self) -> int:
         return len(self._code)
@@ -23,28 +27,19 @@ class VisitorCodes:
     def codes(self, digests: Digests) -> tuple[Ints, Digests, Ints]:
         """The code of each digest; and the digests that are new, a row each, with the codes they were given."""
         slot, first = self._code.locate(digests)
-        given = self._given(len(first))
+        given = self._codes.give(len(first))
         self._code.values[slot[first]] = given
         return self._code.values[slot].astype(np.int64), digests[first], given
-
-    def _given(self, count: int) -> Ints:
-        again = min(count, len(self._free))
-        recycled = self._free[len(self._free) - again :]
-        self._free = self._free[: len(self._free) - again]
-        fresh = np.arange(self.room, self.room + count - again)
-        self.room += len(fresh)
-        return np.concatenate((recycled, fresh))
 
     def take_over(self, digests: Digests, codes: Ints) -> None:
         """Add visitors that were given codes before. `settle` has to follow before any is given here."""
         slot, _ = self._code.locate(digests)
         self._code.values[slot] = codes
-        self.room = max(self.room, int(codes.max(initial=-1)) + 1)
+        self._codes.take(codes)
 
     def settle(self) -> None:
         """Find the codes that are free."""
-        used = as_bools(self._code.values[self._code.used()].astype(np.int64), self.room)
-        self._free = np.flatnonzero(~used)[::-1]
+        self._codes.settle(self._code.values[self._code.used()].astype(np.int64))
 
     def forget(self, last_seen_s: Array, oldest_s: int) -> Ints:
         """Give up the visitors last seen before `oldest_s`, by code; returns their codes."""

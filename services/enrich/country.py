@@ -1,18 +1,16 @@
 """The country of an IP address: which addresses have one, and its English name. Where the codes come from is given."""
 
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
 import iptocc
 import pycountry
 
 from services.enrich.recently_used import RecentlyUsed
+from shared.addresses import LONGEST_ADDRESS, plain_address
 from shared.events import UNKNOWN
 
 CACHE_ENTRIES: Final = 65_536
-LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
-"""Characters."""
 
 _KOSOVO: Final = ("XK", "Kosovo")  # in use everywhere, but no part of ISO 3166
 
@@ -57,24 +55,18 @@ class Countries:
             self.by_ip.forget()
 
     def _look_up(self, ip: str | None) -> str:
-        address = public_address(ip) if ip is not None and len(ip) <= LONGEST_ADDRESS else None
+        address = public_address(ip)
         code = self._codes.code_of(address) if address is not None else None
         return country_name(code) if code is not None else UNKNOWN
 
 
-def public_address(ip: str) -> str | None:
+def public_address(ip: str | None) -> str | None:
     """The address, as IPv4 where that is mapped into IPv6; None for any that is not public."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
+    address = plain_address(ip)
+    if ip is None or address is None or not address.is_global or address.is_multicast:
         return None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return None
-        if address.ipv4_mapped is not None:
-            return public_address(str(address.ipv4_mapped))
-    # As it was written: writing it anew takes as long as reading it.
-    return ip if address.is_global and not address.is_multicast else None
+    is_mapped = address.version == 4 and ":" in ip
+    return str(address) if is_mapped else ip  # as it was written: writing it anew takes as long as reading it
 
 
 @lru_cache(maxsize=1024)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, Literal, NamedTuple
 
 from services.enrich.recently_used import RecentlyUsed
+from shared.addresses import LONGEST_ADDRESS, truncated_ip
 
 Rotation = Literal["daily", "monthly"]
 
@@ -28,7 +28,6 @@ LONGEST_CROSSING_MS: Final = DAY_MS // 6
 
 _AHEAD_MS: Final = 600_000  # an event's second may be ahead by a minute, and clocks differ
 _PSEUDONYM_BYTES: Final = 16
-_LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 
 
 class Period(NamedTuple):
@@ -87,21 +86,5 @@ class Crossing:
             self._until_ms[pseudonym] = self.changed[pseudonym] = until_ms
 
 
-def truncated_ip(ip: str | None) -> str | None:
-    """The address with its last octet (IPv6: all but the first 48 bits) zero; None for what is no plain address."""
-    if ip is None or len(ip) > _LONGEST_ADDRESS:
-        return None
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return None
-        address = address.ipv4_mapped or address
-    bits = 48 if isinstance(address, IPv6Address) else 24
-    return str(ip_network((address, bits), strict=False).network_address)
-
-
-truncated_ips: Final[RecentlyUsed[str | None, str | None]] = RecentlyUsed(truncated_ip, 65_536, _LONGEST_ADDRESS)
+truncated_ips: Final[RecentlyUsed[str | None, str | None]] = RecentlyUsed(truncated_ip, 65_536, LONGEST_ADDRESS)
 """By address."""

@@ -13,8 +13,8 @@ from services.enrich.privacy import (
     derived_salt,
     period_of,
     pseudonym_of,
-    truncated_ip,
 )
+from shared.addresses import truncated_ip
 from shared.timestamps import LATEST_MS
 
 HOUR_MS = 3_600_000
