@@ -49,6 +49,8 @@ def main() -> int:
             filled.result()
         figures |= figures_of("restart", str(state), str(time.time()), environment=environment)
         figures |= _steps(options.events, options.runs, environment)
+        figures |= figures_of("adversarial", "agents", "50000", environment=environment)
+        figures |= figures_of("adversarial", "addresses", str(options.window), environment=environment)
         figures |= _publishes(options.window, environment)
         figures |= _rivals(environment)
     figures |= circumstances()

@@ -23,7 +23,8 @@ BARS: Final[Mapping[str, float]] = {
 """At most so much."""
 
 ORDER: Final = (
-    "floor_us", "passthrough_us", "aggregate_us", "aggregate_ratio", "enrich_us", "enrich_ratio",
+    "floor_us", "passthrough_us", "aggregate_us", "aggregate_ratio", "enrich_us", "enrich_ratio", "enrich_cold_us",
+    "enrich_new_agents_us", "enrich_new_agents_mb", "enrich_new_addresses_us", "enrich_new_addresses_mb",
     "publish_p50_ms_10k", "publish_p99_ms_10k", "publish_p50_ms_100k", "publish_p99_ms_100k",
     "publish_p50_ms_1m", "publish_p99_ms_1m", "checkpoint_max_ms_1m", "restart_s_1m", "restart_opening_s_1m",
     "bytes_per_event", "bytes_per_visitor", "resident_mb_1m", "disk_bytes_per_event", "disk_peak_bytes_per_event",

@@ -1,0 +1,103 @@
+"""What enrich costs where nothing repeats: `python -m benchmarks.adversarial agents|addresses EVENTS`.
+
+Clicks with a user agent each, or with an IP address each, that no cache can know, are given to the enrich service by
+the batch and what it sends is thrown away: CPU time of the process by event, without the log and without look-ups, and
+by how much the resident set grew. Making the clicks is out of it.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Event
+from typing import Final
+
+from benchmarks.processes import answer, quieten_logs
+from services.enrich.catalogue import Product, Visitor
+from services.enrich.service import EnrichService, Route
+from services.enrich.tally import Tally
+from shared.events import RawEvent, encode_raw
+from shared.health import Health
+from shared.process import spare_garbage_collector
+from shared.streams import NewRecord, Record
+
+_BATCH_EVENTS: Final = 1000
+_WARM_BATCHES: Final = 5
+
+
+class _NoLookups:
+    """Knows no product and no visitor."""
+
+    products: Mapping[str, Product] = {}
+    visitors: Mapping[str, Visitor] = {}
+
+    def learn(self, events: Sequence[RawEvent]) -> None:
+        pass
+
+
+class _Given:
+    """A processor that hands over what it is given, and forgets what it is sent."""
+
+    def __init__(self, batches: Iterator[list[Record]], stop: Event) -> None:
+        self._batches = batches
+        self._stop = stop
+        self._began = 0.0
+        self.cpu_s = 0.0
+        self._batch = 0
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:  # noqa: ARG002 - the interface's
+        batch = next(self._batches, [])
+        if not batch:
+            self._stop.set()
+        self._began = time.process_time()
+        return batch
+
+    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - likewise
+        self._batch += 1
+        if self._batch > _WARM_BATCHES:
+            self.cpu_s += time.process_time() - self._began
+
+    def lag(self) -> dict[int, int]:
+        return {}
+
+
+def clicks(what: str, events: int) -> Iterator[list[Record]]:
+    """Batches of clicks with an agent, or an address, of their own."""
+    now_ms = int(time.time() * 1000)
+    for start in range(0, events + _WARM_BATCHES * _BATCH_EVENTS, _BATCH_EVENTS):
+        batch = []
+        for number in range(start, start + _BATCH_EVENTS):
+            build = number if what == "agents" else 0
+            address = number if what == "addresses" else 0
+            event = RawEvent(
+                timestamp=now_ms,
+                userId=f"u{number % 1000}",
+                ip=f"{11 + address // 65_536 % 80}.{address // 256 % 256}.{address % 256}.7",
+                userAgent=f"Mozilla/5.0 (Windows NT 10.0; Win64; x64; b{build}) Chrome/142.0.{build}.0 Safari/537.36",
+            )
+            batch.append(Record(0, number, now_ms, None, encode_raw(event)))
+        yield batch
+
+
+def main(what: str, events: int) -> None:
+    """Answer the CPU time an event in µs, and the growth of the resident set in MB."""
+    stop = Event()
+    given = _Given(clicks(what, events), stop)
+    service = EnrichService(
+        given,  # type: ignore[arg-type] # it needs no closing
+        _NoLookups(),
+        Route("raw", "enriched", "", "", _BATCH_EVENTS),
+        tally=Tally(time.monotonic),
+        health=Health("bench"),
+        stop=stop,
+    )
+    spare_garbage_collector()
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    service.run()
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
+    answer({f"enrich_new_{what}_us": round(given.cpu_s / events * 1e6, 2), f"enrich_new_{what}_mb": round(grown_mb)})
+
+
+if __name__ == "__main__":
+    quieten_logs()
+    main(sys.argv[1], int(sys.argv[2]))
