@@ -34,6 +34,9 @@ class _NoLookups:
     def learn(self, events: Sequence[RawEvent]) -> None:
         pass
 
+    def unasked(self, events: Sequence[RawEvent]) -> int:  # noqa: ARG002 - there is nothing to ask
+        return 0
+
 
 class _Given:
     """A processor that hands over what it is given, and forgets what it is sent."""

@@ -59,6 +59,10 @@ class ImpatientLookups:
                 return
         self._tally.add_unknown(self._lookups.unasked(events))
 
+    def unasked(self, events: Sequence[RawEvent]) -> int:
+        """As `Lookups.unasked`."""
+        return self._lookups.unasked(events)
+
     def _fail(self, error: Exception) -> None:
         if not self._pause_seconds:
             logger.warning("going on without lookups", dependency=f"Redis at {self._address}", error=str(error))

@@ -24,6 +24,8 @@ from shared.waiting import Stopped, wait_for
 SERVICE: Final = "enrich"
 
 _POLL_SECONDS: Final = 0.5
+_SLICE: Final = 256
+"""Clicks that are decoded, enriched and encoded together: few enough that they stay in the processor's cache."""
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +54,7 @@ class KnownLookups(Protocol):
     @property
     def visitors(self) -> Mapping[str, Visitor]: ...
     def learn(self, events: Sequence[RawEvent]) -> object: ...
+    def unasked(self, events: Sequence[RawEvent]) -> int: ...
 
 
 class EnrichService:
@@ -113,14 +116,38 @@ class EnrichService:
 
     def _outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
         """An enriched click or a dead letter for each record, and the reasons of the dead letters."""
-        events = [decode_raw(record.value) for record in records]
-        readable = [event for event in events if isinstance(event, RawEvent)]
-        self._ask_redis(lambda: self._lookups.learn(readable))
+        outputs: list[NewRecord] = []
+        reasons: list[Reason] = []
+        self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing, and forgets what is too old
+        # Pseudonyms are asked for a batch at a time.
+        size = _SLICE if self._pseudonyms is None else len(records)
+        for start in range(0, len(records), size):
+            part = records[start : start + size]
+            events = [decode_raw(record.value) for record in part]
+            readable = [event for event in events if isinstance(event, RawEvent)]
+            if self._lookups.unasked(readable):
+                # Once there is something to ask, all that is left of the batch is asked for in one round trip.
+                rest = records[start + size :]
+                events += [decode_raw(record.value) for record in rest]
+                readable = [event for event in events if isinstance(event, RawEvent)]
+                self._ask_redis(partial(self._lookups.learn, readable))
+                self._enrich([*part, *rest], events, readable, outputs, reasons)
+                break
+            self._enrich(part, events, readable, outputs, reasons)
+        return outputs, reasons
+
+    def _enrich(
+        self,
+        records: Sequence[Record],
+        events: Sequence[RawEvent | Refusal],
+        readable: Sequence[RawEvent],
+        outputs: list[NewRecord],
+        reasons: list[Reason],
+    ) -> None:
+        """Add the outputs of records, which were read as `events` and whose lookups are known."""
         user_ids = iter(self._user_ids(readable))
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
         country_by_ip, is_ip_truncated = self._countries.by_ip, self._is_ip_truncated
-        outputs: list[NewRecord] = []
-        reasons: list[Reason] = []
         for record, event in zip(records, events, strict=True):
             if isinstance(event, RawEvent):
                 user_id = next(user_ids)
@@ -143,7 +170,6 @@ class EnrichService:
                 refusal = event
             outputs.append(self._dead_letter(record, refusal))
             reasons.append(refusal.reason)
-        return outputs, reasons
 
     def _user_ids(self, events: Sequence[RawEvent]) -> Iterable[str]:
         """The visitor of each event as others may see it."""
