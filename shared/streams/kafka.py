@@ -9,13 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
+from shared.logs import get_logger
 from shared.settings import ServiceSettings
 from shared.streams import Listener, LogUnavailable, NewRecord, Record, TopicSpec
 from shared.streams.kafka_client import KafkaClients, produce
 from shared.streams.kafka_processor import KafkaProcessor
 from shared.streams.kafka_reader import Reader
+from shared.streams.kafka_topics import new_topic_options, shortcomings
+
+logger = get_logger(__name__)
 
 _ANSWER_SECONDS: Final = 3.0
 _FLUSH_SECONDS: Final = 6.0
@@ -26,6 +30,7 @@ class KafkaLog:
 
     def __init__(self, settings: ServiceSettings, client_id: str) -> None:
         self._clients = KafkaClients(settings, client_id)
+        self._checked: set[TopicSpec] = set()
 
     @property
     def address(self) -> str:
@@ -33,10 +38,13 @@ class KafkaLog:
         return self._clients.address
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
-        """As `EventLog.ensure_topics`; waits until each topic has its leaders."""
+        """As `EventLog.ensure_topics`; waits until each new topic has its leaders, and warns of what others lack."""
         with self._clients.outages():
             admin = AdminClient(self._clients.admin_options())
             existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+            self._check(
+                admin, {topic: len(existing[topic.name].partitions) for topic in topics if topic.name in existing}
+            )
             missing = [_new_topic(topic) for topic in topics if topic.name not in existing]
             if not missing:
                 return
@@ -47,6 +55,23 @@ class KafkaLog:
                     if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another replica was quicker
                         raise
             self._wait_until_led(admin, [topic.topic for topic in missing])
+
+    def _check(self, admin: AdminClient, partitions: Mapping[TopicSpec, int]) -> None:
+        """Warn once of each thing that an existing topic lacks. It never stops the service, which may do with it."""
+        unchecked = {topic.name: topic for topic in partitions if topic not in self._checked}
+        if not unchecked:
+            return
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in unchecked]
+        for resource, answer in admin.describe_configs(resources, request_timeout=_ANSWER_SECONDS).items():
+            topic = unchecked[resource.name]
+            try:
+                options = {name: option.value for name, option in answer.result(2 * _ANSWER_SECONDS).items()}
+            except KafkaException as error:  # such as a user who may not read configurations
+                logger.warning("a topic's configuration cannot be read", topic=topic.name, error=error.args[0].str())
+                options = {}
+            for problem in shortcomings(topic, partitions[topic], options):
+                logger.warning("an existing topic does not serve as it should", topic=topic.name, problem=problem)
+            self._checked.add(topic)
 
     def _wait_until_led(self, admin: AdminClient, names: list[str]) -> None:
         deadline = time.monotonic() + _ANSWER_SECONDS
@@ -80,14 +105,8 @@ class KafkaLog:
 
 
 def _new_topic(topic: TopicSpec) -> NewTopic:
-    options = {
-        "message.timestamp.type": "LogAppendTime",  # a position in time means when it was appended, never a claim
-        "retention.ms": str(topic.retention_ms),
-        # Only closed segments expire; the default closes one a week.
-        "segment.ms": str(max(topic.retention_ms // 8, 600_000)),
-        "max.message.bytes": str(2 << 20),  # twice a producer's default: room for what enriching adds
-    }
-    return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=-1, config=options)
+    # -1: as many replicas as the brokers make by default.
+    return NewTopic(topic.name, topic.partitions, replication_factor=-1, config=new_topic_options(topic))
 
 
 class KafkaConsumer:

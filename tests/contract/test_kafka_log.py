@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from structlog.testing import capture_logs
 
 from shared.streams import (
     Assignment,
@@ -45,7 +46,23 @@ def test_a_topic_keeps_the_time_of_append_and_its_retention(log: EventLog, kafka
     options = {option.name: option.value for option in described.result(10).values()}
     assert options["message.timestamp.type"] == "LogAppendTime"
     assert options["retention.ms"] == str(24 * HOUR_MS)
+    assert options["compression.type"] == "zstd"
     assert len(admin.list_topics(name, timeout=10).topics[name].partitions) == 3
+
+
+def test_an_existing_topic_that_falls_short_is_told_once_and_used(log: EventLog, kafka_broker: str) -> None:
+    name = f"topic-{a_group()}"
+    config = {"retention.ms": str(6 * HOUR_MS), "message.timestamp.type": "CreateTime"}
+    admin = AdminClient({"bootstrap.servers": kafka_broker})
+    admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(10)
+    good = a_topic(log)
+    with capture_logs() as lines:
+        for _ in range(2):
+            log.ensure_topics([TopicSpec(name, 1, 24 * HOUR_MS), TopicSpec(good, 1, 24 * HOUR_MS)])
+    retention, timestamps = [(line["topic"], line["problem"]) for line in lines if line["log_level"] == "warning"]
+    assert retention[0] == timestamps[0] == name
+    assert "lacks 3 h of the 9 h" in retention[1]
+    assert "CreateTime" in timestamps[1]
 
 
 def test_no_state_folder_is_made(log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
