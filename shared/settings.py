@@ -58,6 +58,17 @@ class ServiceSettings(RedisSettings, LogSettings):
     kafka_ssl_ca_location: str | None = Field(
         default=None, description="File of the CA certificates that sign the brokers'."
     )
+    kafka_instance_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        description="Name of this replica alone, within its service: started again in time it has its partitions back.",
+    )
+    kafka_session_seconds: int = Field(
+        default=10,
+        ge=6,  # brokers refuse less by default
+        le=300,
+        description="Seconds without a sign of life, 6 to 300, after which a replica's partitions go to the others.",
+    )
     raw_topic: str = Field(default="click-data", min_length=1, description="Topic of raw clicks.")
     enriched_topic: str = Field(default="enriched-click-data", min_length=1, description="Topic of enriched clicks.")
     partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of a topic that a service has to create.")

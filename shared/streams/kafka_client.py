@@ -27,7 +27,6 @@ _CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     "partition.assignment.strategy": "cooperative-sticky",  # a rebalance moves only the partitions that must move
     "enable.partition.eof": False,  # before librdkafka 2.14 it makes consume() skip a record (librdkafka #5213)
     "fetch.wait.max.ms": 100,  # a partition that starts waits for the fetch that is under way
-    "session.timeout.ms": 10_000,  # a dead replica's partitions go to the others; a commit without a broker gives up
     "heartbeat.interval.ms": 2_000,
     "fetch.queue.backoff.ms": 10,  # the default of a second throttles catching up fourfold
     "queued.max.messages.kbytes": 32_768,  # prefetched, by consumer
@@ -51,6 +50,7 @@ _LOGGERS: Final = ("quixstreams.kafka.consumer", "quixstreams.kafka.producer", _
 _QUIET_SECONDS: Final = 60.0
 _FULL_SECONDS: Final = 6.0
 _FENCED: Final = (KafkaError.FENCED_INSTANCE_ID,)
+"""Another process joined the group under this one's KAFKA_INSTANCE_ID."""
 
 
 class KafkaClients:
@@ -68,12 +68,22 @@ class KafkaClients:
             "sasl.password": settings.kafka_sasl_password,
             "ssl.ca.location": settings.kafka_ssl_ca_location,
         }
+        # When a session runs out a dead replica's partitions go to the others, and a commit without a broker gives up.
+        self._membership: dict[str, Any] = {"session.timeout.ms": settings.kafka_session_seconds * 1000}
+        if settings.kafka_instance_id is not None:
+            # A static member does not leave the group when it closes: it comes back, or its session runs out.
+            self._membership["group.instance.id"] = settings.kafka_instance_id
         self._connection = ConnectionConfig.from_librdkafka_dict(
             {name: option for name, option in options.items() if option is not None}
         )
 
-    def application(self, group: str = NO_GROUP, transactional_id: str | None = None) -> Application:
-        """A Quix Streams application to take consumers and producers from; it is never run."""
+    def application(
+        self, group: str = NO_GROUP, transactional_id: str | None = None, *, is_member: bool = True
+    ) -> Application:
+        """A Quix Streams application to take consumers and producers from; it is never run.
+
+        `is_member`: its consumer joins the group, under this replica's name if it has one.
+        """
         transactional = (
             # A killed processor's open transaction holds up its successor and all readers for as long.
             {"transactional.id": transactional_id, "transaction.timeout.ms": 10_000}
@@ -86,7 +96,7 @@ class KafkaClients:
             auto_offset_reset="earliest",
             auto_create_topics=False,
             use_changelog_topics=False,
-            consumer_extra_config=dict(_CONSUMER_OPTIONS),
+            consumer_extra_config=_CONSUMER_OPTIONS | self._membership if is_member else dict(_CONSUMER_OPTIONS),
             producer_extra_config={**_PRODUCER_OPTIONS, **transactional},
             loglevel=None,
         )
@@ -112,7 +122,9 @@ def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:
     """What an error of Kafka means to the caller."""
     reason: KafkaError = error.args[0]
     message = f"Kafka at {address}: {reason.str()} ({reason.name()})"
-    return Fenced(message) if reason.code() in _FENCED else LogUnavailable(message)
+    if reason.code() in _FENCED:
+        return Fenced(f"another process joined the group with the same KAFKA_INSTANCE_ID; give each its own. {message}")
+    return LogUnavailable(message)
 
 
 def produce(

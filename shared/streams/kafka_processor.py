@@ -29,6 +29,7 @@ class KafkaProcessor:
     def __init__(self, clients: KafkaClients, topic: str, group: str) -> None:
         self._clients = clients
         self._topic = topic
+        self._group = group
         self._application: Application = clients.application(group, transactional_id=f"{group}-{uuid.uuid4()}")
         self._consumer = self._application.get_consumer(auto_commit_enable=False)
         self._reader = Reader(self._consumer, topic, _Committed())
@@ -110,7 +111,8 @@ class KafkaProcessor:
         if self._last_output is None:
             return  # none of ours hangs
         producer = self._connected_producer()
-        stranger = self._application.get_consumer()  # the group may have forgotten us, and takes offsets of no member
+        # The group may have forgotten us, and takes offsets of no member: of one that has no name of ours either.
+        stranger = self._clients.application(self._group, is_member=False).get_consumer()
         producer.begin_transaction()
         try:
             place = TopicPartition(self._last_output, 0, 0)

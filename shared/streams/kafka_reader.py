@@ -51,11 +51,14 @@ class Reader:
         self._reading: dict[int, _Started] = {}
         self._left: set[int] = set()  # since the poll began
         self._failure: Exception | None = None  # of the listener, within a rebalance
+        self._fatal: KafkaException | None = None
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
         self._subscribed = False
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
         """As `Consumer.poll`."""
+        if self._fatal is not None:
+            raise self._fatal
         deadline = time.monotonic() + timeout_seconds
         if not self._subscribed:
             self._consumer.subscribe(
@@ -83,7 +86,11 @@ class Reader:
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""
         self.ask_broker(_ANSWER_SECONDS)
-        for place in self._consumer.commit(offsets=self.places(next_offsets), asynchronous=False) or ():
+        try:
+            committed = self._consumer.commit(offsets=self.places(next_offsets), asynchronous=False)
+        except KafkaException as error:
+            raise _explained(error) from error
+        for place in committed or ():
             if place.error is not None:
                 raise KafkaException(place.error)
 
@@ -135,10 +142,14 @@ class Reader:
 
     def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
         records = [message for message in messages if message.error() is None]
-        error = next(message.error() for message in messages if message.error() is not None)
+        errors = [message.error() for message in messages if message.error() is not None]
+        fatal = next((error for error in errors if error.code() == KafkaError._FATAL), None)  # noqa: SLF001 - public
+        if fatal is not None:
+            self._fatal = _explained(KafkaException(fatal))  # said once, and nothing comes after it
+            raise self._fatal
         if not records:
-            raise KafkaException(error)
-        logger.warning("Kafka reports an error", error=error.str(), topic=self._topic)
+            raise KafkaException(errors[0])
+        logger.warning("Kafka reports an error", error=errors[0].str(), topic=self._topic)
         return records
 
     def _is_due(self, partition: int | None) -> bool:
@@ -216,6 +227,13 @@ class Reader:
 
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in numbers]
+
+
+def _explained(error: KafkaException) -> KafkaException:
+    """Of a consumer, the one fatal error that there is: another process has its name in the group."""
+    if error.args[0].code() != KafkaError._FATAL:  # noqa: SLF001 - its public name
+        return error
+    return KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
 
 
 def decode_messages(messages: Sequence[Message]) -> list[Record]:

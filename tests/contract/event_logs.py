@@ -83,9 +83,9 @@ def fake_redis() -> RedisUnderTest:
 class KafkaUnderTest:
     """A log on a real Kafka."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, instance_id: str | None = None) -> None:
         self.broker = broker
-        self.log = open_log(ServiceSettings(kafka_broker=broker), "test")
+        self.log = open_log(ServiceSettings(kafka_broker=broker, kafka_instance_id=instance_id), "test")
 
     def expire_before(self, topic: str, partition: int, offset: int) -> None:
         from confluent_kafka import TopicPartition
