@@ -19,6 +19,7 @@ NO_GROUP: Final = "clickpulse"
 _OPTIONS: Final[dict[str, Any]] = {
     "socket.timeout.ms": 10_000,
     "reconnect.backoff.max.ms": 2_000,
+    "topic.metadata.refresh.interval.ms": 10_000,  # so soon are partitions seen that were added; the default is 5 min
     "log.connection.close": False,  # brokers close idle connections
 }
 _CONSUMER_OPTIONS: Final[dict[str, Any]] = {

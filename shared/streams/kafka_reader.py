@@ -208,8 +208,17 @@ class Reader:
                 wanted = offset
             case FromCommitted():
                 wanted = self._committed(place)
+                self._warn_when_out_of_range(place.partition, wanted, low, high)
         # Ahead of the end: the topic was deleted and made anew since, so that nothing of it has been read.
         return wanted if low <= wanted <= high else low
+
+    def _warn_when_out_of_range(self, partition: int, committed: int, low: int, high: int) -> None:
+        """Tell what nobody else does: who starts at an offset of its own knows the ends and judges them itself."""
+        place = {"topic": self._topic, "partition": partition, "committed": committed}
+        if 0 <= committed < low:
+            logger.warning("records left retention before they were read", **place, missing=low - committed)
+        elif committed > high:
+            logger.warning("the topic was made anew, reading it from its beginning", **place, end=high)
 
     def _committed(self, place: TopicPartition) -> int:
         try:

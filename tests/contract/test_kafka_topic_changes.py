@@ -1,0 +1,116 @@
+"""Topics on Kafka that change under their readers: what expired unread, topics made anew, partitions that are added."""
+
+from contextlib import suppress
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
+from structlog.testing import capture_logs
+
+from shared.streams import EventLog, LogUnavailable, NewRecord, Record, TopicSpec
+from tests.contract.event_logs import HOUR_MS, KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def under_test(kafka_broker: str) -> KafkaUnderTest:
+    return KafkaUnderTest(kafka_broker)
+
+
+@pytest.fixture
+def admin(kafka_broker: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": kafka_broker})
+
+
+def make_anew(log: EventLog, admin: AdminClient, topic: str) -> None:
+    """Delete the topic and create it again, as soon as the broker is through with the old one."""
+    admin.delete_topics([topic])[topic].result(10)
+
+    created: list[str] = []
+
+    def create() -> None:
+        with suppress(LogUnavailable):
+            log.ensure_topics([TopicSpec(topic, 1, 24 * HOUR_MS)])
+            created.append(topic)
+
+    assert until(lambda: bool(created), create)
+
+
+def test_records_that_expired_before_they_were_read_are_told_of(under_test: KafkaUnderTest) -> None:
+    log = under_test.log
+    topic, group = a_topic(log), a_group()
+    append(log, topic, *[b"%d" % number for number in range(5)])
+    with log.consumer(topic, group, Owner()) as consumer:
+        read(consumer, 5)
+        consumer.commit({0: 1})
+    under_test.expire_before(topic, 0, 4)
+    with capture_logs() as lines, log.consumer(topic, group, Owner()) as consumer:
+        assert values(read(consumer, 1)) == [b"4"]
+    (warning,) = [line for line in lines if line["log_level"] == "warning"]
+    assert (warning["topic"], warning["partition"], warning["missing"]) == (topic, 0, 3)
+
+
+def test_records_that_expire_under_a_reader_that_lags_are_skipped(under_test: KafkaUnderTest) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    append(log, topic, b"0")
+    with log.consumer(topic, a_group(), Owner()) as consumer:
+        read(consumer, 1)
+        append(log, topic, *[b"%d" % number for number in range(1, 5)])
+        under_test.expire_before(topic, 0, 4)
+        # It may have fetched what expired already; then it goes on at the earliest that is left.
+        assert until(lambda: b"4" in values(consumer.poll(10, 0.2)), lambda: None)
+
+
+@pytest.mark.parametrize("count", [3, 20], ids=["shorter", "longer"])
+def test_a_topic_made_anew_under_its_reader_is_read_from_its_beginning(
+    under_test: KafkaUnderTest, admin: AdminClient, count: int
+) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    append(log, topic, *[b"old"] * 5)
+    fresh = [b"%d" % number for number in range(count)]
+    with log.consumer(topic, a_group(), Owner()) as consumer:
+        read(consumer, 5)
+        make_anew(log, admin, topic)
+        append(log, topic, *fresh)
+        found: list[Record] = []
+
+        def poll() -> None:
+            with suppress(LogUnavailable):  # while the topic is away
+                found.extend(consumer.poll(100, 0.2))
+
+        assert until(lambda: len(found) >= count, poll)
+        assert values(found) == fresh
+
+
+def test_a_topic_made_anew_while_nobody_reads_is_read_from_its_beginning(
+    under_test: KafkaUnderTest, admin: AdminClient
+) -> None:
+    log = under_test.log
+    topic, group = a_topic(log), a_group()
+    append(log, topic, *[b"old"] * 5)
+    with log.consumer(topic, group, Owner()) as consumer:
+        read(consumer, 5)
+        consumer.commit({0: 5})
+    make_anew(log, admin, topic)
+    fresh = [b"%d" % number for number in range(8)]  # past the offset of the old one, which went with it
+    append(log, topic, *fresh)
+    with log.consumer(topic, group, Owner()) as consumer:
+        assert values(read(consumer, 8)) == fresh
+
+
+def test_partitions_that_are_added_are_read_from_their_beginning(
+    under_test: KafkaUnderTest, admin: AdminClient
+) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    owner = Owner()
+    with log.consumer(topic, a_group(), owner) as consumer:
+        assert until(lambda: 0 in owner.assigned, lambda: consumer.poll(10, 0.1))
+        admin.create_partitions([NewPartitions(topic, 3)])[topic].result(10)
+        with KafkaUnderTest(under_test.broker).log.producer() as producer:
+            producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(50)])
+        records = read(consumer, 50)  # within the patience of 20 s, where the client's default is 5 min
+    assert sorted(int(record.value) for record in records) == list(range(50))
+    assert {record.partition for record in records} == {0, 1, 2}
