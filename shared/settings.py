@@ -3,13 +3,14 @@
 Each service subclasses `ServiceSettings` in its own `settings` module with the options that are its alone.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
 from shared.configuration import ConfigurationError as ConfigurationError
+from shared.kafka_security import contradictions
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -82,6 +83,20 @@ class ServiceSettings(RedisSettings, LogSettings):
     )
     health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 turns it off.")
 
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        found = contradictions(
+            broker=self.kafka_broker,
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_sasl_username,
+            password=self.kafka_sasl_password,
+            ca_location=self.kafka_ssl_ca_location,
+        )
+        if found:
+            raise ValueError("\n".join(found))
+        return self
+
     def shown(self) -> dict[str, object]:
         """The options that are set or have a default, without secrets, for the log."""
         secret = {name for name, field in type(self).model_fields.items() if not field.repr}
@@ -102,9 +117,14 @@ def read_settings(settings_type: type[SettingsType]) -> SettingsType:
 def _complaints(settings_type: type[BaseSettings], error: ValidationError) -> list[str]:
     complaints = []
     for problem in error.errors(include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else ""
+        if not problem[
+            "loc"
+        ]:  # of several together: its text names them, and its input is all of them with the secrets
+            complaints.append(str(problem["ctx"]["error"]) if "ctx" in problem else problem["msg"])
+            continue
+        name = str(problem["loc"][0])
         field = settings_type.model_fields.get(name)
         meaning = f" ({field.description})" if field is not None and field.description else ""
         given = "" if field is not None and not field.repr else f", got {problem['input']!r}"
-        complaints.append(f"{name.upper() or 'settings'}: {problem['msg']}{given}{meaning}")
+        complaints.append(f"{name.upper()}: {problem['msg']}{given}{meaning}")
     return complaints

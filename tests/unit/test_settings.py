@@ -34,6 +34,10 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://user:hunter2@redis:6379/0")
+    monkeypatch.setenv("KAFKA_BROKER", "kafka:9092")
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_SASL_MECHANISM", "PLAIN")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "user")
     monkeypatch.setenv("KAFKA_SASL_PASSWORD", "hunter2")
     settings = read_settings(ServiceSettings)
     assert "hunter2" not in str(settings.shown())

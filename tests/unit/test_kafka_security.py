@@ -1,0 +1,86 @@
+"""Settings of Kafka's security that contradict one another are refused, by the names of the variables."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.configuration import ConfigurationError
+from shared.settings import ServiceSettings, read_settings
+
+BROKER = {"KAFKA_BROKER": "kafka:9092"}
+LOGIN = {
+    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "KAFKA_SASL_USERNAME": "clickpulse",
+    "KAFKA_SASL_PASSWORD": "hunter2",
+}
+
+
+def without(name: str) -> dict[str, str]:
+    return {other: value for other, value in LOGIN.items() if other != name}
+
+
+def complaints(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> list[str]:
+    """What is complained of, by line; none when the settings are taken."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    try:
+        read_settings(ServiceSettings)
+    except ConfigurationError as error:
+        return str(error).splitlines()
+    return []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        BROKER,
+        BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL"},
+        BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": __file__},
+        BROKER | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"} | LOGIN,
+        BROKER | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SSL_CA_LOCATION": str(Path(__file__).parent)} | LOGIN,
+    ],
+)
+def test_settings_that_agree_are_taken(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    assert complaints(monkeypatch, variables) == []
+
+
+@pytest.mark.parametrize("protocol", ["SASL_SSL", "SASL_PLAINTEXT"])
+@pytest.mark.parametrize("missing", LOGIN)
+def test_a_login_without_one_of_its_parts_is_refused(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, missing: str
+) -> None:
+    (complaint,) = complaints(monkeypatch, BROKER | {"KAFKA_SECURITY_PROTOCOL": protocol} | without(missing))
+    assert complaint == f"{missing}: is not set, and KAFKA_SECURITY_PROTOCOL={protocol} needs it"
+
+
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+@pytest.mark.parametrize("given", LOGIN)
+def test_a_part_of_a_login_where_nobody_logs_in_is_refused(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, given: str
+) -> None:
+    variables = BROKER | {"KAFKA_SECURITY_PROTOCOL": protocol, given: LOGIN[given]}
+    (complaint,) = complaints(monkeypatch, variables)
+    assert complaint.startswith(f"{given}: is set, but KAFKA_SECURITY_PROTOCOL={protocol}")
+
+
+def test_a_ca_where_nothing_is_encrypted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    (complaint,) = complaints(monkeypatch, BROKER | {"KAFKA_SSL_CA_LOCATION": __file__})
+    assert complaint.startswith("KAFKA_SSL_CA_LOCATION: is set, but KAFKA_SECURITY_PROTOCOL=PLAINTEXT")
+
+
+def test_a_ca_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": "/no/such/ca.pem"}
+    assert complaints(monkeypatch, variables) == ["KAFKA_SSL_CA_LOCATION: there is no file or folder /no/such/ca.pem"]
+
+
+def test_security_without_a_broker_is_refused_rather_than_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = complaints(monkeypatch, {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"} | LOGIN)
+    assert [line.partition(":")[0] for line in found] == ["KAFKA_SECURITY_PROTOCOL", *LOGIN]
+    assert all("KAFKA_BROKER is not" in line for line in found)
+
+
+def test_no_complaint_tells_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = complaints(monkeypatch, BROKER | LOGIN)
+    assert len(found) == 3
+    assert "hunter2" not in "\n".join(found)
