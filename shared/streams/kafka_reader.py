@@ -138,7 +138,23 @@ class Reader:
             messages = self._without_errors(messages)
         if self._left or self._arriving:  # what came before a rebalance within this poll
             messages = [message for message in messages if self._is_due(message.partition())]
+        if messages:
+            self._notice_new_beginning(messages[0])  # of one partition a batch: they have their turns
         return decode_messages(messages)
+
+    def _notice_new_beginning(self, message: Message) -> None:
+        """See when the topic was made anew while we read it: its offsets begin again, and lag counts from there."""
+        partition, offset = message.partition(), message.offset()
+        started = self._reading.get(partition)
+        if started is not None and offset < started.offset:
+            logger.warning(
+                "the topic was made anew, reading it from its beginning",
+                topic=self._topic,
+                partition=partition,
+                offset=offset,
+                before=started.offset,
+            )
+            self._reading[partition] = _Started(offset, offset)
 
     def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
         records = [message for message in messages if message.error() is None]

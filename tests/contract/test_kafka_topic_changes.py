@@ -84,6 +84,28 @@ def test_a_topic_made_anew_under_its_reader_is_read_from_its_beginning(
         assert values(found) == fresh
 
 
+def test_lag_is_counted_anew_where_a_topic_was_made_anew(under_test: KafkaUnderTest, admin: AdminClient) -> None:
+    log = under_test.log
+    topic, group = a_topic(log), a_group()
+    append(log, topic, *[b"old"] * 50)
+    with log.consumer(topic, group, Owner()) as consumer:
+        read(consumer, 50)
+        consumer.commit({0: 50})
+    with capture_logs() as lines, log.consumer(topic, group, Owner()) as consumer:
+        assert until(lambda: consumer.lag() == {0: 0}, lambda: consumer.poll(10, 0.1))
+        make_anew(log, admin, topic)
+        append(log, topic, *[b"new"] * 20)
+        found: list[Record] = []
+
+        def poll() -> None:
+            with suppress(LogUnavailable):
+                found.extend(consumer.poll(1, 0.2))
+
+        assert until(lambda: len(found) == 5, poll)
+        assert consumer.lag() == {0: 15}
+    assert [line["before"] for line in lines if "made anew" in line["event"]] == [50]
+
+
 def test_a_topic_made_anew_while_nobody_reads_is_read_from_its_beginning(
     under_test: KafkaUnderTest, admin: AdminClient
 ) -> None:
