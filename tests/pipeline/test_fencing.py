@@ -1,0 +1,61 @@
+"""Two aggregate processes of one name on a real Kafka: the newer takes the place of the older, state and all."""
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from shared.process import FENCED_EXIT_CODE
+from shared.settings import ServiceSettings
+from shared.streams import NewRecord
+from shared.streams.choose import open_log
+from tests.polling import eventually
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+
+def test_the_older_of_two_processes_of_one_name_stops_as_fenced(
+    kafka_broker: str, redis_url: str, tmp_path: Path
+) -> None:
+    topic = f"enriched-{uuid.uuid4().hex[:8]}"
+    environment = os.environ | {
+        "REDIS_URL": redis_url,
+        "KAFKA_BROKER": kafka_broker,
+        "KAFKA_INSTANCE_ID": "twin",
+        "ENRICHED_TOPIC": topic,
+        "AGGREGATE_GROUP": topic,
+        "PARTITIONS": "2",
+        "STATE_DIR": str(tmp_path / "state"),  # of both: the newer has to wait for the older to close it
+        "LOG_FORMAT": "json",
+    }
+
+    def start(name: str) -> "subprocess.Popen[bytes]":
+        with (tmp_path / name).open("wb") as log:
+            return subprocess.Popen([sys.executable, "-m", "services.cli", "aggregate"], env=environment, stderr=log)
+
+    def said(name: str) -> str:
+        return (tmp_path / name).read_text()
+
+    older = start("older")
+    try:
+        eventually(lambda: said("older").count("partition opened") == 2, "the older has both partitions", 40)
+        newer = start("newer")
+        try:
+            assert older.wait(40) == FENCED_EXIT_CODE
+            assert "fenced: another process does this work" in said("older")
+            assert "KAFKA_INSTANCE_ID" in said("older")
+            assert "Traceback" not in said("older")
+            eventually(lambda: said("newer").count("partition opened") == 2, "the newer has both partitions", 40)
+            assert "set aside" not in said("newer")
+            with open_log(ServiceSettings(kafka_broker=kafka_broker), "test").producer() as producer:
+                producer.send([NewRecord(topic, b"visitor", b"no event")])
+            eventually(lambda: "events refused" in said("newer"), "the newer reads", 20)
+        finally:
+            newer.kill()
+            newer.wait()
+    finally:
+        older.kill()
+        older.wait()
