@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from shared.logs import get_logger
 from shared.settings import ServiceSettings
 from shared.streams import Listener, LogUnavailable, NewRecord, Record, TopicSpec
-from shared.streams.kafka_client import KafkaClients, produce
+from shared.streams.kafka_client import KafkaClients, produce, translated
 from shared.streams.kafka_processor import KafkaProcessor
 from shared.streams.kafka_reader import Reader
 from shared.streams.kafka_topics import new_topic_options, shortcomings
@@ -23,6 +23,7 @@ logger = get_logger(__name__)
 
 _ANSWER_SECONDS: Final = 3.0
 _FLUSH_SECONDS: Final = 6.0
+_REFUSED: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - public names
 
 
 class KafkaLog:
@@ -39,9 +40,15 @@ class KafkaLog:
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
         """As `EventLog.ensure_topics`; waits until each new topic has its leaders, and warns of what others lack."""
-        with self._clients.outages():
-            admin = AdminClient(self._clients.admin_options())
+        refusals: list[KafkaError] = []
+        admin = AdminClient(self._clients.admin_options() | {"error_cb": refusals.append})
+        try:
             existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+        except KafkaException as error:
+            admin.poll(0.1)  # tells why, such as a wrong password: to the call itself the broker is but away
+            told = [str(refusal.str()).partition(" (after ")[0] for refusal in refusals if refusal.code() in _REFUSED]
+            raise LogUnavailable("; ".join([str(translated(error, self.address)), *told[-1:]])) from error
+        with self._clients.outages():
             self._check(
                 admin, {topic: len(existing[topic.name].partitions) for topic in topics if topic.name in existing}
             )
