@@ -67,5 +67,7 @@ def _facts(arrived: Arrived) -> tuple[Any, ...]:
 
 
 def _rows(client: Any, prefix: str, field: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pa.ipc.open_stream(client.get(prefix + segment_key(field))).read_all().to_pylist()
+    segment = client.get(prefix + segment_key(field))
+    assert segment is not None, f"{field} is listed and not there"  # or its minute was over just then
+    rows: list[dict[str, Any]] = pa.ipc.open_stream(segment).read_all().to_pylist()
     return rows
