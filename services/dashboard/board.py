@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.dashboard import cards, charts, freshness, tables, theme
+from services.dashboard import cards, charts, freshness, key_figures, tables, theme
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
@@ -81,7 +81,7 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
     shown = min(len(windows.categories_1h), charts.CATEGORIES_DRAWN)
     everyone = "" if audience == "all" else " · all traffic"
     return Panels(
-        key_figures=cards.key_figures(snapshot.meta, windows),
+        key_figures=key_figures.draw(snapshot.meta, windows),
         visits_head=cards.head(
             "Visits per minute",
             "Last 15 minutes, UTC · running minute hatched",

@@ -1,4 +1,4 @@
-"""The page's HTML but for its tables: the status strip, the key figures, card heads and notices. Pure.
+"""The page's HTML but for its tables and key figures: the status strip, card heads and notices. Pure.
 
 Whatever does not stem from this file goes through `in_html`.
 """
@@ -9,10 +9,9 @@ from typing import Final
 from services.dashboard.escaping import in_html
 from services.dashboard.freshness import Freshness, Standing
 from services.dashboard.wording import ago, clock, counted, duration, grouped, rate
-from shared.rollup_keys import AudienceRollup, Meta
+from shared.rollup_keys import Meta
 
 HOUR_SECONDS: Final = 3600
-_TWO_HOURS_SECONDS: Final = 2 * HOUR_SECONDS
 BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'
 
 _NAMES: Final = {
@@ -38,31 +37,6 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     )
 
 
-def key_figures(meta: Meta, windows: AudienceRollup) -> str:
-    """The row of numbers above the panels."""
-    figures = [
-        ("Active now", grouped(windows.visitors.get("5m", 0)), "visitors in 5 minutes"),
-        ("Visitors", grouped(windows.visitors.get("15m", 0)), "in 15 minutes"),
-        ("Visitors", grouped(windows.visitors.get("1h", 0)), "in the last hour"),
-        ("Views", grouped(windows.views.get("1h", 0)), f"in the last hour {_change(meta, windows)}"),
-        ("Events per second", rate(meta.events_per_second), "read, all traffic, mean of 10 s"),
-    ]
-    return '<div class="kpis">' + "".join(_key_figure(*figure) for figure in figures) + "</div>"
-
-
-def _key_figure(label: str, number: str, note_html: str) -> str:
-    return f'<div class="kpi"><h2>{label}</h2><div class="number">{number}</div><p>{note_html}</p></div>'
-
-
-def _change(meta: Meta, windows: AudienceRollup) -> str:
-    current, previous = windows.views.get("1h", 0), windows.views.get("1h:prev", 0)
-    if previous == 0 or meta.coverage_8h_s < _TWO_HOURS_SECONDS:
-        return ""  # nothing to compare with, or an hour that is only partly loaded
-    change = round(100 * (current - previous) / previous)
-    kind, arrow = ("up", "▲") if change > 0 else ("down", "▼") if change < 0 else ("level", "±")
-    return f'<span class="change {kind}" title="against the hour before">{arrow} {grouped(abs(change))} %</span>'
-
-
 def strip(meta: Meta, freshness: Freshness) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
     covered = min(meta.coverage_1h_s, HOUR_SECONDS)
@@ -70,6 +44,7 @@ def strip(meta: Meta, freshness: Freshness) -> str:
         ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {clock(meta.as_of_ms)} UTC", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
+        ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning"),
         _conservation(meta),
     ]

@@ -35,12 +35,20 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     visit.wait_for_standing("live")
     visit.wait_for_charts()
     visitors, views = valkey.hgetall("rollup:all:visitors"), valkey.hgetall("rollup:all:views")
-    assert visit.key_figures()[:4] == [
+    sessions = valkey.hgetall("rollup:all:sessions")
+    assert visit.key_figures() == [
         grouped(visitors[b"5m"]),
         grouped(visitors[b"15m"]),
         grouped(visitors[b"1h"]),
-        grouped(views[b"1h"]),
+        grouped(round(int(views[b"15m"]) / 15)),
+        grouped(sessions[b"active"]),
+        f"{100 * float(sessions[b'bounce_rate_1h']):.1f} %",
+        "3 min 2 s",
     ]
+    assert float(sessions[b"duration_s_1h"]) == 182.4
+    curves = visit.page.get_by_role("img", name=re.compile("per minute, last"))
+    assert curves.count() == 4
+    assert all(curve.bounding_box()["height"] == 26 for curve in curves.all())  # type: ignore[index]  # shown, so it has one
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
     rows = visit.page.locator(".pages tbody tr")
     assert rows.locator("td.figure").all_inner_texts() == [grouped(score) for _, score in ranked]
