@@ -53,6 +53,11 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     rows = visit.page.locator(".pages tbody tr")
     assert rows.locator("td.figure").all_inner_texts() == [grouped(score) for _, score in ranked]
     assert rows.locator("td.page").all_inner_texts() == [f"Title of {product.decode()}" for product, _ in ranked]
+    for table, key in ((".paths", "rollup:all:pages:1h"), (".countries", "rollup:all:countries:1h")):
+        members = {name.decode(): grouped(score) for name, score in valkey.zrange(key, 0, -1, withscores=True)}
+        names = visit.page.locator(f"{table} td.page").all_inner_texts()
+        figures = visit.page.locator(f"{table} td.page + td.figure").all_inner_texts()
+        assert dict(zip(names, figures, strict=True)) == members
     devices = valkey.zrevrange("rollup:all:devices:10m", 0, -1, withscores=True)
     ring = visit.page.locator(".st-key-chart-devices .annotation-text").all_text_contents()
     assert ring == [grouped(sum(score for _, score in devices)), "devices"]
@@ -128,6 +133,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
         products_1h={HOSTILE: 9},
         categories_1h={HOSTILE_CATEGORY: 9, "<b>bold</b>": 8},
         devices_10m={HOSTILE: 7},
+        pages_1h={HOSTILE: 6},
+        countries_1h={HOSTILE: 5},
     )
     rollup = replace(
         rollup,
@@ -140,8 +147,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     valkey.xadd("state_logs", {"created": time.time(), "msg": HOSTILE})
     visit.open()
     visit.wait_for_charts()
-    assert visit.page.locator("td.page").inner_text().startswith('<img src="https://evil.example/x.png"')
-    for table in (".visitors", ".log", ".raw", ".devices"):
+    assert visit.page.locator(".pages td.page").inner_text().startswith('<img src="https://evil.example/x.png"')
+    for table in (".paths", ".countries", ".visitors", ".log", ".raw", ".devices"):
         assert "<img src=" in visit.page.locator(table).inner_text(), table
     chart = visit.page.locator(".st-key-chart-categories")
     assert chart.locator(".ytick text").all_text_contents() == ['<a href="https:/…', "<b>bold</b>"]

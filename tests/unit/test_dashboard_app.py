@@ -17,8 +17,8 @@ from tests.servers import free_port
 
 APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 TITLES: Final = (
-    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages",
-    "Latest visitors", "Categories", "State machine log", "Raw data",
+    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages, by product",
+    "Top ten pages, by path", "Countries", "Latest visitors", "Categories", "State machine log", "Raw data",
 )  # fmt: skip
 CHARTS: Final = ["chart-visits", "chart-sessions", "chart-devices", "chart-categories"]
 

@@ -57,6 +57,8 @@ def test_live_numbers_are_those_of_the_rollup() -> None:
     assert "views 8,106 visitors 2,466" in text_of(panels.visits_head)
     assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(panels.pages).replace("&amp;", "&")
     assert panels.pages.count("<tr>") == 11
+    assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(panels.paths)
+    assert "Country Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%" in text_of(panels.countries)
     assert text_of(panels.devices_legend).startswith("Desktop 120 54% Mobile 90 41%")
     assert text_of(panels.visitors).count("visitor") == 1  # the heading: an IP says less than a user id
     assert "now 22 Nov 2026 12:00:00 203.0.0.0 Germany Desktop" in text_of(live(age_s=0)[1].visitors)
@@ -66,7 +68,7 @@ def test_live_numbers_are_those_of_the_rollup() -> None:
 def test_every_panel_says_its_window() -> None:
     _, panels = live()
     heads = [panels.visits_head, panels.sessions_head, panels.pages, panels.devices_head, panels.categories_head,
-             panels.visitors, panels.raw_head]  # fmt: skip
+             panels.paths, panels.countries, panels.visitors, panels.raw_head]  # fmt: skip
     for head in heads:
         assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(head)), head
     for head in heads[:2]:
@@ -161,14 +163,16 @@ def test_panels_that_no_audience_narrows_say_so() -> None:
 def test_empty_windows_draw_a_whole_board() -> None:
     rollup = sample_rollup()
     bare = replace(
-        rollup.audiences["all"], products_1h={}, categories_1h={}, devices_10m={}, visitors={}, views={},
-        views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
+        rollup.audiences["all"], products_1h={}, categories_1h={}, countries_1h={}, pages_1h={}, devices_10m={},
+        visitors={}, views={}, views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
     )  # fmt: skip
     rollup = replace(rollup, audiences={**rollup.audiences, "all": bare}, latest_events=[], latest_visitors=[])
     panels = drawn(Live(snapshot_of(rollup))).content
     assert isinstance(panels, Panels)
     assert "No product was viewed in the last hour." in panels.pages
     assert "No visitor in the last hour." in panels.visitors
+    assert "No event of the last hour has a URL." in text_of(panels.paths)
+    assert "No event in the last hour." in panels.countries
 
 
 def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
@@ -205,7 +209,12 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
     rollup = sample_rollup()
     event = dict.fromkeys(sample_event(0, NOON_MS), HOSTILE) | {"timestamp": NOON_MS}
     windows = replace(
-        rollup.audiences["all"], products_1h={HOSTILE: 5}, categories_1h={HOSTILE: 5}, devices_10m={HOSTILE: 5}
+        rollup.audiences["all"],
+        products_1h={HOSTILE: 5},
+        categories_1h={HOSTILE: 5},
+        devices_10m={HOSTILE: 5},
+        pages_1h={HOSTILE: 5},
+        countries_1h={HOSTILE: 5},
     )
     rollup = replace(
         rollup,
@@ -229,7 +238,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
         assert markup.foreign == [], field.name
         if '"><img src=x' in markup.text:
             shown_in.add(field.name)
-    assert shown_in == {"pages", "devices_legend", "visitors", "log", "raw"}
+    assert shown_in == {"pages", "paths", "countries", "devices_legend", "visitors", "log", "raw"}
 
 
 def test_a_hostile_reason_stays_text_in_the_banner() -> None:
