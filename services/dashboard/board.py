@@ -65,12 +65,9 @@ def draw(observation: Observation, audience: Audience, palette: Palette, address
         case Malformed(since_ms, reason, last):
             strip = cards.malformed_strip(since_ms, reason, last.meta if last else None)
             return Board(strip, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
-        case Live(snapshot):
-            meta = snapshot.meta
-            fresh = freshness.judge(
-                as_of_ms=meta.as_of_ms, newest_event_ms=meta.newest_event_ms, lag=meta.lag, now_ms=now_ms
-            )
-            return Board(cards.strip(meta, fresh), _panels(snapshot, audience, palette, now_ms))
+        case Live(snapshot, partitions_before):
+            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
+            return Board(cards.strip(snapshot.meta, fresh), _panels(snapshot, audience, palette, now_ms))
 
 
 def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int) -> Panels:

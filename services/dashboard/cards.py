@@ -16,6 +16,7 @@ BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i>
 
 _NAMES: Final = {
     Standing.LIVE: "Live",
+    Standing.PARTIAL: "Incomplete",
     Standing.BEHIND: "Catching up",
     Standing.QUIET: "Quiet",
     Standing.WAITING: "Waiting",
@@ -39,13 +40,12 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
 
 def strip(meta: Meta, freshness: Freshness) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
-    covered = min(meta.coverage_1h_s, HOUR_SECONDS)
     facts = [
         ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {clock(meta.as_of_ms)} UTC", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
-        ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning"),
+        _coverage(meta, freshness),
         _conservation(meta),
     ]
     return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
@@ -57,6 +57,11 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
             up_to_date = "Numbers are up to the second"
             return (
                 f"{up_to_date}." if meta.coverage_1h_s >= HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
+            )
+        case Standing.PARTIAL:
+            return (
+                f"{_missing(freshness)} missing, so every number here is too low. It mends by itself once a "
+                "<code>clickpulse aggregate</code> has taken over; is one down?"
             )
         case Standing.BEHIND:
             return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
@@ -70,6 +75,23 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
                 f"No new numbers since {clock(freshness.since_ms)} UTC ({duration(freshness.rollup_age_seconds)}). "
                 "Is <code>clickpulse aggregate</code> running?"
             )
+
+
+def _missing(freshness: Freshness) -> str:
+    missing = freshness.partitions_missing
+    if not missing:
+        return "A partition of the event log is"
+    return f"{counted(missing, 'partition')} of the event log {'is' if missing == 1 else 'are'}"
+
+
+def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
+    missing = freshness.partitions_missing
+    if missing:
+        return ("Coverage", f"{meta.partitions} of {meta.partitions + missing} partitions", "warning")
+    if freshness.standing is Standing.PARTIAL:
+        return ("Coverage", "a partition is missing", "warning")
+    covered = min(meta.coverage_1h_s, HOUR_SECONDS)
+    return ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning")
 
 
 def _conservation(meta: Meta) -> tuple[str, str, str]:

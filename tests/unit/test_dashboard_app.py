@@ -98,6 +98,13 @@ def test_stale_numbers_stay_and_say_since_when(client: Any) -> None:
     assert charts(app) == CHARTS
 
 
+def test_a_missing_partition_is_told_beside_the_numbers_that_are_there(client: Any) -> None:
+    publish_now(client, coverage_1h_s=0, coverage_8h_s=0)
+    app = run()
+    assert 'data-standing="partial"' in page(app)
+    assert charts(app) == CHARTS
+
+
 def test_a_quiet_site_is_no_failure(client: Any) -> None:
     publish_now(client, lag=0, newest_event_ms=int(time.time() - 400) * 1000)
     assert 'data-standing="quiet"' in page(run())

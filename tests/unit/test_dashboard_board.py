@@ -91,6 +91,19 @@ def test_an_hour_that_is_only_partly_loaded_says_so() -> None:
     assert 'class="fact warning"' in strip
 
 
+def test_a_missing_partition_is_said_in_plain_words() -> None:
+    snapshot = snapshot_of(sample_rollup(coverage_1h_s=0, coverage_8h_s=0, partitions=3))
+    known, unknown = drawn(Live(snapshot, 4)).strip, drawn(Live(snapshot)).strip
+    assert standing(known) == standing(unknown) == "partial"
+    assert "1 partition of the event log is missing, so every number here is too low." in text_of(known)
+    assert "Coverage 3 of 4 partitions" in text_of(known)
+    assert "2 partitions of the event log are missing" in text_of(drawn(Live(snapshot, 5)).strip)
+    assert "A partition of the event log is missing" in text_of(unknown)
+    assert "Coverage a partition is missing" in text_of(unknown)
+    assert 'class="fact warning"' in known
+    assert 'class="fact warning"' in unknown
+
+
 @pytest.mark.parametrize(
     ("late", "words"),
     [(1, "3 of 1,234,567 events unaccounted for"), (6, "2 of 1,234,567 events too many accounted for")],
