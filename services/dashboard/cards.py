@@ -137,7 +137,8 @@ def _strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str
         f'<span class="fact {kind}"><span>{label}</span> {in_html(value)}</span>' for label, value, kind in facts
     )
     return (
-        f'<div class="strip" data-standing="{standing}"><div><strong><i aria-hidden="true"></i>{name}</strong>'
+        f'<div class="strip" role="region" aria-label="Status of the numbers" data-standing="{standing}">'
+        f'<div><strong><i aria-hidden="true"></i>{name}</strong>'
         f'<p class="reason">{reason_html}</p></div><div class="facts">{listed}</div></div>'
     )
 

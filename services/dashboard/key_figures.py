@@ -29,7 +29,7 @@ class _Figure:
 def draw(meta: Meta, windows: AudienceRollup) -> str:
     """The cards, always the same number of them and of the same height, whatever the rollup holds."""
     cards = "".join(_card(figure) for figure in (*_traffic(meta, windows), *_sessions(windows.sessions)))
-    return f'<div class="kpis">{cards}</div>'
+    return f'<div class="kpis" role="list" aria-label="Key figures">{cards}</div>'
 
 
 def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[_Figure]:
@@ -86,9 +86,10 @@ def _sessions(sessions: Sessions) -> Iterable[_Figure]:
 
 def _card(figure: _Figure) -> str:
     number = _UNIT.sub(r"<small>\1</small>", figure.number)
+    digits = sum(1.0 if sign.isdigit() else 0.5 for sign in figure.number)  # its width, for the stylesheet
     return (
-        f'<div class="kpi"><h2>{figure.label}</h2><div class="number">{number}</div>'
-        f'<p>{figure.window}{figure.change}</p><div class="foot">{figure.foot}</div></div>'
+        f'<div class="kpi" role="listitem"><h2>{figure.label}</h2><div class="number" style="--digits:{digits}">'
+        f'{number}</div><p>{figure.window}{figure.change}</p><div class="foot">{figure.foot}</div></div>'
     )
 
 

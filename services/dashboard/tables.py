@@ -31,7 +31,8 @@ def top_pages(
     greatest = _greatest(ranked)
     rows = "".join(_page(place, product, views, greatest, info, slots) for place, (product, views) in enumerate(ranked))
     return (
-        '<table class="ranking pages"><thead><tr><th scope="col"><span class="spoken">Rank</span></th>'
+        '<table class="ranking pages" aria-label="Top ten pages, by product"><thead><tr>'
+        '<th scope="col"><span class="spoken">Rank</span></th>'
         '<th scope="col">Product</th>'
         f'<th scope="col" class="wide">Category</th><th scope="col" class="figure">Views</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
@@ -70,7 +71,8 @@ def top_paths(paths: Mapping[str, int]) -> str:
         for place, (path, views) in enumerate(ranked)
     )
     return (
-        '<table class="ranking paths"><thead><tr><th scope="col"><span class="spoken">Rank</span></th>'
+        '<table class="ranking paths" aria-label="Top ten pages, by path"><thead><tr>'
+        '<th scope="col"><span class="spoken">Rank</span></th>'
         f'<th scope="col">Path</th><th scope="col" class="figure">Views</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
@@ -88,7 +90,7 @@ def countries(counts: Mapping[str, int]) -> str:
         for name, views in ranked
     )
     return (
-        '<table class="ranking countries"><thead><tr><th scope="col">Country</th>'
+        '<table class="ranking countries" aria-label="Countries"><thead><tr><th scope="col">Country</th>'
         '<th scope="col" class="figure">Views</th><th scope="col" class="figure">Share</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
@@ -99,10 +101,10 @@ def _country_colour(name: str) -> str:
 
 
 def _in_bar(name: str, tooltip: str, length: float, colour: str = "var(--accent)") -> str:
-    """A cell with the text of a stranger in a bar of `length` (0 to 1) of the cell."""
+    """The cell that names its row: the text of a stranger in a bar of `length` (0 to 1) of the cell."""
     return (
-        f'<td class="page" title="{in_html(tooltip)}"><div class="line">'
-        f'<i style="width:{100 * length:.1f}%;background:{colour}"></i><span>{in_html(name)}</span></div></td>'
+        f'<th scope="row" class="page" title="{in_html(tooltip)}"><div class="line">'
+        f'<i style="width:{100 * length:.1f}%;background:{colour}"></i><span>{in_html(name)}</span></div></th>'
     )
 
 

@@ -57,7 +57,7 @@ def test_a_live_pipeline_fills_the_key_figures_and_every_panel(client: Any) -> N
     app = run()
     shown = page(app)
     assert 'data-standing="live"' in shown
-    assert '<div class="number">1,233</div>' in shown
+    assert '<h2>Active now</h2><div class="number" style="--digits:4.5">1,233</div>' in shown
     for title in TITLES:
         assert f"<h2>{title}</h2>" in shown
     assert "visitor-1 moved to OFFER" in shown
@@ -78,7 +78,7 @@ def test_the_switch_shows_one_audience(client: Any) -> None:
     app = run()
     app.button_group(key="audience").set_value("human").run()
     assert not app.exception
-    assert '<div class="number">822</div>' in page(app)
+    assert '<h2>Active now</h2><div class="number" style="--digits:3.0">822</div>' in page(app)
     assert charts(app) == CHARTS
 
 
