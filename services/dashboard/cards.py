@@ -60,8 +60,8 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
             )
         case Standing.PARTIAL:
             return (
-                f"{_missing(freshness)} missing, so every number here is too low. It mends by itself once a "
-                "<code>clickpulse aggregate</code> has taken over; is one down?"
+                f"{_missing(freshness)} missing: every number is too low until it is taken over. "
+                "Is a <code>clickpulse aggregate</code> down?"
             )
         case Standing.BEHIND:
             return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
@@ -80,8 +80,8 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
 def _missing(freshness: Freshness) -> str:
     missing = freshness.partitions_missing
     if not missing:
-        return "A partition of the event log is"
-    return f"{counted(missing, 'partition')} of the event log {'is' if missing == 1 else 'are'}"
+        return "A partition is"
+    return f"{counted(missing, 'partition')} {'is' if missing == 1 else 'are'}"
 
 
 def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:

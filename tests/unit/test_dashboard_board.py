@@ -95,10 +95,10 @@ def test_a_missing_partition_is_said_in_plain_words() -> None:
     snapshot = snapshot_of(sample_rollup(coverage_1h_s=0, coverage_8h_s=0, partitions=3))
     known, unknown = drawn(Live(snapshot, 4)).strip, drawn(Live(snapshot)).strip
     assert standing(known) == standing(unknown) == "partial"
-    assert "1 partition of the event log is missing, so every number here is too low." in text_of(known)
+    assert "1 partition is missing: every number is too low until it is taken over." in text_of(known)
     assert "Coverage 3 of 4 partitions" in text_of(known)
-    assert "2 partitions of the event log are missing" in text_of(drawn(Live(snapshot, 5)).strip)
-    assert "A partition of the event log is missing" in text_of(unknown)
+    assert "2 partitions are missing" in text_of(drawn(Live(snapshot, 5)).strip)
+    assert "A partition is missing" in text_of(unknown)
     assert "Coverage a partition is missing" in text_of(unknown)
     assert 'class="fact warning"' in known
     assert 'class="fact warning"' in unknown
