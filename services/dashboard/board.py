@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.dashboard import cards, charts, freshness, tables, theme
+from services.dashboard import cards, charts, freshness, key_figures, tables, theme
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
@@ -38,6 +38,8 @@ class Panels:
     devices_legend: str
     categories_head: str
     categories: Chart
+    paths: str
+    countries: str
     visitors: str
     log: str
     raw_head: str
@@ -63,12 +65,9 @@ def draw(observation: Observation, audience: Audience, palette: Palette, address
         case Malformed(since_ms, reason, last):
             strip = cards.malformed_strip(since_ms, reason, last.meta if last else None)
             return Board(strip, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
-        case Live(snapshot):
-            meta = snapshot.meta
-            fresh = freshness.judge(
-                as_of_ms=meta.as_of_ms, newest_event_ms=meta.newest_event_ms, lag=meta.lag, now_ms=now_ms
-            )
-            return Board(cards.strip(meta, fresh), _panels(snapshot, audience, palette, now_ms))
+        case Live(snapshot, partitions_before):
+            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
+            return Board(cards.strip(snapshot.meta, fresh), _panels(snapshot, audience, palette, now_ms))
 
 
 def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int) -> Panels:
@@ -79,9 +78,10 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
     half_hours = list(windows.visitors_30m.values())
     devices = windows.devices_10m
     shown = min(len(windows.categories_1h), charts.CATEGORIES_DRAWN)
+    countries_shown = min(len(windows.countries_1h), tables.COUNTRIES_SHOWN)
     everyone = "" if audience == "all" else " · all traffic"
     return Panels(
-        key_figures=cards.key_figures(snapshot.meta, windows),
+        key_figures=key_figures.draw(snapshot.meta, windows),
         visits_head=cards.head(
             "Visits per minute",
             "Last 15 minutes, UTC · running minute hatched",
@@ -102,18 +102,22 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
             charts.visitors_per_half_hour(windows.visitors_30m, palette),
             f"Distinct visitors per half hour of the last 8 hours, {grouped(half_hours[-1] if half_hours else 0)} now",
         ),
-        pages=cards.head("Top ten pages", "Last hour · most viewed products")
+        pages=cards.head("Top ten pages, by product", "Last hour · most viewed products")
         + tables.top_pages(windows.products_1h, products, slots),
         devices_head=cards.head("Connected devices", "Last 10 minutes · distinct visitors by type"),
         devices=_chart(
             charts.devices(devices, palette), f"{counted(sum(devices.values()), 'device')} in the last 10 minutes"
         ),
         devices_legend=tables.device_legend(devices, charts.device_order(devices)),
-        categories_head=cards.head("Categories", _categories_window(shown, len(windows.categories_1h))),
+        categories_head=cards.head("Categories", _last_hour(shown, len(windows.categories_1h))),
         categories=_chart(
             charts.categories(windows.categories_1h, slots, palette),
             f"Views of {shown} categories in the last hour",
         ),
+        paths=cards.head("Top ten pages, by path", "Last hour · path of the URL, with and without a product")
+        + tables.top_paths(windows.pages_1h),
+        countries=cards.head("Countries", _last_hour(countries_shown, len(windows.countries_1h)))
+        + tables.countries(windows.countries_1h),
         visitors=cards.head("Latest visitors", f"Last hour · ten latest{everyone}")
         + tables.latest_visitors(snapshot.latest_visitors, now_ms),
         log=cards.head("State machine log", f"Ten latest transitions{everyone}") + tables.state_log(snapshot.state_log),
@@ -124,7 +128,7 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
     )
 
 
-def _categories_window(shown: int, known: int) -> str:
+def _last_hour(shown: int, known: int) -> str:
     return f"Last hour · views, {shown} of {known}" if known > shown else "Last hour · views"
 
 

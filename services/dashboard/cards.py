@@ -1,4 +1,4 @@
-"""The page's HTML but for its tables: the status strip, the key figures, card heads and notices. Pure.
+"""The page's HTML but for its tables and key figures: the status strip, card heads and notices. Pure.
 
 Whatever does not stem from this file goes through `in_html`.
 """
@@ -9,14 +9,14 @@ from typing import Final
 from services.dashboard.escaping import in_html
 from services.dashboard.freshness import Freshness, Standing
 from services.dashboard.wording import ago, clock, counted, duration, grouped, rate
-from shared.rollup_keys import AudienceRollup, Meta
+from shared.rollup_keys import Meta
 
 HOUR_SECONDS: Final = 3600
-_TWO_HOURS_SECONDS: Final = 2 * HOUR_SECONDS
 BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'
 
 _NAMES: Final = {
     Standing.LIVE: "Live",
+    Standing.PARTIAL: "Incomplete",
     Standing.BEHIND: "Catching up",
     Standing.QUIET: "Quiet",
     Standing.WAITING: "Waiting",
@@ -38,39 +38,14 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     )
 
 
-def key_figures(meta: Meta, windows: AudienceRollup) -> str:
-    """The row of numbers above the panels."""
-    figures = [
-        ("Active now", grouped(windows.visitors.get("5m", 0)), "visitors in 5 minutes"),
-        ("Visitors", grouped(windows.visitors.get("15m", 0)), "in 15 minutes"),
-        ("Visitors", grouped(windows.visitors.get("1h", 0)), "in the last hour"),
-        ("Views", grouped(windows.views.get("1h", 0)), f"in the last hour {_change(meta, windows)}"),
-        ("Events per second", rate(meta.events_per_second), "read, all traffic, mean of 10 s"),
-    ]
-    return '<div class="kpis">' + "".join(_key_figure(*figure) for figure in figures) + "</div>"
-
-
-def _key_figure(label: str, number: str, note_html: str) -> str:
-    return f'<div class="kpi"><h2>{label}</h2><div class="number">{number}</div><p>{note_html}</p></div>'
-
-
-def _change(meta: Meta, windows: AudienceRollup) -> str:
-    current, previous = windows.views.get("1h", 0), windows.views.get("1h:prev", 0)
-    if previous == 0 or meta.coverage_8h_s < _TWO_HOURS_SECONDS:
-        return ""  # nothing to compare with, or an hour that is only partly loaded
-    change = round(100 * (current - previous) / previous)
-    kind, arrow = ("up", "▲") if change > 0 else ("down", "▼") if change < 0 else ("level", "±")
-    return f'<span class="change {kind}" title="against the hour before">{arrow} {grouped(abs(change))} %</span>'
-
-
 def strip(meta: Meta, freshness: Freshness) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
-    covered = min(meta.coverage_1h_s, HOUR_SECONDS)
     facts = [
         ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {clock(meta.as_of_ms)} UTC", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
-        ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning"),
+        ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
+        _coverage(meta, freshness),
         _conservation(meta),
     ]
     return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
@@ -82,6 +57,11 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
             up_to_date = "Numbers are up to the second"
             return (
                 f"{up_to_date}." if meta.coverage_1h_s >= HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
+            )
+        case Standing.PARTIAL:
+            return (
+                f"{_missing(freshness)} missing: every number is too low until it is taken over. "
+                "Is a <code>clickpulse aggregate</code> down?"
             )
         case Standing.BEHIND:
             return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
@@ -95,6 +75,23 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
                 f"No new numbers since {clock(freshness.since_ms)} UTC ({duration(freshness.rollup_age_seconds)}). "
                 "Is <code>clickpulse aggregate</code> running?"
             )
+
+
+def _missing(freshness: Freshness) -> str:
+    missing = freshness.partitions_missing
+    if not missing:
+        return "A partition is"
+    return f"{counted(missing, 'partition')} {'is' if missing == 1 else 'are'}"
+
+
+def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
+    missing = freshness.partitions_missing
+    if missing:
+        return ("Coverage", f"{meta.partitions} of {meta.partitions + missing} partitions", "warning")
+    if freshness.standing is Standing.PARTIAL:
+        return ("Coverage", "a partition is missing", "warning")
+    covered = min(meta.coverage_1h_s, HOUR_SECONDS)
+    return ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning")
 
 
 def _conservation(meta: Meta) -> tuple[str, str, str]:
@@ -140,7 +137,8 @@ def _strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str
         f'<span class="fact {kind}"><span>{label}</span> {in_html(value)}</span>' for label, value, kind in facts
     )
     return (
-        f'<div class="strip" data-standing="{standing}"><div><strong><i aria-hidden="true"></i>{name}</strong>'
+        f'<div class="strip" role="region" aria-label="Status of the numbers" data-standing="{standing}">'
+        f'<div><strong><i aria-hidden="true"></i>{name}</strong>'
         f'<p class="reason">{reason_html}</p></div><div class="facts">{listed}</div></div>'
     )
 

@@ -19,6 +19,7 @@ class Live:
     """Redis answered with a snapshot."""
 
     snapshot: Snapshot
+    partitions_before: int = 0  # in the last snapshot that had them all; 0: none did since this process began
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +70,7 @@ class Reader:
         self._elapsed_seconds = elapsed_seconds
         self._locks: dict[Audience, Lock] = {audience: Lock() for audience in AUDIENCES}
         self._observed: dict[Audience, tuple[float, Observation]] = {}
+        self._whole_partitions = 0
 
     def observe(self, audience: Audience) -> Observation:
         """What Redis holds for `audience`, at most SNAPSHOT_LIFE_SECONDS old. Blocks for one round trip at most."""
@@ -101,12 +103,16 @@ class Reader:
         except (redis.RedisError, OSError) as error:
             since_ms = before.since_ms if isinstance(before, Unreachable) else self._now_ms()
             return Unreachable(since_ms, str(error), _last_snapshot(before))
-        return Empty() if snapshot is None else Live(snapshot)
+        if snapshot is None:
+            return Empty()
+        if snapshot.meta.coverage_8h_s > 0:  # the publisher covers nothing while one is missing
+            self._whole_partitions = snapshot.meta.partitions
+        return Live(snapshot, self._whole_partitions)
 
 
 def _last_snapshot(before: Observation | None) -> Snapshot | None:
     match before:
-        case Live(snapshot):
+        case Live(snapshot=snapshot):
             return snapshot
         case Unreachable(last=last) | Malformed(last=last):
             return last

@@ -9,6 +9,7 @@ from services.dashboard.theme import LIGHT
 from shared.rollup_keys import PublishedEvent, StateLogEntry
 
 PAGES_SHOWN: Final = 10
+COUNTRIES_SHOWN: Final = 10
 
 _RAW_COLUMNS: Final = (
     ("Time (UTC)", "timestamp"), ("Visitor", "userId"), ("Product", "productId"), ("Title", "title"),
@@ -27,10 +28,12 @@ def top_pages(
     ranked = list(products.items())[:PAGES_SHOWN]
     if not ranked:
         return _nothing("No product was viewed in the last hour.")
-    greatest = max(1, *(views for _, views in ranked))
+    greatest = _greatest(ranked)
     rows = "".join(_page(place, product, views, greatest, info, slots) for place, (product, views) in enumerate(ranked))
     return (
-        '<table class="pages"><thead><tr><th scope="col"><span class="spoken">Rank</span></th><th scope="col">Page</th>'
+        '<table class="ranking pages" aria-label="Top ten pages, by product"><thead><tr>'
+        '<th scope="col"><span class="spoken">Rank</span></th>'
+        '<th scope="col">Product</th>'
         f'<th scope="col" class="wide">Category</th><th scope="col" class="figure">Views</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
@@ -50,13 +53,63 @@ def _page(
     name = title if title and title != "Unknown" else f"Product {product}"
     colour = f"var(--series-{slots[category]})" if category in slots else "var(--muted)"
     return (
-        f'<tr><td class="rank">{place + 1}</td>'
-        f'<td class="page" title="{in_html(name)} ({in_html(product)})"><div class="line">'
-        f'<i style="width:{100 * views / greatest:.1f}%;background:{colour}"></i><span>{in_html(name)}</span></div>'
-        "</td>"
+        f'<tr><td class="rank">{place + 1}</td>{_in_bar(name, f"{name} ({product})", views / greatest, colour)}'
         f'<td class="category wide"><i style="background:{colour}"></i>{in_html(category, 40)}</td>'
         f'<td class="figure">{wording.grouped(views)}</td></tr>'
     )
+
+
+def top_paths(paths: Mapping[str, int]) -> str:
+    """The ten leading pages by the path of their URL: a bar, and the views."""
+    ranked = list(paths.items())[:PAGES_SHOWN]
+    if not ranked:
+        return _nothing("No event of the last hour has a URL. Send it as <code>url</code>.")
+    greatest = _greatest(ranked)
+    rows = "".join(
+        f'<tr><td class="rank">{place + 1}</td>{_in_bar(path, path, views / greatest)}'
+        f'<td class="figure">{wording.grouped(views)}</td></tr>'
+        for place, (path, views) in enumerate(ranked)
+    )
+    return (
+        '<table class="ranking paths" aria-label="Top ten pages, by path"><thead><tr>'
+        '<th scope="col"><span class="spoken">Rank</span></th>'
+        f'<th scope="col">Path</th><th scope="col" class="figure">Views</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def countries(counts: Mapping[str, int]) -> str:
+    """The ten leading countries: a bar, the views and their share in those of all countries."""
+    ranked = list(counts.items())[:COUNTRIES_SHOWN]
+    if not ranked:
+        return _nothing("No event in the last hour.")
+    total, greatest = sum(counts.values()), _greatest(ranked)
+    rows = "".join(
+        f"<tr>{_in_bar(name, name, views / greatest, _country_colour(name))}"
+        f'<td class="figure">{wording.grouped(views)}</td>'
+        f'<td class="figure muted">{wording.share(views, total)}</td></tr>'
+        for name, views in ranked
+    )
+    return (
+        '<table class="ranking countries" aria-label="Countries"><thead><tr><th scope="col">Country</th>'
+        '<th scope="col" class="figure">Views</th><th scope="col" class="figure">Share</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _country_colour(name: str) -> str:
+    return "var(--muted)" if name == "Unknown" else "var(--accent)"
+
+
+def _in_bar(name: str, tooltip: str, length: float, colour: str = "var(--accent)") -> str:
+    """The cell that names its row: the text of a stranger in a bar of `length` (0 to 1) of the cell."""
+    return (
+        f'<th scope="row" class="page" title="{in_html(tooltip)}"><div class="line">'
+        f'<i style="width:{100 * length:.1f}%;background:{colour}"></i><span>{in_html(name)}</span></div></th>'
+    )
+
+
+def _greatest(ranked: Sequence[tuple[str, int]]) -> int:
+    return max(1, *(count for _, count in ranked))
 
 
 def latest_visitors(events: Sequence[PublishedEvent], now_ms: int) -> str:

@@ -16,9 +16,14 @@ def share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole > 0 else UNKNOWN
 
 
-def rate(per_second: float) -> str:
-    """Events per second: two digits that count."""
-    return f"{per_second:.1f}" if per_second < 100 else grouped(round(per_second))
+def percentage(part: float) -> str:
+    """`0.125` is `12.5 %`: a share that is a figure of its own."""
+    return f"{100 * part:.1f} %"
+
+
+def rate(per_unit: float) -> str:
+    """Events per second or minute: one decimal while it says something."""
+    return f"{per_unit:.1f}" if round(per_unit, 1) < 100 else grouped(round(per_unit))
 
 
 def counted(number: int, noun: str) -> str:
@@ -39,6 +44,16 @@ def duration(seconds: float) -> str:
     if days < 1:
         return f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
     return f"{days} d"
+
+
+def span(seconds: float) -> str:
+    """A length of time with its two greatest units: `0 s`, `48 s`, `3 min 2 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    return f"{whole // 3600} h" + (f" {whole // 60 % 60} min" if whole // 60 % 60 else "")
 
 
 def ago(seconds: float) -> str:

@@ -20,7 +20,18 @@ from tests.servers import free_port
 
 _STOP_SECONDS: Final = 5.0
 _PAGE_SECONDS: Final = 30.0
-_PANELS: Final = ("visits", "sessions", "pages", "devices", "categories", "visitors", "log", "raw")
+_PANELS: Final = (
+    "visits",
+    "sessions",
+    "pages",
+    "devices",
+    "categories",
+    "paths",
+    "countries",
+    "visitors",
+    "log",
+    "raw",
+)
 _CHARTS: Final = ("visits", "sessions", "devices", "categories")
 
 

@@ -35,16 +35,29 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     visit.wait_for_standing("live")
     visit.wait_for_charts()
     visitors, views = valkey.hgetall("rollup:all:visitors"), valkey.hgetall("rollup:all:views")
-    assert visit.key_figures()[:4] == [
+    sessions = valkey.hgetall("rollup:all:sessions")
+    assert visit.key_figures() == [
         grouped(visitors[b"5m"]),
         grouped(visitors[b"15m"]),
         grouped(visitors[b"1h"]),
-        grouped(views[b"1h"]),
+        grouped(round(int(views[b"15m"]) / 15)),
+        grouped(sessions[b"active"]),
+        f"{100 * float(sessions[b'bounce_rate_1h']):.1f} %",
+        "3 min 2 s",
     ]
+    assert float(sessions[b"duration_s_1h"]) == 182.4
+    curves = visit.page.get_by_role("img", name=re.compile("per minute, last"))
+    assert curves.count() == 4
+    assert all(curve.bounding_box()["height"] == 26 for curve in curves.all())  # type: ignore[index]  # shown, so it has one
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
     rows = visit.page.locator(".pages tbody tr")
     assert rows.locator("td.figure").all_inner_texts() == [grouped(score) for _, score in ranked]
-    assert rows.locator("td.page").all_inner_texts() == [f"Title of {product.decode()}" for product, _ in ranked]
+    assert rows.locator("th.page").all_inner_texts() == [f"Title of {product.decode()}" for product, _ in ranked]
+    for table, key in ((".paths", "rollup:all:pages:1h"), (".countries", "rollup:all:countries:1h")):
+        members = {name.decode(): grouped(score) for name, score in valkey.zrange(key, 0, -1, withscores=True)}
+        names = visit.page.locator(f"{table} th.page").all_inner_texts()
+        figures = visit.page.locator(f"{table} th.page + td.figure").all_inner_texts()
+        assert dict(zip(names, figures, strict=True)) == members
     devices = valkey.zrevrange("rollup:all:devices:10m", 0, -1, withscores=True)
     ring = visit.page.locator(".st-key-chart-devices .annotation-text").all_text_contents()
     assert ring == [grouped(sum(score for _, score in devices)), "devices"]
@@ -120,6 +133,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
         products_1h={HOSTILE: 9},
         categories_1h={HOSTILE_CATEGORY: 9, "<b>bold</b>": 8},
         devices_10m={HOSTILE: 7},
+        pages_1h={HOSTILE: 6},
+        countries_1h={HOSTILE: 5},
     )
     rollup = replace(
         rollup,
@@ -132,8 +147,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     valkey.xadd("state_logs", {"created": time.time(), "msg": HOSTILE})
     visit.open()
     visit.wait_for_charts()
-    assert visit.page.locator("td.page").inner_text().startswith('<img src="https://evil.example/x.png"')
-    for table in (".visitors", ".log", ".raw", ".devices"):
+    assert visit.page.locator(".pages th.page").inner_text().startswith('<img src="https://evil.example/x.png"')
+    for table in (".paths", ".countries", ".visitors", ".log", ".raw", ".devices"):
         assert "<img src=" in visit.page.locator(table).inner_text(), table
     chart = visit.page.locator(".st-key-chart-categories")
     assert chart.locator(".ytick text").all_text_contents() == ['<a href="https:/…', "<b>bold</b>"]
@@ -181,7 +196,7 @@ def test_the_page_fits_phones_desks_and_walls_in_both_modes(
     with visiting(chromium, dashboard.url, viewport={"width": 390, "height": 844}, color_scheme=mode) as visit:
         visit.open()
         visit.wait_for_charts()
-        for width, height in ((390, 844), (820, 1180), (1440, 900), (1920, 1080)):
+        for width, height in ((390, 844), (820, 1180), (1160, 900), (1330, 900), (1440, 900), (1920, 1080)):
             visit.page.set_viewport_size({"width": width, "height": height})
             eventually(lambda: visit.page.evaluate(FITTING) == {"sideways": 0, "cut": []}, f"a fit at {width} px")
         assert visit.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == background
@@ -190,7 +205,7 @@ def test_the_page_fits_phones_desks_and_walls_in_both_modes(
 
 FITTING = """() => ({
     sideways: document.documentElement.scrollWidth - innerWidth,
-    cut: [...document.querySelectorAll('[class*="st-key-card-"]:not(.st-key-card-raw)')]
+    cut: [...document.querySelectorAll('[class*="st-key-card-"]:not(.st-key-card-raw), .kpi, .kpi > *')]
         .filter(card => card.scrollHeight > card.clientHeight + 1 || card.scrollWidth > card.clientWidth + 1)
         .map(card => card.className),
 })"""

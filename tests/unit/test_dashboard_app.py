@@ -17,8 +17,8 @@ from tests.servers import free_port
 
 APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 TITLES: Final = (
-    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages",
-    "Latest visitors", "Categories", "State machine log", "Raw data",
+    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages, by product",
+    "Top ten pages, by path", "Countries", "Latest visitors", "Categories", "State machine log", "Raw data",
 )  # fmt: skip
 CHARTS: Final = ["chart-visits", "chart-sessions", "chart-devices", "chart-categories"]
 
@@ -57,7 +57,7 @@ def test_a_live_pipeline_fills_the_key_figures_and_every_panel(client: Any) -> N
     app = run()
     shown = page(app)
     assert 'data-standing="live"' in shown
-    assert '<div class="number">1,233</div>' in shown
+    assert '<h2>Active now</h2><div class="number" style="--digits:4.5">1,233</div>' in shown
     for title in TITLES:
         assert f"<h2>{title}</h2>" in shown
     assert "visitor-1 moved to OFFER" in shown
@@ -78,7 +78,7 @@ def test_the_switch_shows_one_audience(client: Any) -> None:
     app = run()
     app.button_group(key="audience").set_value("human").run()
     assert not app.exception
-    assert '<div class="number">822</div>' in page(app)
+    assert '<h2>Active now</h2><div class="number" style="--digits:3.0">822</div>' in page(app)
     assert charts(app) == CHARTS
 
 
@@ -95,6 +95,13 @@ def test_stale_numbers_stay_and_say_since_when(client: Any) -> None:
     app = run()
     assert 'data-standing="stale"' in page(app)
     assert "(2 min)" in page(app)
+    assert charts(app) == CHARTS
+
+
+def test_a_missing_partition_is_told_beside_the_numbers_that_are_there(client: Any) -> None:
+    publish_now(client, coverage_1h_s=0, coverage_8h_s=0)
+    app = run()
+    assert 'data-standing="partial"' in page(app)
     assert charts(app) == CHARTS
 
 

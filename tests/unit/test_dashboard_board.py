@@ -53,13 +53,12 @@ def standing(strip: str) -> str:
 def test_live_numbers_are_those_of_the_rollup() -> None:
     strip, panels = live()
     assert standing(strip) == "live"
-    assert text_of(panels.key_figures) == (
-        "Active now 1,233 visitors in 5 minutes Visitors 2,466 in 15 minutes Visitors 5,532 in the last hour "
-        "Views 33,015 in the last hour ▲ 10 % Events per second 12.3 read, all traffic, mean of 10 s"
-    )
+    assert text_of(panels.key_figures).startswith("Active now 1,233 visitors, last 5 min Visitors, 15 min 2,466")
     assert "views 8,106 visitors 2,466" in text_of(panels.visits_head)
     assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(panels.pages).replace("&amp;", "&")
     assert panels.pages.count("<tr>") == 11
+    assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(panels.paths)
+    assert "Country Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%" in text_of(panels.countries)
     assert text_of(panels.devices_legend).startswith("Desktop 120 54% Mobile 90 41%")
     assert text_of(panels.visitors).count("visitor") == 1  # the heading: an IP says less than a user id
     assert "now 22 Nov 2026 12:00:00 203.0.0.0 Germany Desktop" in text_of(live(age_s=0)[1].visitors)
@@ -69,7 +68,7 @@ def test_live_numbers_are_those_of_the_rollup() -> None:
 def test_every_panel_says_its_window() -> None:
     _, panels = live()
     heads = [panels.visits_head, panels.sessions_head, panels.pages, panels.devices_head, panels.categories_head,
-             panels.visitors, panels.raw_head]  # fmt: skip
+             panels.paths, panels.countries, panels.visitors, panels.raw_head]  # fmt: skip
     for head in heads:
         assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(head)), head
     for head in heads[:2]:
@@ -82,7 +81,7 @@ def test_the_strip_says_what_the_numbers_rest_on() -> None:
     strip, _ = live()
     assert text_of(strip) == (
         "Live Numbers are up to the second. Rollup 1 s ago, 12:00:00 UTC Newest event 2 s ago Behind 3 events "
-        "Coverage 60 of 60 min loaded Conservation all 1,234,567 events accounted for"
+        "Reading 12.3 events/s Coverage 60 of 60 min loaded Conservation all 1,234,567 events accounted for"
     )
 
 
@@ -90,6 +89,19 @@ def test_an_hour_that_is_only_partly_loaded_says_so() -> None:
     strip, _ = live(coverage_1h_s=2_280)
     assert "38 of 60 min loaded" in text_of(strip)
     assert 'class="fact warning"' in strip
+
+
+def test_a_missing_partition_is_said_in_plain_words() -> None:
+    snapshot = snapshot_of(sample_rollup(coverage_1h_s=0, coverage_8h_s=0, partitions=3))
+    known, unknown = drawn(Live(snapshot, 4)).strip, drawn(Live(snapshot)).strip
+    assert standing(known) == standing(unknown) == "partial"
+    assert "1 partition is missing: every number is too low until it is taken over." in text_of(known)
+    assert "Coverage 3 of 4 partitions" in text_of(known)
+    assert "2 partitions are missing" in text_of(drawn(Live(snapshot, 5)).strip)
+    assert "A partition is missing" in text_of(unknown)
+    assert "Coverage a partition is missing" in text_of(unknown)
+    assert 'class="fact warning"' in known
+    assert 'class="fact warning"' in unknown
 
 
 @pytest.mark.parametrize(
@@ -100,11 +112,6 @@ def test_events_that_do_not_balance_are_said_loudly(late: int, words: str) -> No
     strip, _ = live(late=late)
     assert words in text_of(strip)
     assert 'class="fact bad"' in strip
-
-
-@pytest.mark.parametrize(("covered_s", "compared"), [(7_199, False), (7_200, True)])
-def test_the_change_needs_a_whole_hour_before(covered_s: int, compared: bool) -> None:
-    assert ("▲ 10 %" in live(coverage_8h_s=covered_s)[1].key_figures) is compared
 
 
 def test_a_stale_rollup_says_since_when() -> None:
@@ -169,14 +176,16 @@ def test_panels_that_no_audience_narrows_say_so() -> None:
 def test_empty_windows_draw_a_whole_board() -> None:
     rollup = sample_rollup()
     bare = replace(
-        rollup.audiences["all"], products_1h={}, categories_1h={}, devices_10m={}, visitors={}, views={},
-        views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
+        rollup.audiences["all"], products_1h={}, categories_1h={}, countries_1h={}, pages_1h={}, devices_10m={},
+        visitors={}, views={}, views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
     )  # fmt: skip
     rollup = replace(rollup, audiences={**rollup.audiences, "all": bare}, latest_events=[], latest_visitors=[])
     panels = drawn(Live(snapshot_of(rollup))).content
     assert isinstance(panels, Panels)
     assert "No product was viewed in the last hour." in panels.pages
     assert "No visitor in the last hour." in panels.visitors
+    assert "No event of the last hour has a URL." in text_of(panels.paths)
+    assert "No event in the last hour." in panels.countries
 
 
 def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
@@ -190,8 +199,8 @@ def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
 # --- strangers' text -------------------------------------------------------------------------------------------------
 
 HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>[x](https://evil.example)</b>$\\a$'
-ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b"}
-ATTRIBUTES = {"class", "style", "title", "scope", "data-standing", "aria-hidden"}
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b", "small"}
+ATTRIBUTES = {"class", "style", "title", "scope", "data-standing", "aria-hidden", "aria-label", "role"}
 
 
 class Markup(HTMLParser):
@@ -213,7 +222,12 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
     rollup = sample_rollup()
     event = dict.fromkeys(sample_event(0, NOON_MS), HOSTILE) | {"timestamp": NOON_MS}
     windows = replace(
-        rollup.audiences["all"], products_1h={HOSTILE: 5}, categories_1h={HOSTILE: 5}, devices_10m={HOSTILE: 5}
+        rollup.audiences["all"],
+        products_1h={HOSTILE: 5},
+        categories_1h={HOSTILE: 5},
+        devices_10m={HOSTILE: 5},
+        pages_1h={HOSTILE: 5},
+        countries_1h={HOSTILE: 5},
     )
     rollup = replace(
         rollup,
@@ -237,7 +251,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
         assert markup.foreign == [], field.name
         if '"><img src=x' in markup.text:
             shown_in.add(field.name)
-    assert shown_in == {"pages", "devices_legend", "visitors", "log", "raw"}
+    assert shown_in == {"pages", "paths", "countries", "devices_legend", "visitors", "log", "raw"}
 
 
 def test_a_hostile_reason_stays_text_in_the_banner() -> None:

@@ -1,20 +1,37 @@
 """What the numbers are worth, told from the rollup's account of itself."""
 
+from typing import Any
+
 import pytest
 
-from services.dashboard.freshness import Standing, judge
+from services.dashboard.freshness import Freshness, Standing, judge
+from shared.rollup_keys import Meta
 
 NOW_MS = 1_795_348_800_000
 
 
-def standing(*, rollup_age_s: float = 1, event_age_s: float | None = 1, lag: int = 0) -> tuple[Standing, int]:
-    judged = judge(
+def judged(
+    *,
+    rollup_age_s: float = 1,
+    event_age_s: float | None = 1,
+    lag: int = 0,
+    coverage_8h_s: int = 28_800,
+    partitions: int = 4,
+    before: int = 4,
+) -> Freshness:
+    meta = Meta(
         as_of_ms=NOW_MS - round(rollup_age_s * 1000),
         newest_event_ms=0 if event_age_s is None else NOW_MS - round(event_age_s * 1000),
         lag=lag,
-        now_ms=NOW_MS,
+        coverage_8h_s=coverage_8h_s,
+        partitions=partitions,
     )
-    return judged.standing, (NOW_MS - judged.since_ms) // 1000
+    return judge(meta, partitions_before=before, now_ms=NOW_MS)
+
+
+def standing(**given: Any) -> tuple[Standing, int]:
+    fresh = judged(**given)
+    return fresh.standing, (NOW_MS - fresh.since_ms) // 1000
 
 
 @pytest.mark.parametrize(
@@ -40,6 +57,28 @@ def test_a_pipeline_that_never_saw_an_event_waits() -> None:
     assert standing(event_age_s=None)[0] is Standing.WAITING
 
 
+def test_a_missing_partition_is_no_quiet_site_and_no_backlog() -> None:
+    fresh = judged(coverage_8h_s=0, partitions=3, lag=10, event_age_s=240)
+    assert (fresh.standing, fresh.partitions_missing) == (Standing.PARTIAL, 1)
+    assert judged(coverage_8h_s=0, partitions=1, before=4).partitions_missing == 3
+    assert standing(coverage_8h_s=0, partitions=3, rollup_age_s=240) == (Standing.STALE, 240)
+
+
+def test_a_dashboard_begun_while_a_partition_is_missing_does_not_know_how_many() -> None:
+    fresh = judged(coverage_8h_s=0, partitions=3, before=0)
+    assert (fresh.standing, fresh.partitions_missing) == (Standing.PARTIAL, 0)
+
+
+def test_the_first_moment_of_a_rebuild_misses_no_partition() -> None:
+    assert standing(coverage_8h_s=0, lag=10, event_age_s=28_000)[0] is Standing.BEHIND
+    assert standing(coverage_8h_s=0, lag=10, event_age_s=None, before=0)[0] is Standing.BEHIND
+
+
+def test_a_topic_made_anew_with_fewer_partitions_is_whole() -> None:
+    fresh = judged(partitions=2)
+    assert (fresh.standing, fresh.partitions_missing) == (Standing.LIVE, 0)
+
+
 def test_nothing_is_younger_than_now_though_clocks_differ() -> None:
-    judged = judge(as_of_ms=NOW_MS + 800, newest_event_ms=NOW_MS + 30_000, lag=0, now_ms=NOW_MS)
-    assert (judged.standing, judged.rollup_age_seconds, judged.event_age_seconds) == (Standing.LIVE, 0.0, 0.0)
+    fresh = judged(rollup_age_s=-0.8, event_age_s=-30)
+    assert (fresh.standing, fresh.rollup_age_seconds, fresh.event_age_seconds) == (Standing.LIVE, 0.0, 0.0)

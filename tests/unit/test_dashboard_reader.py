@@ -147,3 +147,16 @@ def test_a_redis_that_hangs_holds_up_one_viewer_and_not_the_others(
     held.join(20)
     assert reader.observe("all") is not before
     assert client.round_trips == 1
+
+
+def test_it_remembers_how_many_partitions_a_whole_snapshot_had(
+    client: CountingRedis, reader: Reader, clock: Clock
+) -> None:
+    seen = []
+    for partitions, coverage_s in ((3, 0), (4, 28_800), (3, 0), (2, 0), (2, 60), (1, 0)):
+        publish(client, sample_rollup(partitions=partitions, coverage_8h_s=coverage_s))
+        observed = reader.observe("all")
+        assert isinstance(observed, Live)
+        seen.append(observed.partitions_before)
+        clock.pass_seconds(1)
+    assert seen == [0, 4, 4, 4, 2, 2]

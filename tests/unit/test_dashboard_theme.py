@@ -49,7 +49,7 @@ def test_a_category_keeps_its_colour_whatever_its_rank(names: list[str], random:
 def test_each_colour_of_the_palette_is_a_css_property_the_stylesheet_may_use() -> None:
     declared = theme.variables(LIGHT)
     used = {part.split(")")[0].split(",")[0] for part in theme.stylesheet().split("var(")[1:]}
-    assert {name for name in used if f"{name}:" not in declared} == {"--tone"}  # the strip's own
+    assert {name for name in used if f"{name}:" not in declared} == {"--tone", "--size", "--digits"}  # a part's own
     assert theme.variables(DARK).count(":") == declared.count(":")
 
 

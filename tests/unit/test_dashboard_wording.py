@@ -26,6 +26,7 @@ def test_numbers_are_grouped_and_nouns_agree() -> None:
     assert wording.grouped(1_234_567) == "1,234,567"
     assert [wording.counted(number, "event") for number in (0, 1, 2000)] == ["0 events", "1 event", "2,000 events"]
     assert [wording.rate(number) for number in (0, 1.26, 99.94, 12_345.6)] == ["0.0", "1.3", "99.9", "12,346"]
+    assert (wording.rate(99.96), wording.percentage(0.125)) == ("100", "12.5 %")
     assert (wording.share(1, 3), wording.share(0, 0)) == ("33%", "–")
 
 
@@ -38,3 +39,8 @@ def test_instants_are_shown_in_utc() -> None:
 @pytest.mark.parametrize("value", [None, "noon", True, 10**30, -(10**30), float("nan"), float("inf"), [], {}])
 def test_what_is_no_instant_is_a_dash(value: Any) -> None:
     assert [show(value) for show in (wording.clock, wording.day, wording.full_time)] == ["–", "–", "–"]
+
+
+def test_a_span_has_its_two_greatest_units() -> None:
+    spans = {0.0: "0 s", 48.4: "48 s", 59.6: "1 min", 182.4: "3 min 2 s", 3600.0: "1 h", 7_530.0: "2 h 5 min"}
+    assert {seconds: wording.span(seconds) for seconds in spans} == spans

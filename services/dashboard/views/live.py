@@ -76,6 +76,10 @@ def _show_panels(panels: Panels, draw: Draw) -> None:
         with st.container(key="card-categories"):
             st.html(panels.categories_head)
             chart("categories", panels.categories)
+        with st.container(key="card-paths"):
+            st.html(panels.paths)
+        with st.container(key="card-countries"):
+            st.html(panels.countries)
         with st.container(key="card-visitors"):
             st.html(panels.visitors)
         with st.container(key="card-log"):

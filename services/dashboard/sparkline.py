@@ -1,0 +1,34 @@
+"""A small curve without axes, as HTML and CSS alone. Pure.
+
+`st.html` takes no SVG, and a Plotly chart for a few dozen pixels is too dear. So the curve is two elements in the
+text's flow, cut out by `clip-path`: they stretch with their card and take the theme's colours.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.dashboard.escaping import in_html
+
+FEWEST_POINTS: Final = 2
+_FLOOR_PERCENT: Final = 94.0  # of the height, from the top: where zero is, so that its line is not cut off
+_RISE_PERCENT: Final = 88.0
+_LINE: Final = "1.6px"
+
+
+def draw(counts: Sequence[int], label: str) -> str:
+    """The curve of `counts`, at least FEWEST_POINTS, from zero up to their greatest; `label` is what it says aloud."""
+    assert len(counts) >= FEWEST_POINTS
+    top = max(1, *counts)
+    last = len(counts) - 1
+    points = [
+        (f"{100 * place / last:.1f}%", f"{_FLOOR_PERCENT - _RISE_PERCENT * count / top:.1f}%")
+        for place, count in enumerate(counts)
+    ]
+    above = [f"{x} {y}" for x, y in points]
+    beneath = [f"{x} calc({y} + {_LINE})" for x, y in reversed(points)]
+    text = in_html(label)
+    return (
+        f'<div class="spark" role="img" aria-label="{text}" title="{text}">'
+        f'<i style="clip-path:polygon({",".join(["0% 100%", *above, "100% 100%"])})"></i>'
+        f'<i style="clip-path:polygon({",".join([*above, *beneath])})"></i></div>'
+    )

@@ -1,0 +1,84 @@
+"""The row of numbers above the panels: what they are, over which window, and what is left out rather than made up."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.dashboard import key_figures
+from shared.rollup_keys import AudienceRollup, Meta, Sessions
+from tests.sample_rollup import sample_rollup
+
+META = sample_rollup().meta
+WINDOWS = sample_rollup().audiences["all"]
+BARE = AudienceRollup(
+    visitors={}, views={}, sessions=Sessions(), views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
+    products_1h={}, categories_1h={}, countries_1h={}, pages_1h={}, devices_10m={},
+)  # fmt: skip
+
+
+def cards(windows: AudienceRollup = WINDOWS, meta: Meta = META) -> list[str]:
+    html = key_figures.draw(meta, windows)
+    return [" ".join(re.sub(r"<[^>]*>", " ", f"<div {card}").split()) for card in html.split('<div class="kpi" ')[1:]]
+
+
+def test_each_number_stands_with_its_window() -> None:
+    assert cards() == [
+        "Active now 1,233 visitors, last 5 min",
+        "Visitors, 15 min 2,466 distinct, last 15 min",
+        "Visitors, 1 h 5,532 distinct, last hour",
+        "Views per minute 540 mean of 15 min ▲ up 8 %",
+        "Sessions 1,836 active, last 30 min 2,412 started in 1 h",
+        "Bounce rate 41.2 % left after one view sessions started in 1 h",
+        "Session duration 3 min 2 s mean, 3.7 views each sessions started in 1 h",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "words"),
+    [(90, 100, "▼ down 10 %"), (100, 100, "± changed by 0 %"), (2_600, 100, "▲ up 2,500 %"), (5, 0, "15 min")],
+)
+def test_the_change_is_told_by_a_sign_and_a_word_too(now: int, before: int, words: str) -> None:
+    windows = replace(WINDOWS, views={"15m": now, "15m:prev": before})
+    assert cards(windows)[3].endswith(words)
+
+
+@pytest.mark.parametrize(("covered_s", "compared"), [(0, False), (1_799, False), (1_800, True)])
+def test_a_change_needs_both_periods_whole(covered_s: int, compared: bool) -> None:
+    assert ("▲" in cards(meta=replace(META, coverage_8h_s=covered_s))[3]) is compared
+
+
+def test_visitors_have_no_change_as_the_contract_has_none() -> None:
+    assert all("%" not in card for card in cards()[:3])
+
+
+def test_the_curves_leave_the_running_minute_out_and_say_what_they_are() -> None:
+    html = key_figures.draw(META, WINDOWS)  # visitors 20, 21, … 79 by minute, and thrice as many views
+    assert re.findall('role="img" aria-label="([^"]*)"', html) == [
+        "Visitors per minute, last 30 minutes: 49 to 78",
+        "Visitors per minute, last 15 minutes: 64 to 78",
+        "Visitors per minute, last hour: 20 to 78",
+        "Views per minute, last hour: 60 to 234",
+    ]
+
+
+def test_without_sessions_there_is_no_mean_of_them() -> None:
+    assert cards(BARE) == [
+        "Active now 0 visitors, last 5 min",
+        "Visitors, 15 min 0 distinct, last 15 min",
+        "Visitors, 1 h 0 distinct, last hour",
+        "Views per minute 0.0 mean of 15 min",
+        "Sessions 0 active, last 30 min 0 started in 1 h",
+        "Bounce rate – left after one view sessions started in 1 h",
+        "Session duration – mean sessions started in 1 h",
+    ]
+
+
+def test_units_are_set_small_and_numbers_are_not() -> None:
+    html = key_figures.draw(META, replace(WINDOWS, sessions=sessions(duration_s_1h=4_800.0)))
+    assert '<div class="number" style="--digits:6.5">1<small> h</small> 20<small> min</small></div>' in html
+
+
+def sessions(**fields: Any) -> Sessions:
+    return replace(WINDOWS.sessions, **fields)
