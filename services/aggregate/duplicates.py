@@ -7,9 +7,9 @@ import numpy as np
 
 from services.aggregate.arrays import Array, Bools, Ints
 from services.aggregate.digests import Digests, DigestTable, as_bools
+from services.aggregate.recent import MINUTE_SECONDS
 
 REMEMBERED_SECONDS: Final = 3600
-_MINUTE: Final = 60
 
 
 class SeenIds:
@@ -39,14 +39,14 @@ class SeenIds:
             if arrival_s[place] - int(first_s[slot[place]]) >= REMEMBERED_SECONDS:
                 accepted[place] = True
                 first_s[slot[place]] = arrival_s[place]
-        self.unsaved_minutes.update(np.unique(arrival_s[accepted] // _MINUTE).tolist())
+        self.unsaved_minutes.update(np.unique(arrival_s[accepted] // MINUTE_SECONDS).tolist())
         return accepted
 
     def remember(self, digests: Digests, arrival_s: Ints) -> None:
         """Take over ids that were accepted, in log order."""
         slot, _ = self._locate(digests, arrival_s)
         self._first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
-        self.unsaved_minutes.update(np.unique(arrival_s // _MINUTE).tolist())
+        self.unsaved_minutes.update(np.unique(arrival_s // MINUTE_SECONDS).tolist())
 
     def _locate(self, digests: Digests, arrival_s: Ints) -> tuple[Ints, Ints]:
         self._latest_s = max(self._latest_s, int(arrival_s.max(initial=0)))
@@ -63,7 +63,7 @@ class SeenIds:
 
     def oldest_minute(self) -> int:
         """The first minute of arrival whose ids matter."""
-        return (self._latest_s - REMEMBERED_SECONDS + 1) // _MINUTE
+        return (self._latest_s - REMEMBERED_SECONDS + 1) // MINUTE_SECONDS
 
     def save(self, minutes: Iterable[int]) -> dict[int, dict[str, Array]]:
         """The ids that first arrived in each of these minutes, for `load`."""
@@ -71,7 +71,7 @@ class SeenIds:
         arrived = self._first_arrival.values[used]
         saved = {}
         for minute in minutes:
-            slots = used[arrived // _MINUTE == minute]
+            slots = used[arrived // MINUTE_SECONDS == minute]
             saved[minute] = {"digests": self._first_arrival.keys(slots), "arrival_s": self._first_arrival.values[slots]}
         return saved
 

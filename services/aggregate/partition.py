@@ -68,11 +68,13 @@ class Partition:
         self._reception.add(records)
 
     def sort_out(self) -> list[tuple[Record, Refusal]]:
-        """Make a micro-batch of what was received. Returns the records that were refused."""
-        if self._intake is not None or not len(self._reception):
-            return []
-        self._intake = self._reception.sort_out()
-        return self._intake.refused
+        """Make a micro-batch of what was received. Returns the records that were refused.
+
+        The caller empties the list once they are kept elsewhere, and only then calls `fold`, so that none is lost.
+        """
+        if self._intake is None and len(self._reception):
+            self._intake = self._reception.sort_out()
+        return self._intake.refused if self._intake is not None else []
 
     def fold(self) -> None:
         """Store and fold the micro-batch, if there is one. Raises StateUnwritable; may then be called again."""

@@ -1,6 +1,6 @@
 """The events of the recent minutes, by minute: what leaves the trailing hour, and what segments are made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -76,10 +76,6 @@ class RecentRows:
             self._minutes[minute] = [rows]
             self.unsaved.add(minute)
 
-    def save(self, minutes: Iterable[int]) -> dict[int, Array]:
-        """The rows of some minutes, for `load`."""
-        return {minute: self.minute(minute) for minute in minutes}
-
     def load(self, saved: Mapping[int, Array]) -> None:
-        """Take over what `save` gave. These minutes count as saved and published."""
+        """Take over the rows of minutes. These count as saved and published."""
         self._minutes.update({minute: [rows] for minute, rows in saved.items()})

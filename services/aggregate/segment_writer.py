@@ -1,6 +1,6 @@
 """Writes the minute segments of this replica's partitions to Redis: those that are new or changed, and no others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, Final
 
 import redis
@@ -80,9 +80,8 @@ class SegmentWriter:
                 rows_due += len(rows)
                 yield field
 
-    def _gone(self, present: dict[str, int], wanted: object, own: set[int], instant_s: int) -> Iterator[str]:
+    def _gone(self, present: dict[str, int], wanted: Container[str], own: set[int], instant_s: int) -> Iterator[str]:
         """The segments that are over: of this replica's partitions at once, of others when nobody took them away."""
-        assert isinstance(wanted, dict)
         for field in present:
             minute, partition = parse_segment_field(field)
             is_over = (minute + 1) * MINUTE_SECONDS <= instant_s - self._kept_seconds

@@ -107,6 +107,8 @@ class AggregateService:
             leaving.checkpoint()
         except StateUnwritable as error:
             logger.warning("no checkpoint on leaving a partition", partition=partition, error=str(error))
+        except Stopped:
+            pass  # its dead letters could not be sent: not folded, these records are read again
         del self._partitions[partition]
         leaving.close()
 
@@ -188,7 +190,10 @@ class AggregateService:
         return True
 
     def _send_dead_letters(self, refused: list[tuple[Record, Refusal]]) -> None:
-        """Send them before the offset moves on: a crash in between sends them twice, of one origin, and never not."""
+        """Send them, and empty the list, before the offset moves on. Raises Stopped.
+
+        A crash in between sends them twice, of one origin, and never not.
+        """
         if not refused:
             return
         topic = self._settings.enriched_topic
@@ -219,6 +224,7 @@ class AggregateService:
             partition=record.partition,
             offset=record.offset,
         )
+        refused.clear()
 
     def _opened(self, assignment: Assignment) -> Partition:
         """Open a partition, again and again while the disk refuses. Raises Stopped."""

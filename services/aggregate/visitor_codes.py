@@ -21,9 +21,6 @@ class VisitorCodes:
         """Above every code that was ever given."""
         return self._codes.room
 
-    def __len__(self) -> int:
-        return len(self._code)
-
     def codes(self, digests: Digests) -> tuple[Ints, Digests, Ints]:
         """The code of each digest; and the digests that are new, a row each, with the codes they were given."""
         slot, first = self._code.locate(digests)

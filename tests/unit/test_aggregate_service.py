@@ -7,7 +7,7 @@ from services.aggregate.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
 from shared.health import Health
-from shared.streams import Assignment, FromTime
+from shared.streams import Assignment, FromTime, LogUnavailable, Record
 from tests.memory_producer import MemoryProducer
 
 NOW_S = 1_795_343_400
@@ -41,3 +41,42 @@ def test_another_owner_finds_the_state_free_once_it_is_revoked(tmp_path: Path) -
         listener.on_assigned(assignment)
         listener.on_revoked(0)
     listener.on_revoked(0)  # twice is once
+
+
+class _OneBadRecord:
+    """A consumer that hands over what is no event, and is stopped then."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+        self._stop.set()
+        return [Record(0, 0, NOW_S * 1000, None, b"no json")]
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return {}
+
+
+class _LogAway(MemoryProducer):
+    def send(self, records: object) -> None:  # noqa: ARG002 - the interface's
+        raise LogUnavailable("away")
+
+
+def test_a_stop_while_dead_letters_cannot_be_sent_leaves_their_records_to_be_read_again(tmp_path: Path) -> None:
+    stop = Event()
+    listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=_LogAway(),
+        offer=lambda _: None,
+        health=Health("test"),
+        clock=lambda: float(NOW_S),
+        stop=stop,
+    )
+    assignment = Assignment(partition=0, begin_offset=0, end_offset=1)
+    start = listener.on_assigned(assignment)
+    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
+    listener.on_revoked(0)
+    assert service(tmp_path).on_assigned(assignment) == start
