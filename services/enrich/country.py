@@ -10,7 +10,7 @@ from services.enrich.recently_used import RecentlyUsed
 from shared.addresses import LONGEST_ADDRESS, plain_address
 from shared.events import UNKNOWN
 
-CACHE_ENTRIES: Final = 65_536
+CACHE_ENTRIES: Final = 262_144
 
 _KOSOVO: Final = ("XK", "Kosovo")  # in use everywhere, but no part of ISO 3166
 
