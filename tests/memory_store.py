@@ -13,7 +13,7 @@ class MemoryStore:
         self.saved: SavedState | None = None
 
     def begin(self, loaded_from_ms: int) -> None:
-        self.saved = SavedState({}, [], None, loaded_from_ms)
+        self.saved = replace(self.saved or SavedState({}, [], None, 0), loaded_from_ms=loaded_from_ms)
 
     def read(self) -> SavedState | None:
         return self.saved

@@ -38,12 +38,18 @@ class PartitionStore(Protocol):
 class Partition:
     """The state of one partition while it is assigned. Used by one thread."""
 
-    def __init__(self, number: int, store: PartitionStore, saved: SavedState, windows: Windows) -> None:
-        """See `resume`."""
+    def __init__(
+        self, number: int, store: PartitionStore, saved: SavedState, windows: Windows, *, has_gap: bool = False
+    ) -> None:
+        """See `resume`. `has_gap`: records between those in `saved` and the next to be read are gone from the log."""
         self.number = number
         self.next_offset = saved.next_offset
         self.loaded_from_ms = saved.loaded_from_ms
         self.loaded_until_ms = windows.now_s * 1000 if saved.next_offset is not None else saved.loaded_from_ms
+        self._has_gap = has_gap
+        self._first_after_gap_ms: int | None = None
+        if has_gap:  # until the next record tells when it was appended
+            self.loaded_from_ms = windows.now_s * 1000
         self._windows = windows
         self._store = store
         self._reception = Reception(windows)
@@ -65,6 +71,8 @@ class Partition:
 
     def receive(self, records: Sequence[Record]) -> None:
         """Take records in, which follow those that were received before, for the next `fold`."""
+        if self._has_gap and self._first_after_gap_ms is None and records:
+            self._first_after_gap_ms = records[0].timestamp_ms
         self._reception.add(records)
 
     def sort_out(self) -> list[tuple[Record, Refusal]]:
@@ -81,6 +89,11 @@ class Partition:
         intake = self._intake
         if intake is None:
             return
+        if self._first_after_gap_ms is not None:
+            # Before the batch: a crash between the two finds the gap again.
+            self._store.begin(self._first_after_gap_ms)
+            self.loaded_from_ms, self._first_after_gap_ms = self._first_after_gap_ms, None
+            self._has_gap = False
         block = encode_block(intake.batch, intake.conservation, self._windows.now_s)
         self._store.append(block, intake.next_offset)
         self._windows.fold(intake.batch, intake.conservation)
@@ -167,7 +180,9 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
         # An event may be appended a minute before its time comes.
         saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS)
         store.begin(saved.loaded_from_ms)
-    elif saved.next_offset is not None and saved.next_offset < assignment.begin_offset:
+    has_gap = saved.next_offset is not None and saved.next_offset < assignment.begin_offset
+    if has_gap:
+        assert saved.next_offset is not None
         logger.warning(
             "records left retention before they were read; the windows lack them",
             partition=assignment.partition,
@@ -177,10 +192,10 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
         "partition opened",
         partition=assignment.partition,
         next_offset=saved.next_offset,
-        loaded_from=iso_second(saved.loaded_from_ms),
+        loaded_from=None if has_gap else iso_second(saved.loaded_from_ms),
         blocks=len(saved.blocks),
     )
-    return Partition(assignment.partition, store, saved, windows)
+    return Partition(assignment.partition, store, saved, windows, has_gap=has_gap)
 
 
 def _restored(saved: SavedState, end_offset: int, now_s: int, kept_seconds: int) -> Windows:

@@ -62,7 +62,7 @@ class Store:
             )
 
     def begin(self, loaded_from_ms: int) -> None:
-        """Note, in a new database, from which time of append on records are read. Raises StateUnwritable."""
+        """Note since when records are read, by time of append: at first, or after a gap. Raises StateUnwritable."""
         batch = _write_batch()
         batch.put(_SCHEMA_KEY, self._schema)
         batch.put(_LOADED_FROM_KEY, str(loaded_from_ms).encode())

@@ -42,6 +42,18 @@ def test_blocks_and_the_offset_come_back_in_order(reopen: Callable[[], Partition
     store.close()
 
 
+def test_beginning_again_after_a_gap_keeps_the_rest(reopen: Callable[[], PartitionStore]) -> None:
+    store = reopen()
+    store.begin(loaded_from_ms=5)
+    store.checkpoint({"head": b"1"}, {})
+    store.append(b"block", 1)
+    store.begin(loaded_from_ms=9)
+    store.close()
+    store = reopen()
+    assert store.read() == SavedState({"head": b"1"}, [b"block"], 1, 9)
+    store.close()
+
+
 def test_a_checkpoint_takes_the_place_of_the_blocks_before_it(reopen: Callable[[], PartitionStore]) -> None:
     store = reopen()
     store.begin(loaded_from_ms=5)
