@@ -257,12 +257,14 @@ class AggregateService:
         """`lag` is None while the partition's reading has not begun."""
         rollup = partition.roll_up()
         behind = (lag or 0) + partition.unfolded
+        if lag == behind == 0 and self._health.is_working("log"):  # while it is away nobody knows what waits in it
+            partition.loaded_until_ms = self._now_s * 1000
         return PartitionReport(
             rollup,
             lag=behind,
             events_per_second=self._rates[partition.number].mark(self._now_s, rollup.conservation.read),
             loaded_from_ms=partition.loaded_from_ms,
-            loaded_until_ms=self._now_s * 1000 if lag == behind == 0 else partition.loaded_until_ms,
+            loaded_until_ms=partition.loaded_until_ms,
         )
 
     def _commit(self, consumer: Consumer) -> None:

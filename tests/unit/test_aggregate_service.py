@@ -80,3 +80,47 @@ def test_a_stop_while_dead_letters_cannot_be_sent_leaves_their_records_to_be_rea
     listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
     listener.on_revoked(0)
     assert service(tmp_path).on_assigned(assignment) == start
+
+
+class _LogAwayFor:
+    """A consumer of an empty topic whose log goes away at one second and comes back at another. Each poll takes one."""
+
+    def __init__(self, away_s: int, back_s: int, stop_s: int, stop: Event) -> None:
+        self.now_s = NOW_S
+        self._away_s, self._back_s, self._stop_s = away_s, back_s, stop_s
+        self._stop = stop
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+        self.now_s += 1
+        if self.now_s >= NOW_S + self._stop_s:
+            self._stop.set()
+        if NOW_S + self._away_s <= self.now_s < NOW_S + self._back_s:
+            raise LogUnavailable("away")
+        return []
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return {0: 0}  # whatever the log holds: the client keeps what it heard last
+
+
+def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(tmp_path: Path) -> None:
+    stop = Event()
+    log = _LogAwayFor(away_s=10, back_s=30, stop_s=40, stop=stop)
+    offered: list[Publication] = []
+    listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=MemoryProducer(),
+        offer=offered.append,
+        health=Health("test"),
+        clock=lambda: float(log.now_s),
+        stop=stop,
+    )
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
+    listener.run(log)  # type: ignore[arg-type] # it needs no closing
+    listener.on_revoked(0)
+    covered_s = {offer.instant_s - NOW_S: offer.reports[0].coverage_s(3600) for offer in offered}
+    assert covered_s[9] == 3600
+    assert [covered_s[second] for second in (12, 20, 29)] == [3597, 3589, 3580]
+    assert covered_s[35] == 3600
