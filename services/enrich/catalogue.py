@@ -13,18 +13,31 @@ MAX_ID_LENGTH: Final = 512
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
-    """A product as the catalogue has it."""
+    """A product as the catalogue has it. `members` says the same as members of a JSON object, each after a comma."""
 
     category: str | None
     title: str | None
+    members: bytes = b""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "members", json_members(category=self.category, title=self.title))
 
 
 class Visitor(msgspec.Struct, frozen=True, gc=False):
-    """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD."""
+    """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD; `members` as above."""
 
     gender: str = "U"
     birthdate: str | None = None
     birth_number: int | None = None
+    members: bytes = b""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "members", json_members(gender=self.gender, birthdate=self.birthdate))
+
+
+def json_members(**values: str | None) -> bytes:
+    """The values as members of a JSON object that has others before them: `,"name":"value"`."""
+    return b"," + msgspec.json.encode(values)[1:-1]
 
 
 NO_PRODUCT: Final = Product(None, None)

@@ -127,7 +127,7 @@ class KafkaConsumer:
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
         with self._clients.outages():
-            return self._reader.poll(max_records, timeout_seconds)
+            return list(self._reader.poll(max_records, timeout_seconds))
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams import Application
 from quixstreams.kafka import Producer
 
-from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Position, Record
+from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Position, RecordBatch
 from shared.streams.kafka_client import KafkaClients, produce, translated
 from shared.streams.kafka_reader import Reader, UnstableOffsets
 
@@ -38,7 +38,7 @@ class KafkaProcessor:
         self._last_output: str | None = None  # topic
         self._last_was_abort = False  # as far as the broker can know
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
         with self._clients.outages():
             if self._left_open:

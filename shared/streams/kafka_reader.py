@@ -1,15 +1,14 @@
 """Reading a topic on Kafka as a member of a group."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from quixstreams.kafka import Consumer
 
 from shared.logs import get_logger
-from shared.streams import Assignment, FromCommitted, FromOffset, FromTime, Headers, Listener, Position, Record
+from shared.streams import Assignment, FromCommitted, FromOffset, FromTime, Headers, Listener, Position, RecordBatch
 
 logger = get_logger(__name__)
 
@@ -21,8 +20,6 @@ _SILENCE_SECONDS: Final = 3.0
 
 _LEAST_ANSWER_SECONDS: Final = 0.25
 _ANSWER_SECONDS: Final = 2.0
-
-_make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
 
 
 class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
@@ -55,7 +52,7 @@ class Reader:
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
         self._subscribed = False
 
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Consumer.poll`."""
         if self._fatal is not None:
             raise self._fatal
@@ -125,14 +122,14 @@ class Reader:
 
     # --- consuming ---------------------------------------------------------------------------------------------------
 
-    def _consume(self, max_records: int, timeout_seconds: float) -> list[Record]:
+    def _consume(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         # consume(n) would wait until all n are there: wait for the first, then take what is there.
         messages = self._consumer.consume(1, timeout=timeout_seconds)
         if messages and max_records > 1:
             messages += self._consumer.consume(max_records - 1, timeout=0)
         self._raise_failure()
         if not messages:
-            return []
+            return decode_messages(())
         self._heard_at = time.monotonic()
         if any(map(Message.error, messages)):
             messages = self._without_errors(messages)
@@ -261,25 +258,19 @@ def _explained(error: KafkaException) -> KafkaException:
     return KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
 
 
-def decode_messages(messages: Sequence[Message]) -> list[Record]:
+def decode_messages(messages: Sequence[Message]) -> RecordBatch:
     """The records of messages without errors. All of it runs in C: this is most of what reading costs."""
     values: list[bytes] = list(map(Message.value, messages))
     if None in values:
         values = [value or b"" for value in values]  # a tombstone
     headers = list(map(Message.headers, messages))
-    return list(
-        map(
-            _make_record,
-            zip(
-                map(Message.partition, messages),
-                map(Message.offset, messages),
-                [timestamp_ms for _, timestamp_ms in map(Message.timestamp, messages)],
-                map(Message.key, messages),
-                values,
-                map(_decode_headers, headers) if any(headers) else [()] * len(headers),
-                strict=True,
-            ),
-        )
+    return RecordBatch(
+        list(map(Message.partition, messages)),
+        list(map(Message.offset, messages)),
+        [timestamp_ms for _, timestamp_ms in map(Message.timestamp, messages)],
+        list(map(Message.key, messages)),
+        values,
+        list(map(_decode_headers, headers)) if any(headers) else [()] * len(headers),
     )
 
 
