@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,16 +23,24 @@ class Product(msgspec.Struct, frozen=True, gc=False):
         msgspec.structs.force_setattr(self, "members", json_members(category=self.category, title=self.title))
 
 
-class Visitor(msgspec.Struct, frozen=True, gc=False):
-    """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD; `members` as above."""
+class Appendix(NamedTuple):
+    """What was last appended to a click for its visitor, and what that holds for: the next click is mostly the same."""
+
+    day: int  # since 1970
+    country_by_ip: object  # who answered
+    ip: str | None
+    user_agent: str | None
+    members: bytes
+
+
+class Visitor(msgspec.Struct, gc=False):
+    """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD."""
 
     gender: str = "U"
     birthdate: str | None = None
     birth_number: int | None = None
-    members: bytes = b""
-
-    def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "members", json_members(gender=self.gender, birthdate=self.birthdate))
+    appendix: Appendix = Appendix(-1, None, None, None, b"")
+    """The one thing that changes."""
 
 
 def json_members(**values: str | None) -> bytes:

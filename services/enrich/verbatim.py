@@ -11,11 +11,11 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.enrich.catalogue import NO_PRODUCT, Product, Visitor, json_members
+from services.enrich.catalogue import NO_PRODUCT, Appendix, Product, Visitor, json_members
 from services.enrich.enrich import OLDEST_YEARS, years_since
 from shared.events import MAX_EVENT_BYTES
 from shared.streams import NewRecord
-from shared.timestamps import EPOCH_MS, FUTURE_TOLERANCE_MS
+from shared.timestamps import DAY_MS, EPOCH_MS, FUTURE_TOLERANCE_MS
 
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -45,8 +45,9 @@ _make_record: Final = partial(tuple.__new__, NewRecord)  # in a third of the tim
 _CLOSING_BRACE: Final = ord("}")  # nothing follows it: white space would stand before what is appended
 _NO_PRODUCT: Final = {None: NO_PRODUCT.members, UNSET: json_members(productId=None) + NO_PRODUCT.members}
 _AGE: Final = b',"original_timestamp":null,"age":%b}'
-_AGES: Final = {years: _AGE % str(years).encode() for years in range(OLDEST_YEARS + 1)}
+_AGES: Final[dict[int | None, bytes]] = {years: _AGE % str(years).encode() for years in range(OLDEST_YEARS + 1)}
 _NO_AGE: Final = _AGE % b"null"
+_LONGEST_REMEMBERED: Final = 512  # characters, so that no producer can fill the memory with them
 
 
 class _Members(dict[str, bytes]):
@@ -63,6 +64,28 @@ class _Members(dict[str, bytes]):
 
 _countries: Final = _Members("country")
 _devices: Final = _Members("deviceType")
+
+
+def _appendix_of(
+    click: PlainClick,
+    visitor: Visitor,
+    country_by_ip: Mapping[str | None, str],
+    device_types: Mapping[str | None, str],
+) -> bytes:
+    """All but the product: the members that end the click's object. The visitor remembers them for their next click."""
+    ip, user_agent, timestamp_ms = click.ip, click.userAgent, click.timestamp
+    age = None if visitor.birth_number is None else years_since(visitor.birth_number, timestamp_ms)
+    members = b"".join(
+        (
+            json_members(gender=visitor.gender, birthdate=visitor.birthdate),
+            _countries[country_by_ip[ip]],
+            _devices[device_types[user_agent]],
+            _AGES.get(age, _NO_AGE),
+        )
+    )
+    if len(ip or "") + len(user_agent or "") <= _LONGEST_REMEMBERED:
+        visitor.appendix = Appendix(timestamp_ms // DAY_MS, country_by_ip, ip, user_agent, members)
+    return members
 
 
 def append_answers(
@@ -87,17 +110,16 @@ def append_answers(
             click = _decode(value)
             user_id, timestamp_ms, product_id = click.userId, click.timestamp, click.productId
             visitor = visitors[user_id]
-            birth_number = visitor.birth_number
-            enriched = b"".join(
-                (
-                    value[:-1],
-                    products[product_id].members if product_id else _NO_PRODUCT[product_id],  # type: ignore[index] # never ""
-                    visitor.members,
-                    _countries[country_by_ip[click.ip]],
-                    _devices[device_types[click.userAgent]],
-                    _NO_AGE if birth_number is None else _AGES.get(years_since(birth_number, timestamp_ms), _NO_AGE),
-                )
-            )
+            day, answered_by, ip, user_agent, members = visitor.appendix
+            if (
+                ip != click.ip
+                or user_agent != click.userAgent
+                or day != timestamp_ms // DAY_MS
+                or answered_by is not country_by_ip
+            ):
+                members = _appendix_of(click, visitor, country_by_ip, device_types)
+            about_product = products[product_id].members if product_id else _NO_PRODUCT[product_id]  # type: ignore[index] # never ""
+            enriched = b"".join((value[:-1], about_product, members))
             if (
                 value[-1] == _CLOSING_BRACE
                 and timestamp_ms <= arrival_ms + FUTURE_TOLERANCE_MS

@@ -1,7 +1,7 @@
 """Clicks kept as they came: whatever is appended to reads the same as what is made anew, and nothing else is kept."""
 
 import json
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import pytest
@@ -33,10 +33,11 @@ class _Everything(dict[str | None, str]):
         return f"answer to {asked}"
 
 
+COUNTRIES, DEVICES = _Everything(), _Everything()  # one for all tests, as a visitor remembers who answered
+
+
 def appended(value: bytes, arrived_ms: int = NOW_MS) -> NewRecord | None:
-    (output,), left = append_answers(
-        [value], [arrived_ms], "enriched", PRODUCTS, VISITORS, _Everything(), _Everything()
-    )
+    (output,), left = append_answers([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, DEVICES)
     assert left == ([0] if output is None else [])
     return output
 
@@ -44,12 +45,12 @@ def appended(value: bytes, arrived_ms: int = NOW_MS) -> NewRecord | None:
 def made_anew(value: bytes, arrived_ms: int = NOW_MS) -> EnrichedEvent:
     event = decode_raw(value)
     assert isinstance(event, RawEvent)
-    product = PRODUCTS[event.productId] if event.productId is not None else NO_PRODUCT
+    known = PRODUCTS[event.productId] if event.productId is not None else NO_PRODUCT
     made = enrich(
         event,
         event.userId,
         event.ip,
-        product,
+        known,
         VISITORS[event.userId],
         f"answer to {event.ip}",
         f"answer to {event.userAgent}",
@@ -101,6 +102,33 @@ def test_plain_click_is_kept_and_reads_as_if_it_was_made_anew(
         )
     assert read == anew
     assert set(json.loads(output.value)) >= set(EnrichedEvent.__struct_fields__[:13])
+
+
+def test_what_a_visitor_remembers_is_not_said_of_another_day_or_address_or_agent() -> None:
+    visitor = visitor_of(b"F", b"1990-01-02")
+    assert visitor is not None
+    birthday_ms = 1_767_312_000_000  # 2 January 2026
+    agents, addresses, instants = ("a", "b"), ("1.1.1.1", "2.2.2.2"), (birthday_ms - 1, birthday_ms)
+    device_types: dict[str | None, str] = {agent: f"device {agent}" for agent in agents}
+    by_ip: dict[str, dict[str | None, str]] = {
+        country: {address: f"{country} {address}" for address in addresses} for country in ("France", "Peru")
+    }
+    for country, agent, address, timestamp_ms in [*product(("France", "Peru"), agents, addresses, instants)] * 2:
+        value = json.dumps({"timestamp": timestamp_ms, "userId": "ada", "ip": address, "userAgent": agent}).encode()
+        (output,), _ = append_answers([value], [NOW_MS], "enriched", {}, {"ada": visitor}, by_ip[country], device_types)
+        assert output is not None
+        read = json.loads(output.value)
+        assert (read["country"], read["deviceType"]) == (f"{country} {address}", f"device {agent}")
+        assert read["age"] == (36 if timestamp_ms == birthday_ms else 35)
+
+
+def test_what_a_visitor_remembers_is_said_of_the_next_click() -> None:
+    visitor, long = Visitor(), "x" * 600
+    device_types: dict[str | None, str] = {"short": "PC", long: "TV"}
+    values = [json.dumps(click(userAgent=agent)).encode() for agent in ("short", "short", long, "short")]
+    outputs, _ = append_answers(values, [NOW_MS] * 4, "enriched", {}, {"user1": visitor}, COUNTRIES, device_types)
+    assert [json.loads(output.value)["deviceType"] for output in outputs if output] == ["PC", "PC", "TV", "PC"]
+    assert visitor.appendix.user_agent == "short"  # long ones are not remembered
 
 
 @pytest.mark.parametrize(
