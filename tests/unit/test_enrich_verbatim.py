@@ -1,7 +1,7 @@
 """Clicks kept as they came: whatever is appended to reads the same as what is made anew, and nothing else is kept."""
 
 import json
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 import pytest
@@ -113,7 +113,8 @@ def test_what_a_visitor_remembers_is_not_said_of_another_day_or_address_or_agent
     by_ip: dict[str, dict[str | None, str]] = {
         country: {address: f"{country} {address}" for address in addresses} for country in ("France", "Peru")
     }
-    for country, agent, address, timestamp_ms in [*product(("France", "Peru"), agents, addresses, instants)] * 2:
+    clicks = [*product(by_ip, agents, addresses, instants)]
+    for country, agent, address, timestamp_ms in chain(*product(clicks, clicks)):  # each after each
         value = json.dumps({"timestamp": timestamp_ms, "userId": "ada", "ip": address, "userAgent": agent}).encode()
         (output,), _ = append_answers([value], [NOW_MS], "enriched", {}, {"ada": visitor}, by_ip[country], device_types)
         assert output is not None
