@@ -1,11 +1,12 @@
 """The producer: sends the known stream while everything else is killed, and remembers what the log took."""
 
 import time
+from collections.abc import Sequence
 from threading import Event, Lock, Thread
 from typing import Final, Self
 
 from shared.settings import ServiceSettings
-from shared.streams import LogUnavailable, NewRecord
+from shared.streams import LogUnavailable, NewRecord, Producer
 from shared.streams.choose import open_log
 from tests.faults.clicks import Click, Clicks
 
@@ -21,6 +22,7 @@ class Stream:
         self._clicks = Clicks(seed)
         self._batch = max(1, clicks_per_second // _BATCHES_PER_SECOND)
         self._stop = Event()
+        self._give_up = Event()
         self._lock = Lock()
         self._sent: dict[int, Click] = {}
         self._bad_enriched: list[bytes] = []
@@ -58,6 +60,7 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._give_up.set()  # what was not taken yet, as nobody asks any more
         self._thread.join()
 
     def _run(self) -> None:
@@ -75,12 +78,8 @@ class Stream:
                 records = [NewRecord(self._settings.raw_topic, click.key, click.value) for click in clicks]
                 bad = [b"no event #%d#" % batches] if batches % _BAD_EVERY == _BAD_EVERY - 1 else []
                 records += [NewRecord(self._settings.enriched_topic, b"user 1", value) for value in bad]
-                while True:
-                    try:
-                        producer.send(records)
-                        break
-                    except LogUnavailable:
-                        time.sleep(0.1)
+                if not self._is_taken(producer, records):
+                    return
                 batches += 1
                 with self._lock:
                     self._sent.update((click.number, click) for click in clicks)
@@ -88,3 +87,14 @@ class Stream:
                     self._countable += sum(click.facts is not None for click in clicks) + len(bad)
                 due = max(due + 1 / _BATCHES_PER_SECOND, time.monotonic() - 1)
                 self._stop.wait(max(0.0, due - time.monotonic()))
+
+    def _is_taken(self, producer: Producer, records: Sequence[NewRecord]) -> bool:
+        """Send until the log has taken all of them; False when nobody waits for it any more."""
+        while not self._give_up.is_set():
+            try:
+                producer.send(records)
+            except LogUnavailable:
+                self._give_up.wait(0.1)
+            else:
+                return True
+        return False
