@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log", choices=["kafka", "redis"], default="kafka", help="the event log (kafka)")
     parser.add_argument("--longest-outage", type=float, default=60.0, help="seconds for which a wire is cut (60)")
     parser.add_argument("--broker-crashes", type=int, default=0, help="instead: crash the broker alone, so often")
-    parser.add_argument("--rate", type=int, default=100, help="clicks a second (100)")
+    parser.add_argument("--rate", type=int, default=60, help="clicks a second (60)")
     return parser
 
 

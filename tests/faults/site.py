@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ SESSION_SECONDS: Final = 6
 _BATCH_RECORDS: Final = 20
 """Few, so that at any moment a transaction is likely to be open."""
 
+_FRESH_SECONDS: Final = 2.5
 _SIDE_OF: Final[dict[str, Side]] = {"a": "a", "b": "b", "c": "b"}
 _UNNAMED: Final = "enrich-b"
 """The one service that joins its group without a name, as services do by default: its death is found out later."""
@@ -83,18 +85,17 @@ class Site:
         command = [sys.executable, "-m", "services.cli", "load-lookups", "--products", str(self._products)]
         subprocess.run(command, env=self._environment_of_all(self.valkey.url), check=True, capture_output=True)
 
-    def meta(self) -> Meta | None:
-        """What is published, if it is whole: of every partition, and nothing behind."""
-        meta = self._published()
-        return meta if meta and (meta.partitions, meta.lag, meta.coverage_1h_s) == (PARTITIONS, 0, 3600) else None
-
     def await_counted(self, count: int, timeout_seconds: float) -> Meta:
-        """Wait until at least so many records are read and the rollups are whole and of this very moment."""
+        """Wait until a rollup of this very moment is of all partitions and has at least so many records read.
+
+        More of them come all the while, so that its lag need not be 0.
+        """
 
         def counted() -> Meta | None:
             self.assert_services_live()
-            meta = self.meta()
-            return meta if meta is not None and meta.read >= count else None
+            meta = self._published()
+            is_fresh = meta is not None and meta.as_of_ms > (time.time() - _FRESH_SECONDS) * 1000
+            return meta if meta and is_fresh and meta.partitions == PARTITIONS and meta.read >= count else None
 
         try:
             return eventually(counted, f"{count} records counted", timeout_seconds)
