@@ -66,6 +66,29 @@ def test_a_sender_without_redis_still_ends() -> None:
         sender.offer(publication(1))
 
 
+class Broken:
+    """A publisher with a bug."""
+
+    def publish(self, publication: Publication) -> None:
+        raise IndexError(publication.instant_s)
+
+    def leave(self) -> None:
+        """Shares nothing."""
+
+
+def test_a_sender_that_fails_for_good_ends_the_service_instead_of_going_stale() -> None:
+    with Sender(Broken(), Health("test")) as sender:
+
+        def refused() -> bool:
+            try:
+                sender.offer(publication(1))
+            except IndexError:
+                return True
+            return False
+
+        eventually(refused, "the failure raised where it ends the process", timeout_seconds=5)
+
+
 @pytest.mark.parametrize("prefix", ["", "site:"])
 def test_every_key_expires_and_windows_without_events_are_there(redis_url: str, prefix: str) -> None:
     client: Any = connect(redis_url)
