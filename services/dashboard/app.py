@@ -8,7 +8,7 @@ import streamlit as st
 from services.dashboard import plot
 from services.dashboard.reader import Reader
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.views import live
+from services.dashboard.views import explore, live, navigation
 from shared.redis_client import connect, redis_address
 from shared.settings import read_settings
 
@@ -31,10 +31,25 @@ def _reader() -> Reader:
 
 def _live() -> None:
     settings = _settings()
-    live.show(_reader(), plot.register(), redis_address(settings.redis_url), settings.refresh_seconds)
+    live.show(_reader(), plot.register(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
+
+
+def _explore() -> None:
+    settings = _settings()
+    explore.show(redis_address(settings.redis_url), _draw_navigation)
+
+
+def _draw_navigation() -> None:
+    navigation.show(_PAGES, _here)
 
 
 st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
-st.navigation([st.Page(_live, title="Live", url_path="live", default=True)], position="hidden").run()
+# In the order of the top bar; a page is a function above and a line here.
+_PAGES = [
+    st.Page(_live, title="Live", url_path="live", default=True),
+    st.Page(_explore, title="Explore", url_path="explore"),
+]
+_here = st.navigation(_PAGES, position="hidden")
+_here.run()

@@ -30,6 +30,11 @@ def head(title: str, window: str, side: str = "") -> str:
     return f'<div class="head"><div><h2>{in_html(title)}</h2><p>{in_html(window)}</p></div>{aside}</div>'
 
 
+def current_page(title: str) -> str:
+    """The navigation's entry of the page that is shown."""
+    return f'<span class="here" aria-current="page">{in_html(title)}</span>'
+
+
 def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     """A legend for a card's head: CSS colour, name, figure."""
     return "".join(
