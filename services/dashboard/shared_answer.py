@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 Seen = TypeVar("Seen", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # no slots: typing notes on an instance what it is generic in
 class Unreachable(Generic[Seen]):
     """Redis does not answer. `last` is what it said before."""
 
@@ -21,7 +21,7 @@ class Unreachable(Generic[Seen]):
     last: Seen | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Malformed(Generic[Seen]):
     """A key holds what the contract does not allow. `last` is what Redis said before that."""
 
