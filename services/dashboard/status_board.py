@@ -50,7 +50,10 @@ def draw(observation: StatusObservation, address: str, now_ms: int) -> Board:
 
 
 def _has_any(reported: Reported) -> bool:
-    return bool(reported.replicas or reported.unreadable or reported.transitions)
+    """Whether anything is known but of dashboards, which report, too."""
+    services = {watched.status.service for watched in reported.replicas}
+    services |= {transition.service for transition in reported.transitions}
+    return bool(reported.unreadable or services - {"dashboard"})
 
 
 def _panels(reported: Reported, now_ms: int) -> Panels:
@@ -142,7 +145,7 @@ def _more(problems: Sequence[Replica], told: int) -> str:
 
 
 def _empty_strip() -> str:
-    return cards.status_strip("waiting", "Waiting", "Redis answers, and no service has reported yet.", [])
+    return cards.status_strip("waiting", "Waiting", "Redis answers, and no service has reported to it.", [])
 
 
 def _empty_notice() -> str:
