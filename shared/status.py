@@ -1,4 +1,4 @@
-"""What a replica of a service tells of itself, and what changes between two reports. Pure; times are epoch ms."""
+"""What a replica of a service tells of itself, and what changes between two statuses. Pure; times are epoch ms."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal
@@ -37,7 +37,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One report of one process. Counts are since it started; a figure that a service does not have is absent."""
+    """A process at one instant. Counts are since it started; a figure that a service does not have is absent."""
 
     service: str
     replica: str  # its KAFKA_INSTANCE_ID, else host:pid
@@ -46,7 +46,7 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reported_at_ms: int
     state: State = "running"
     troubles: dict[str, Trouble] = msgspec.field(default_factory=dict)  # by part of the service
-    cpu_share: float = 0.0  # of one core, since the report before
+    cpu_share: float = 0.0  # of one core, since the status before
     memory_bytes: int = 0  # resident
     events: int = 0  # read and done with
     events_per_second: float = 0.0  # mean of the last ten seconds
@@ -75,7 +75,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def transitions(before: ReplicaStatus | None, now: ReplicaStatus) -> list[Transition]:
-    """What changed from one report to the next, at the time of the latter; `before` is None for the first."""
+    """What changed from one status to the next, at the time of the latter; `before` is None for the first."""
     return [
         Transition(at_ms=now.reported_at_ms, service=now.service, replica=now.replica, level=level, message=message)
         for level, message in _changes(before, now)

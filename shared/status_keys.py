@@ -13,11 +13,11 @@ import redis
 from shared.status import ReplicaStatus, Transition
 
 REPLICAS_KEY: Final = "status:replicas"
-"""`<service>:<replica>` → its latest report, JSON."""
+"""`<service>:<replica>` → its latest status, JSON."""
 TRANSITIONS_KEY: Final = "status:transitions"
 TRANSITIONS_LENGTH: Final = 200
 TTL_SECONDS: Final = 24 * 3600
-"""Both keys outlive the last report by this much: what ran before everything stopped can still be seen."""
+"""Both keys outlive the last status by this much: what ran before everything stopped can still be seen."""
 REPORT_SECONDS: Final = 1.0
 DEPARTED_SECONDS: Final = 600
 """A replica that is silent for so long is removed by the others."""
@@ -30,11 +30,11 @@ class MalformedStatus(Exception):  # noqa: N818 - a state of the data
 
 
 @dataclass(frozen=True, slots=True)
-class Reports:
-    """What a reader gets. One report or transition that cannot be read takes none of the others away."""
+class Statuses:
+    """What a reader gets. One status or transition that cannot be read takes none of the others away."""
 
     replicas: list[ReplicaStatus]
-    unreadable: dict[str, str]  # field of REPLICAS_KEY, or REPLICAS' entry id → why
+    unreadable: dict[str, str]  # key and field or entry → why
     transitions: list[Transition]  # newest first
 
 
@@ -44,7 +44,7 @@ def replica_field(service: str, replica: str) -> str:
 
 
 def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transition], prefix: str) -> None:
-    """Write a report and what changed since the one before, in one round trip. Raises redis-py's exceptions."""
+    """Write a status and what changed since the one before, in one round trip. Raises redis-py's exceptions."""
     pipeline = client.pipeline(transaction=True)
     key = prefix + REPLICAS_KEY
     pipeline.hset(key, replica_field(status.service, status.replica), msgspec.json.encode(status))
@@ -62,25 +62,25 @@ def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transiti
 
 
 def remove_departed(client: redis.Redis, now_ms: int, prefix: str) -> None:
-    """Remove the reports of replicas that are silent for DEPARTED_SECONDS, and what is no report at all.
+    """Remove the statuses of replicas that are silent for DEPARTED_SECONDS, and what is no status at all.
 
     One of another release that this one cannot read is back a second later. Raises redis-py's exceptions.
     """
     fields: Any = client.hgetall(prefix + REPLICAS_KEY)
-    departed = [field for field, report in fields.items() if _is_departed(report, now_ms)]
+    departed = [field for field, text in fields.items() if _is_departed(text, now_ms)]
     if departed:
         client.hdel(prefix + REPLICAS_KEY, *departed)
 
 
-def _is_departed(report: bytes, now_ms: int) -> bool:
+def _is_departed(text: bytes, now_ms: int) -> bool:
     try:
-        return now_ms - _status(report).reported_at_ms > DEPARTED_SECONDS * 1000
+        return now_ms - _status(text).reported_at_ms > DEPARTED_SECONDS * 1000
     except _UNREADABLE:
         return True
 
 
-def read(client: redis.Redis, prefix: str) -> Reports:
-    """Read all reports and transitions in one round trip; both are empty when nothing ever reported.
+def read(client: redis.Redis, prefix: str) -> Statuses:
+    """Read all statuses and transitions in one round trip; both are empty when nothing ever reported.
 
     Raises MalformedStatus, and redis-py's exceptions when Redis cannot be reached.
     """
@@ -96,7 +96,7 @@ def read(client: redis.Redis, prefix: str) -> Reports:
     unreadable: dict[str, str] = {}
     replicas = _readable(prefix + REPLICAS_KEY, fields.items(), _status, unreadable)
     changed = _readable(prefix + TRANSITIONS_KEY, entries, _transition, unreadable)
-    return Reports(
+    return Statuses(
         replicas=sorted(replicas, key=lambda status: (status.service, status.replica)),
         unreadable=unreadable,
         # By their own times: one that could not be written at once comes late.
@@ -126,8 +126,8 @@ def _readable(
 _decode_status: Final = msgspec.json.Decoder(ReplicaStatus).decode
 
 
-def _status(report: bytes) -> ReplicaStatus:
-    status = _decode_status(report)
+def _status(text: bytes) -> ReplicaStatus:
+    status = _decode_status(text)
     if not (0 <= status.started_at_ms <= _LATEST_MS and 0 <= status.reported_at_ms <= _LATEST_MS):
         raise ValueError("its times are no instants")
     return status

@@ -15,7 +15,7 @@ from shared.redis_client import connect
 from shared.reporter import Reporter, reporting
 from shared.settings import RedisSettings
 from shared.status import ReplicaStatus, State
-from shared.status_keys import Reports, read
+from shared.status_keys import Statuses, read
 from tests.polling import eventually
 from tests.sample_status import sample_status
 from tests.servers import free_port, running_valkey
@@ -27,7 +27,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def messages(reports: Reports) -> list[str]:
+def messages(reports: Statuses) -> list[str]:
     return [transition.message for transition in reversed(reports.transitions)]
 
 
