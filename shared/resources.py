@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,13 +15,17 @@ _STATM = Path("/proc/self/statm")
 class CpuMeter:
     """The share of one core that this process, all of its threads, used since the last look. One thread."""
 
-    def __init__(self) -> None:
-        self._cpu_seconds = time.process_time()
-        self._at = time.monotonic()
+    def __init__(
+        self,
+        cpu_seconds: Callable[[], float] = time.process_time,
+        elapsed_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = cpu_seconds, elapsed_seconds
+        self._cpu_seconds, self._at = cpu_seconds(), elapsed_seconds()
 
     def share(self) -> float:
         """1.0 is a whole core."""
-        cpu_seconds, at = time.process_time(), time.monotonic()
+        cpu_seconds, at = (read() for read in self._read)
         share = (cpu_seconds - self._cpu_seconds) / max(1e-3, at - self._at)
         self._cpu_seconds, self._at = cpu_seconds, at
         return share

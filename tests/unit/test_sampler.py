@@ -93,13 +93,13 @@ def test_an_idle_service_has_a_rate_of_nothing(sampler: Sampler, gauges: Gauges,
     assert rate == 0
 
 
-def test_cpu_is_the_share_of_a_core_since_the_report_before(sampler: Sampler) -> None:
-    sampler.sample("running")
-    deadline = os.times().user + 0.2
+def test_cpu_and_memory_are_those_of_this_process(sampler: Sampler) -> None:
+    deadline = os.times().user + 0.1
     while os.times().user < deadline:
         pass
-    assert sampler.sample("running").cpu_share > 0.5  # one busy thread, on a machine that has others
-    assert sampler.sample("running").memory_bytes > 10_000_000
+    status = sampler.sample("running")
+    assert status.cpu_share > 0
+    assert status.memory_bytes > 10_000_000
 
 
 def test_the_state_on_disk_is_told_of_each_partition_that_is_read(
