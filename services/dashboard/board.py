@@ -60,10 +60,10 @@ def draw(observation: Observation, audience: Audience, palette: Palette, address
         case Empty():
             return Board(cards.empty_strip(), cards.empty_notice())
         case Unreachable(since_ms, reason, last):
-            strip = cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta if last else None)
+            strip = cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta.as_of_ms if last else None)
             return Board(strip, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
         case Malformed(since_ms, reason, last):
-            strip = cards.malformed_strip(since_ms, reason, last.meta if last else None)
+            strip = cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None)
             return Board(strip, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
         case Live(snapshot, partitions_before):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)

@@ -7,9 +7,10 @@ from typing import Final, get_args
 
 import streamlit as st
 
-from services.dashboard import board, cards, theme
+from services.dashboard import board, theme
 from services.dashboard.board import Board, Chart, Panels
 from services.dashboard.reader import Observation, Reader
+from services.dashboard.views.navigation import Navigation
 from shared.rollup_keys import Audience
 
 Draw = Callable[..., None]
@@ -19,17 +20,17 @@ _EVERYONE: Final[Audience] = "all"
 assert set(_AUDIENCES) == set(get_args(Audience))
 
 
-def show(reader: Reader, draw: Draw, address: str, refresh_seconds: float) -> None:
+def show(reader: Reader, draw: Draw, address: str, refresh_seconds: float, navigation: Navigation) -> None:
     """Show the page to this viewer and keep it current."""
     st.html(f"<style>{theme.stylesheet()}</style>")
-    st.fragment(_refresh, run_every=refresh_seconds)(reader, draw, address)
+    st.fragment(_refresh, run_every=refresh_seconds)(reader, draw, address, navigation)
 
 
-def _refresh(reader: Reader, draw: Draw, address: str) -> None:
+def _refresh(reader: Reader, draw: Draw, address: str, navigation: Navigation) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
     with st.container(key="topbar", horizontal=True):
-        st.html(cards.BRAND)
+        navigation()
         audience: Audience = st.segmented_control(
             "Audience",
             list(_AUDIENCES),
