@@ -1,4 +1,4 @@
-"""How long the Explore page takes to count a million events of an hour, and a refresh in which nothing changed.
+"""What CPU the Explore page takes to count a million events of an hour, and for a refresh in which nothing changed.
 
 `python -m benchmarks.explore` prints a table; it needs no server.
 """
@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from services.dashboard import distributions, series
+from services.dashboard.exploration import Choices, explore
 from services.dashboard.segment_reader import SegmentReader
-from services.dashboard.selection import Filter, Span, distinct_visitors, select, views
+from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
 from shared.rollup_keys import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 from shared.timestamps import MINUTE_MS
 
@@ -37,32 +38,30 @@ def main() -> int:
     reader = SegmentReader(
         client, "", now_ms=lambda: 0, elapsed_seconds=time.monotonic, most_events=2 * EVENTS
     )  # fmt: skip
-    began = time.perf_counter()
+    began = time.process_time()
     minutes = reader.look()
-    _tell("read and decode the hour", 1000 * (time.perf_counter() - began))
+    _tell("read and decode the hour", 1000 * (time.process_time() - began))
     assert len(minutes.frame) == EVENTS
     span = Span(minutes.end_minute, MINUTES)
     wanted = Filter(
         "human", (("category", frozenset({"category 1", "category 2"})), ("deviceType", frozenset({"deviceType 0"})))
     )
-    everything, filtered = select(minutes.frame, span, Filter()), select(minutes.frame, span, wanted)
-    steps: dict[str, Callable[[], Any]] = {
-        "refresh with nothing new": lambda: reader.look(now=True),
-        "select under a filter": lambda: select(minutes.frame, span, wanted),
-    }
-    for name, selection in (("all", everything), ("filtered", filtered)):
-        steps |= {
-            f"{name}: views and visitors": lambda s=selection: (views(s), distinct_visitors(s)),
-            f"{name}: visitors by minute": lambda s=selection: series.count_by(s, 1, "visitors"),
-            f"{name}: rank categories": lambda s=selection: distributions.rank(s, "category", 12),
-            f"{name}: density": lambda s=selection: distributions.density(s, "category", 1, 12),
-            f"{name}: histograms": lambda s=selection: (
-                distributions.events_per_visitor(s), distributions.ages(s, "visitors")
-            ),
-        }  # fmt: skip
-    for step, run in steps.items():
-        _tell(step, statistics.median(_milliseconds(run) for _ in range(_REPEATS)))
+    _time("refresh with nothing new", lambda: reader.look(now=True))
+    _time("select under a filter", lambda: select(minutes.frame, span, wanted))
+    _count("all", select(minutes.frame, span, Filter()))
+    _count("filtered", select(minutes.frame, span, wanted))
+    _time("the whole page, all", lambda: explore(minutes, Choices()))
+    _time("the whole page, filtered", lambda: explore(minutes, Choices(wanted=wanted, measure="visitors")))
     return 0
+
+
+def _count(name: str, selection: Selection) -> None:
+    _time(f"{name}: views and visitors", lambda: (views(selection), distinct_visitors(selection)))
+    _time(f"{name}: visitors by minute", lambda: series.count_by(selection, 1, "visitors"))
+    _time(f"{name}: rank categories", lambda: distributions.rank(selection, "category", 12))
+    _time(f"{name}: density", lambda: distributions.density(selection, "category", 1, 12))
+    _time(f"{name}: events per visitor", lambda: distributions.events_per_visitor(selection))
+    _time(f"{name}: visitors by age", lambda: distributions.ages(selection, "visitors"))
 
 
 def _fill(client: Any, random: Any) -> None:
@@ -96,10 +95,13 @@ def _texts(name: str, codes: Any) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), names)
 
 
-def _milliseconds(run: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - began)
+def _time(step: str, run: Callable[[], Any]) -> None:
+    times = []
+    for _ in range(_REPEATS):
+        began = time.process_time()
+        run()
+        times.append(1000 * (time.process_time() - began))
+    _tell(step, statistics.median(times))
 
 
 def _tell(step: str, milliseconds: float) -> None:

@@ -4,14 +4,14 @@ A refresh is one round trip for the versions, and one more when a segment is new
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 import redis
 
-from services.dashboard.segments import Frame, MalformedSegment, Segment, assemble, decode_segment
+from services.dashboard.closed_minutes import ClosedMinutes, Gap, Trouble
+from services.dashboard.segments import MalformedSegment, Segment, assemble, decode_segment
 from shared.rollup_keys import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
 
 LOOK_LIFE_SECONDS: Final = 0.9
@@ -21,40 +21,11 @@ SETTLE_SECONDS: Final = 4
 MOST_EVENTS: Final = 3_000_000
 """Events kept in memory, about 100 bytes each; the oldest minutes are left out beyond it."""
 
+HOUR_MINUTES: Final = 60
+"""Segments reach at least this far back: a minute of the hour that has none had no event."""
+
 _MOST_AT_ONCE: Final = 256
 _MISSING: Final = "it is listed and not there"
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A segment that is listed and could not be read."""
-
-    minute: int
-    partition: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Since when nothing new could be read, and why."""
-
-    since_ms: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClosedMinutes:
-    """The events of the minutes up to `end_minute`, which is not among them; `first_minute` is as far as they reach.
-
-    Both are 0 while no segment was ever read. It is compared by identity: the same one as long as nothing changed.
-    """
-
-    frame: Frame = field(default_factory=lambda: assemble([]))
-    first_minute: int = 0
-    end_minute: int = 0
-    gaps: tuple[Gap, ...] = ()
-    left_out: int = 0  # segments beyond MOST_EVENTS
-    trouble: Trouble | None = None
 
 
 class SegmentReader:
@@ -101,7 +72,7 @@ class SegmentReader:
         before = self._current
         try:
             versions, strays, end_minute = self._versions()
-            changed = self._fetch(versions)
+            changed = self._fetch(versions, end_minute - HOUR_MINUTES)
         except (redis.RedisError, OSError, ValueError, TypeError) as error:
             since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
             return ClosedMinutes(
@@ -114,15 +85,16 @@ class SegmentReader:
             )
         if not versions:
             return before if before.end_minute == 0 and before.trouble is None else ClosedMinutes()
-        listed = [parse_segment_field(name)[0] for name in versions]
+        listed = [_minute(name) for name in versions]
         end_minute = max(end_minute, *(minute + 1 for minute in listed))
+        first_minute = min(end_minute - HOUR_MINUTES, *listed)
         if not changed and before.trouble is None and end_minute == before.end_minute:
             return before
         segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
         left_out = sum(entry is None for _, entry in self._kept.values())
         return ClosedMinutes(
             frame=assemble(segments) if changed else before.frame,
-            first_minute=min(segment.minute for segment in segments) if left_out and segments else min(listed),
+            first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
             end_minute=end_minute,
             gaps=tuple(entry for _, entry in self._kept.values() if isinstance(entry, Gap)) + tuple(strays),
             left_out=left_out,
@@ -137,9 +109,13 @@ class SegmentReader:
         closed = (int(as_of_ms or 0) // 1000 - SETTLE_SECONDS) // 60
         return *_read_versions(fields), closed
 
-    def _fetch(self, versions: Mapping[str, int]) -> bool:
-        """Make what is kept hold `versions`, the newest minutes first; returns whether that changed anything."""
-        gone = self._kept.keys() - versions.keys()
+    def _fetch(self, versions: Mapping[str, int], hour_ago: int) -> bool:
+        """Make what is kept hold `versions`, the newest minutes first; returns whether that changed anything.
+
+        A minute leaves Redis with the hour, seconds before the one that takes its place comes: it stays till then.
+        """
+        oldest = min(map(_minute, versions), default=0)
+        gone = {name for name in self._kept.keys() - versions.keys() if not hour_ago <= _minute(name) < oldest}
         for name in gone:
             del self._kept[name]
         wanted = sorted((name for name, version in versions.items() if self._is_due(name, version)), reverse=True)
@@ -177,6 +153,10 @@ class SegmentReader:
             if isinstance(entry, Segment) and entry.minute <= newest_out:
                 self._kept[name] = (version, None)
         return True
+
+
+def _minute(name: str) -> int:
+    return parse_segment_field(name)[0]
 
 
 def _read_versions(fields: Mapping[bytes, bytes]) -> tuple[dict[str, int], list[Gap]]:

@@ -8,7 +8,8 @@ import fakeredis
 import pytest
 import redis
 
-from services.dashboard.segment_reader import ClosedMinutes, SegmentReader
+from services.dashboard.closed_minutes import ClosedMinutes
+from services.dashboard.segment_reader import SegmentReader
 from shared.redis_client import connect
 from shared.rollup_keys import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 from tests.polling import eventually
@@ -71,7 +72,9 @@ def key(minute: int, partition: int = 0) -> str:
 
 
 def told(minutes: ClosedMinutes) -> tuple[int, int, int]:
-    return (len(minutes.frame), minutes.first_minute, minutes.end_minute)
+    assert minutes.left_out or minutes.first_minute == max(0, minutes.end_minute - 60)
+    oldest = int(minutes.frame.minutes[0]) if len(minutes.frame) else 0
+    return (len(minutes.frame), oldest, minutes.end_minute)
 
 
 def test_before_the_first_segment_there_is_nothing(reader: SegmentReader) -> None:
@@ -107,11 +110,18 @@ def test_fifty_viewers_of_a_second_cost_one_look(
 
 
 def test_minutes_that_are_over_are_let_go(client: redis.Redis, reader: SegmentReader, clock: Clock) -> None:
-    write_segments(client, [Row(), Row(minute=MINUTE + 1)])
-    assert told(reader.look()) == (2, MINUTE, MINUTE + 2)
+    write_segments(client, [Row(), Row(minute=MINUTE + 1), Row(minute=MINUTE + 59)])
+    tell_time(client, MINUTE + 60, second=2)
+    assert told(reader.look()) == (3, MINUTE, MINUTE + 60)
     client.hdel(SEGMENTS_KEY, segment_field(MINUTE, 0))
     clock.pass_seconds(1)
-    assert told(reader.look()) == (1, MINUTE + 1, MINUTE + 2)
+    assert told(reader.look()) == (3, MINUTE, MINUTE + 60)  # the minute that takes its place is not there yet
+    tell_time(client, MINUTE + 61, second=5)
+    clock.pass_seconds(1)
+    assert told(reader.look()) == (2, MINUTE + 1, MINUTE + 61)
+    client.hdel(SEGMENTS_KEY, segment_field(MINUTE + 59, 0))  # no matter of time: its partition was read anew
+    clock.pass_seconds(1)
+    assert told(reader.look()) == (1, MINUTE + 1, MINUTE + 61)
     client.delete(SEGMENTS_KEY)
     clock.pass_seconds(1)
     assert told(reader.look()) == (0, 0, 0)
@@ -200,6 +210,11 @@ def test_an_outage_keeps_what_was_there_and_heals(client: redis.Redis, recorder:
         clock.pass_seconds(1)
     recorder._client = alive  # noqa: SLF001
     assert (reader.look().trouble, len(reader.look().frame)) == (None, 1)
+
+
+def test_beyond_the_hour_they_reach_as_far_as_listed(client: redis.Redis, reader: SegmentReader) -> None:
+    write_segments(client, [Row(minute=MINUTE - 100), Row()])
+    assert reader.look().first_minute == MINUTE - 100
 
 
 def test_memory_is_bounded_by_whole_minutes_the_newest_first(
