@@ -163,6 +163,13 @@ def _focused(minutes: ClosedMinutes, choices: Choices, selection: Selection) -> 
     return select(minutes.frame, focus.span, Filter(choices.wanted.audience, names))
 
 
+def curve(minutes: ClosedMinutes, first_minute: int) -> list[float]:
+    """The events of each minute from `first_minute` on, as a share of the greatest."""
+    span = Span(minutes.end_minute, minutes.end_minute - first_minute)
+    counts = [count or 0 for count in series.count_by(select(minutes.frame, span, EVERYTHING), 1, "views").counts]
+    return [round(count / max(1, *counts), 3) for count in counts]
+
+
 def latest_events(selection: Selection, most: int) -> list[dict[str, Any]]:
     """The `most` latest events of a selection, newest first; a visitor is `partition:number`."""
     timestamps = selection.frame.timestamps

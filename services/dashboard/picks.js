@@ -1,0 +1,20 @@
+// Shows HTML of the dashboard's own making, and tells which of its buttons ([data-pick]) was pressed. Streamlit's own
+// HTML element has no way back.
+export default function ({ data, parentElement, setTriggerValue }) {
+  let box = parentElement.querySelector(".picks")
+  if (!box) {
+    box = document.createElement("div")
+    box.className = "picks stHtml"
+    parentElement.append(box)
+  }
+  if (box.shown !== data.html) {
+    const focused = box.contains(document.activeElement) ? document.activeElement.dataset.place : undefined
+    box.innerHTML = box.shown = data.html
+    // Who goes by keyboard stays where they were while numbers change.
+    if (focused) [...box.querySelectorAll("[data-place]")].find(({ dataset }) => dataset.place === focused)?.focus()
+  }
+  box.onclick = ({ target }) => {
+    const button = target.closest("[data-pick]")
+    if (button) setTriggerValue("picked", button.dataset.pick)
+  }
+}
