@@ -88,12 +88,12 @@ def draw(minutes: ClosedMinutes, choices: Choices, palette: Palette) -> ExploreP
             explore_charts.density(found.density, choices.density, palette),
             f"Views by {density_step} and {of_row}: {', '.join(found.density.names)}",
         ),
-        events_per_visitor_head=cards.head("Events per visitor", f"Visitors by their events · {backlog}"),
+        events_per_visitor_head=cards.head("Events per visitor", f"Visitors · {backlog}"),
         events_per_visitor=_chart(
             explore_charts.histogram(found.events_per_visitor, "visitors", palette.accent, palette),
             _spoken("Visitors by number of events", found.events_per_visitor),
         ),
-        ages_head=cards.head("Age", f"{MEASURES[choices.measure]} by age in years · {backlog}"),
+        ages_head=cards.head("Age", f"{MEASURES[choices.measure]} by years · {backlog}"),
         ages=_chart(
             explore_charts.histogram(found.ages, choices.measure, palette.series[2], palette),
             _spoken(f"{MEASURES[choices.measure]} by age", found.ages),

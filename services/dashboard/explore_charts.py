@@ -16,7 +16,7 @@ from services.dashboard.theme import Palette
 from services.dashboard.wording import grouped
 from shared.timestamps import MINUTE_MS
 
-HEIGHT_PX: Final = {"series": 282, "density": 392, "histogram": 178}
+HEIGHT_PX: Final = {"series": 396, "density": 412, "histogram": 178}
 
 _LABEL_LENGTH: Final = 15
 _ROWS_WITH_ROOM: Final = 12
@@ -127,12 +127,13 @@ def density(density: Density, dimension: str, palette: Palette) -> Figure:
     whole = {
         **layout(HEIGHT_PX["density"], palette),
         "margin": {"l": 112, "r": 4, "t": 4, "b": 26},
-        "xaxis": {**_FIXED, "type": "date", "tickformat": "%H:%M", "nticks": 9, "ticklabelstandoff": 4},
+        "xaxis": {**_FIXED, "type": "date", "tickformat": "%H:%M", "nticks": 9, "ticks": "", "ticklabelstandoff": 4},
         "yaxis": {
             **_FIXED,
             "tickvals": list(range(len(labels))),
             "ticktext": [in_plotly(name, _LABEL_LENGTH) for name in density.names],
             "range": [_ROWS_WITH_ROOM - 0.5, -0.5],  # room for all, so that a row keeps its height
+            "ticks": "",
             "ticklabelstandoff": 8,
             "tickfont": {"color": palette.ink, "size": 14},
         },
@@ -149,7 +150,7 @@ def histogram(histogram: Histogram, noun: str, colour: str, palette: Palette) ->
         "y": list(histogram.counts),
         "width": 0.78,
         "marker": {"color": colour},
-        "text": [short(count) if count else "" for count in histogram.counts],
+        "text": [_brief(count) if count else "" for count in histogram.counts],
         "textposition": "outside",
         "textfont": {"color": palette.ink, "size": 12},
         "cliponaxis": False,
@@ -179,10 +180,16 @@ def _stretch(start_ms: int, step_minutes: int) -> str:
     )
 
 
+def _brief(count: int) -> str:
+    if count >= 1_000_000:
+        return f"{count / 1_000_000:.1f}M"
+    return f"{count / 1000:.1f}k" if count >= 10_000 else grouped(count)
+
+
 def _between(palette: Palette) -> str:
     """The colour of the least count that is not 0, a third of the way from none to most."""
     ends = [[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in (palette.page, palette.accent)]
-    mixed: Any = [round(none + (most - none) * 0.22) for none, most in zip(*ends, strict=True)]
+    mixed: Any = [round(none + (most - none) * 0.14) for none, most in zip(*ends, strict=True)]
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
 

@@ -63,7 +63,7 @@ def _change(change: int | None, before: int | None, step: str) -> str:
     foot = f"latest {step} to the one before"
     if change is None:
         return _figure("Change", wording.UNKNOWN, foot, None)
-    share = f", {100 * change / before:+.0f} %".replace("-", "−") if before else ""
+    share = f", {100 * change / before:+.0f}\u00a0%".replace("-", "−") if before else ""
     kind = "up" if change > 0 else "down" if change < 0 else ""
     return _figure("Change", f"{change:+,}".replace("-", "−"), foot + share, None, kind)
 
