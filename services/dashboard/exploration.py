@@ -11,7 +11,7 @@ import numpy as np
 
 from services.dashboard import distributions, series
 from services.dashboard.closed_minutes import ClosedMinutes
-from services.dashboard.segments import DIMENSIONS
+from services.dashboard.segments import DIMENSIONS, Array, Frame
 from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.series import Measure, Series, Statistics
 from shared.timestamps import MINUTE_MS, iso_second, parse_iso_second
@@ -178,20 +178,22 @@ def latest_events(selection: Selection, most: int) -> list[dict[str, Any]]:
         # Rows are ordered by minute: what is older than the minute of the last `most` cannot be among them.
         rows = rows[int(np.searchsorted(selection.minutes, selection.minutes[-most])) :]
     newest = rows[np.argsort(timestamps[rows], kind="stable")][::-1][:most]
-    return [_event(selection, int(row)) for row in newest]
-
-
-def _event(selection: Selection, row: int) -> dict[str, Any]:
     frame = selection.frame
-    age = int(frame.ages[row])
-    texts = {
-        dimension: None if (code := int(frame.codes[dimension][row])) < 0 else frame.names[dimension][code]
-        for dimension in DIMENSIONS
+    columns = {
+        "timestamp": timestamps[newest].tolist(),
+        "visitor": [
+            f"{partition}:{number}"
+            for partition, number in zip(
+                frame.partitions[newest].tolist(), frame.visitor_numbers[newest].tolist(), strict=True
+            )
+        ],
+        **{dimension: _texts(frame, dimension, newest) for dimension in DIMENSIONS},
+        "age": [None if age < 0 else age for age in frame.ages[newest].tolist()],
+        "bot": frame.bots[newest].tolist(),
     }
-    return {
-        "timestamp": int(frame.timestamps[row]),
-        "visitor": f"{frame.partitions[row]}:{frame.visitor_numbers[row]}",
-        **texts,
-        "age": None if age < 0 else age,
-        "bot": bool(frame.bots[row]),
-    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _texts(frame: Frame, dimension: str, rows: Array) -> list[str | None]:
+    names: list[str | None] = [*frame.names[dimension], None]  # an absent text is -1, the last
+    return [names[code] for code in frame.codes[dimension][rows].tolist()]

@@ -21,6 +21,7 @@ EVENT_COLUMNS: Final = (
     ("Page", "page"), ("Country", "country"), ("Device", "deviceType"), ("Gender", "gender"), ("Age", "age"),
     ("Type", "eventType"),
 )  # fmt: skip
+SHOW_ALL: Final = "all"
 _LONGEST_CELL: Final = 90
 
 
@@ -111,6 +112,18 @@ def _cell(event: Mapping[str, Any], name: str) -> str:
     if name == "timestamp":
         return f'<td class="when">{wording.full_time(value)}</td>'
     return f"<td>{in_html(wording.UNKNOWN if value in (None, '') else value, _LONGEST_CELL)}</td>"
+
+
+def event_buttons(files: Sequence[object], *, is_focused: bool) -> str:
+    """The buttons beside the events: back to all of them, and a download of each kind of file."""
+    back = (
+        f'<button type="button" data-pick="{SHOW_ALL}" data-place="{SHOW_ALL}">Show all</button>' if is_focused else ""
+    )
+    downloads = "".join(
+        f'<button type="button" data-pick="{file}" data-place="{file}">{str(file).capitalize()} as CSV</button>'
+        for file in files
+    )
+    return f'<div class="event-buttons">{back}{downloads}</div>'
 
 
 def event_cells(event: Mapping[str, Any]) -> list[Cell]:

@@ -1,6 +1,6 @@
 // Shows HTML of the dashboard's own making, and tells which of its buttons ([data-pick]) was pressed. Streamlit's own
 // HTML element has no way back.
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue }) {
   let box = parentElement.querySelector(".picks")
   if (!box) {
     box = document.createElement("div")
@@ -15,6 +15,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   box.onclick = ({ target }) => {
     const button = target.closest("[data-pick]")
-    if (button) setTriggerValue("picked", button.dataset.pick)
+    if (button) setStateValue("picked", { what: button.dataset.pick, at: Date.now() })
   }
+  // A file that was asked for comes with the data until its arrival is told.
+  if (!data.file || box.file === data.file.token) return
+  box.file = data.file.token
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob([data.file.text], { type: data.file.type }))
+  link.download = data.file.name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000)
+  setStateValue("got", data.file.token)
 }

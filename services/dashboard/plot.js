@@ -29,7 +29,7 @@ const draw = async (chart, address) => {
   chart.resizing.observe(chart)
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue }) {
   let chart = parentElement.querySelector(".live-plot")
   if (!chart) {
     chart = document.createElement("div")
@@ -44,7 +44,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.pick = data.pickable
     ? (points) => {
         const picked = points.map(({ customdata }) => customdata).find((about) => typeof about === "string")
-        if (picked) setTriggerValue("picked", picked)
+        // With the time, so that picking the same again is news. A trigger value may get lost under frequent refreshes.
+        if (picked) setStateValue("picked", { what: picked, at: Date.now() })
       }
     : undefined
   if (chart.wanted !== data.figure) {

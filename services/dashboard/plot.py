@@ -13,6 +13,8 @@ import plotly
 import streamlit as st
 import streamlit.components.v1 as static_files
 
+from services.dashboard.picks import Picked
+
 _SCRIPT: Final = Path(__file__).with_suffix(".js")
 
 
@@ -26,9 +28,7 @@ def register() -> Callable[..., None]:
     element: Any = st.components.v2.component("live_plot", js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
     address = f"component/{package.name}/plotly.min.js"
 
-    def draw(
-        figure_json: str, *, label: str, key: str, height: int, on_pick: Callable[[object], None] | None = None
-    ) -> None:
+    def draw(figure_json: str, *, label: str, key: str, height: int, on_pick: Picked | None = None) -> None:
         data = {"figure": figure_json, "label": label, "height": height, "plotly": address, "pickable": bool(on_pick)}
         listening = (
             {} if on_pick is None else {"on_picked_change": lambda: on_pick(st.session_state[key].get("picked"))}

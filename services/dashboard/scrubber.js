@@ -1,5 +1,6 @@
 // A slider over the minutes of the hour, on the curve of their views: the page is seen as it was at the minute chosen.
 const MINUTE_MS = 60000
+const PATIENCE_MS = 5000
 const clock = (minute) => new Date(minute * MINUTE_MS).toISOString().slice(11, 16)
 
 const build = (parent) => {
@@ -11,7 +12,7 @@ const build = (parent) => {
   return box
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue }) {
   const box = parentElement.querySelector(".scrubber") ?? build(parentElement)
   const [output, slider, back, bars] = ["output", "input", "button", ".bars"].map((name) => box.querySelector(name))
   const show = (minute) => {
@@ -36,14 +37,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   slider.min = data.first
   slider.max = data.last
-  if (!box.held) slider.value = data.at ?? data.last
-  show(box.held ? Number(slider.value) : (data.at ?? data.last))
+  const told = data.at ?? data.last
+  // A refresh that began before the viewer's move knows nothing of it, and must not undo it.
+  if (box.moved && (told === box.moved.to || Date.now() > box.moved.until)) box.moved = undefined
+  if (!box.held) slider.value = box.moved ? box.moved.to : told
+  show(box.held || box.moved ? Number(slider.value) : told)
   slider.onpointerdown = () => (box.held = true)
   slider.onpointerup = slider.onpointercancel = () => (box.held = false)
   slider.oninput = () => show(Number(slider.value))
-  slider.onchange = () => {
+  const move = (minute) => {
     box.held = false
-    setTriggerValue("moved", Number(slider.value) === data.last ? "live" : Number(slider.value))
+    box.moved = { to: minute, until: Date.now() + PATIENCE_MS }
+    setStateValue("picked", { what: minute === data.last ? "live" : minute, at: Date.now() })
   }
-  back.onclick = () => setTriggerValue("moved", "live")
+  slider.onchange = () => move(Number(slider.value))
+  back.onclick = () => move(data.last)
 }

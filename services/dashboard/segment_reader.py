@@ -114,8 +114,7 @@ class SegmentReader:
 
         A minute leaves Redis with the hour, seconds before the one that takes its place comes: it stays till then.
         """
-        oldest = min(map(_minute, versions), default=0)
-        gone = {name for name in self._kept.keys() - versions.keys() if not hour_ago <= _minute(name) < oldest}
+        gone = {name for name in self._kept.keys() - versions.keys() if not versions or _minute(name) != hour_ago}
         for name in gone:
             del self._kept[name]
         wanted = sorted((name for name, version in versions.items() if self._is_due(name, version)), reverse=True)

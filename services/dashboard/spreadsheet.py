@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 Cell = str | int | float | bool | None
@@ -18,15 +19,17 @@ MEDIA_TYPE: Final = "text/csv; charset=utf-8"
 _FORMULA: Final = re.compile(r"(^|[,;|\t\r\n])(\s*)([=+\-@\t\r＝＋－＠])")
 
 
-def as_csv(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """A table as CSV (RFC 4180, UTF-8 with a mark, by which spreadsheets know it). Text is quoted, numbers are not."""
+def as_csv(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A table as CSV (RFC 4180), with the mark by which spreadsheets know UTF-8. Text is quoted, numbers are not."""
     written = io.StringIO(newline="")
+    written.write("\ufeff")
     writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     writer.writerow([harmless(title) for title in titles])
     writer.writerows([harmless(cell) if isinstance(cell, str) else _plain(cell) for cell in row] for row in rows)
-    return b"\xef\xbb\xbf" + written.getvalue().encode("utf-8", "replace")
+    return written.getvalue()
 
 
+@lru_cache(maxsize=4096)  # a column repeats its texts
 def harmless(text: str) -> str:
     """`text` so that no spreadsheet takes any of it for a formula."""
     return _FORMULA.sub(r"\1'\2\3", text.replace("\0", ""))

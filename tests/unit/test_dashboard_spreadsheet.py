@@ -37,18 +37,16 @@ def test_no_text_begins_a_formula(text: str, written: str) -> None:
 
 def test_text_is_quoted_and_numbers_are_numbers() -> None:
     written = as_csv(["a", "=b"], [['x,"y"\n', -3], [None, 1.5], [True, "Zürich"]])
-    assert written == '\ufeff"a","\'=b"\r\n"x,""y""\n",-3\r\n"",1.5\r\n1,"Zürich"\r\n'.encode()
+    assert written == '\ufeff"a","\'=b"\r\n"x,""y""\n",-3\r\n"",1.5\r\n1,"Zürich"\r\n'
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
 def test_every_cell_comes_back_harmless_under_any_separator(rows: list[tuple[str, str]]) -> None:
-    written = as_csv(["a", "b"], rows).decode("utf-8-sig")
+    written = as_csv(["a", "b"], rows).removeprefix("\ufeff")
     read = list(csv.reader(io.StringIO(written, newline="")))[1:]
     assert len(read) == len(rows)
     for cells, texts in zip(read, rows, strict=True):
-        assert [cell.replace("'", "") for cell in cells] == [
-            text.replace("\0", "").replace("'", "").encode("utf-8", "replace").decode() for text in texts
-        ]
+        assert [cell.replace("'", "") for cell in cells] == [text.replace("\0", "").replace("'", "") for text in texts]
     for separator in ",;\t|\n":
         for cell in written.split(separator):
             assert not cell.strip('" ').startswith(tuple(SIGNS[:4]))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 
 import streamlit as st
@@ -11,14 +11,15 @@ import streamlit as st
 from services.dashboard import board, exploration, explore_board, explore_tables, spreadsheet, theme
 from services.dashboard.board import Chart
 from services.dashboard.closed_minutes import ClosedMinutes
-from services.dashboard.exploration import Choices
+from services.dashboard.exploration import Choices, Exploration
 from services.dashboard.explore_board import ExplorePanels
+from services.dashboard.picks import File
 from services.dashboard.reader import Reader
 from services.dashboard.segment_reader import SegmentReader
-from services.dashboard.selection import Filter, Selection
+from services.dashboard.selection import Filter
 from services.dashboard.views.navigation import Navigation
 from shared.rollup_keys import Audience
-from shared.timestamps import MINUTE_MS, iso_second
+from shared.timestamps import LATEST_MS, MINUTE_MS, iso_second
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}
@@ -30,6 +31,8 @@ _CARDS: Final = ("series", "breakdown", "density", "histograms", "events")
 _MOST_OPTIONS: Final = 250
 _MOST_DOWNLOADED: Final = 50_000
 _SCRUBBED_MINUTES: Final = 60
+_KEPT: Final = "explore-"
+_ASKED, _FILE = "download-asked", "download-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, addres
         density=density,
         backlog_minutes=backlog,
         at_minute=at_minute,
-        focus=exploration.read_focus(st.query_params.get("events")),
+        focus=exploration.read_focus(_kept("events")),
     )
     panels = _drawn(minutes, choices, palette.mode)
     with above:
@@ -154,7 +157,7 @@ def _options(minutes: ClosedMinutes, dimension: str) -> list[str]:
 def _scrubber(minutes: ClosedMinutes, elements: Elements) -> int | None:
     last = minutes.end_minute - 1
     first = max(minutes.first_minute, minutes.end_minute - _SCRUBBED_MINUTES)
-    at = exploration.read_minute(st.query_params.get("at"))
+    at = exploration.read_minute(_kept("at"))
     elements.scrub(first, last, at, _curve(minutes, first), key="scrubber", on_move=_move)
     return at
 
@@ -164,17 +167,33 @@ def _curve(minutes: ClosedMinutes, first: int) -> list[float]:
     return exploration.curve(minutes, first)
 
 
+def _kept(name: str) -> str | None:
+    """What was picked, or came with the address; the address is made to say it.
+
+    The session has the last word: while the viewer moves on, the browser still asks with the address before.
+    """
+    key = _KEPT + name
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get(name)
+    kept: str | None = st.session_state[key]
+    if kept is None:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != kept:
+        st.query_params[name] = kept
+    return kept
+
+
 def _move(minute: object) -> None:
-    if isinstance(minute, int | float):
-        st.query_params["at"] = iso_second(int(minute) * MINUTE_MS)
-    else:
-        st.query_params.pop("at", None)
+    if isinstance(minute, int) and 0 <= minute <= LATEST_MS // MINUTE_MS:
+        st.session_state[_KEPT + "at"] = iso_second(minute * MINUTE_MS)
+    elif minute == "live":
+        st.session_state[_KEPT + "at"] = None
 
 
 def _pick(picked: object) -> None:
     focus = exploration.read_focus(picked)
     if focus is not None:
-        st.query_params["events"] = str(focus)
+        st.session_state[_KEPT + "events"] = str(focus)
 
 
 def _fill(cards: Mapping[str, Any], panels: ExplorePanels, elements: Elements, choices: Choices) -> None:
@@ -198,7 +217,7 @@ def _fill(cards: Mapping[str, Any], panels: ExplorePanels, elements: Elements, c
     with cards["events"]:
         with st.container(key="events-top", horizontal=True):
             st.html(panels.events_head)
-            _downloads(panels, choices)
+            _downloads(panels, elements, choices)
         with st.container(key="scroll-raw"):
             st.html(panels.events)
 
@@ -215,32 +234,40 @@ def _name(label: str, dimensions: tuple[str, ...], key: str) -> str:
     return chosen
 
 
-def _downloads(panels: ExplorePanels, choices: Choices) -> None:
-    found = panels.found
-    start = iso_second(found.span.first_minute * MINUTE_MS).replace(":", "")
-    with st.container(key="downloads", horizontal=True, width="content"):
-        if choices.focus is not None:
-            st.button("Show all", key="events-all", on_click=_unpick, type="tertiary")
-        for name, make in (
-            ("series", partial(_series_csv, panels, choices)),
-            ("events", partial(_events_csv, found.focused)),
-        ):
-            st.download_button(
-                f"{name.capitalize()} as CSV",
-                make,
-                file_name=f"clickpulse-{name}-{start}.csv",
-                mime=spreadsheet.MEDIA_TYPE,
-                key=f"download-{name}",
-                on_click="ignore",
-            )
+def _downloads(panels: ExplorePanels, elements: Elements, choices: Choices) -> None:
+    asked = st.session_state.get(_ASKED)
+    if asked in _FILES and _FILE not in st.session_state:
+        # Made once; it stays until the browser has it, as a refresh may overtake the run that sends it.
+        start = iso_second(panels.found.span.first_minute * MINUTE_MS).replace(":", "")
+        text = _FILES[asked](panels.found, choices)
+        name = f"clickpulse-{asked}-{start}.csv"
+        st.session_state[_FILE] = File(name, spreadsheet.MEDIA_TYPE, text, f"{asked} {time.time_ns()}")
+    elements.show(
+        explore_tables.event_buttons(list(_FILES), is_focused=choices.focus is not None),
+        key="downloads",
+        on_pick=_ask,
+        file=st.session_state.get(_FILE),
+        on_got=_hand_over,
+    )
 
 
-def _unpick() -> None:
-    st.query_params.pop("events", None)
+def _ask(what: object) -> None:
+    if what == explore_tables.SHOW_ALL:
+        st.session_state[_KEPT + "events"] = None
+    elif isinstance(what, str) and what in _FILES:
+        st.session_state.pop(_FILE, None)
+        st.session_state[_ASKED] = what
 
 
-def _series_csv(panels: ExplorePanels, choices: Choices) -> bytes:
-    series, rolling = panels.found.series, panels.found.rolling
+def _hand_over(token: object) -> None:
+    file = st.session_state.get(_FILE)
+    if file is not None and token == file.token:
+        del st.session_state[_FILE]
+        st.session_state.pop(_ASKED, None)
+
+
+def _series_csv(found: Exploration, choices: Choices) -> str:
+    series, rolling = found.series, found.rolling
     titles = ["Start (UTC)", "Minutes", exploration.MEASURES[choices.measure]]
     rows: list[list[spreadsheet.Cell]] = [
         [iso_second(series.span(place).first_minute * MINUTE_MS), series.step_minutes, count]
@@ -252,7 +279,10 @@ def _series_csv(panels: ExplorePanels, choices: Choices) -> bytes:
     return spreadsheet.as_csv(titles, rows)
 
 
-def _events_csv(selection: Selection) -> bytes:
+def _events_csv(found: Exploration, _choices: Choices) -> str:
     titles = [title for title, _ in explore_tables.EVENT_COLUMNS]
-    events = exploration.latest_events(selection, _MOST_DOWNLOADED)
+    events = exploration.latest_events(found.focused, _MOST_DOWNLOADED)
     return spreadsheet.as_csv(titles, map(explore_tables.event_cells, events))
+
+
+_FILES: Final[dict[str, Callable[[Exploration, Choices], str]]] = {"series": _series_csv, "events": _events_csv}
