@@ -5,8 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from services.dashboard import plot
+from services.dashboard import picks, plot
 from services.dashboard.reader import Reader
+from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.status_reader import StatusReader
 from services.dashboard.views import explore, live, navigation, operations
@@ -22,11 +23,14 @@ def _settings() -> DashboardSettings:
 @st.cache_resource(show_spinner=False)
 def _reader() -> Reader:
     settings = _settings()
-    return Reader(
-        connect(settings.redis_url),
-        settings.redis_prefix,
-        now_ms=lambda: time.time_ns() // 1_000_000,
-        elapsed_seconds=time.monotonic,
+    return Reader(connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic)
+
+
+@st.cache_resource(show_spinner=False)
+def _segments() -> SegmentReader:
+    settings = _settings()
+    return SegmentReader(
+        connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
     )
 
 
@@ -36,11 +40,15 @@ def _status_reader() -> StatusReader:
     reader = StatusReader(
         connect(settings.redis_url),
         settings.redis_prefix,
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
     )
     reader.keep_watching()
     return reader
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _live() -> None:
@@ -49,8 +57,10 @@ def _live() -> None:
 
 
 def _explore() -> None:
-    settings = _settings()
-    explore.show(redis_address(settings.redis_url), _draw_navigation)
+    address = redis_address(_settings().redis_url)
+    explore.show(
+        _reader(), _segments(), explore.Elements(plot.register(), *picks.register()), address, _draw_navigation
+    )
 
 
 def _operations() -> None:

@@ -54,20 +54,30 @@ class Board:
     content: Panels | str
 
 
-def draw(observation: Observation, audience: Audience, palette: Palette, address: str, now_ms: int) -> Board:
-    """Draw what was observed of the Redis at `address`."""
+def strip(observation: Observation, address: str, now_ms: int) -> str:
+    """The status strip of what was observed of the Redis at `address`."""
     match observation:
         case Empty():
-            return Board(cards.empty_strip(), cards.empty_notice())
+            return cards.empty_strip()
         case Unreachable(since_ms, reason, last):
-            strip = cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta.as_of_ms if last else None)
-            return Board(strip, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
+            return cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta.as_of_ms if last else None)
         case Malformed(since_ms, reason, last):
-            strip = cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None)
-            return Board(strip, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
+            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None)
         case Live(snapshot, partitions_before):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            return Board(cards.strip(snapshot.meta, fresh), _panels(snapshot, audience, palette, now_ms))
+            return cards.strip(snapshot.meta, fresh)
+
+
+def draw(observation: Observation, audience: Audience, palette: Palette, address: str, now_ms: int) -> Board:
+    """Draw what was observed of the Redis at `address`."""
+    on_top = strip(observation, address, now_ms)
+    match observation:
+        case Empty():
+            return Board(on_top, cards.empty_notice())
+        case Unreachable(last=last) | Malformed(last=last):
+            return Board(on_top, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
+        case Live(snapshot):
+            return Board(on_top, _panels(snapshot, audience, palette, now_ms))
 
 
 def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int) -> Panels:

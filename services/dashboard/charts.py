@@ -130,7 +130,7 @@ def _bars(
     return {
         "type": "bar",
         "name": noun,
-        "x": [_instant(start) for start in starts],
+        "x": [instant(start) for start in starts],
         "y": [counts.get(start, 0) for start in starts],
         "width": step * width,
         "marker": {
@@ -157,7 +157,7 @@ def _time_layout(chart: str, starts: Sequence[int], step_ms: int, top: int, pale
         "margin": {"l": 40, "r": 4, "t": 8, "b": 26},
         "xaxis": {
             "type": "date",
-            "range": [_instant(first - step_ms * 6 // 10), _instant(last + step_ms * 6 // 10)],
+            "range": [instant(first - step_ms * 6 // 10), instant(last + step_ms * 6 // 10)],
             "tickformat": "%H:%M",
             "hoverformat": "%H:%M UTC",
             "nticks": 8,
@@ -169,7 +169,7 @@ def _time_layout(chart: str, starts: Sequence[int], step_ms: int, top: int, pale
         "yaxis": {
             "range": [0, end * 1.02],
             "tickvals": [0, end // 2, end],
-            "ticktext": [_short(0), _short(end // 2), _short(end)],
+            "ticktext": [short(0), short(end // 2), short(end)],
             "fixedrange": True,
             "gridcolor": palette.line,
             "zeroline": False,
@@ -179,8 +179,13 @@ def _time_layout(chart: str, starts: Sequence[int], step_ms: int, top: int, pale
 
 
 def _layout(chart: str, palette: Palette) -> dict[str, Any]:
+    return layout(HEIGHT_PX[chart], palette)
+
+
+def layout(height_px: int, palette: Palette) -> dict[str, Any]:
+    """What the layouts of all figures have in common."""
     return {
-        "height": HEIGHT_PX[chart],
+        "height": height_px,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": theme.FONT, "size": 13, "color": palette.muted},
@@ -196,12 +201,14 @@ def _layout(chart: str, palette: Palette) -> dict[str, Any]:
     }
 
 
-def _instant(timestamp_ms: int) -> str:
+def instant(timestamp_ms: int) -> str:
+    """An instant of an axis of time."""
     # Plotly takes a time without a zone as it stands, in whatever zone the viewer is.
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _short(number: int) -> str:
+def short(number: int) -> str:
+    """A number beside an axis."""
     if number >= 1_000_000:
         return f"{number / 1_000_000:g}M"
     return f"{number / 1000:g}k" if number >= 10_000 else grouped(number)

@@ -24,11 +24,12 @@ const draw = async (chart, address) => {
   const { data, layout } = JSON.parse(wanted)
   await Plotly.react(chart, data, { ...layout, autosize: true }, config)
   if (chart.resizing) return
+  chart.on("plotly_click", ({ points }) => chart.pick?.(points))
   chart.resizing = new ResizeObserver(() => chart.offsetWidth && Plotly.Plots.resize(chart))
   chart.resizing.observe(chart)
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
   let chart = parentElement.querySelector(".live-plot")
   if (!chart) {
     chart = document.createElement("div")
@@ -38,6 +39,15 @@ export default function ({ data, parentElement }) {
     parentElement.append(chart)
   }
   chart.setAttribute("aria-label", data.label)
+  chart.classList.toggle("pickable", data.pickable)
+  // A bar or cell that can be picked has in its customdata what it stands for.
+  chart.pick = data.pickable
+    ? (points) => {
+        const picked = points.map(({ customdata }) => customdata).find((about) => typeof about === "string")
+        // With the time, so that picking the same again is news. A trigger value may get lost under frequent refreshes.
+        if (picked) setStateValue("picked", { what: picked, at: Date.now() })
+      }
+    : undefined
   if (chart.wanted !== data.figure) {
     chart.wanted = data.figure
     draw(chart, data.plotly).catch((error) => {
