@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from services.dashboard import plot
+from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.views import live
@@ -29,9 +30,13 @@ def _reader() -> Reader:
     )
 
 
+@st.cache_resource(show_spinner=False)
+def _pages() -> Pages:
+    return Pages(redis_address(_settings().redis_url))
+
+
 def _live() -> None:
-    settings = _settings()
-    live.show(_reader(), plot.register(), redis_address(settings.redis_url), settings.refresh_seconds)
+    live.show(_reader(), _pages(), plot.register_page(), _settings().refresh_seconds)
 
 
 st.set_page_config(

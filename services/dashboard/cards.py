@@ -6,9 +6,10 @@ Whatever does not stem from this file goes through `in_html`.
 from collections.abc import Iterable
 from typing import Final
 
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.freshness import Freshness, Standing
-from services.dashboard.wording import ago, clock, counted, duration, grouped, rate
+from services.dashboard.wording import ago, counted, duration, grouped, rate
 from shared.rollup_keys import Meta
 
 HOUR_SECONDS: Final = 3600
@@ -38,20 +39,20 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     )
 
 
-def strip(meta: Meta, freshness: Freshness) -> str:
+def strip(meta: Meta, freshness: Freshness, clock: Clock = UTC_CLOCK) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
     facts = [
-        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {clock(meta.as_of_ms)} UTC", ""),
+        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {_when(meta.as_of_ms, clock)}", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         _coverage(meta, freshness),
         _conservation(meta),
     ]
-    return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
+    return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness, clock), facts)
 
 
-def _reason(meta: Meta, freshness: Freshness) -> str:
+def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
     match freshness.standing:
         case Standing.LIVE:
             up_to_date = "Numbers are up to the second"
@@ -67,12 +68,12 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
             return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
-            return f"No visit for {lasting}, since {clock(freshness.since_ms)} UTC. The pipeline works."
+            return f"No visit for {lasting}, since {_when(freshness.since_ms, clock)}. The pipeline works."
         case Standing.WAITING:
             return "The pipeline works and no event has come yet. Send some with <code>clickpulse generate</code>."
         case Standing.STALE:
             return (
-                f"No new numbers since {clock(freshness.since_ms)} UTC ({duration(freshness.rollup_age_seconds)}). "
+                f"No new numbers since {_when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
                 "Is <code>clickpulse aggregate</code> running?"
             )
 
@@ -102,26 +103,28 @@ def _conservation(meta: Meta) -> tuple[str, str, str]:
     return ("Conservation", f"{grouped(abs(missing))} of {counted(meta.read, 'event')} {wrong}", "bad")
 
 
-def unreachable_strip(address: str, since_ms: int, reason: str, now_ms: int, last: Meta | None) -> str:
+def unreachable_strip(
+    address: str, since_ms: int, reason: str, now_ms: int, last: Meta | None, clock: Clock = UTC_CLOCK
+) -> str:
     """The strip while Redis does not answer."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
-    numbers = f" The numbers below are of {clock(last.as_of_ms)} UTC." if last else ""
+    numbers = f" The numbers below are of {_when(last.as_of_ms, clock)}." if last else ""
     return _strip(
         "unreachable",
         "Redis unreachable",
-        f"{in_html(address)} does not answer since {clock(since_ms)} UTC ({lasting}). This page tries again each "
+        f"{in_html(address)} does not answer since {_when(since_ms, clock)} ({lasting}). This page tries again each "
         f'refresh and heals by itself.{numbers} <span class="detail">{in_html(reason)}</span>',
         [],
     )
 
 
-def malformed_strip(since_ms: int, reason: str, last: Meta | None) -> str:
+def malformed_strip(since_ms: int, reason: str, last: Meta | None, clock: Clock = UTC_CLOCK) -> str:
     """The strip while a key cannot be read."""
-    numbers = f" The numbers below are of {clock(last.as_of_ms)} UTC." if last else ""
+    numbers = f" The numbers below are of {_when(last.as_of_ms, clock)}." if last else ""
     return _strip(
         "malformed",
         "Unreadable numbers",
-        f"Redis holds what this dashboard cannot read since {clock(since_ms)} UTC.{numbers} "
+        f"Redis holds what this dashboard cannot read since {_when(since_ms, clock)}.{numbers} "
         f'<span class="detail">{in_html(reason, 300)}</span>',
         [],
     )
@@ -132,10 +135,13 @@ def empty_strip() -> str:
     return _strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
 
 
+def _when(timestamp_ms: int, clock: Clock) -> str:
+    return clock.in_html(timestamp_ms, clock.named_time(timestamp_ms))
+
+
 def _strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
-    listed = "".join(
-        f'<span class="fact {kind}"><span>{label}</span> {in_html(value)}</span>' for label, value, kind in facts
-    )
+    """`facts` are label, HTML and kind; all of them are this module's own words and numbers."""
+    listed = "".join(f'<span class="fact {kind}"><span>{label}</span> {value}</span>' for label, value, kind in facts)
     return (
         f'<div class="strip" role="region" aria-label="Status of the numbers" data-standing="{standing}">'
         f'<div><strong><i aria-hidden="true"></i>{name}</strong>'

@@ -1,10 +1,13 @@
-"""A Plotly figure that is updated in place: the custom element behind the page's charts (Streamlit edge).
+"""Elements that are updated in place: one Plotly figure, and the whole live page (Streamlit edge).
 
 `st.plotly_chart` of Streamlit 1.67 makes the figure part of the element's identity, so that each new figure tears the
-chart down: it blanks every second and forgets what the viewer points at. This element keeps its chart and hands it the
-new figure. plotly.js comes out of the installed plotly package, from the dashboard's own host.
+chart down: it blanks every second and forgets what the viewer points at. These elements keep their charts and hand them
+the new figures. plotly.js comes out of the installed plotly package, from the dashboard's own host.
+
+The live page is one element, as each element of a page costs the server half a millisecond a viewer and refresh.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -13,17 +16,16 @@ import plotly
 import streamlit as st
 import streamlit.components.v1 as static_files
 
-_SCRIPT: Final = Path(__file__).with_suffix(".js")
+_HERE: Final = Path(__file__).parent
 
 
 def register() -> Callable[..., None]:
-    """Make the element known to Streamlit, once a run of the app; returns `draw(figure_json, label, key, height)`.
+    """Make the chart known to Streamlit, once a run of the app; returns `draw(figure_json, label, key, height)`.
 
     `label` is what a screen reader says of the chart.
     """
-    package = static_files.declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
-    element: Any = st.components.v2.component("live_plot", js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
-    address = f"component/{package.name}/plotly.min.js"
+    element: Any = st.components.v2.component("live_plot", js=_script("figure.js", "plot.js"), isolate_styles=False)
+    address = _plotly_address()
 
     def draw(figure_json: str, *, label: str, key: str, height: int) -> None:
         element(
@@ -31,3 +33,24 @@ def register() -> Callable[..., None]:
         )
 
     return draw
+
+
+def register_page() -> Callable[[bytes], None]:
+    """Make the live page known to Streamlit, once a run of the app; returns what draws one that `layout` encoded."""
+    address = f"const ADDRESS = {json.dumps(_plotly_address())}\n"
+    script = address + _script("figure.js", "board.js")
+    element: Any = st.components.v2.component("live_page", js=script, isolate_styles=False)
+
+    def draw(page: bytes) -> None:
+        element(data=page, key="live-page", height="content")
+
+    return draw
+
+
+def _plotly_address() -> str:
+    package = static_files.declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
+    return f"component/{package.name}/plotly.min.js"
+
+
+def _script(*names: str) -> str:
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)

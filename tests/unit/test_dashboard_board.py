@@ -41,7 +41,7 @@ def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> tuple[
 
 
 def text_of(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    return " ".join(re.sub(r"<[^>]*>", " ", re.sub(r"</?time[^>]*>", "", html)).split())
 
 
 def standing(strip: str) -> str:
@@ -199,8 +199,19 @@ def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
 # --- strangers' text -------------------------------------------------------------------------------------------------
 
 HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>[x](https://evil.example)</b>$\\a$'
-ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b", "small"}
-ATTRIBUTES = {"class", "style", "title", "scope", "data-standing", "aria-hidden", "aria-label", "role"}
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b", "small", "time"}
+ATTRIBUTES = {
+    "class",
+    "style",
+    "title",
+    "scope",
+    "data-standing",
+    "aria-hidden",
+    "aria-label",
+    "role",
+    "datetime",
+    "tabindex",
+}
 
 
 class Markup(HTMLParser):
