@@ -2,20 +2,20 @@
 
 `st.plotly_chart` of Streamlit 1.67 makes the figure part of the element's identity, so that each new figure tears the
 chart down: it blanks every second and forgets what the viewer points at. These elements keep their charts and hand them
-the new figures. plotly.js comes out of the installed plotly package, from the dashboard's own host.
+the new figures. plotly.js comes from the dashboard's own host, see `server`.
 
 The live page is one element, as each element of a page costs the server half a millisecond a viewer and refresh.
 """
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import plotly
 import streamlit as st
-import streamlit.components.v1 as static_files
 
+PLOTLY_ADDRESS: Final = f"assets/plotly-{version('plotly')}.js"
 _HERE: Final = Path(__file__).parent
 
 
@@ -25,11 +25,12 @@ def register() -> Callable[..., None]:
     `label` is what a screen reader says of the chart.
     """
     element: Any = st.components.v2.component("live_plot", js=_script("figure.js", "plot.js"), isolate_styles=False)
-    address = _plotly_address()
 
     def draw(figure_json: str, *, label: str, key: str, height: int) -> None:
         element(
-            data={"figure": figure_json, "label": label, "height": height, "plotly": address}, key=key, height=height
+            data={"figure": figure_json, "label": label, "height": height, "plotly": PLOTLY_ADDRESS},
+            key=key,
+            height=height,
         )
 
     return draw
@@ -37,7 +38,7 @@ def register() -> Callable[..., None]:
 
 def register_page() -> Callable[[bytes], None]:
     """Make the live page known to Streamlit, once a run of the app; returns what draws one that `layout` encoded."""
-    address = f"const ADDRESS = {json.dumps(_plotly_address())}\n"
+    address = f"const ADDRESS = {json.dumps(PLOTLY_ADDRESS)}\n"
     script = address + _script("figure.js", "board.js")
     element: Any = st.components.v2.component("live_page", js=script, isolate_styles=False)
 
@@ -45,11 +46,6 @@ def register_page() -> Callable[[bytes], None]:
         element(data=page, key="live-page", height="content")
 
     return draw
-
-
-def _plotly_address() -> str:
-    package = static_files.declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
-    return f"component/{package.name}/plotly.min.js"
 
 
 def _script(*names: str) -> str:
