@@ -1,4 +1,4 @@
-// The whole live page as one element of Streamlit's; figure.js stands before this. It gets a page as compressed JSON (see
+// The whole live page as one element of Streamlit's; figure.js and world_map.js stand before this. It gets a page as compressed JSON (see
 // layout.py) and changes what is there into it: nodes stay, so that nothing flickers, scrolls or loses the focus.
 
 // The page's own HTML has been escaped in Python. Should that ever fail, nothing else than these comes out of it.
@@ -44,7 +44,7 @@ const childOf = (parent, place, tag, className) => {
 
 const forgetAll = (element) => element.querySelectorAll(".live-plot").forEach(forget)
 
-const show = (root, page, address) => {
+const show = (root, page) => {
   write(childOf(root, 0, "div", "standing"), page.strip)
   announce(childOf(root, 1, "p", "spoken"), root)
   write(childOf(root, 2, "div", "figures"), page.figures)
@@ -57,7 +57,8 @@ const show = (root, page, address) => {
     const card = childOf(board, number, "section", `card card-${name}`)
     parts.forEach((part, place) => {
       const element = childOf(card, place, "div", "part")
-      if (part.figure) plotIn(element, { ...part, plotly: address })
+      if (part.figure) plotIn(element, { ...part, plotly: PLOTLY })
+      else if (part.countries) mapIn(element, part, WORLD).catch(console.error)
       else write(element, part.html)
     })
   })
@@ -85,7 +86,7 @@ export default function ({ data, parentElement }) {
   }
   root.wanted = data
   read(data)
-    .then((page) => root.wanted === data && show(root, page, ADDRESS))
+    .then((page) => root.wanted === data && show(root, page))
     .catch(console.error)
   return () => {
     if (!root.isConnected) forgetAll(root)

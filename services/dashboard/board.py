@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.dashboard import cards, charts, freshness, key_figures, tables, theme
+from services.dashboard import cards, charts, freshness, key_figures, tables, theme, world_map
 from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
+from services.dashboard.world_map import WorldMap
 from shared.rollup_keys import Audience, Snapshot
 
 
@@ -41,6 +42,8 @@ class Panels:
     categories_head: str
     categories: Chart
     paths: str
+    countries_head: str
+    world: WorldMap
     countries: str
     visitors: str
     log: str
@@ -130,8 +133,9 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
         ),
         paths=cards.head("Top ten pages, by path", "Last hour · path of the URL, with and without a product")
         + tables.top_paths(windows.pages_1h),
-        countries=cards.head("Countries", _last_hour(countries_shown, len(windows.countries_1h)))
-        + tables.countries(windows.countries_1h),
+        countries_head=cards.head("Countries", _last_hour(countries_shown, len(windows.countries_1h))),
+        world=world_map.draw(windows.countries_1h),
+        countries=tables.countries(windows.countries_1h),
         visitors=cards.head("Latest visitors", f"Last hour · ten latest{everyone}")
         + tables.latest_visitors(snapshot.latest_visitors, now_ms, clock),
         log=cards.head("State machine log", f"Ten latest transitions{everyone}")

@@ -10,11 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from services.dashboard.board import Board, Chart, Panels
+from services.dashboard.world_map import WorldMap
 
 _COMPRESSION: Final = 3  # a higher level takes twice as long and saves a tenth
 
 Page = dict[str, Any]
-"""`strip`, `figures` and `notice` are HTML; `cards` are `{name, parts}`, a part being `{html}` or a chart."""
+"""`strip`, `figures` and `notice` are HTML; `cards` are `{name, parts}`, a part being `{html}`, a chart or a map."""
 
 
 def encoded(board: Board) -> bytes:
@@ -39,18 +40,22 @@ def _cards(panels: Panels) -> list[dict[str, Any]]:
         _card("devices", panels.devices_head, panels.devices, panels.devices_legend),
         _card("categories", panels.categories_head, panels.categories),
         _card("paths", panels.paths),
-        _card("countries", panels.countries),
+        _card("countries", panels.countries_head, panels.world, panels.countries),
         _card("visitors", panels.visitors),
         _card("log", panels.log),
         _card("raw", panels.raw_head, panels.raw),
     ]
 
 
-def _card(name: str, *parts: str | Chart) -> dict[str, Any]:
+def _card(name: str, *parts: str | Chart | WorldMap) -> dict[str, Any]:
     return {"name": name, "parts": [_part(part) for part in parts]}
 
 
-def _part(part: str | Chart) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"html": part}
-    return {"figure": part.figure_json, "label": part.label, "height": part.height_px}
+def _part(part: str | Chart | WorldMap) -> dict[str, Any]:
+    match part:
+        case Chart():
+            return {"figure": part.figure_json, "label": part.label, "height": part.height_px}
+        case WorldMap():
+            return {"countries": part.countries, "label": part.label}
+        case html:
+            return {"html": html}

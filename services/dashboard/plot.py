@@ -12,11 +12,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 import streamlit as st
 
 PLOTLY_ADDRESS: Final = f"assets/plotly-{version('plotly')}.js"
 _HERE: Final = Path(__file__).parent
+WORLD_FILE: Final = _HERE / "world.json"
+WORLD_ADDRESS: Final = f"assets/world-{crc32(WORLD_FILE.read_bytes()):08x}.json"
 
 
 def register() -> Callable[..., None]:
@@ -38,8 +41,8 @@ def register() -> Callable[..., None]:
 
 def register_page() -> Callable[[bytes], None]:
     """Make the live page known to Streamlit, once a run of the app; returns what draws one that `layout` encoded."""
-    address = f"const ADDRESS = {json.dumps(PLOTLY_ADDRESS)}\n"
-    script = address + _script("figure.js", "board.js")
+    addresses = f"const PLOTLY = {json.dumps(PLOTLY_ADDRESS)}, WORLD = {json.dumps(WORLD_ADDRESS)}\n"
+    script = addresses + _script("figure.js", "world_map.js", "board.js")
     element: Any = st.components.v2.component("live_page", js=script, isolate_styles=False)
 
     def draw(page: bytes) -> None:

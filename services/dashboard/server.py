@@ -1,10 +1,11 @@
-"""The web server's application: Streamlit with the app, and plotly.js beside it. `clickpulse dashboard` runs it.
+"""The web server's application: Streamlit with the app, and its larger files beside it. `clickpulse dashboard` runs it.
 
 Streamlit would send plotly.js (4.8 MB) to each page that opens, compressed anew each time (half a second of CPU) and
-without a word on caching. Here it is compressed once and kept by the browser.
+without a word on caching. Here a file is compressed once and kept by the browser.
 """
 
 import gzip
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,28 +16,35 @@ from starlette.responses import Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from services.dashboard.plot import PLOTLY_ADDRESS
+from services.dashboard.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WORLD_FILE
 
 _KEPT: Final = {
-    "Cache-Control": "public, max-age=31536000, immutable",  # its address has the version in it
+    "Cache-Control": "public, max-age=31536000, immutable",  # an address has the version or a checksum in it
     "Vary": "Accept-Encoding",
 }
 
 
-def plotly_js(request: Request) -> Response:
-    """plotly.js of the installed package. Starlette calls this in a thread of its own."""
-    compressed = "gzip" in request.headers.get("accept-encoding", "")
-    headers = {**_KEPT, "Content-Encoding": "gzip"} if compressed else _KEPT
-    return Response(_compressed() if compressed else _plain(), media_type="text/javascript", headers=headers)
+def _asset(file: Path, media_type: str) -> Callable[[Request], Response]:
+    """What answers requests for a file of text. Starlette calls it in a thread of its own."""
+
+    @cache
+    def compressed() -> bytes:
+        return gzip.compress(file.read_bytes(), compresslevel=6)
+
+    def answer(request: Request) -> Response:
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(file.read_bytes(), media_type=media_type, headers=_KEPT)
+        return Response(compressed(), media_type=media_type, headers={**_KEPT, "Content-Encoding": "gzip"})
+
+    return answer
 
 
-def _plain() -> bytes:
-    return (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
+_PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
-
-@cache
-def _compressed() -> bytes:
-    return gzip.compress(_plain(), compresslevel=6)
-
-
-app = App(Path(__file__).with_name("app.py"), routes=[Route(f"/{PLOTLY_ADDRESS}", plotly_js)])
+app = App(
+    Path(__file__).with_name("app.py"),
+    routes=[
+        Route(f"/{PLOTLY_ADDRESS}", _asset(_PLOTLY, "text/javascript")),
+        Route(f"/{WORLD_ADDRESS}", _asset(WORLD_FILE, "application/json")),
+    ],
+)

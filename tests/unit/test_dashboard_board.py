@@ -13,6 +13,7 @@ from services.dashboard import board
 from services.dashboard.board import Board, Chart, Panels
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import LIGHT
+from services.dashboard.world_map import WorldMap
 from shared import rollup_keys
 from shared.rollup_keys import Audience, Rollup, Snapshot
 from tests.sample_rollup import NOON_MS, publish, sample_event, sample_rollup
@@ -68,7 +69,7 @@ def test_live_numbers_are_those_of_the_rollup() -> None:
 def test_every_panel_says_its_window() -> None:
     _, panels = live()
     heads = [panels.visits_head, panels.sessions_head, panels.pages, panels.devices_head, panels.categories_head,
-             panels.paths, panels.countries, panels.visitors, panels.raw_head]  # fmt: skip
+             panels.paths, panels.countries_head, panels.visitors, panels.raw_head]  # fmt: skip
     for head in heads:
         assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(head)), head
     for head in heads[:2]:
@@ -256,6 +257,8 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
             figure = json.dumps(json.loads(value.figure_json))
             assert not re.search(r"<img|<script|https://evil[^&]*\)<|\$\\\\a", figure), field.name
             continue
+        if isinstance(value, WorldMap):
+            continue  # plain text, which the page never takes for HTML
         markup = Markup()
         markup.feed(value)
         markup.close()
