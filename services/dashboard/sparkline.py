@@ -15,10 +15,10 @@ _RISE_PERCENT: Final = 88.0
 _LINE: Final = "1.6px"
 
 
-def draw(counts: Sequence[int], label: str) -> str:
+def draw(counts: Sequence[float], label: str) -> str:
     """The curve of `counts`, at least FEWEST_POINTS, from zero up to their greatest; `label` is what it says aloud."""
     assert len(counts) >= FEWEST_POINTS
-    top = max(1, *counts)
+    top = max(counts) or 1
     last = len(counts) - 1
     points = [
         (f"{100 * place / last:.1f}%", f"{_FLOOR_PERCENT - _RISE_PERCENT * count / top:.1f}%")

@@ -48,8 +48,8 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
         "3 min 2 s",
     ]
     assert float(sessions[b"duration_s_1h"]) == 182.4
-    curves = visit.page.get_by_role("img", name=re.compile("per minute, last"))
-    assert curves.count() == 4
+    curves = visit.page.get_by_role("img", name=re.compile(r"(per|by) \S+( minutes)?, last"))
+    assert curves.count() == 7
     assert all(curve.bounding_box()["height"] == 26 for curve in curves.all())  # type: ignore[index]  # shown, so it has one
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
     rows = visit.page.locator(".pages tbody tr")

@@ -54,7 +54,7 @@ def standing(strip: str) -> str:
 def test_live_numbers_are_those_of_the_rollup() -> None:
     strip, panels = live()
     assert standing(strip) == "live"
-    assert text_of(panels.key_figures).startswith("Active now 1,233 visitors, last 5 min Visitors, 15 min 2,466")
+    assert text_of(panels.key_figures).startswith("Active now 1,233 visitors, last 5 min ▲ up 37 % on prior 5 min")
     assert "views 8,106 visitors 2,466" in text_of(panels.visits_head)
     assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(panels.pages).replace("&amp;", "&")
     assert panels.pages.count("<tr>") == 11
