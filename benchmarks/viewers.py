@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -125,12 +126,13 @@ def main(arguments: Sequence[str]) -> int:
         _publishing(redis_url),
         _dashboard(redis_url, Path(folder) / "dashboard.log") as (process, port),
     ):
-        figures = asyncio.run(_measure(process.pid, port, redis_url, options.viewers, options.seconds))
+        figures = asyncio.run(measure(process.pid, port, redis_url, options.viewers, options.seconds))
     print(json.dumps(figures, indent=2))  # noqa: T201 - what the command is for
     return 0
 
 
-async def _measure(pid: int, port: int, redis_url: str, viewers: int, seconds: float) -> dict[str, float]:
+async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: float) -> dict[str, float]:
+    """Open pages of the dashboard at `port`, whose process is `pid`, and watch them; returns the figures."""
     tally, until = Tally(), asyncio.Event()
     opened = [Viewer(f"ws://127.0.0.1:{port}/_stcore/stream", number, tally) for number in range(viewers)]
     watching = []
@@ -216,8 +218,6 @@ def _dashboard(redis_url: str, log: Path) -> Iterator[tuple["subprocess.Popen[by
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -87,14 +87,14 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[_Figure]:
         label="Bounce rate",
         number=percentage(sessions.bounce_rate_1h) if any_started else UNKNOWN,
         window="left after one view",
-        fact=f"{counted(sessions.started_1h, 'session')} begun in 1 h",
+        fact=f"of {grouped(sessions.started_1h)} begun in 1 h",
         curve=_curve(_means(windows.bounces_5m, started), "Bounce rate by 5 minutes, last hour", percentage),
     )
     yield _Figure(
         label="Session duration",
         number=span(sessions.duration_s_1h) if any_started else UNKNOWN,
         window=f"mean, {sessions.views_per_session_1h:.1f} views each" if any_started else "mean",
-        fact=f"{counted(sessions.started_1h, 'session')} begun in 1 h",
+        fact=f"of {grouped(sessions.started_1h)} begun in 1 h",
         curve=_curve(_means(windows.durations_5m, started), "Mean duration by 5 minutes, last hour", span),
     )
 

@@ -12,6 +12,7 @@ import msgspec
 from services.dashboard.board import Board, Chart, Panels
 from services.dashboard.world_map import WorldMap
 
+_TITLE: Final = '<h1 class="spoken">Live</h1>'
 _COMPRESSION: Final = 3  # a higher level takes twice as long and saves a tenth
 
 Page = dict[str, Any]
@@ -27,7 +28,7 @@ def page(board: Board) -> Page:
     """The board's cards in their order on the page, or its notice and no card."""
     match board.content:
         case Panels() as panels:
-            return {"strip": board.strip, "figures": panels.key_figures, "cards": _cards(panels), "notice": ""}
+            return {"strip": board.strip, "figures": _TITLE + panels.key_figures, "cards": _cards(panels), "notice": ""}
         case notice:
             return {"strip": board.strip, "figures": "", "cards": [], "notice": notice}
 

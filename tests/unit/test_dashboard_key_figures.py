@@ -31,8 +31,8 @@ def test_each_number_stands_with_its_window() -> None:
         "Visitors, 1 h 5,532 distinct, last hour ▲ up 8 % on prior hour",
         "Views per minute 540 mean of 15 min ▲ up 8 % on prior 15 min",
         "Sessions 1,836 active, last 30 min ▼ down 10 % on prior 30 min",
-        "Bounce rate 41.2 % left after one view 2,412 sessions begun in 1 h",
-        "Session duration 3 min 2 s mean, 3.7 views each 2,412 sessions begun in 1 h",
+        "Bounce rate 41.2 % left after one view of 2,412 begun in 1 h",
+        "Session duration 3 min 2 s mean, 3.7 views each of 2,412 begun in 1 h",
     ]
 
 
@@ -94,8 +94,8 @@ def test_without_sessions_there_is_no_mean_of_them() -> None:
         "Visitors, 1 h 0 distinct, last hour",
         "Views per minute 0.0 mean of 15 min",
         "Sessions 0 active, last 30 min",
-        "Bounce rate – left after one view 0 sessions begun in 1 h",
-        "Session duration – mean 0 sessions begun in 1 h",
+        "Bounce rate – left after one view of 0 begun in 1 h",
+        "Session duration – mean of 0 begun in 1 h",
     ]
 
 
