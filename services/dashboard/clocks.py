@@ -73,6 +73,13 @@ _LONGEST_NAME: Final = 64
 
 
 def _formatted(timestamp_ms: object, zone: tzinfo, form: str) -> str:
+    # Not left to `_moment` alone, as True and 1 are one and the same to a cache.
+    is_number = isinstance(timestamp_ms, int | float) and not isinstance(timestamp_ms, bool)
+    return _written(timestamp_ms, zone, form) if is_number else UNKNOWN
+
+
+@lru_cache(maxsize=4096)  # most instants of a page were on the one before, a second ago; writing one takes 5 µs
+def _written(timestamp_ms: object, zone: tzinfo, form: str) -> str:
     moment = _moment(timestamp_ms, zone)
     return moment.strftime(form) if moment else UNKNOWN
 
