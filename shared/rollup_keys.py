@@ -24,6 +24,8 @@ WINDOW_SECONDS: Final = {"5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "8h": 2
 WINDOWS_WITH_PREVIOUS: Final = ("5m", "15m", "30m", "1h")
 MINUTES_SHOWN: Final = 60
 HALF_HOURS_SHOWN: Final = 17
+SESSION_BUCKET_MS: Final = 300_000
+SESSION_BUCKETS_SHOWN: Final = 12  # those that lie in the trailing hour, the running one included
 PRODUCTS_SHOWN: Final = 100
 PAGES_SHOWN: Final = 100
 SEED_PRODUCTS_SHOWN: Final = 10
@@ -82,9 +84,12 @@ class Sessions:
 class AudienceRollup:
     """The windows of one audience. Series map a start (of a minute or half hour, epoch ms) to a count, oldest first."""
 
-    visitors: Mapping[str, int]  # window → distinct visitors
-    views: Mapping[str, int]  # window → events; `<window>:prev` → events of the window before it
+    visitors: Mapping[str, int]  # window → distinct visitors; `<window>:prev` → those of the window before it
+    views: Mapping[str, int]  # window → events, likewise
     sessions: Sessions
+    sessions_5m: Mapping[int, int]  # by five minutes of the trailing hour: sessions whose first event is in them,
+    bounces_5m: Mapping[int, int]  # how many of those have exactly one event,
+    durations_5m: Mapping[int, int]  # and the sum of their last − first event in seconds
     views_1m: Mapping[int, int]
     visitors_1m: Mapping[int, int]
     views_30m: Mapping[int, int]
@@ -124,6 +129,9 @@ _FIELD_KEYS: Final = {
     "visitors": "visitors",
     "views": "views",
     "sessions": "sessions",
+    "sessions_5m": "sessions:5m",
+    "bounces_5m": "bounces:5m",
+    "durations_5m": "durations:5m",
     "views_1m": "views:1m",
     "visitors_1m": "visitors:1m",
     "views_30m": "views:30m",
@@ -134,7 +142,9 @@ _FIELD_KEYS: Final = {
     "pages_1h": "pages:1h",
     "devices_10m": "devices:10m",
 }
-_SERIES: Final = ("views_1m", "visitors_1m", "views_30m", "visitors_30m")
+_SERIES: Final = (
+    "sessions_5m", "bounces_5m", "durations_5m", "views_1m", "visitors_1m", "views_30m", "visitors_30m",
+)  # fmt: skip
 _RANKINGS: Final = ("products_1h", "categories_1h", "countries_1h", "pages_1h", "devices_10m")
 
 META_KEY: Final = "rollup:meta"

@@ -4,7 +4,7 @@ It shares no code with services/aggregate, only the words of the contract. Slow,
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +90,17 @@ def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -
         f"{window}:prev": len(within(seconds, now_s - seconds)) for window, seconds in WINDOWS.items() if window != "8h"
     }
     return {
-        "visitors": {window: len({e.userId for e in within(seconds)}) for window, seconds in WINDOWS.items()},
+        "visitors": {
+            **{window: len({e.userId for e in within(seconds)}) for window, seconds in WINDOWS.items()},
+            **{
+                f"{window}:prev": len({e.userId for e in within(seconds, now_s - seconds)})
+                for window, seconds in WINDOWS.items()
+                if window != "8h"
+            },
+        },
         "views": views,
         "sessions": _sessions(events, now_s),
+        **_session_series(events, now_s),
         "views_1m": series(60, 60, distinct=False),
         "visitors_1m": series(60, 60, distinct=True),
         "views_30m": series(1800, 17, distinct=False),
@@ -105,7 +113,23 @@ def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -
     }
 
 
-def _sessions(events: list[EnrichedEvent], now_s: int) -> dict[str, float]:
+def _session_series(events: list[EnrichedEvent], now_s: int) -> dict[str, dict[int, int]]:
+    buckets: dict[int, list[list[int]]] = {now_s // 300 - ago: [] for ago in reversed(range(12))}
+    for session in _sessions_of(events):
+        if session[0] // 300 in buckets:
+            buckets[session[0] // 300].append(session)
+    series: dict[str, Callable[[list[list[int]]], int]] = {
+        "sessions_5m": len,
+        "bounces_5m": lambda sessions: sum(len(session) == 1 for session in sessions),
+        "durations_5m": lambda sessions: sum(session[-1] - session[0] for session in sessions),
+    }
+    return {
+        name: {bucket * 300_000: count(sessions) for bucket, sessions in buckets.items()}
+        for name, count in series.items()
+    }
+
+
+def _sessions_of(events: list[EnrichedEvent]) -> list[list[int]]:
     sessions: list[list[int]] = []
     seconds = sorted((event.userId, event.timestamp // 1000) for event in events)
     for place, (user, second) in enumerate(seconds):
@@ -113,6 +137,11 @@ def _sessions(events: list[EnrichedEvent], now_s: int) -> dict[str, float]:
             sessions[-1].append(second)
         else:
             sessions.append([second])
+    return sessions
+
+
+def _sessions(events: list[EnrichedEvent], now_s: int) -> dict[str, float]:
+    sessions = _sessions_of(events)
     active = sum(session[-1] > now_s - 1800 for session in sessions)
     started = [session for session in sessions if session[0] > now_s - 3600]
     names = ("active", "started_1h", "bounce_rate_1h", "views_per_session_1h", "duration_s_1h")

@@ -9,6 +9,8 @@ from shared.rollup_keys import (
     AUDIENCES,
     HALF_HOURS_SHOWN,
     MINUTES_SHOWN,
+    SESSION_BUCKET_MS,
+    SESSION_BUCKETS_SHOWN,
     Audience,
     AudienceRollup,
     Meta,
@@ -100,8 +102,10 @@ def _windows(factor: int, as_of_ms: int, products: dict[str, int], categories: d
 
     views = {"5m": 901, "15m": 2_702, "30m": 5_403, "1h": 11_005, "8h": 64_006}
     previous = {"5m:prev": 800, "15m:prev": 2_500, "30m:prev": 5_000, "1h:prev": 10_000}
+    visitors = {"5m": 411, "15m": 822, "30m": 1_233, "1h": 1_844, "8h": 9_055}
+    visitors_before = {"5m:prev": 300, "15m:prev": 822, "30m:prev": 1_370, "1h:prev": 1_700}
     return AudienceRollup(
-        visitors=times({"5m": 411, "15m": 822, "30m": 1_233, "1h": 1_844, "8h": 9_055}),
+        visitors=times({**visitors, **visitors_before}),
         views=times({**views, **previous}),
         views_1m=times(_series(as_of_ms, MINUTE_MS, MINUTES_SHOWN)),
         visitors_1m=_series(as_of_ms, MINUTE_MS, MINUTES_SHOWN),
@@ -116,6 +120,9 @@ def _windows(factor: int, as_of_ms: int, products: dict[str, int], categories: d
             views_per_session_1h=3.7031,
             duration_s_1h=182.4,
         ),
+        sessions_5m=times(_series(as_of_ms, SESSION_BUCKET_MS, SESSION_BUCKETS_SHOWN)),
+        bounces_5m=_series(as_of_ms, SESSION_BUCKET_MS, SESSION_BUCKETS_SHOWN),
+        durations_5m=times(_series(as_of_ms, SESSION_BUCKET_MS, SESSION_BUCKETS_SHOWN)),
         pages_1h=times({"/": 410, "/basket": 96, "/p/1?": 3}),
         countries_1h=times({"Germany": 300, "Brazil": 100, "Unknown": 100}),
         devices_10m=times({"Desktop": 40, "Mobile": 30, "Tablet": 2, "Bot": 1, "Other": 1}),

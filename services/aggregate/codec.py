@@ -19,7 +19,7 @@ from services.aggregate.latest import Latest
 from services.aggregate.names import Names
 from services.aggregate.windows import Windows
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Of everything in this module. State of another version is set aside and rebuilt from the log."""
 
 _HEAD: Final = "head"

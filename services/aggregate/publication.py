@@ -15,6 +15,7 @@ from services.aggregate.batch import Product
 from services.aggregate.popularity import BOT, HUMAN
 from services.aggregate.recent import MINUTE_SECONDS
 from services.aggregate.rollups import PartitionRollup, Popularity
+from services.aggregate.sessions import DURATION_S, SINGLE, STARTED
 from services.aggregate.windows import HALF_HOUR_SECONDS
 from shared.addresses import truncated_ip
 from shared.events import DEVICE_TYPES, EnrichedEvent, decode_shown
@@ -24,6 +25,7 @@ from shared.rollup_keys import (
     PAGES_SHOWN,
     PRODUCTS_SHOWN,
     SEED_PRODUCTS_SHOWN,
+    SESSION_BUCKET_MS,
     WINDOW_SECONDS,
     WINDOWS_WITH_PREVIOUS,
     Audience,
@@ -77,8 +79,8 @@ def _audience_rollup(
     rollup: PartitionRollup, audience: Audience, products: Popularity, categories: Popularity
 ) -> AudienceRollup:
     row = AUDIENCES.index(audience)
-    views = [*WINDOW_SECONDS, *(f"{window}:prev" for window in WINDOWS_WITH_PREVIOUS)]
-    visitors = dict(zip(WINDOW_SECONDS, rollup.visitors[row].tolist(), strict=True))
+    periods = [*WINDOW_SECONDS, *(f"{window}:prev" for window in WINDOWS_WITH_PREVIOUS)]
+    visitors = dict(zip(periods, rollup.visitors[row].tolist(), strict=True))
     devices = dict(zip(DEVICE_TYPES, rollup.device_visitors_10m.tolist(), strict=True))
 
     def ranked(popularity: Popularity, most: int | None = None) -> dict[str, int]:
@@ -86,8 +88,11 @@ def _audience_rollup(
 
     return AudienceRollup(
         visitors=visitors,
-        views=dict(zip(views, rollup.views[row].tolist(), strict=True)),
+        views=dict(zip(periods, rollup.views[row].tolist(), strict=True)),
         sessions=_sessions(rollup.sessions[row], active=visitors[_SESSION_WINDOW]),
+        sessions_5m=_labelled(rollup.sessions_5m[row, STARTED], rollup.now_s, SESSION_BUCKET_MS // 1000),
+        bounces_5m=_labelled(rollup.sessions_5m[row, SINGLE], rollup.now_s, SESSION_BUCKET_MS // 1000),
+        durations_5m=_labelled(rollup.sessions_5m[row, DURATION_S], rollup.now_s, SESSION_BUCKET_MS // 1000),
         views_1m=_labelled(rollup.views_1m[row], rollup.now_s, MINUTE_SECONDS),
         visitors_1m=_labelled(rollup.visitors_1m[row], rollup.now_s, MINUTE_SECONDS),
         views_30m=_labelled(rollup.views_30m[row], rollup.now_s, HALF_HOUR_SECONDS),

@@ -14,6 +14,7 @@ from services.aggregate.arrays import Array, Ints, trailing
 from services.aggregate.batch import BOT_DEVICE, Conservation, LatestEvent
 from services.aggregate.latest import one_a_visitor
 from services.aggregate.popularity import HOUR_SECONDS
+from services.aggregate.previous import visitors_before
 from services.aggregate.recent import MINUTE_SECONDS
 from services.aggregate.windows import DEVICE_WINDOW_SECONDS, HALF_HOUR_SECONDS, Windows
 from shared.rollup_keys import (
@@ -21,11 +22,14 @@ from shared.rollup_keys import (
     HALF_HOURS_SHOWN,
     LATEST_EVENTS_SHOWN,
     MINUTES_SHOWN,
+    SESSION_BUCKET_MS,
+    SESSION_BUCKETS_SHOWN,
     WINDOW_SECONDS,
     WINDOWS_WITH_PREVIOUS,
 )
 
 SEED_VISITS_SECONDS: Final = 900
+_SESSION_BUCKET_SECONDS: Final = SESSION_BUCKET_MS // 1000
 _SEED_VISITS_MINUTES: Final = SEED_VISITS_SECONDS // MINUTE_SECONDS + 1  # the first and the last are cut
 
 
@@ -44,9 +48,10 @@ class PartitionRollup:
     now_s: int
     newest_event_ms: int
     conservation: Conservation
-    visitors: Ints  # audience × WINDOW_SECONDS
+    visitors: Ints  # audience × WINDOW_SECONDS and the previous periods
     views: Ints  # audience × WINDOW_SECONDS and the previous periods
     sessions: Ints  # audience × sessions.STARTED, SINGLE, VIEWS, DURATION_S
+    sessions_5m: Ints  # likewise × SESSION_BUCKETS_SHOWN
     views_1m: Ints  # audience × MINUTES_SHOWN
     visitors_1m: Ints
     views_30m: Ints  # audience × HALF_HOURS_SHOWN
@@ -72,11 +77,12 @@ def roll_up(windows: Windows, partition: int) -> PartitionRollup:
         now_s=now_s,
         newest_event_ms=windows.newest_event_ms,
         conservation=replace(windows.conservation),
-        visitors=np.stack([windows.last_seen.distinct(now_s, seconds) for seconds in WINDOW_SECONDS.values()], axis=1),
+        visitors=np.concatenate((_distinct_visitors(windows), visitors_before(windows)), axis=1),
         views=np.stack(
             [trailing(per_second, end, seconds).sum(axis=1) for end, seconds in _view_windows(now_s)], axis=1
         ),
         sessions=windows.sessions.figures(now_s),
+        sessions_5m=windows.sessions.by_bucket(now_s, _SESSION_BUCKET_SECONDS, SESSION_BUCKETS_SHOWN),
         views_1m=_buckets(per_second, now_s, this_minute, MINUTE_SECONDS, MINUTES_SHOWN),
         visitors_1m=windows.by_minute.counts(now_s),
         views_30m=_buckets(per_second, now_s, this_half_hour, HALF_HOUR_SECONDS, HALF_HOURS_SHOWN),
@@ -128,6 +134,10 @@ def _by_audience(by_device: Array) -> Ints:
     bots = by_device[BOT_DEVICE]
     rows = {"human": every - bots, "bot": bots, "all": every}
     return np.stack([rows[audience] for audience in AUDIENCES])
+
+
+def _distinct_visitors(windows: Windows) -> Ints:
+    return np.stack([windows.last_seen.distinct(windows.now_s, seconds) for seconds in WINDOW_SECONDS.values()], axis=1)
 
 
 def _view_windows(now_s: int) -> list[tuple[int, int]]:

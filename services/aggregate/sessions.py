@@ -143,6 +143,17 @@ class Sessions:
         figures: Ints = trailing(self._figures, now_s, STARTED_WITHIN_SECONDS).sum(axis=2)
         return figures
 
+    def by_bucket(self, now_s: int, bucket_seconds: int, shown: int) -> Ints:
+        """By row, figure and bucket, the running one last: as `figures`, but of the sessions that began in it.
+
+        The buckets reach no further back than the trailing hour.
+        """
+        running = now_s - now_s % bucket_seconds
+        whole = trailing(self._figures, running - 1, bucket_seconds * (shown - 1))
+        whole = whole.reshape(*self._figures.shape[:2], shown - 1, bucket_seconds).sum(axis=3)
+        now = trailing(self._figures, now_s, now_s - running + 1).sum(axis=2)[:, :, np.newaxis]
+        return np.concatenate((whole, now), axis=2)
+
     def forget(self, visitors: Ints) -> None:
         """Make the numbers of visitors, none of whom was there within RECENT_SECONDS, those of nobody."""
         visitors = visitors[visitors < self._several.shape[1]]

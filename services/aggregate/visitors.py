@@ -117,6 +117,16 @@ class DistinctByBucket:
         last = now_s // self._bucket_seconds
         return self._counts[:, [bucket % self._slots for bucket in range(last - self._shown + 1, last + 1)]]
 
+    def distinct(self, first_bucket: int, last_bucket: int, others: list[Ints]) -> Ints:
+        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's sorted `others`."""
+        within = np.array([bucket % self._slots for bucket in range(first_bucket, last_bucket + 1)], np.int64)
+        wanted = np.bitwise_or.reduce(self._bit(within))
+        counts = []
+        for bits, own in zip(self._bits, others, strict=True):
+            seen = bits & wanted
+            counts.append(np.count_nonzero(seen) + np.count_nonzero(seen[own[run_starts(own)]] == 0))
+        return np.array(counts, np.int64)
+
     def forget(self, visitors: Ints) -> None:
         """Make the numbers of visitors, none of whom is in a bucket shown, those of nobody."""
         self._bits[:, visitors[visitors < self._bits.shape[1]]] = 0

@@ -21,7 +21,7 @@ from services.aggregate.recent_visitors import RECENT_SECONDS, RecentVisitors
 from services.aggregate.sessions import Sessions
 from services.aggregate.visitor_codes import VisitorCodes
 from services.aggregate.visitors import DistinctByBucket, LastSeen
-from services.aggregate.visits import AUDIENCE_ROW, visits_of
+from services.aggregate.visits import AUDIENCE_ROW, BatchVisits, visits_of
 from shared.events import DEVICE_TYPES
 from shared.rollup_keys import AUDIENCES, HALF_HOURS_SHOWN, MINUTES_SHOWN
 
@@ -30,6 +30,7 @@ DEVICE_WINDOW_SECONDS: Final = 600
 _DEVICE_RING_SECONDS: Final = 1024  # the power of two above the device window
 SETTLE_SECONDS: Final = 2
 """How long after a minute ended its segment is made: its last events are on their way still."""
+_HOUR_AGO_RING_SECONDS: Final = 4096  # the power of two above an hour
 _VISITOR_REMEMBERED_SECONDS: Final = RING_SECONDS - 60
 """A visitor's code is given up when no window (17 half hours) and no segment (at most 8.5 hours) may hold it."""
 
@@ -56,6 +57,7 @@ class Windows:
         self.seen_ids = SeenIds()
         self.views = np.zeros((len(DEVICE_TYPES), RING_SECONDS), np.int32)  # events by device type and second
         self.last_seen = LastSeen(len(AUDIENCES), RING_SECONDS)
+        self.last_seen_hour_ago = LastSeen(len(AUDIENCES), _HOUR_AGO_RING_SECONDS)  # as it was at now_s − 1 h
         self.last_seen_by_device = LastSeen(len(DEVICE_TYPES), _DEVICE_RING_SECONDS)
         self.by_minute = DistinctByBucket(len(AUDIENCES), MINUTE_SECONDS, MINUTES_SHOWN, np.uint64)
         self.by_half_hour = DistinctByBucket(len(AUDIENCES), HALF_HOUR_SECONDS, HALF_HOURS_SHOWN, np.uint32)
@@ -89,7 +91,10 @@ class Windows:
         enter_seconds(self.views, entered, now_s)
         for windows in (self.last_seen, self.last_seen_by_device, self.by_minute, self.by_half_hour, self.sessions):
             windows.enter(entered, now_s)
-        self.popularity.take_off(self.recent.between(entered - HOUR_SECONDS, now_s - HOUR_SECONDS))
+        self.last_seen_hour_ago.enter(entered - HOUR_SECONDS, now_s - HOUR_SECONDS)
+        leaving = self.recent.between(entered - HOUR_SECONDS, now_s - HOUR_SECONDS)
+        self.popularity.take_off(leaving)
+        self._admit_hour_ago(leaving, seconds_of(leaving))
         self.recent.drop_before(self.oldest_kept_minute())
         waiting, self.waiting = self.waiting, NO_ROWS
         self._admit(waiting)
@@ -117,11 +122,24 @@ class Windows:
         visits = visits_of(rows["visitor"].astype(np.int64), second, rows["device"])
         self.last_seen.fold(visits.by_audience, self.visitors.room, self.now_s)
         self.by_half_hour.fold(visits.by_audience, self.visitors.room, self.now_s)
+        is_old = second <= self.now_s - HOUR_SECONDS
+        if is_old.all():
+            self._fold_hour_ago(visits)
+        elif is_old.any():
+            self._admit_hour_ago(rows[is_old], second[is_old])
         self._admit_recent(*_since(rows, second, self.now_s - RECENT_SECONDS + 1))
         rows, second = _since(rows, second, self.oldest_kept_minute() * MINUTE_SECONDS)
         if len(rows):
             self.recent.add(rows, second)
             self.popularity.add(_since(rows, second, self.now_s - HOUR_SECONDS + 1)[0])
+
+    def _admit_hour_ago(self, rows: Array, second: Ints) -> None:
+        """Count events that are an hour old."""
+        if len(rows):
+            self._fold_hour_ago(visits_of(rows["visitor"].astype(np.int64), second, rows["device"]))
+
+    def _fold_hour_ago(self, visits: BatchVisits) -> None:
+        self.last_seen_hour_ago.fold(visits.by_audience, self.visitors.room, self.now_s - HOUR_SECONDS)
 
     def _admit_recent(self, rows: Array, second: Ints) -> None:
         """Count events in the windows that reach no further back than RECENT_SECONDS."""
@@ -173,6 +191,7 @@ class Windows:
         last_seen[self.waiting["visitor"]] = self.now_s
         gone = self.visitors.forget(last_seen, self.now_s - _VISITOR_REMEMBERED_SECONDS)
         self.last_seen.forget(gone)
+        self.last_seen_hour_ago.forget(gone)
         self.by_half_hour.forget(gone)
 
     def _forget_names(self, column: str) -> None:
@@ -199,6 +218,7 @@ class Windows:
             "visitors": self.visitors.save(),
             "recent_visitors": self.recent_visitors.save(),
             "last_seen": self.last_seen.save(),
+            "last_seen_hour_ago": self.last_seen_hour_ago.save(),
             "last_seen_by_device": self.last_seen_by_device.save(),
             "by_minute": self.by_minute.save(),
             "by_half_hour": self.by_half_hour.save(),
@@ -221,6 +241,7 @@ class Windows:
         self.visitors.load(part("visitors"))
         self.recent_visitors.load(part("recent_visitors"))
         self.last_seen.load(part("last_seen"))
+        self.last_seen_hour_ago.load(part("last_seen_hour_ago"))
         self.last_seen_by_device.load(part("last_seen_by_device"))
         self.by_minute.load(part("by_minute"))
         self.by_half_hour.load(part("by_half_hour"))

@@ -20,7 +20,7 @@ from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, r
 logger = get_logger(__name__)
 
 SERVICE: Final = "dashboard"
-_APP: Final = Path(__file__).with_name("app.py")
+_SERVER: Final = Path(__file__).with_name("server.py")
 _FIXED_OPTIONS: Final = {
     "server.headless": "true",
     "server.showEmailPrompt": "false",
@@ -83,7 +83,7 @@ def _serve(settings: DashboardSettings) -> None:
         "server.port": str(settings.dashboard_port),
         "logger.level": settings.log_level.lower(),
     }
-    cli.main(["run", str(_APP), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False)
+    cli.main(["run", str(_SERVER), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False)
 
 
 def _cannot_listen(address: str, port: int) -> str | None:

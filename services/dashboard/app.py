@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from services.dashboard import picks, plot
+from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
 from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.settings import DashboardSettings
@@ -51,9 +52,13 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@st.cache_resource(show_spinner=False)
+def _pages() -> Pages:
+    return Pages(redis_address(_settings().redis_url))
+
+
 def _live() -> None:
-    settings = _settings()
-    live.show(_reader(), plot.register(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
+    live.show(_reader(), _pages(), plot.register_page(), _settings().refresh_seconds, _draw_navigation)
 
 
 def _explore() -> None:

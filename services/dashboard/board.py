@@ -1,16 +1,19 @@
 """The live page's content: what the reader observed, made into HTML and figures. Pure.
 
-A board is the same for every viewer of an audience and a colour mode in the same second, so it is made once for all.
+A board is the same for every viewer of an audience, a colour mode and a time zone in the same second, so it is made
+once for all, by `pages`.
 """
 
 from dataclasses import dataclass
 
 import msgspec
 
-from services.dashboard import cards, charts, freshness, key_figures, tables, theme
+from services.dashboard import cards, charts, freshness, key_figures, tables, theme, world_map
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
+from services.dashboard.world_map import WorldMap
 from shared.rollup_keys import Audience, Snapshot
 
 
@@ -39,6 +42,8 @@ class Panels:
     categories_head: str
     categories: Chart
     paths: str
+    countries_head: str
+    world: WorldMap
     countries: str
     visitors: str
     log: str
@@ -54,33 +59,41 @@ class Board:
     content: Panels | str
 
 
-def strip(observation: Observation, address: str, now_ms: int) -> str:
-    """The status strip of what was observed of the Redis at `address`."""
+def strip(observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> str:
+    """The status strip of what was observed of the Redis at `address`, with the times of `clock`."""
     match observation:
         case Empty():
             return cards.empty_strip()
         case Unreachable(since_ms, reason, last):
-            return cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta.as_of_ms if last else None)
+            of_ms = last.meta.as_of_ms if last else None
+            return cards.unreachable_strip(address, since_ms, reason, now_ms, of_ms, clock)
         case Malformed(since_ms, reason, last):
-            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None)
+            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None, clock)
         case Live(snapshot, partitions_before):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            return cards.strip(snapshot.meta, fresh)
+            return cards.strip(snapshot.meta, fresh, clock)
 
 
-def draw(observation: Observation, audience: Audience, palette: Palette, address: str, now_ms: int) -> Board:
-    """Draw what was observed of the Redis at `address`."""
-    on_top = strip(observation, address, now_ms)
+def draw(
+    observation: Observation,
+    audience: Audience,
+    palette: Palette,
+    address: str,
+    now_ms: int,
+    clock: Clock = UTC_CLOCK,
+) -> Board:
+    """Draw what was observed of the Redis at `address`, with the times of `clock`."""
+    on_top = strip(observation, address, now_ms, clock)
     match observation:
         case Empty():
             return Board(on_top, cards.empty_notice())
         case Unreachable(last=last) | Malformed(last=last):
-            return Board(on_top, _panels(last, audience, palette, now_ms) if last else cards.missing_notice())
+            return Board(on_top, _panels(last, audience, palette, now_ms, clock) if last else cards.missing_notice())
         case Live(snapshot):
-            return Board(on_top, _panels(snapshot, audience, palette, now_ms))
+            return Board(on_top, _panels(snapshot, audience, palette, now_ms, clock))
 
 
-def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int) -> Panels:
+def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, clock: Clock) -> Panels:
     windows = snapshot.windows
     products = {product: dict(about) for product, about in snapshot.products_info.items()}
     slots = theme.category_slots(windows.categories_1h)
@@ -89,27 +102,28 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
     devices = windows.devices_10m
     shown = min(len(windows.categories_1h), charts.CATEGORIES_DRAWN)
     countries_shown = min(len(windows.countries_1h), tables.COUNTRIES_SHOWN)
+    zone = clock.name(snapshot.meta.as_of_ms)
     everyone = "" if audience == "all" else " · all traffic"
     return Panels(
         key_figures=key_figures.draw(snapshot.meta, windows),
         visits_head=cards.head(
             "Visits per minute",
-            "Last 15 minutes, UTC · running minute hatched",
+            f"Last 15 minutes, {zone} · running minute hatched",
             cards.legend(
                 [("var(--accent-soft)", "views", grouped(views)), ("var(--accent)", "visitors", grouped(visitors))]
             ),
         ),
         visits=_chart(
-            charts.visits_per_minute(windows.views_1m, windows.visitors_1m, palette),
+            charts.visits_per_minute(windows.views_1m, windows.visitors_1m, palette, clock),
             f"Visits per minute: {counted(views, 'view')} by {counted(visitors, 'visitor')} in the last 15 minutes",
         ),
         sessions_head=cards.head(
             "Sessions per half hour",
-            "Last 8 hours, UTC · running half hour hatched",
+            f"Last 8 hours, {zone} · running half hour hatched",
             cards.legend([("var(--accent)", "visitors in this one", grouped(half_hours[-1] if half_hours else 0))]),
         ),
         sessions=_chart(
-            charts.visitors_per_half_hour(windows.visitors_30m, palette),
+            charts.visitors_per_half_hour(windows.visitors_30m, palette, clock),
             f"Distinct visitors per half hour of the last 8 hours, {grouped(half_hours[-1] if half_hours else 0)} now",
         ),
         pages=cards.head("Top ten pages, by product", "Last hour · most viewed products")
@@ -126,15 +140,17 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
         ),
         paths=cards.head("Top ten pages, by path", "Last hour · path of the URL, with and without a product")
         + tables.top_paths(windows.pages_1h),
-        countries=cards.head("Countries", _last_hour(countries_shown, len(windows.countries_1h)))
-        + tables.countries(windows.countries_1h),
+        countries_head=cards.head("Countries", _last_hour(countries_shown, len(windows.countries_1h))),
+        world=world_map.draw(windows.countries_1h),
+        countries=tables.countries(windows.countries_1h),
         visitors=cards.head("Latest visitors", f"Last hour · ten latest{everyone}")
-        + tables.latest_visitors(snapshot.latest_visitors, now_ms),
-        log=cards.head("State machine log", f"Ten latest transitions{everyone}") + tables.state_log(snapshot.state_log),
+        + tables.latest_visitors(snapshot.latest_visitors, now_ms, clock),
+        log=cards.head("State machine log", f"Ten latest transitions{everyone}")
+        + tables.state_log(snapshot.state_log, clock),
         raw_head=cards.head(
             "Raw data", f"Last hour · {counted(len(snapshot.latest_events), 'latest event')}{everyone}"
         ),
-        raw=tables.raw_events(snapshot.latest_events),
+        raw=tables.raw_events(snapshot.latest_events, clock),
     )
 
 

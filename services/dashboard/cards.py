@@ -6,9 +6,10 @@ Whatever does not stem from this file goes through `in_html`.
 from collections.abc import Iterable
 from typing import Final
 
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.freshness import Freshness, Standing
-from services.dashboard.wording import ago, clock, counted, duration, grouped, rate
+from services.dashboard.wording import ago, counted, duration, grouped, rate
 from shared.rollup_keys import Meta
 
 HOUR_SECONDS: Final = 3600
@@ -43,20 +44,20 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     )
 
 
-def strip(meta: Meta, freshness: Freshness) -> str:
+def strip(meta: Meta, freshness: Freshness, clock: Clock = UTC_CLOCK) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
     facts = [
-        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {clock(meta.as_of_ms)} UTC", ""),
+        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {_when(meta.as_of_ms, clock)}", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         _coverage(meta, freshness),
         _conservation(meta),
     ]
-    return status_strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
+    return status_strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness, clock), facts)
 
 
-def _reason(meta: Meta, freshness: Freshness) -> str:
+def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
     match freshness.standing:
         case Standing.LIVE:
             up_to_date = "Numbers are up to the second"
@@ -72,12 +73,12 @@ def _reason(meta: Meta, freshness: Freshness) -> str:
             return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
-            return f"No visit for {lasting}, since {clock(freshness.since_ms)} UTC. The pipeline works."
+            return f"No visit for {lasting}, since {_when(freshness.since_ms, clock)}. The pipeline works."
         case Standing.WAITING:
             return "The pipeline works and no event has come yet. Send some with <code>clickpulse generate</code>."
         case Standing.STALE:
             return (
-                f"No new numbers since {clock(freshness.since_ms)} UTC ({duration(freshness.rollup_age_seconds)}). "
+                f"No new numbers since {_when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
                 "Is <code>clickpulse aggregate</code> running?"
             )
 
@@ -107,26 +108,28 @@ def _conservation(meta: Meta) -> tuple[str, str, str]:
     return ("Conservation", f"{grouped(abs(missing))} of {counted(meta.read, 'event')} {wrong}", "bad")
 
 
-def unreachable_strip(address: str, since_ms: int, reason: str, now_ms: int, of_ms: int | None) -> str:
+def unreachable_strip(
+    address: str, since_ms: int, reason: str, now_ms: int, of_ms: int | None, clock: Clock = UTC_CLOCK
+) -> str:
     """The strip while Redis does not answer. The numbers shown are of `of_ms`; None: there are none."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
-    numbers = f" The numbers below are of {clock(of_ms)} UTC." if of_ms is not None else ""
+    numbers = f" The numbers below are of {_when(of_ms, clock)}." if of_ms is not None else ""
     return status_strip(
         "unreachable",
         "Redis unreachable",
-        f"{in_html(address)} does not answer since {clock(since_ms)} UTC ({lasting}). This page tries again each "
+        f"{in_html(address)} does not answer since {_when(since_ms, clock)} ({lasting}). This page tries again each "
         f'refresh and heals by itself.{numbers} <span class="detail">{in_html(reason)}</span>',
         [],
     )
 
 
-def malformed_strip(since_ms: int, reason: str, of_ms: int | None) -> str:
+def malformed_strip(since_ms: int, reason: str, of_ms: int | None, clock: Clock = UTC_CLOCK) -> str:
     """The strip while a key cannot be read; `of_ms` as there."""
-    numbers = f" The numbers below are of {clock(of_ms)} UTC." if of_ms is not None else ""
+    numbers = f" The numbers below are of {_when(of_ms, clock)}." if of_ms is not None else ""
     return status_strip(
         "malformed",
         "Unreadable numbers",
-        f"Redis holds what this dashboard cannot read since {clock(since_ms)} UTC.{numbers} "
+        f"Redis holds what this dashboard cannot read since {_when(since_ms, clock)}.{numbers} "
         f'<span class="detail">{in_html(reason, 300)}</span>',
         [],
     )
@@ -137,11 +140,13 @@ def empty_strip() -> str:
     return status_strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
 
 
+def _when(timestamp_ms: int, clock: Clock) -> str:
+    return clock.in_html(timestamp_ms, clock.named_time(timestamp_ms))
+
+
 def status_strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
-    """The strip: a standing that the stylesheet knows, its name, why it is so, and facts: label, text, CSS class."""
-    listed = "".join(
-        f'<span class="fact {kind}"><span>{label}</span> {in_html(value)}</span>' for label, value, kind in facts
-    )
+    """The strip: a standing that the stylesheet knows, its name, why it is so, and facts: label, HTML, CSS class."""
+    listed = "".join(f'<span class="fact {kind}"><span>{label}</span> {value}</span>' for label, value, kind in facts)
     return (
         f'<div class="strip" role="region" aria-label="Status of the numbers" data-standing="{standing}">'
         f'<div><strong><i aria-hidden="true"></i>{name}</strong>'

@@ -1,4 +1,4 @@
-"""The figures: counts in, Plotly figure out. Pure; instants are epoch ms and shown in UTC.
+"""The figures: counts in, Plotly figure out. Pure; instants are epoch ms, shown by a clock.
 
 A figure is Plotly's own JSON, `{"data": […], "layout": {…}}`, as plain dictionaries: plotly's Figure objects take 50 ms
 for a board, which is new each second; the tests check every property with them.
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from services.dashboard import theme
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_plotly
 from services.dashboard.theme import Palette
 from services.dashboard.wording import grouped
@@ -25,23 +26,25 @@ _LABEL_LENGTH: Final = 17
 _ROUND_TOPS: Final = (2, 4, 6, 8, 10)
 
 
-def visits_per_minute(views: Mapping[int, int], visitors: Mapping[int, int], palette: Palette) -> Figure:
+def visits_per_minute(
+    views: Mapping[int, int], visitors: Mapping[int, int], palette: Palette, clock: Clock = UTC_CLOCK
+) -> Figure:
     """Events and, inside their bars, distinct visitors of the last 15 minutes; the last, running minute is hatched."""
     starts = sorted(views)[-MINUTES_DRAWN:]
     bars = [
-        _bars(starts, views, "views", palette.accent_soft, palette, width=0.86),
-        _bars(starts, visitors, "visitors", palette.accent, palette, width=0.5),
+        _bars(starts, views, "views", palette.accent_soft, palette, clock, width=0.86),
+        _bars(starts, visitors, "visitors", palette.accent, palette, clock, width=0.5),
     ]
     top = max((views[start] for start in starts), default=0)
-    return {"data": bars, "layout": _time_layout("visits", starts, MINUTE_MS, top, palette)}
+    return {"data": bars, "layout": _time_layout("visits", starts, MINUTE_MS, top, palette, clock)}
 
 
-def visitors_per_half_hour(visitors: Mapping[int, int], palette: Palette) -> Figure:
+def visitors_per_half_hour(visitors: Mapping[int, int], palette: Palette, clock: Clock = UTC_CLOCK) -> Figure:
     """Distinct visitors of each half hour, the last of them running and hatched."""
     starts = sorted(visitors)
-    bars = _bars(starts, visitors, "visitors", palette.accent, palette, width=0.72)
+    bars = _bars(starts, visitors, "visitors", palette.accent, palette, clock, width=0.72)
     top = max(visitors.values(), default=0)
-    return {"data": [bars], "layout": _time_layout("sessions", starts, HALF_HOUR_MS, top, palette)}
+    return {"data": [bars], "layout": _time_layout("sessions", starts, HALF_HOUR_MS, top, palette, clock)}
 
 
 def devices(counts: Mapping[str, int], palette: Palette) -> Figure:
@@ -124,13 +127,20 @@ def round_top(greatest: int) -> int:
 
 
 def _bars(
-    starts: Sequence[int], counts: Mapping[int, int], noun: str, colour: str, palette: Palette, *, width: float
+    starts: Sequence[int],
+    counts: Mapping[int, int],
+    noun: str,
+    colour: str,
+    palette: Palette,
+    clock: Clock,
+    *,
+    width: float,
 ) -> Trace:
     step = starts[1] - starts[0] if len(starts) > 1 else MINUTE_MS
     return {
         "type": "bar",
         "name": noun,
-        "x": [instant(start) for start in starts],
+        "x": instants(starts, clock),
         "y": [counts.get(start, 0) for start in starts],
         "width": step * width,
         "marker": {
@@ -143,13 +153,17 @@ def _bars(
                 "solidity": 0.35,
             },
         },
-        "hovertemplate": "%{y:,} " + noun + "<extra></extra>",
+        "customdata": [UTC_CLOCK.time(start)[:5] for start in starts],
+        "hovertemplate": "%{y:,} " + noun + ("" if clock == UTC_CLOCK else " · %{customdata} UTC") + "<extra></extra>",
     }
 
 
-def _time_layout(chart: str, starts: Sequence[int], step_ms: int, top: int, palette: Palette) -> dict[str, Any]:
+def _time_layout(
+    chart: str, starts: Sequence[int], step_ms: int, top: int, palette: Palette, clock: Clock
+) -> dict[str, Any]:
     end = round_top(top)
     first, last = (starts[0], starts[-1]) if starts else (0, 0)
+    ends = [first - step_ms * 6 // 10, last + step_ms * 6 // 10]
     return {
         **_layout(chart, palette),
         "barmode": "overlay",
@@ -157,9 +171,9 @@ def _time_layout(chart: str, starts: Sequence[int], step_ms: int, top: int, pale
         "margin": {"l": 40, "r": 4, "t": 8, "b": 26},
         "xaxis": {
             "type": "date",
-            "range": [instant(first - step_ms * 6 // 10), instant(last + step_ms * 6 // 10)],
+            "range": instants(ends, clock),
             "tickformat": "%H:%M",
-            "hoverformat": "%H:%M UTC",
+            "hoverformat": f"%H:%M {in_plotly(clock.name(last))}",
             "nticks": 8,
             "fixedrange": True,
             "showgrid": False,
@@ -201,10 +215,15 @@ def layout(height_px: int, palette: Palette) -> dict[str, Any]:
     }
 
 
-def instant(timestamp_ms: int) -> str:
-    """An instant of an axis of time."""
-    # Plotly takes a time without a zone as it stands, in whatever zone the viewer is.
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def instants(moments_ms: Sequence[int], clock: Clock) -> list[str]:
+    """The clock's times without a zone, which Plotly takes as they stand, in whatever zone the viewer is.
+
+    All are told with the zone's distance from UTC at the last of them, as no two bars may meet where clocks go back.
+    """
+    ahead_ms = clock.offset_ms(moments_ms[-1]) if moments_ms else 0
+    return [
+        datetime.fromtimestamp((moment + ahead_ms) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in moments_ms
+    ]
 
 
 def short(number: int) -> str:

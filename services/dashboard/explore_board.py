@@ -8,6 +8,7 @@ import msgspec
 from services.dashboard import cards, explore_charts, explore_tables, wording
 from services.dashboard.board import Chart
 from services.dashboard.charts import Figure
+from services.dashboard.clocks import UTC_CLOCK
 from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.distributions import Histogram
 from services.dashboard.escaping import in_html
@@ -118,7 +119,7 @@ def notes(minutes: ClosedMinutes, found: Exploration) -> str:
     """What limits the numbers: an outage, a sample, the reach, gaps. Nothing when nothing does."""
     told = []
     if minutes.trouble is not None:
-        since, reason = wording.clock(minutes.trouble.since_ms), in_html(minutes.trouble.reason)
+        since, reason = UTC_CLOCK.time(minutes.trouble.since_ms), in_html(minutes.trouble.reason)
         told.append(("bad", f"No new minute could be read since {since} UTC. <span>{reason}</span>"))
     if found.selection.is_sampled:
         sample = (

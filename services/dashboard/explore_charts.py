@@ -6,7 +6,8 @@ A bar or cell that can be picked has in its customdata the text of a `Focus`.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from services.dashboard.charts import Figure, instant, layout, round_top, short
+from services.dashboard.charts import Figure, instants, layout, round_top, short
+from services.dashboard.clocks import UTC_CLOCK
 from services.dashboard.distributions import Density, Histogram
 from services.dashboard.escaping import in_plotly
 from services.dashboard.exploration import Focus
@@ -29,7 +30,7 @@ def counts_over_time(
     """A bar for each stretch, those in focus in full colour, a hatched one for what is not known; the rolling mean."""
     step_ms = series.step_minutes * MINUTE_MS
     starts = [series.span(place).first_minute * MINUTE_MS for place in range(len(series.counts))]
-    middles = [instant(start + step_ms // 2) for start in starts]
+    middles = instants([start + step_ms // 2 for start in starts], UTC_CLOCK)
     top = max([*(count or 0 for count in series.counts), 1])
     end = round_top(top)
     bars = {
@@ -76,7 +77,7 @@ def counts_over_time(
         "xaxis": {
             **_FIXED,
             "type": "date",
-            "range": [instant(starts[0]), instant(starts[-1] + step_ms)] if starts else None,
+            "range": instants([starts[0], starts[-1] + step_ms], UTC_CLOCK) if starts else None,
             "tickformat": "%H:%M",
             "nticks": 9,
             "ticklabelstandoff": 4,
@@ -111,7 +112,7 @@ def density(density: Density, dimension: str, palette: Palette) -> Figure:
     times = [_stretch(start * MINUTE_MS, density.step_minutes) for start in starts]
     picture = {
         "type": "heatmap",
-        "x": [instant(start * MINUTE_MS + density.step_minutes * MINUTE_MS // 2) for start in starts],
+        "x": instants([start * MINUTE_MS + density.step_minutes * MINUTE_MS // 2 for start in starts], UTC_CLOCK),
         "y": list(range(len(labels))),
         "z": density.counts.tolist(),
         "zmin": 0,
@@ -174,9 +175,11 @@ def histogram(histogram: Histogram, noun: str, colour: str, palette: Palette) ->
 
 
 def _stretch(start_ms: int, step_minutes: int) -> str:
-    start = instant(start_ms)[11:16]
+    start = UTC_CLOCK.time(start_ms)[:5]
     return (
-        f"{start} UTC" if step_minutes == 1 else f"{start} to {instant(start_ms + step_minutes * MINUTE_MS)[11:16]} UTC"
+        f"{start} UTC"
+        if step_minutes == 1
+        else f"{start} to {UTC_CLOCK.time(start_ms + step_minutes * MINUTE_MS)[:5]} UTC"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.dashboard import wording
+from services.dashboard.clocks import UTC_CLOCK
 from services.dashboard.distributions import Ranked
 from services.dashboard.escaping import exactly_in_html, in_html
 from services.dashboard.exploration import MEASURES, NAMES, STEPS, Exploration, Focus
@@ -110,7 +111,7 @@ def events(listed: Sequence[Mapping[str, Any]]) -> str:
 def _cell(event: Mapping[str, Any], name: str) -> str:
     value = event[name]
     if name == "timestamp":
-        return f'<td class="when">{wording.full_time(value)}</td>'
+        return f'<td class="when">{UTC_CLOCK.full_time(value)}</td>'
     return f"<td>{in_html(wording.UNKNOWN if value in (None, '') else value, _LONGEST_CELL)}</td>"
 
 
@@ -128,7 +129,7 @@ def event_buttons(files: Sequence[object], *, is_focused: bool) -> str:
 
 def event_cells(event: Mapping[str, Any]) -> list[Cell]:
     """An event as a row of a spreadsheet, its columns those of EVENT_COLUMNS."""
-    return [wording.full_time(event[name]) if name == "timestamp" else event[name] for _, name in EVENT_COLUMNS]
+    return [UTC_CLOCK.full_time(event[name]) if name == "timestamp" else event[name] for _, name in EVENT_COLUMNS]
 
 
 def stretch(span: Span) -> str:
@@ -140,4 +141,4 @@ def stretch(span: Span) -> str:
 
 def minute_clock(minute: int) -> str:
     """`10:30`, UTC."""
-    return wording.clock(minute * MINUTE_MS)[:5]
+    return UTC_CLOCK.time(minute * MINUTE_MS)[:5]

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.dashboard import recent_curve, wording
+from services.dashboard.clocks import UTC_CLOCK
 from services.dashboard.escaping import in_html
 from services.dashboard.standings import Replica, Standing
 from services.dashboard.watch import Curve
-from services.dashboard.wording import UNKNOWN, ago, clock, duration, grouped
+from services.dashboard.wording import UNKNOWN, ago, duration, grouped
 from shared.status import ReplicaStatus
 
 _NAMES: Final = {
@@ -79,7 +80,7 @@ def _health(replica: Replica, now_ms: int) -> str:
 
 def _why(replica: Replica, now_ms: int) -> str:
     status = replica.watched.status
-    last = f"{clock(status.reported_at_ms)} UTC, {ago(_seconds(now_ms, status.reported_at_ms))}"
+    last = f"{UTC_CLOCK.named_time(status.reported_at_ms)}, {ago(_seconds(now_ms, status.reported_at_ms))}"
     match replica.standing:
         case Standing.GONE:
             return f"silent since {last}"

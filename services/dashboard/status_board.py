@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.dashboard import cards, replica_table, status_figures, status_tables
+from services.dashboard.clocks import UTC_CLOCK
 from services.dashboard.escaping import in_html
 from services.dashboard.shared_answer import Malformed, Unreachable
 from services.dashboard.standings import Replica, Standing, judge, missing_services
 from services.dashboard.status_reader import Reported, StatusObservation
-from services.dashboard.wording import ago, clock, counted, duration, grouped
+from services.dashboard.wording import ago, counted, duration, grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +82,9 @@ def _strip(reported: Reported, now_ms: int) -> str:
     facts = [
         ("Running", counted(len(running), "replica"), ""),
         ("Newest report", f"{ago(max(0, now_ms - newest_ms) / 1000)}", ""),
-        ("Time", f"{clock(now_ms)} UTC", ""),
+        ("Time", f"{UTC_CLOCK.named_time(now_ms)}", ""),
         ("Dead letters", grouped(letters), ""),
-        ("Version", ", ".join(versions) or "–", "warning" if len(versions) > 1 else ""),
+        ("Version", in_html(", ".join(versions) or "–"), "warning" if len(versions) > 1 else ""),
         ("Publisher", _publisher(running), ""),
     ]
     return cards.status_strip(standing, name, reason, facts)
@@ -91,7 +92,7 @@ def _strip(reported: Reported, now_ms: int) -> str:
 
 def _publisher(running: Sequence[Replica]) -> str:
     names = [replica.watched.status.replica for replica in running if replica.watched.status.is_publisher]
-    return ", ".join(names) or "none"
+    return in_html(", ".join(names) or "none")
 
 
 def _verdict(replicas: Sequence[Replica], reported: Reported) -> tuple[str, str, str]:
@@ -128,13 +129,13 @@ def _problem(replica: Replica, now_ms: int) -> str:
     silent = duration(max(0, now_ms - status.reported_at_ms) / 1000)
     match replica.standing:
         case Standing.GONE:
-            return f"{name} does not report since {clock(status.reported_at_ms)} UTC ({silent})."
+            return f"{name} does not report since {UTC_CLOCK.named_time(status.reported_at_ms)} ({silent})."
         case Standing.ENDED:
-            return f"{name} failed at {clock(status.reported_at_ms)} UTC ({silent})."
+            return f"{name} failed at {UTC_CLOCK.named_time(status.reported_at_ms)} ({silent})."
     part, trouble = min(status.troubles.items(), key=lambda item: (not item[1].fails, item[1].since_ms))
     lasting = duration(max(0, now_ms - trouble.since_ms) / 1000)
     return (
-        f"{name}: {in_html(part, 40)} since {clock(trouble.since_ms)} UTC ({lasting}). "
+        f"{name}: {in_html(part, 40)} since {UTC_CLOCK.named_time(trouble.since_ms)} ({lasting}). "
         f'<span class="detail">{in_html(trouble.reason)}</span>'
     )
 

@@ -45,7 +45,7 @@ def _replicas(replicas: Sequence[Replica], running: Sequence[Replica]) -> Figure
         label="Replicas",
         number=grouped(len(running)),
         window=f"running, {counted(services, 'service')}",
-        foot=told or ("all healthy" if running else "none reports"),
+        fact=told or ("all healthy" if running else "none reports"),
     )
 
 
@@ -55,7 +55,7 @@ def _rate(name: str, running: Sequence[Replica], now_ms: int) -> Figure:
         label=f"{name}, events/s",
         number=wording.rate(per_second) if running else UNKNOWN,
         window="mean of 10 s" if running else "no replica runs",
-        foot=_curve(running, lambda curves: curves.events_per_second, now_ms, f"{name}, events/s", wording.rate),
+        curve=_curve(running, lambda curves: curves.events_per_second, now_ms, f"{name}, events/s", wording.rate),
     )
 
 
@@ -66,22 +66,22 @@ def _lag(running: Iterable[ReplicaStatus]) -> Figure:
             by_service[status.service] = by_service.get(status.service, 0) + sum(status.lag.values())
     furthest = max(by_service, key=lambda service: by_service[service], default=None)
     if furthest is None:
-        return Figure(label="Behind", number=UNKNOWN, window="nobody reads", foot="")
+        return Figure(label="Behind", number=UNKNOWN, window="nobody reads")
     return Figure(
         label="Behind",
         number=grouped(by_service[furthest]),
         window="events not read yet",
-        foot=in_html(f"by {furthest}", 30) if by_service[furthest] else "by any service",
+        fact=in_html(f"by {furthest}", 30) if by_service[furthest] else "by any service",
     )
 
 
 def _publish(running: Iterable[ReplicaStatus]) -> Figure:
     publisher = next((status for status in running if status.is_publisher and status.publish_ms is not None), None)
     if publisher is None or publisher.publish_ms is None:
-        return Figure(label="Publish", number=UNKNOWN, window="nobody publishes", foot="")
+        return Figure(label="Publish", number=UNKNOWN, window="nobody publishes")
     batch = "" if publisher.batch_ms is None else f"batch {wording.milliseconds(publisher.batch_ms)}"
     return Figure(
-        label="Publish", number=wording.milliseconds(publisher.publish_ms), window="to Redis, the last one", foot=batch
+        label="Publish", number=wording.milliseconds(publisher.publish_ms), window="to Redis, the last one", fact=batch
     )
 
 
@@ -91,7 +91,7 @@ def _cpu(running: Sequence[Replica], now_ms: int) -> Figure:
         label="CPU",
         number=wording.whole_percentage(cores),
         window="of one core, all replicas",
-        foot=_curve(running, lambda curves: curves.cpu_share, now_ms, "CPU", wording.whole_percentage, least_top=0.25),
+        curve=_curve(running, lambda curves: curves.cpu_share, now_ms, "CPU", wording.whole_percentage, least_top=0.25),
     )
 
 
@@ -101,7 +101,7 @@ def _memory(running: Sequence[Replica], now_ms: int) -> Figure:
         label="Memory",
         number=wording.size(sum(replica.watched.status.memory_bytes for replica in running)),
         window=f"RocksDB {wording.size(disk)}",
-        foot=_curve(running, lambda curves: curves.memory_bytes, now_ms, "Memory", wording.size),
+        curve=_curve(running, lambda curves: curves.memory_bytes, now_ms, "Memory", wording.size),
     )
 
 

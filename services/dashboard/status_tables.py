@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from services.dashboard import wording
+from services.dashboard.clocks import UTC_CLOCK
 from services.dashboard.escaping import in_html
 from services.dashboard.standings import Replica, Standing
-from services.dashboard.wording import clock, grouped
+from services.dashboard.wording import grouped
 from shared.status import Level, Transition
 
 TRANSITIONS_SHOWN: Final = 100
@@ -105,9 +106,10 @@ def transitions(changes: Iterable[Transition], replicas: Iterable[Replica]) -> s
 def _transition(change: Transition) -> str:
     message = in_html(change.message, 400)
     return (
-        f'<tr data-level="{change.level}"><td class="when" title="{wording.full_time(change.at_ms)} UTC">'
-        f'{clock(change.at_ms)}</td><td class="by" title="{in_html(change.replica)}">{in_html(change.service, 40)}'
-        f'<small>{in_html(change.replica, 60)}</small></td><td class="what"><i aria-hidden="true"></i>'
+        f'<tr data-level="{change.level}"><td class="when" title="{UTC_CLOCK.full_time(change.at_ms)} UTC">'
+        f'{UTC_CLOCK.time(change.at_ms)}</td><td class="by" title="{in_html(change.replica)}">'
+        f"{in_html(change.service, 40)}<small>{in_html(change.replica, 60)}</small></td>"
+        f'<td class="what"><i aria-hidden="true"></i>'
         f'<span class="spoken">{_LEVELS[change.level]}</span>{message}</td></tr>'
     )
 

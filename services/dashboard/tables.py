@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from services.dashboard import wording
+from services.dashboard.clocks import Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.theme import LIGHT
 from shared.rollup_keys import PublishedEvent, StateLogEntry
@@ -12,9 +13,9 @@ PAGES_SHOWN: Final = 10
 COUNTRIES_SHOWN: Final = 10
 
 _RAW_COLUMNS: Final = (
-    ("Time (UTC)", "timestamp"), ("Visitor", "userId"), ("Product", "productId"), ("Title", "title"),
+    ("Time", "timestamp"), ("Visitor", "userId"), ("Product", "productId"), ("Title", "title"),
     ("Category", "category"), ("Country", "country"), ("Device", "deviceType"), ("Gender", "gender"), ("Age", "age"),
-    ("Born", "birthdate"), ("IP", "ip"), ("Original time (UTC)", "original_timestamp"), ("Type", "eventType"),
+    ("Born", "birthdate"), ("IP", "ip"), ("Original time", "original_timestamp"), ("Type", "eventType"),
     ("URL", "url"), ("Referrer", "referrer"), ("User agent", "userAgent"),
 )  # fmt: skip
 _TIMES: Final = {"timestamp", "original_timestamp"}
@@ -112,19 +113,20 @@ def _greatest(ranked: Sequence[tuple[str, int]]) -> int:
     return max(1, *(count for _, count in ranked))
 
 
-def latest_visitors(events: Sequence[PublishedEvent], now_ms: int) -> str:
+def latest_visitors(events: Sequence[PublishedEvent], now_ms: int, clock: Clock) -> str:
     """The latest visitors with their last event, newest first."""
     if not events:
         return _nothing("No visitor in the last hour.")
-    rows = "".join(_visitor(event, now_ms) for event in events)
+    rows = "".join(_visitor(event, now_ms, clock) for event in events)
     return (
-        '<table class="visitors"><thead><tr><th scope="col">Seen</th><th scope="col">Date and time (UTC)</th>'
+        '<table class="visitors" aria-label="Latest visitors"><thead><tr><th scope="col">Seen</th>'
+        f'<th scope="col">Date and time ({in_html(clock.name(now_ms))})</th>'
         '<th scope="col">IP</th><th scope="col">Country</th><th scope="col">Device</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
 
-def _visitor(event: PublishedEvent, now_ms: int) -> str:
+def _visitor(event: PublishedEvent, now_ms: int, clock: Clock) -> str:
     timestamp_ms = event.get("timestamp")
     seen = wording.UNKNOWN
     if isinstance(timestamp_ms, int):
@@ -132,7 +134,8 @@ def _visitor(event: PublishedEvent, now_ms: int) -> str:
     device = _text(event.get("deviceType"))
     return (
         f'<tr><td class="seen">{seen}</td>'
-        f'<td class="when"><span>{wording.day(timestamp_ms)}</span> {wording.clock(timestamp_ms)}</td>'
+        f'<td class="when"><span>{clock.day(timestamp_ms)}</span> '
+        f"{clock.in_html(timestamp_ms, clock.time(timestamp_ms))}</td>"
         f'<td class="ip">{in_html(_text(event.get("ip")), 45)}</td>'
         f'<td class="country">{in_html(_text(event.get("country")), 40)}</td>'
         f'<td class="device"><i style="background:{_device_variable(device)}"></i>{in_html(device, 12)}</td></tr>'
@@ -155,36 +158,44 @@ def device_legend(counts: Mapping[str, int], order: Iterable[str]) -> str:
     return f'<table class="devices"><tbody>{rows}</tbody></table>'
 
 
-def state_log(entries: Sequence[StateLogEntry]) -> str:
+def state_log(entries: Sequence[StateLogEntry], clock: Clock) -> str:
     """The state machine's latest transitions, newest first."""
     if not entries:
         return _nothing("No transition yet. Offers are decided by clickpulse detect.")
-    rows = "".join(_transition(entry) for entry in entries)
+    rows = "".join(_transition(entry, clock) for entry in entries)
     return (
-        '<table class="log"><thead><tr><th scope="col">Time (UTC)</th><th scope="col">Transition</th></tr></thead>'
+        '<table class="log" aria-label="State machine log"><thead><tr>'
+        f'<th scope="col">Time ({in_html(clock.name(entries[0].created * 1000))})</th>'
+        '<th scope="col">Transition</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
 
-def _transition(entry: StateLogEntry) -> str:
+def _transition(entry: StateLogEntry, clock: Clock) -> str:
     message = in_html(entry.message)
-    return f'<tr><td class="when">{wording.clock(entry.created * 1000)}</td><td title="{message}">{message}</td></tr>'
+    created_ms = entry.created * 1000
+    when = clock.in_html(created_ms, clock.time(created_ms))
+    return f'<tr><td class="when">{when}</td><td title="{message}">{message}</td></tr>'
 
 
-def raw_events(events: Sequence[PublishedEvent]) -> str:
+def raw_events(events: Sequence[PublishedEvent], clock: Clock) -> str:
     """The latest events, newest first, every field that any of them has."""
     if not events:
         return _nothing("No event in the last hour.")
     columns = [(title, name) for title, name in _RAW_COLUMNS if any(event.get(name) is not None for event in events)]
-    titles = "".join(f'<th scope="col">{title}</th>' for title, _ in columns)
-    rows = "".join("<tr>" + "".join(_cell(event, name) for _, name in columns) + "</tr>" for event in events)
-    return f'<table class="raw"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
+    zone = f" ({in_html(clock.name(events[0].get('timestamp')))})"
+    titles = "".join(f'<th scope="col">{title}{zone if name in _TIMES else ""}</th>' for title, name in columns)
+    rows = "".join("<tr>" + "".join(_cell(event, name, clock) for _, name in columns) + "</tr>" for event in events)
+    return (
+        '<div class="scroll" role="region" tabindex="0" aria-label="The latest events, all their fields">'
+        f'<table class="raw"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
-def _cell(event: PublishedEvent, name: str) -> str:
+def _cell(event: PublishedEvent, name: str, clock: Clock) -> str:
     value = event.get(name)
     if name in _TIMES:
-        return f'<td class="when">{wording.full_time(value)}</td>'
+        return f'<td class="when">{clock.in_html(value, clock.full_time(value))}</td>'
     return f"<td>{in_html(_text(value), _LONGEST_CELL)}</td>"
 
 

@@ -50,7 +50,7 @@ LIGHT: Final = Palette(
         "#4477aa", "#e07b39", "#009988", "#aa4499", "#c9a227",
         "#33a0c8", "#cc6677", "#5b50b5", "#8c8c2f", "#882255",
     ),
-    devices={"Desktop": "#4477aa", "Mobile": "#e07b39", "Tablet": "#009988", "Bot": "#aa4499", "Other": "#8b95a3"},
+    devices={"Desktop": "#4477aa", "Mobile": "#e07b39", "Tablet": "#009988", "Bot": "#aa4499", "Other": "#9aa3b0"},
 )  # fmt: skip
 
 DARK: Final = Palette(
@@ -69,7 +69,7 @@ DARK: Final = Palette(
         "#77aadd", "#ee8866", "#44bb99", "#d38bc8", "#eedd88",
         "#99ddff", "#ffaabb", "#a59cf0", "#bbcc33", "#c7688f",
     ),
-    devices={"Desktop": "#77aadd", "Mobile": "#ee8866", "Tablet": "#44bb99", "Bot": "#d38bc8", "Other": "#8894a4"},
+    devices={"Desktop": "#77aadd", "Mobile": "#ee8866", "Tablet": "#44bb99", "Bot": "#c86bb8", "Other": "#8894a4"},
 )  # fmt: skip
 
 

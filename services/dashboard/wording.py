@@ -1,6 +1,5 @@
-"""Numbers, ages and instants as the page writes them. Pure; every time is UTC."""
+"""Numbers and ages as the page writes them; instants are told by `clocks`. Pure."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 UNKNOWN: Final = "–"
@@ -60,31 +59,6 @@ def ago(seconds: float) -> str:
     """`now`, `5 s ago`."""
     words = duration(seconds)
     return words if words == "now" else f"{words} ago"
-
-
-def clock(timestamp_ms: object) -> str:
-    """`10:31:02`, of an instant in epoch ms; `–` for anything that is none."""
-    return _formatted(timestamp_ms, "%H:%M:%S")
-
-
-def day(timestamp_ms: object) -> str:
-    """`22 Nov 2026`, of an instant in epoch ms; `–` for anything that is none."""
-    return _formatted(timestamp_ms, "%d %b %Y").lstrip("0")
-
-
-def full_time(timestamp_ms: object) -> str:
-    """`2026-11-22 10:31:02.123`, of an instant in epoch ms; `–` for anything that is none."""
-    text = _formatted(timestamp_ms, "%Y-%m-%d %H:%M:%S.%f")
-    return text if text == UNKNOWN else text[:-3]
-
-
-def _formatted(timestamp_ms: object, form: str) -> str:
-    if not isinstance(timestamp_ms, int | float) or isinstance(timestamp_ms, bool):
-        return UNKNOWN
-    try:
-        return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime(form)
-    except (ValueError, OverflowError, OSError):
-        return UNKNOWN
 
 
 def size(number_of_bytes: float) -> str:

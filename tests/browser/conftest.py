@@ -19,7 +19,7 @@ from shared.redis_client import connect
 from tests.polling import eventually
 from tests.servers import free_port, running_valkey
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 PAGE_MS: Final = 60_000
 _OPENINGS: Final = 3
 

@@ -152,11 +152,11 @@ def _wait_for_numbers(page: Page) -> None:
     missing = []
     deadline = time.monotonic() + _PAGE_SECONDS
     while time.monotonic() < deadline:
-        missing = [panel for panel in _PANELS if not page.locator(f".st-key-card-{panel}").count()]
+        missing = [panel for panel in _PANELS if not page.locator(f".card-{panel}").count()]
         missing += [
             f"the chart of {panel}"
             for panel in _CHARTS
-            if not page.locator(f".st-key-card-{panel} .js-plotly-plot .main-svg").count()
+            if not page.locator(f".card-{panel} .js-plotly-plot .main-svg").count()
         ]
         text = page.inner_text("body")
         if not re.search(r"Active now\s+[1-9]", text):

@@ -18,11 +18,13 @@ from tests.servers import running_valkey
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+AHEAD_SECONDS = 240
+
 
 def publish_now(client: Any, **meta: Any) -> None:
     """Publish a rollup that stays fresh for as long as a slow machine takes to look at it."""
-    as_of_ms = (int(time.time()) + 60) * 1000
-    publish(client, sample_rollup(as_of_ms, **{"newest_event_ms": as_of_ms - 60_000, **meta}))
+    as_of_ms = (int(time.time()) + AHEAD_SECONDS) * 1000
+    publish(client, sample_rollup(as_of_ms, **{"newest_event_ms": as_of_ms, **meta}))
 
 
 def grouped(reply: bytes | float) -> str:
@@ -46,8 +48,8 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
         "3 min 2 s",
     ]
     assert float(sessions[b"duration_s_1h"]) == 182.4
-    curves = visit.page.get_by_role("img", name=re.compile("per minute, last"))
-    assert curves.count() == 4
+    curves = visit.page.get_by_role("img", name=re.compile(r"(per|by) \S+( minutes)?, last"))
+    assert curves.count() == 7
     assert all(curve.bounding_box()["height"] == 26 for curve in curves.all())  # type: ignore[index]  # shown, so it has one
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
     rows = visit.page.locator(".pages tbody tr")
@@ -59,16 +61,16 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
         figures = visit.page.locator(f"{table} th.page + td.figure").all_inner_texts()
         assert dict(zip(names, figures, strict=True)) == members
     devices = valkey.zrevrange("rollup:all:devices:10m", 0, -1, withscores=True)
-    ring = visit.page.locator(".st-key-chart-devices .annotation-text").all_text_contents()
+    ring = visit.page.locator(".card-devices .annotation-text").all_text_contents()
     assert ring == [grouped(sum(score for _, score in devices)), "devices"]
     categories = valkey.zrevrange("rollup:all:categories:1h", 0, -1, withscores=True)
-    chart = visit.page.locator(".st-key-chart-categories")
+    chart = visit.page.locator(".card-categories")
     assert chart.locator(".ytick text").all_text_contents() == [name.decode() for name, _ in categories]
     assert chart.locator(".bartext").all_text_contents() == [grouped(score) for _, score in categories]
     minutes = [int(count) for count in valkey.hvals("rollup:all:views:1m")][-15:]
-    assert visit.page.evaluate("document.querySelector('.st-key-chart-visits .live-plot').data[0].y") == minutes
+    assert visit.page.evaluate("document.querySelector('.card-visits .live-plot').data[0].y") == minutes
     half_hours = [int(count) for count in valkey.hvals("rollup:all:visitors:30m")]
-    assert visit.page.evaluate("document.querySelector('.st-key-chart-sessions .live-plot').data[0].y") == half_hours
+    assert visit.page.evaluate("document.querySelector('.card-sessions .live-plot').data[0].y") == half_hours
     assert visit.page.locator(".visitors tbody tr").count() == valkey.llen("rollup:visitors:latest")
     assert visit.page.locator(".raw tbody tr").count() == valkey.llen("rollup:events:latest")
 
@@ -93,7 +95,7 @@ def test_new_numbers_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
     visit.wait_for_charts()
     visit.page.evaluate("""() => {
         window.plots = [...document.querySelectorAll('.live-plot')]
-        window.places = () => [...document.querySelectorAll('.strip, .kpi, [class*="st-key-card-"]')]
+        window.places = () => [...document.querySelectorAll('.strip, .kpi, .card')]
             .map(card => JSON.stringify(card.getBoundingClientRect()))
         window.first = window.places().join(';')
         window.blank = window.moved = window.faded = 0
@@ -108,11 +110,11 @@ def test_new_numbers_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
         look()
     }""")
     for number in (11, 22, 33):
-        rollup = sample_rollup((int(time.time()) + 60) * 1000, newest_event_ms=int(time.time()) * 1000)
+        rollup = sample_rollup((int(time.time()) + AHEAD_SECONDS) * 1000, newest_event_ms=int(time.time()) * 1000)
         windows = replace(rollup.audiences["all"], visitors={"5m": number}, devices_10m={"Desktop": number})
         publish(valkey, replace(rollup, audiences={**rollup.audiences, "all": windows}))
         eventually(lambda number=number: visit.key_figures()[0] == str(number), "the new number", 60)  # type: ignore[misc]
-    ring = visit.page.locator(".st-key-chart-devices .annotation-text").first
+    ring = visit.page.locator(".card-devices .annotation-text").first
     eventually(lambda: ring.text_content() == "33", "the new figure", 60)
     seen = visit.page.evaluate("""() => ({
         same: [...document.querySelectorAll('.live-plot')].every((plot, place) => plot === window.plots[place]),
@@ -126,7 +128,7 @@ HOSTILE_CATEGORY = '<a href="https://evil.example">b</a>$\\alpha$%{x}'
 
 
 def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
-    rollup = sample_rollup((int(time.time()) + 60) * 1000)
+    rollup = sample_rollup((int(time.time()) + AHEAD_SECONDS) * 1000)
     event = dict.fromkeys(rollup.latest_events[0], HOSTILE) | {"timestamp": rollup.meta.as_of_ms}
     windows = replace(
         rollup.audiences["all"],
@@ -150,14 +152,14 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     assert visit.page.locator(".pages th.page").inner_text().startswith('<img src="https://evil.example/x.png"')
     for table in (".paths", ".countries", ".visitors", ".log", ".raw", ".devices"):
         assert "<img src=" in visit.page.locator(table).inner_text(), table
-    chart = visit.page.locator(".st-key-chart-categories")
+    chart = visit.page.locator(".card-categories")
     assert chart.locator(".ytick text").all_text_contents() == ['<a href="https:/…', "<b>bold</b>"]
     bar = chart.locator(".bars .point").first.bounding_box()
     assert bar is not None
     visit.page.mouse.move(bar["x"] + 10, bar["y"] + 5)
     chart.locator(".hovertext").first.wait_for()
     assert HOSTILE_CATEGORY in " ".join(chart.locator(".hovertext").all_text_contents())
-    assert visit.page.locator(".st-key-board").locator("img, script, a, b, .MathJax, svg b").all_inner_texts() == [
+    assert visit.page.locator(".board").locator("img, script, a, b, .MathJax, svg b").all_inner_texts() == [
         *visit.page.locator(".key b").all_inner_texts()
     ]
     assert visit.page.evaluate("window.pwned") is None
@@ -185,7 +187,7 @@ def test_numbers_of_the_past_are_grey(valkey: Any, visit: Visit) -> None:
     visit.open()
     assert re.search(r"No new numbers since \d\d:\d\d:\d\d UTC", visit.wait_for_standing("stale"))
     assert visit.page.evaluate("getComputedStyle(document.querySelector('.kpis')).filter") == "grayscale(1)"
-    assert visit.page.evaluate("getComputedStyle(document.querySelector('.st-key-board')).filter") == "grayscale(1)"
+    assert visit.page.evaluate("getComputedStyle(document.querySelector('.board')).filter") == "grayscale(1)"
 
 
 @pytest.mark.parametrize(("mode", "background"), [("light", "rgb(245, 246, 248)"), ("dark", "rgb(14, 18, 23)")])
@@ -205,7 +207,7 @@ def test_the_page_fits_phones_desks_and_walls_in_both_modes(
 
 FITTING = """() => ({
     sideways: document.documentElement.scrollWidth - innerWidth,
-    cut: [...document.querySelectorAll('[class*="st-key-card-"]:not(.st-key-card-raw), .kpi, .kpi > *')]
+    cut: [...document.querySelectorAll('.card:not(.card-raw), .kpi, .kpi > *')]
         .filter(card => card.scrollHeight > card.clientHeight + 1 || card.scrollWidth > card.clientWidth + 1)
         .map(card => card.className),
 })"""

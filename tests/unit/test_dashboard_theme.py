@@ -1,5 +1,8 @@
 """Colours: told apart, readable, and the same for a category all day."""
 
+from itertools import combinations
+from math import dist
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +30,57 @@ def test_text_stands_out_from_what_it_is_written_on(palette: Palette) -> None:
     assert contrast(palette.muted, palette.page) >= 4.5
 
 
+def mixed(colour: str, share: float, ground: str) -> str:
+    """`color-mix(in srgb, colour share, ground)`, and an element of that opacity on its ground."""
+    parts = [
+        round(share * int(colour[place : place + 2], 16) + (1 - share) * int(ground[place : place + 2], 16))
+        for place in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_stands_out_from_bars_and_from_a_strip_that_warns(palette: Palette) -> None:
+    for colour in (*palette.series, palette.accent, palette.muted):
+        assert contrast(palette.ink, mixed(colour, 0.2, palette.card)) >= 4.5, colour
+    for tone in (palette.warning, palette.bad):
+        tinted = mixed(tone, 0.1, palette.card)
+        assert min(contrast(palette.ink, tinted), contrast(palette.muted, tinted), contrast(tone, tinted)) >= 4.5
+
+
+# What people see who lack one kind of cone: Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
+DEFICIENCIES = {
+    "red": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "green": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "blue": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+
+
+def lab(colour: str, deficiency: str) -> tuple[float, float, float]:
+    """CIE L*a*b* (D65) of a colour as somebody without those cones sees it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    red, green, blue = (
+        min(1.0, max(0.0, sum(weight * part for weight, part in zip(row, linear, strict=True))))
+        for row in DEFICIENCIES[deficiency]
+    )
+    x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.95047
+    y = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    z = (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.08883
+    fx, fy, fz = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in (x, y, z))
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_device_colours_differ_for_people_without_one_kind_of_cone(palette: Palette, deficiency: str) -> None:
+    seen = {device: lab(colour, deficiency) for device, colour in palette.devices.items()}
+    closest = min((dist(seen[one], seen[other]), one, other) for one, other in combinations(seen, 2))
+    assert closest[0] >= 10, closest  # a difference of 2 can just be told when side by side
+    views, visitors = lab(palette.accent_soft, deficiency), lab(palette.accent, deficiency)
+    assert dist(views, visitors) >= 20
+
+
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 def test_series_colours_are_distinct_and_visible(palette: Palette) -> None:
     assert len(set(palette.series)) == len(palette.series) == len(LIGHT.series)
@@ -49,7 +103,13 @@ def test_a_category_keeps_its_colour_whatever_its_rank(names: list[str], random:
 def test_each_colour_of_the_palette_is_a_css_property_the_stylesheet_may_use() -> None:
     declared = theme.variables(LIGHT)
     used = {part.split(")")[0].split(",")[0] for part in theme.stylesheet().split("var(")[1:]}
-    assert {name for name in used if f"{name}:" not in declared} == {"--tone", "--size", "--digits"}  # a part's own
+    assert {name for name in used if f"{name}:" not in declared} == {
+        "--tone",
+        "--size",
+        "--digits",
+        "--part",
+        "--shade-base",
+    }  # a part's own
     assert theme.variables(DARK).count(":") == declared.count(":")
 
 

@@ -1,0 +1,27 @@
+"""What many open pages cost: one question to Redis a second for all of them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from benchmarks.viewers import measure
+from tests.browser.conftest import Dashboard
+from tests.browser.test_live_page import publish_now
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+VIEWERS, SECONDS = 8, 6
+
+
+def test_all_viewers_of_a_process_share_one_round_trip_a_second(dashboard: Dashboard, valkey: Any) -> None:
+    publish_now(valkey)
+    port = valkey.connection_pool.connection_kwargs["port"]
+    watching = measure(
+        dashboard.process.pid, int(dashboard.url.rpartition(":")[2]), f"redis://127.0.0.1:{port}/0", VIEWERS, SECONDS
+    )
+    seen = asyncio.run(watching)
+    assert seen["errors"] == 0
+    assert seen["refreshes"] >= VIEWERS * 2, seen  # a busy machine is slow, and each page has been refreshed still
+    assert 0 < seen["redis_round_trips_s"] <= 1 / 0.9 + 1 / SECONDS, seen  # a snapshot lives 0.9 s
+    calls = {name: int(stat["calls"]) for name, stat in valkey.info("commandstats").items()}
+    assert calls["cmdstat_xrevrange"] == calls["cmdstat_multi"] - 1  # whole snapshots only; the other is the publish
