@@ -5,11 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from services.dashboard import plot
+from services.dashboard import picks, plot
 from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
+from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.views import live
+from services.dashboard.status_reader import StatusReader
+from services.dashboard.views import explore, live, navigation, operations
 from shared.redis_client import connect, redis_address
 from shared.settings import read_settings
 
@@ -22,12 +24,32 @@ def _settings() -> DashboardSettings:
 @st.cache_resource(show_spinner=False)
 def _reader() -> Reader:
     settings = _settings()
-    return Reader(
+    return Reader(connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic)
+
+
+@st.cache_resource(show_spinner=False)
+def _segments() -> SegmentReader:
+    settings = _settings()
+    return SegmentReader(
+        connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _status_reader() -> StatusReader:
+    settings = _settings()
+    reader = StatusReader(
         connect(settings.redis_url),
         settings.redis_prefix,
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
     )
+    reader.keep_watching()
+    return reader
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @st.cache_resource(show_spinner=False)
@@ -36,10 +58,34 @@ def _pages() -> Pages:
 
 
 def _live() -> None:
-    live.show(_reader(), _pages(), plot.register_page(), _settings().refresh_seconds)
+    live.show(_reader(), _pages(), plot.register_page(), _settings().refresh_seconds, _draw_navigation)
+
+
+def _explore() -> None:
+    address = redis_address(_settings().redis_url)
+    explore.show(
+        _reader(), _segments(), explore.Elements(plot.register(), *picks.register()), address, _draw_navigation
+    )
+
+
+def _operations() -> None:
+    settings = _settings()
+    operations.show(_status_reader(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
+
+
+def _draw_navigation() -> None:
+    navigation.show(_PAGES, _here)
 
 
 st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
-st.navigation([st.Page(_live, title="Live", url_path="live", default=True)], position="hidden").run()
+_status_reader()  # watches from the first viewer of any page on
+# In the order of the top bar; a page is a function above and a line here.
+_PAGES = [
+    st.Page(_live, title="Live", url_path="live", default=True),
+    st.Page(_explore, title="Explore", url_path="explore"),
+    st.Page(_operations, title="Operations", url_path="operations"),
+]
+_here = st.navigation(_PAGES, position="hidden")
+_here.run()

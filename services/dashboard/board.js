@@ -47,7 +47,7 @@ const forgetAll = (element) => element.querySelectorAll(".live-plot").forEach(fo
 const show = (root, page) => {
   write(childOf(root, 0, "div", "standing"), page.strip)
   announce(childOf(root, 1, "p", "spoken"), root)
-  write(childOf(root, 2, "div", "figures"), page.figures)
+  write(childOf(root, 2, "div", "key-figures"), page.figures)
   const board = childOf(root, 3, "div", "board")
   if (!page.cards.length) {
     forgetAll(board)

@@ -59,6 +59,22 @@ class Board:
     content: Panels | str
 
 
+def strip(observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> str:
+    """The status strip of what was observed of the Redis at `address`, with the times of `clock`."""
+    match observation:
+        case Empty():
+            return cards.empty_strip()
+        case Unreachable(since_ms, reason, last):
+            return cards.unreachable_strip(
+                address, since_ms, reason, now_ms, last.meta.as_of_ms if last else None, clock
+            )
+        case Malformed(since_ms, reason, last):
+            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None, clock)
+        case Live(snapshot, partitions_before):
+            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
+            return cards.strip(snapshot.meta, fresh, clock)
+
+
 def draw(
     observation: Observation,
     audience: Audience,
@@ -72,18 +88,14 @@ def draw(
     def panels(snapshot: Snapshot) -> Panels:
         return _panels(snapshot, audience, palette, now_ms, clock)
 
+    on_top = strip(observation, address, now_ms, clock)
     match observation:
         case Empty():
-            return Board(cards.empty_strip(), cards.empty_notice())
-        case Unreachable(since_ms, reason, last):
-            strip = cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta if last else None, clock)
-            return Board(strip, panels(last) if last else cards.missing_notice())
-        case Malformed(since_ms, reason, last):
-            strip = cards.malformed_strip(since_ms, reason, last.meta if last else None, clock)
-            return Board(strip, panels(last) if last else cards.missing_notice())
-        case Live(snapshot, partitions_before):
-            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            return Board(cards.strip(snapshot.meta, fresh, clock), panels(snapshot))
+            return Board(on_top, cards.empty_notice())
+        case Unreachable(last=last) | Malformed(last=last):
+            return Board(on_top, panels(last) if last else cards.missing_notice())
+        case Live(snapshot):
+            return Board(on_top, panels(snapshot))
 
 
 def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, clock: Clock) -> Panels:

@@ -31,6 +31,11 @@ def head(title: str, window: str, side: str = "") -> str:
     return f'<div class="head"><div><h2>{in_html(title)}</h2><p>{in_html(window)}</p></div>{aside}</div>'
 
 
+def current_page(title: str) -> str:
+    """The navigation's entry of the page that is shown."""
+    return f'<span class="here" aria-current="page">{in_html(title)}</span>'
+
+
 def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     """A legend for a card's head: CSS colour, name, figure."""
     return "".join(
@@ -42,14 +47,14 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
 def strip(meta: Meta, freshness: Freshness, clock: Clock = UTC_CLOCK) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
     facts = [
-        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {_when(meta.as_of_ms, clock)}", ""),
+        ("Rollup", _Html(f"{ago(freshness.rollup_age_seconds)}, {_when(meta.as_of_ms, clock)}"), ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         _coverage(meta, freshness),
         _conservation(meta),
     ]
-    return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness, clock), facts)
+    return status_strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness, clock), facts)
 
 
 def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
@@ -104,12 +109,12 @@ def _conservation(meta: Meta) -> tuple[str, str, str]:
 
 
 def unreachable_strip(
-    address: str, since_ms: int, reason: str, now_ms: int, last: Meta | None, clock: Clock = UTC_CLOCK
+    address: str, since_ms: int, reason: str, now_ms: int, of_ms: int | None, clock: Clock = UTC_CLOCK
 ) -> str:
-    """The strip while Redis does not answer."""
+    """The strip while Redis does not answer. The numbers shown are of `of_ms`; None: there are none."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
-    numbers = f" The numbers below are of {_when(last.as_of_ms, clock)}." if last else ""
-    return _strip(
+    numbers = f" The numbers below are of {_when(of_ms, clock)}." if of_ms is not None else ""
+    return status_strip(
         "unreachable",
         "Redis unreachable",
         f"{in_html(address)} does not answer since {_when(since_ms, clock)} ({lasting}). This page tries again each "
@@ -118,10 +123,10 @@ def unreachable_strip(
     )
 
 
-def malformed_strip(since_ms: int, reason: str, last: Meta | None, clock: Clock = UTC_CLOCK) -> str:
-    """The strip while a key cannot be read."""
-    numbers = f" The numbers below are of {_when(last.as_of_ms, clock)}." if last else ""
-    return _strip(
+def malformed_strip(since_ms: int, reason: str, of_ms: int | None, clock: Clock = UTC_CLOCK) -> str:
+    """The strip while a key cannot be read; `of_ms` as there."""
+    numbers = f" The numbers below are of {_when(of_ms, clock)}." if of_ms is not None else ""
+    return status_strip(
         "malformed",
         "Unreadable numbers",
         f"Redis holds what this dashboard cannot read since {_when(since_ms, clock)}.{numbers} "
@@ -132,16 +137,25 @@ def malformed_strip(since_ms: int, reason: str, last: Meta | None, clock: Clock 
 
 def empty_strip() -> str:
     """The strip before the first publish."""
-    return _strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
+    return status_strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
+
+
+class _Html(str):
+    """A fact that is HTML already."""
+
+    __slots__ = ()
 
 
 def _when(timestamp_ms: int, clock: Clock) -> str:
     return clock.in_html(timestamp_ms, clock.named_time(timestamp_ms))
 
 
-def _strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
-    """`facts` are label, HTML and kind; all of them are this module's own words and numbers."""
-    listed = "".join(f'<span class="fact {kind}"><span>{label}</span> {value}</span>' for label, value, kind in facts)
+def status_strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
+    """The strip: a standing that the stylesheet knows, its name, why it is so, and facts: label, text, CSS class."""
+    listed = "".join(
+        f'<span class="fact {kind}"><span>{label}</span> {value if isinstance(value, _Html) else in_html(value)}</span>'
+        for label, value, kind in facts
+    )
     return (
         f'<div class="strip" role="region" aria-label="Status of the numbers" data-standing="{standing}">'
         f'<div><strong><i aria-hidden="true"></i>{name}</strong>'

@@ -183,7 +183,7 @@ def _time_layout(
         "yaxis": {
             "range": [0, end * 1.02],
             "tickvals": [0, end // 2, end],
-            "ticktext": [_short(0), _short(end // 2), _short(end)],
+            "ticktext": [short(0), short(end // 2), short(end)],
             "fixedrange": True,
             "gridcolor": palette.line,
             "zeroline": False,
@@ -193,8 +193,13 @@ def _time_layout(
 
 
 def _layout(chart: str, palette: Palette) -> dict[str, Any]:
+    return layout(HEIGHT_PX[chart], palette)
+
+
+def layout(height_px: int, palette: Palette) -> dict[str, Any]:
+    """What the layouts of all figures have in common."""
     return {
-        "height": HEIGHT_PX[chart],
+        "height": height_px,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": theme.FONT, "size": 13, "color": palette.muted},
@@ -221,7 +226,14 @@ def _instants(moments_ms: Sequence[int], clock: Clock) -> list[str]:
     ]
 
 
-def _short(number: int) -> str:
+def instant(timestamp_ms: int) -> str:
+    """An instant of an axis of time."""
+    # Plotly takes a time without a zone as it stands, in whatever zone the viewer is.
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def short(number: int) -> str:
+    """A number beside an axis."""
     if number >= 1_000_000:
         return f"{number / 1_000_000:g}M"
     return f"{number / 1000:g}k" if number >= 10_000 else grouped(number)

@@ -28,6 +28,11 @@ def in_html(text: object, longest: int = 200) -> str:
     return html.escape(legible(text, longest), quote=True)
 
 
+def exactly_in_html(text: str) -> str:
+    """`text` unchanged, as the value of a quoted attribute that nobody reads, so that it still names what it named."""
+    return html.escape(text, quote=True)
+
+
 _PLOTLY_SIGNS: Final = {ord(sign): f"&#{ord(sign)};" for sign in "&<>$%{}"}
 """Plotly reads tags (`<b>`, `<a href>`), entities, LaTeX between `$`, and `%{…}` templates; it shows these as signs."""
 

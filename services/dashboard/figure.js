@@ -24,6 +24,7 @@ const draw = async (chart, address) => {
   const { data, layout } = JSON.parse(wanted)
   await Plotly.react(chart, data, { ...layout, autosize: true }, config)
   if (chart.resizing) return
+  chart.on("plotly_click", ({ points }) => chart.pick?.(points))
   chart.resizing = new ResizeObserver(() => chart.offsetWidth && Plotly.Plots.resize(chart))
   chart.resizing.observe(chart)
 }

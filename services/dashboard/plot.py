@@ -16,6 +16,8 @@ from zlib import crc32
 
 import streamlit as st
 
+from services.dashboard.picks import Picked
+
 PLOTLY_ADDRESS: Final = f"assets/plotly-{version('plotly')}.js"
 _HERE: Final = Path(__file__).parent
 WORLD_FILE: Final = _HERE / "world.json"
@@ -25,16 +27,23 @@ WORLD_ADDRESS: Final = f"assets/world-{crc32(WORLD_FILE.read_bytes()):08x}.json"
 def register() -> Callable[..., None]:
     """Make the chart known to Streamlit, once a run of the app; returns `draw(figure_json, label, key, height)`.
 
-    `label` is what a screen reader says of the chart.
+    `label` is what a screen reader says of the chart. With `on_pick` a click on a bar or cell whose customdata is text
+    calls it, before the run that follows, with that text.
     """
     element: Any = st.components.v2.component("live_plot", js=_script("figure.js", "plot.js"), isolate_styles=False)
 
-    def draw(figure_json: str, *, label: str, key: str, height: int) -> None:
-        element(
-            data={"figure": figure_json, "label": label, "height": height, "plotly": PLOTLY_ADDRESS},
-            key=key,
-            height=height,
+    def draw(figure_json: str, *, label: str, key: str, height: int, on_pick: Picked | None = None) -> None:
+        data = {
+            "figure": figure_json,
+            "label": label,
+            "height": height,
+            "plotly": PLOTLY_ADDRESS,
+            "pickable": bool(on_pick),
+        }
+        listening = (
+            {} if on_pick is None else {"on_picked_change": lambda: on_pick(st.session_state[key].get("picked"))}
         )
+        element(data=data, key=key, height=height, **listening)
 
     return draw
 

@@ -1,5 +1,6 @@
-"""Numbers and ages as the page writes them; instants are told by `clocks`. Pure."""
+"""Numbers, ages and instants as pages write them; here every time is UTC, `clocks` has the viewer's. Pure."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 UNKNOWN: Final = "–"
@@ -59,3 +60,49 @@ def ago(seconds: float) -> str:
     """`now`, `5 s ago`."""
     words = duration(seconds)
     return words if words == "now" else f"{words} ago"
+
+
+def clock(timestamp_ms: object) -> str:
+    """`10:31:02`, of an instant in epoch ms; `–` for anything that is none."""
+    return _formatted(timestamp_ms, "%H:%M:%S")
+
+
+def day(timestamp_ms: object) -> str:
+    """`22 Nov 2026`, of an instant in epoch ms; `–` for anything that is none."""
+    return _formatted(timestamp_ms, "%d %b %Y").lstrip("0")
+
+
+def full_time(timestamp_ms: object) -> str:
+    """`2026-11-22 10:31:02.123`, of an instant in epoch ms; `–` for anything that is none."""
+    text = _formatted(timestamp_ms, "%Y-%m-%d %H:%M:%S.%f")
+    return text if text == UNKNOWN else text[:-3]
+
+
+def _formatted(timestamp_ms: object, form: str) -> str:
+    if not isinstance(timestamp_ms, int | float) or isinstance(timestamp_ms, bool):
+        return UNKNOWN
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN
+
+
+def size(number_of_bytes: float) -> str:
+    """`812 B`, `4.7 MB`, `162 MB`, `1.2 GB`: in powers of 1,000."""
+    amount, units = float(number_of_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.1f} {units[0]}" if amount < 99.95 and units[0] != "B" else f"{grouped(round(amount))} {units[0]}"
+
+
+def milliseconds(amount: float) -> str:
+    """`0.4 ms`, `95 ms`, `1.2 s`."""
+    if amount >= 999.5:
+        return f"{amount / 1000:.1f} s"
+    return f"{amount:.1f} ms" if amount < 9.95 else f"{round(amount)} ms"
+
+
+def whole_percentage(part: float) -> str:
+    """`0.183` is `18 %`."""
+    return f"{grouped(round(100 * part))} %"

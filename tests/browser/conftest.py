@@ -105,15 +105,15 @@ class Visit:
         self.network_changed = False
         self.errors: list[str] = []
         self.foreign_requests: list[str] = []
-        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("console", lambda message: self._hear(message.type, message.text, message.location["url"]))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
         page.on("websocket", lambda socket: self._note(socket.url.replace("ws://", "http://", 1)))
         page.set_default_timeout(PAGE_MS)
 
-    def _hear(self, kind: str, text: str) -> None:
-        if kind != "error":
-            return
+    def _hear(self, kind: str, text: str, source: str) -> None:
+        if kind != "error" or source.startswith(f"{self.url}/explore/_stcore/"):
+            return  # Streamlit looks for its server beside the page it was opened at, before it looks at the root
         if "ERR_NETWORK_CHANGED" in text:
             self.network_changed = True
         else:
@@ -123,12 +123,12 @@ class Visit:
         if not url.startswith((f"{self.url}/", "data:", f"blob:{self.url}/")):
             self.foreign_requests.append(url)
 
-    def open(self) -> None:
-        """Open the page; its status strip shows. Chromium aborts whatever it loads while an interface of the machine
-        comes or goes, as those of containers do, so that is tried again."""
+    def open(self, path: str = "/") -> None:
+        """Open the page at `path`; its status strip shows. Chromium aborts whatever it loads while an interface of the
+        machine comes or goes, as those of containers do, so that is tried again."""
         for _ in range(_OPENINGS):
             self.network_changed = False
-            self.page.goto(self.url)
+            self.page.goto(self.url + path)
             try:
                 self.page.wait_for_selector(".strip")
             except PageTimeoutError:
@@ -142,9 +142,9 @@ class Visit:
         """The status strip's text, once it has that standing."""
         return self.page.wait_for_selector(f'.strip[data-standing="{standing}"]').inner_text()  # type: ignore[union-attr]  # it waits for one
 
-    def wait_for_charts(self) -> None:
+    def wait_for_charts(self, charts: int = 4) -> None:
         self.page.wait_for_function(
-            "[...document.querySelectorAll('.live-plot')].filter(plot => plot.querySelector('.main-svg')).length === 4"
+            "charts => document.querySelectorAll('.live-plot:has(.main-svg)').length === charts", arg=charts
         )
 
     def key_figures(self) -> list[str]:

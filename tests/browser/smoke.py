@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import redis
 from playwright.sync_api import Page, sync_playwright
 
-from shared.rollup_keys import read
+from shared.rollup_keys import SEGMENTS_KEY, audience_key, parse_segment_field, read, segment_key
+from shared.timestamps import MINUTE_MS, iso_second
 from tests.running_demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
 from tests.servers import free_port
 
@@ -44,7 +46,7 @@ def main(screenshot: Path | None) -> None:
             with demo.ready() as client:
                 _say(f"ready {time.monotonic() - began:.1f} s after `make demo`")
                 _see_rollups(client, demo)
-            _see_dashboard(port, screenshot)
+                _see_dashboard(port, client, screenshot)
             own = demo.descendants()
             assert len(own) >= 7, f"only these processes run: {own}"  # the supervisor, five of ours, and the store
             seconds = demo.stop()
@@ -85,8 +87,8 @@ def _has_hour(client: redis.Redis) -> bool:
     return rollup is not None and rollup.windows.views["1h"] > 0 and bool(rollup.windows.devices_10m)
 
 
-def _see_dashboard(port: int, screenshot: Path | None) -> None:
-    """A page with its panels, numbers in them, and no error of Streamlit or of the browser."""
+def _see_dashboard(port: int, client: redis.Redis, screenshot: Path | None) -> None:
+    """Pages with their panels, the numbers of Redis in them, and no error of Streamlit or of the browser."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert chromium is not None, "no Chromium on the PATH: apt-get install chromium"
     with sync_playwright() as playwright:
@@ -99,10 +101,50 @@ def _see_dashboard(port: int, screenshot: Path | None) -> None:
         _wait_for_numbers(page)
         if screenshot is not None:
             page.screenshot(path=screenshot, full_page=True)
+        _see_explore_page(page, client)
         assert page.locator('[data-testid="stException"]').count() == 0, page.inner_text("body")
         assert errors == [], errors
         browser.close()
     _say("the dashboard shows numbers and no error")
+
+
+_FIGURES: Final = """() => Object.fromEntries([...document.querySelectorAll('.figures .kpi')]
+    .map(tile => ['h2', '.number', 'p'].map(part => tile.querySelector(part).innerText))
+    .map(([title, ...about]) => [title, about]))"""
+
+
+def _see_explore_page(page: Page, client: redis.Redis) -> None:
+    """The views of the latest minute are those of the rollup, the hour's visitors those in the segments."""
+    page.get_by_role("link", name="Explore").click()
+    deadline = time.monotonic() + _PAGE_SECONDS
+    told: dict[str, str] = {}
+    expected: dict[str, str] = {}
+    while time.monotonic() < deadline:
+        shown: dict[str, list[str]] = page.evaluate(_FIGURES)
+        minute = re.search(r"views per minute, (\d\d:\d\d)$", shown.get("Latest", ["", ""])[1])
+        if minute is not None:
+            told = {title: shown[title][0] for title in ("Latest", "Visitors")}
+            expected = _numbers_in_redis(client, minute[1])
+            if told == expected:
+                _say(f"the explore page shows the numbers of Redis: {told}")
+                return
+        page.wait_for_timeout(500)
+    raise AssertionError(f"the explore page shows {told}, Redis has {expected}\n{page.inner_text('body')}")
+
+
+def _numbers_in_redis(client: redis.Redis, clock: str) -> dict[str, str]:
+    """Views of the minute at `clock` and visitors of the hour it ends, for titles of the page."""
+    views = {minute[11:16]: int(count) for minute, count in client.hgetall(audience_key("all", "views_1m")).items()}
+    visitors = set()
+    with redis.Redis(port=int(client.connection_pool.connection_kwargs["port"])) as binary:
+        fields = [(str(name), *parse_segment_field(str(name))) for name in client.hkeys(SEGMENTS_KEY)]
+        last = max((minute for _, minute, _ in fields if iso_second(minute * MINUTE_MS)[11:16] == clock), default=0)
+        for name, minute, partition in fields:
+            segment = binary.get(segment_key(name)) if last - 60 < minute <= last else None
+            if segment is not None:
+                numbers = pa.ipc.open_stream(segment).read_all()["visitor"].to_pylist()
+                visitors |= {(partition, number) for number in numbers}
+    return {"Latest": f"{views.get(clock, -1):,}", "Visitors": f"{len(visitors):,}"}
 
 
 def _wait_for_numbers(page: Page) -> None:

@@ -6,9 +6,10 @@ from typing import Final, get_args
 
 import streamlit as st
 
-from services.dashboard import cards, theme
+from services.dashboard import theme
 from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
+from services.dashboard.views.navigation import Navigation
 from shared.rollup_keys import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
@@ -16,13 +17,15 @@ _EVERYONE: Final[Audience] = "all"
 assert set(_AUDIENCES) == set(get_args(Audience))
 
 
-def show(reader: Reader, pages: Pages, draw: Callable[[bytes], None], refresh_seconds: float) -> None:
+def show(
+    reader: Reader, pages: Pages, draw: Callable[[bytes], None], refresh_seconds: float, navigation: Navigation
+) -> None:
     """Show the page to this viewer and keep it current."""
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.stylesheet()}</style>")
     st.html(f"<style>{theme.variables(palette)}</style>")
     with st.container(key="topbar", horizontal=True):
-        st.html(cards.BRAND)
+        navigation()
         audience: Audience = st.segmented_control(
             "Audience",
             list(_AUDIENCES),

@@ -1,0 +1,29 @@
+// Shows HTML of the dashboard's own making, and tells which of its buttons ([data-pick]) was pressed. Streamlit's own
+// HTML element has no way back.
+export default function ({ data, parentElement, setStateValue }) {
+  let box = parentElement.querySelector(".picks")
+  if (!box) {
+    box = document.createElement("div")
+    box.className = "picks stHtml"
+    parentElement.append(box)
+  }
+  if (box.shown !== data.html) {
+    const focused = box.contains(document.activeElement) ? document.activeElement.dataset.place : undefined
+    box.innerHTML = box.shown = data.html
+    // Who goes by keyboard stays where they were while numbers change.
+    if (focused) [...box.querySelectorAll("[data-place]")].find(({ dataset }) => dataset.place === focused)?.focus()
+  }
+  box.onclick = ({ target }) => {
+    const button = target.closest("[data-pick]")
+    if (button) setStateValue("picked", { what: button.dataset.pick, at: Date.now() })
+  }
+  // A file that was asked for comes with the data until its arrival is told.
+  if (!data.file || box.file === data.file.token) return
+  box.file = data.file.token
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob([data.file.text], { type: data.file.type }))
+  link.download = data.file.name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000)
+  setStateValue("got", data.file.token)
+}

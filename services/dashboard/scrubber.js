@@ -1,0 +1,55 @@
+// A slider over the minutes of the hour, on the curve of their views: the page is seen as it was at the minute chosen.
+const MINUTE_MS = 60000
+const PATIENCE_MS = 5000
+const clock = (minute) => new Date(minute * MINUTE_MS).toISOString().slice(11, 16)
+
+const build = (parent) => {
+  const box = document.createElement("div")
+  box.className = "scrubber"
+  box.innerHTML = `<output></output><div class="track"><div class="bars" aria-hidden="true"></div>
+    <input type="range" step="1" aria-label="Minute to look at, UTC"></div><button type="button">Back to live</button>`
+  parent.append(box)
+  return box
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const box = parentElement.querySelector(".scrubber") ?? build(parentElement)
+  const [output, slider, back, bars] = ["output", "input", "button", ".bars"].map((name) => box.querySelector(name))
+  const show = (minute) => {
+    const live = minute === data.last && data.at === null
+    output.textContent = live ? `Up to ${clock(minute)} UTC, live` : `As it was at ${clock(minute)} UTC`
+    slider.setAttribute("aria-valuetext", output.textContent)
+    const reached = (minute - data.first) / Math.max(1, data.last - data.first)
+    ;[...bars.children].forEach((bar, place) => bar.classList.toggle("past", place <= reached * (bars.children.length - 1)))
+    box.classList.toggle("scrubbed", !live)
+    back.disabled = live
+  }
+  const shape = data.bars.join(" ")
+  if (bars.shape !== shape) {
+    bars.shape = shape
+    bars.replaceChildren(
+      ...data.bars.map((height) => {
+        const bar = document.createElement("i")
+        bar.style.height = `${Math.round(100 * height)}%`
+        return bar
+      }),
+    )
+  }
+  slider.min = data.first
+  slider.max = data.last
+  const told = data.at ?? data.last
+  // A refresh that began before the viewer's move knows nothing of it, and must not undo it.
+  if (box.moved && (told === box.moved.to || Date.now() > box.moved.until)) box.moved = undefined
+  if (!box.held) slider.value = box.moved ? box.moved.to : told
+  show(box.held || box.moved ? Number(slider.value) : told)
+  slider.onpointerdown = () => (box.held = true)
+  slider.onpointerup = slider.onpointercancel = () => (box.held = false)
+  slider.oninput = () => show(Number(slider.value))
+  const move = (minute) => {
+    box.held = false
+    box.moved = { to: minute, until: Date.now() + PATIENCE_MS }
+    setStateValue("picked", { what: minute === data.last ? "live" : minute, at: Date.now() })
+  }
+  slider.onchange = () => move(Number(slider.value))
+  back.onclick = () => move(data.last)
+}

@@ -1,0 +1,161 @@
+"""Minute segments as the dashboard holds them: decoded one by one, then put together into columns. Pure.
+
+`docs/redis.md` is the contract. Texts are codes into a list of names, so that a filter is a look-up of numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shared.rollup_keys import parse_segment_field
+from shared.timestamps import MINUTE_MS
+
+Array = npt.NDArray[Any]
+
+DIMENSIONS: Final = ("category", "country", "deviceType", "gender", "page", "productId", "eventType")
+NONE: Final = -1
+"""The code of a text that is absent, and the age of a visitor whose age is unknown."""
+
+_PLAIN: Final = {"timestamp": pa.int64(), "visitor": pa.uint32(), "age": pa.int16(), "bot": pa.bool_()}
+_NEVER_NULL: Final = ("timestamp", "visitor", "bot")
+_PARTITIONS: Final = 100_000
+"""More than any event log has; of each there is a place in a table."""
+
+_DENSE_ENOUGH: Final = 8
+"""Visitor numbers are taken as places while the places are no more than so many times the events."""
+
+
+class MalformedSegment(Exception):  # noqa: N818 - a state of the data
+    """A segment holds what the contract does not allow; the message says what."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """The events of a minute and partition, or with `rate` < 1 a uniform sample of them."""
+
+    minute: int
+    partition: int
+    rate: float
+    table: Any  # pyarrow.Table
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Frame:
+    """Events as columns, ordered by minute. `visitors` are numbers from 0, one a visitor over all partitions."""
+
+    minutes: Array
+    partitions: Array
+    timestamps: Array  # epoch ms
+    visitors: Array
+    visitor_numbers: Array  # as the segments have them, unique within a partition
+    visitors_known: int  # numbers in `visitors` are below it
+    codes: Mapping[str, Array]
+    names: Mapping[str, Sequence[str]]
+    ages: Array
+    bots: Array
+    weights: Array | None  # events that each row stands for; None: one each
+
+    def rows_between(self, first_minute: int, end_minute: int) -> slice:
+        """The rows of the minutes from `first_minute` up to `end_minute`, which is not among them."""
+        start, end = np.searchsorted(self.minutes, [first_minute, end_minute])
+        return slice(int(start), int(end))
+
+    def __len__(self) -> int:
+        return len(self.minutes)
+
+
+def decode_segment(field: str, payload: bytes) -> Segment:
+    """The segment of a field of `rollup:segments`. Raises MalformedSegment."""
+    try:
+        minute, partition = parse_segment_field(field)
+        table = pa.ipc.open_stream(payload).read_all()
+        _check_columns(table)
+        table.validate(full=True)
+        metadata = table.schema.metadata or {}
+        rate = float(metadata.get(b"rate", b"1"))
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, pa.ArrowException) as error:
+        raise MalformedSegment(str(error) or type(error).__name__) from error
+    if not 0 <= partition < _PARTITIONS:
+        raise MalformedSegment(f"partition {partition}")
+    if not 0 < rate <= 1:
+        raise MalformedSegment(f"a rate of {rate}")
+    times = pc.min_max(table["timestamp"]).as_py()
+    if table.num_rows and not minute * MINUTE_MS <= times["min"] <= times["max"] < (minute + 1) * MINUTE_MS:
+        raise MalformedSegment("events of another minute")
+    return Segment(minute, partition, rate, table.select([*_PLAIN, *DIMENSIONS]).replace_schema_metadata(None))
+
+
+def _check_columns(table: Any) -> None:
+    for name, wanted in _PLAIN.items():
+        if table.schema.field(name).type != wanted:
+            raise TypeError(f"{name} is {table.schema.field(name).type}, not {wanted}")
+    for name in DIMENSIONS:
+        found = table.schema.field(name).type
+        if not pa.types.is_dictionary(found) or found.value_type != pa.string():
+            raise TypeError(f"{name} is {found}, not a dictionary of text")
+    for name in _NEVER_NULL:
+        if table[name].null_count:
+            raise ValueError(f"{name} has nulls")
+
+
+def assemble(segments: Sequence[Segment]) -> Frame:
+    """All events of `segments` as one frame."""
+    ordered = sorted(segments, key=lambda segment: (segment.minute, segment.partition))
+    lengths = [segment.table.num_rows for segment in ordered]
+    table = pa.concat_tables([segment.table for segment in ordered] or [_nothing()]).unify_dictionaries()
+    partitions = np.repeat(np.array([segment.partition for segment in ordered], np.int32), lengths)
+    numbers = _plain(table["visitor"])
+    visitors, visitors_known = _dense(partitions, numbers)
+    texts = {name: _coded(table[name]) for name in DIMENSIONS}
+    is_sampled = any(segment.rate < 1 for segment in ordered)
+    return Frame(
+        minutes=np.repeat(np.array([segment.minute for segment in ordered], np.int64), lengths),
+        partitions=partitions,
+        timestamps=_plain(table["timestamp"]),
+        visitors=visitors,
+        visitor_numbers=numbers,
+        visitors_known=visitors_known,
+        codes={name: codes for name, (codes, _) in texts.items()},
+        names={name: names for name, (_, names) in texts.items()},
+        ages=np.maximum(_plain(pc.fill_null(table["age"], NONE)), NONE),
+        bots=_plain(table["bot"]),
+        weights=np.repeat([1 / segment.rate for segment in ordered], lengths) if is_sampled else None,
+    )
+
+
+def _nothing() -> Any:
+    texts = dict.fromkeys(DIMENSIONS, pa.dictionary(pa.int32(), pa.string()))
+    return pa.schema({**_PLAIN, **texts}).empty_table()
+
+
+def _plain(column: Any) -> Array:
+    values: Array = column.to_numpy()
+    return values
+
+
+def _coded(column: Any) -> tuple[Array, list[str]]:
+    """The codes, as small as they fit, and the names they stand for."""
+    names = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+    small = np.int8 if len(names) < 127 else np.int16 if len(names) < 32_767 else np.int32
+    chunks = [pc.fill_null(chunk.indices, NONE).to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return (np.concatenate(chunks).astype(small) if chunks else np.zeros(0, small)), names
+
+
+def _dense(partitions: Array, numbers: Array) -> tuple[Array, int]:
+    """One number a visitor, from 0, and how many places that takes."""
+    if not len(numbers):
+        return np.zeros(0, np.int32), 0
+    of_partition = np.full(int(partitions.max()) + 1, -1, np.int64)
+    np.maximum.at(of_partition, partitions, numbers.astype(np.int64))
+    places = of_partition + 1
+    total = int(places.sum())
+    if total <= _DENSE_ENOUGH * len(numbers):
+        starts = np.cumsum(places) - places
+        return (starts[partitions] + numbers).astype(np.int32), total
+    found, dense = np.unique((partitions.astype(np.uint64) << np.uint64(32)) | numbers, return_inverse=True)
+    return dense.astype(np.int32), len(found)

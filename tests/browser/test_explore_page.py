@@ -1,0 +1,254 @@
+"""What a viewer of the explore page sees and does, in a real browser, against a real Redis."""
+
+import csv
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pyarrow as pa
+import pytest
+from playwright.sync_api import Browser
+
+from shared.rollup_keys import SEGMENTS_KEY, parse_segment_field, segment_key
+from shared.timestamps import MINUTE_MS, iso_second
+from tests.browser.conftest import Dashboard, Visit, visiting
+from tests.polling import eventually
+from tests.sample_rollup import publish, sample_rollup
+from tests.sample_segments import Row, write_segments
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+CHARTS = 4
+HOSTILE = '<img src="https://evil.example/x.png" onerror="window.pwned=1"><script>window.pwned=1</script>'
+FORMULA = '=HYPERLINK("https://evil.example")'
+
+
+def publish_hour(client: Any, rows: Callable[[int], Iterator[Row]] | None = None) -> int:
+    """A rollup that stays fresh for as long as a slow machine takes to look at it, and the hour's segments.
+
+    Returns the first minute that is not closed.
+    """
+    as_of_ms = (int(time.time()) + 60) * 1000
+    publish(client, sample_rollup(as_of_ms, newest_event_ms=as_of_ms - 60_000))
+    end = as_of_ms // MINUTE_MS
+    # A version of their own, as the dashboard has seen other segments of these minutes.
+    write_segments(client, list((rows or believable)(end)), version=time.time_ns() // 1_000_000)
+    return end
+
+
+def believable(end: int) -> Iterator[Row]:
+    """Visitors that come again, on two partitions, the more the later."""
+    for minute in range(end - 60, end):
+        for number in range(4 + minute % 7):
+            yield Row(
+                minute=minute,
+                partition=number % 2,
+                visitor=(minute + number) % 23,
+                millisecond=number,
+                category=("Books", "Toys", None)[number % 3],
+                country=("Kenya", "Peru")[minute % 2],
+                age=20 + number,
+            )
+
+
+def events_in_redis(client: Any) -> list[dict[str, Any]]:
+    """Every event of every segment, read without the dashboard's code."""
+    events = []
+    for name in client.hkeys(SEGMENTS_KEY):
+        minute, partition = parse_segment_field(name.decode())
+        table = pa.ipc.open_stream(client.get(segment_key(name.decode()))).read_all()
+        events += [{**event, "minute": minute, "partition": partition} for event in table.to_pylist()]
+    return events
+
+
+def figures(visit: Visit) -> dict[str, str]:
+    tiles = visit.page.locator(".figures .kpi")
+    return dict(zip(tiles.locator("h2").all_inner_texts(), tiles.locator(".number").all_inner_texts(), strict=True))
+
+
+def visitors(events: list[dict[str, Any]]) -> str:
+    return f"{len({(event['partition'], event['visitor']) for event in events}):,}"
+
+
+def open_page(visit: Visit, query: str = "") -> None:
+    visit.open(f"/explore{query}")
+    visit.wait_for_standing("live")
+    visit.wait_for_charts(CHARTS)
+
+
+def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -> None:
+    end = publish_hour(valkey)
+    visit.open()
+    visit.page.get_by_role("link", name="Explore").click()
+    visit.wait_for_charts(CHARTS)
+    events = events_in_redis(valkey)
+    by_minute = [sum(event["minute"] == minute for event in events) for minute in range(end - 60, end)]
+    told = figures(visit)
+    assert (told["Views"], told["Visitors"]) == (f"{len(events):,}", visitors(events))
+    assert (told["Latest"], told["Min"], told["Max"]) == tuple(
+        str(count) for count in (by_minute[-1], min(by_minute), max(by_minute))
+    )
+    bars = visit.page.evaluate("document.querySelector('.st-key-chart-series .live-plot').data[0].y")
+    assert bars == by_minute
+    books = [event for event in events if event["category"] == "Books"]
+    row = visit.page.locator(".breakdown tr", has_text="Books")
+    assert row.locator(".figure").all_inner_texts() == [f"{len(books):,}", visitors(books)]
+
+
+def test_a_filter_is_kept_in_the_address_and_holds_for_whoever_opens_it(valkey: Any, visit: Visit) -> None:
+    publish_hour(valkey)
+    open_page(visit)
+    peru = [event for event in events_in_redis(valkey) if event["country"] == "Peru"]
+    visit.page.get_by_role("combobox", name="Country").click()
+    visit.page.get_by_role("option", name="Peru").click()
+    visit.page.keyboard.press("Escape")
+    eventually(lambda: figures(visit)["Views"] == f"{len(peru):,}", "the views of Peru", 60)
+    assert figures(visit)["Visitors"] == visitors(peru)
+    assert parse_qs(urlsplit(visit.page.url).query) == {"country": ["Peru"]}
+    visit.page.reload()
+    visit.wait_for_charts(CHARTS)
+    assert figures(visit)["Views"] == f"{len(peru):,}"
+
+
+def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) -> None:
+    end = publish_hour(valkey)
+    open_page(visit)
+    events = events_in_redis(valkey)
+    rows = visit.page.locator(".st-key-card-events .raw tbody tr")
+    head = visit.page.locator(".st-key-card-events .head p")
+    assert rows.count() == 100
+    visit.page.get_by_role("button", name="Latest").focus()
+    visit.page.keyboard.press("Enter")
+    last = [event for event in events if event["minute"] == end - 1]
+    eventually(lambda: rows.count() == len(last), "the events of the last minute", 60)
+    assert iso_second((end - 1) * MINUTE_MS)[11:16] in head.inner_text()
+    visit.page.get_by_role("button", name="Toys").click()
+    toys = [event for event in events if event["category"] == "Toys"]
+    eventually(lambda: f"of {len(toys):,}" in head.inner_text(), "the events of toys", 60)
+    bar = visit.page.locator(".st-key-chart-series .bars .point").nth(30).bounding_box()
+    assert bar is not None
+    visit.page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
+    own = [event for event in events if event["minute"] == end - 30]
+    eventually(lambda: rows.count() == len(own), "the events of a bar", 60)
+    assert f"{iso_second((end - 30) * MINUTE_MS)[11:16]} UTC" in head.inner_text()
+    visit.page.get_by_role("button", name="Show all").click()
+    eventually(lambda: rows.count() == 100, "all events again", 60)
+
+
+def test_scrubbing_shows_the_page_as_it_was_and_leads_back(valkey: Any, visit: Visit) -> None:
+    end = publish_hour(valkey)
+    open_page(visit)
+    latest = figures(visit)["Latest"]
+    slider = visit.page.get_by_role("slider", name="Minute to look at, UTC")
+    for _ in range(2):
+        slider.press("ArrowLeft")
+    at = iso_second((end - 3) * MINUTE_MS)
+    eventually(lambda: parse_qs(urlsplit(visit.page.url).query).get("at") == [at], "the minute in the address", 60)
+    events = [event for event in events_in_redis(valkey) if event["minute"] == end - 3]
+    eventually(lambda: figures(visit)["Latest"] == str(len(events)), "the figures of that minute", 60)
+    assert slider.get_attribute("aria-valuetext") == f"As it was at {at[11:16]} UTC"
+    visit.page.get_by_role("button", name="Back to live").click()
+    eventually(lambda: figures(visit)["Latest"] == latest, "the newest minute", 60)
+    assert "at=" not in visit.page.url
+
+
+def test_new_minutes_change_nothing_else_on_the_page(valkey: Any, visit: Visit) -> None:
+    end = publish_hour(valkey)
+    open_page(visit)
+    visit.page.evaluate("""() => {
+        window.plots = [...document.querySelectorAll('.live-plot')]
+        window.places = () => [...document.querySelectorAll('.strip, .figures .kpi, [class*="st-key-card-"]')]
+            .map(card => JSON.stringify(card.getBoundingClientRect()))
+        window.first = window.places().join(';')
+        window.moved = window.blank = 0
+        const look = () => {
+            window.moved += window.places().join(';') !== window.first
+            window.blank += [...document.querySelectorAll('.live-plot')].some(plot => !plot.querySelector('.main-svg'))
+            requestAnimationFrame(look)
+        }
+        look()
+    }""")
+    for minute in (end, end + 1):
+        write_segments(valkey, [Row(minute=minute, visitor=number) for number in range(70)])
+        label = iso_second((minute + 1) * MINUTE_MS)[11:16]
+        visit.page.locator(".st-key-card-series .head p", has_text=f"to {label}").wait_for()
+    seen = visit.page.evaluate("""() => ({
+        same: [...document.querySelectorAll('.live-plot')].every((plot, place) => plot === window.plots[place]),
+        moved: window.moved, blank: window.blank,
+    })""")
+    assert seen == {"same": True, "moved": 0, "blank": 0}
+    assert figures(visit)["Latest"] == "70"
+
+
+def hostile(end: int) -> Iterator[Row]:
+    for number in range(3):
+        yield Row(
+            minute=end - 1, visitor=number, category=HOSTILE, country=HOSTILE, page=HOSTILE, product=FORMULA,
+            device=HOSTILE, event_type=HOSTILE, gender=HOSTILE,
+        )  # fmt: skip
+
+
+def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
+    publish_hour(valkey, hostile)
+    open_page(visit)
+    assert visit.page.locator(".breakdown th button").inner_text().startswith('<img src="https://evil.example')
+    visit.page.locator(".breakdown th button").click()
+    head = visit.page.locator(".st-key-card-events .head p")
+    eventually(lambda: "category “<img src=" in head.inner_text(), "the events of the hostile category", 60)
+    assert "3 latest events of 3" in head.inner_text()
+    assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 5
+    cell = visit.page.locator(".st-key-chart-density .nsewdrag").bounding_box()
+    assert cell is not None
+    visit.page.mouse.move(cell["x"] + cell["width"] - 3, cell["y"] + 8)
+    visit.page.locator(".st-key-chart-density .hovertext").first.wait_for()
+    visit.page.get_by_role("combobox", name="Category").click()
+    visit.page.get_by_role("option").first.click()
+    visit.page.keyboard.press("Escape")
+    eventually(lambda: "category=%3Cimg" in visit.page.url, "the filter in the address", 60)
+    visit.page.reload()
+    visit.wait_for_charts(CHARTS)
+    assert figures(visit)["Views"] == "3"
+    assert visit.page.locator(".stMain").locator("img, script, .MathJax, a[href*=evil]").count() == 0
+    assert visit.page.evaluate("window.pwned") is None
+
+
+def test_a_download_is_what_is_shown_and_harmless_to_a_spreadsheet(valkey: Any, visit: Visit) -> None:
+    publish_hour(valkey, hostile)
+    open_page(visit)
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Events as CSV").click()
+    assert re.fullmatch(r"clickpulse-events-\d{4}-\d\d-\d\dT\d{6}Z\.csv", download.value.suggested_filename)
+    with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+        titles, *rows = csv.reader(file)
+    assert titles[:4] == ["Time (UTC)", "Visitor", "Product", "Category"]
+    assert [row[2:4] for row in rows] == [["'" + FORMULA, HOSTILE]] * 3
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Series as CSV").click()
+    with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+        titles, *rows = csv.reader(file)
+    assert titles == ["Start (UTC)", "Minutes", "Views"]
+    assert [row[2] for row in rows] == ["0"] * 59 + ["3"]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_page_fits_phones_desks_and_walls_in_both_modes(
+    valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
+) -> None:
+    publish_hour(valkey)
+    size = {"width": 390, "height": 844}
+    with visiting(chromium, dashboard.url, viewport=size, color_scheme=mode) as visit:
+        open_page(visit, "?rolling=5+min")
+        for width, height in ((390, 844), (820, 1180), (1160, 900), (1440, 900), (1920, 1080)):
+            visit.page.set_viewport_size({"width": width, "height": height})
+            eventually(lambda: visit.page.evaluate(FITTING) == {"sideways": 0, "cut": []}, f"a fit at {width} px")
+        assert (visit.errors, visit.foreign_requests) == ([], [])
+
+
+FITTING = """() => ({
+    sideways: document.documentElement.scrollWidth - innerWidth,
+    cut: [...document.querySelectorAll('[class*="st-key-card-"]:not(.st-key-card-events), .kpi, .kpi > *')]
+        .filter(card => card.scrollHeight > card.clientHeight + 1 || card.scrollWidth > card.clientWidth + 1)
+        .map(card => card.className),
+})"""

@@ -1,0 +1,28 @@
+"""A page of the dashboard as Streamlit runs it, without a browser."""
+
+from pathlib import Path
+from typing import Final
+
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+import services.dashboard
+
+APP: Final = Path(services.dashboard.__file__).with_name("app.py")
+
+
+def opened(path: str = "", **query: str | list[str]) -> AppTest:
+    """The page at `path`, run once; it must not have failed."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app._page_hash = calc_hash(path)  # noqa: SLF001 - switch_page() knows pages that are files alone
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def shown(app: AppTest) -> str:
+    """All HTML of the page but its styles, that of its own elements included."""
+    html = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
+    return "".join([*html, *(element.proto.json for element in app.get("bidi_component") if element.key)])
