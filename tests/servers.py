@@ -129,6 +129,12 @@ class Kafka:
         self._process = _start([*self._java, *options, "kafka.Kafka", str(self._properties)], self._log)
         _wait_until(lambda: _listens(self._port), self._process, self._log)
 
+    @property
+    def process_id(self) -> int:
+        """Of the broker that was started last."""
+        assert self._process is not None, "it was never started"
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a crash does."""
         _kill(self._process)
