@@ -28,13 +28,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=40, help="of each phase, after 10 s to warm up (default 40)")
     parser.add_argument("--minutes", type=float, default=0, help="at half the sustained rate, at the end (default 0)")
-    parser.add_argument("--sustained", type=float, help="take this rate as sustained, and search for none")
+    parser.add_argument("--sustained", type=float, help="take this rate as sustained instead of searching it; 0: none")
     parser.add_argument("--rates", type=float, nargs="*", default=RATES, help="events/s to measure at (1000 10000)")
     options = parser.parse_args()
     began = time.monotonic()
     results: dict[str, object] = {**circumstances()}
     with running_servers() as servers:
-        sustained = options.sustained or _sustained(servers, options.seconds, results)
+        sustained = (
+            _sustained(servers, options.seconds, results) if options.sustained is None else float(options.sustained)
+        )
         results["sustained_rate"] = sustained
         for rate in (*options.rates, *([sustained] if sustained else [])):
             _measure(servers, rate, options.seconds, f"at_{rate:.0f}", results)

@@ -106,7 +106,7 @@ def made_by(
     rate: float, seconds: float, environment: Mapping[str, str], on_ready: Callable[[], object] = lambda: None
 ) -> Made:
     """Run this module as a process to its end; `on_ready` is called when the first click is sent."""
-    command = [sys.executable, "-m", "benchmarks.paced_clicks", str(rate), str(seconds)]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.paced_clicks", str(rate), str(seconds)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -13,6 +13,7 @@ from shared.rollup_keys import META_KEY
 
 _POLL_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 5.0
+_HOUR_SECONDS = 3600
 _MARKERS_KEY = "rollup:bot:products:1h"
 
 
@@ -22,6 +23,7 @@ class Watch:
 
     sightings: list[Sighting] = field(default_factory=list)
     counted: list[int] = field(default_factory=list)  # events in the windows, by sighting
+    is_whole: list[bool] = field(default_factory=list)  # whether all of the last hour is loaded, by sighting
     resident_mb: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # by process: epoch ms, size
 
     @property
@@ -44,10 +46,11 @@ class Watch:
 
     def _see(self, client: redis.Redis) -> bytes:
         with client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(META_KEY, "as_of_ms", "counted")
+            pipeline.hmget(META_KEY, "as_of_ms", "counted", "coverage_1h_s")
             pipeline.zrange(_MARKERS_KEY, 0, -1, withscores=True)
-            (as_of, counted), ranking = pipeline.execute()
+            (as_of, counted, coverage_s), ranking = pipeline.execute()
         counts = {product.decode(): int(events) for product, events in ranking}
         self.sightings.append(Sighting(int(as_of), time.time() * 1000, counts))
         self.counted.append(int(counted))
+        self.is_whole.append(int(coverage_s) == _HOUR_SECONDS)
         return bytes(as_of)
