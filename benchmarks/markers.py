@@ -6,7 +6,7 @@ clicks of the product are published. Pure: times are arguments.
 """
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -74,7 +74,7 @@ def latencies(made: Mapping[str, Sequence[int]], sightings: Sequence[Sighting]) 
 def between(found: Sequence[Latency], from_ms: float, until_ms: float) -> list[float]:
     """How long the markers took that were made in [from, until), ascending."""
     made = [latency.made_at_ms for latency in found]
-    return sorted(latency.took_ms for latency in found[bisect_left(made, from_ms) : bisect_right(made, until_ms)])
+    return sorted(latency.took_ms for latency in found[bisect_left(made, from_ms) : bisect_left(made, until_ms)])
 
 
 def quantile(ascending: Sequence[float], share: float) -> float:

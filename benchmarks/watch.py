@@ -13,7 +13,7 @@ from shared.rollup_keys import META_KEY
 
 _POLL_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 5.0
-_HOUR_SECONDS = 3600
+_WHOLE_SECONDS = 3600 - 60  # all but what is on its way
 _MARKERS_KEY = "rollup:bot:products:1h"
 
 
@@ -23,7 +23,7 @@ class Watch:
 
     sightings: list[Sighting] = field(default_factory=list)
     counted: list[int] = field(default_factory=list)  # events in the windows, by sighting
-    is_whole: list[bool] = field(default_factory=list)  # whether all of the last hour is loaded, by sighting
+    is_whole: list[bool] = field(default_factory=list)  # whether the last hour is loaded, by sighting
     resident_mb: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # by process: epoch ms, size
 
     @property
@@ -52,5 +52,5 @@ class Watch:
         counts = {product.decode(): int(events) for product, events in ranking}
         self.sightings.append(Sighting(int(as_of), time.time() * 1000, counts))
         self.counted.append(int(counted))
-        self.is_whole.append(int(coverage_s) == _HOUR_SECONDS)
+        self.is_whole.append(int(coverage_s) >= _WHOLE_SECONDS)
         return bytes(as_of)
