@@ -8,11 +8,12 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 import redis
+from confluent_kafka import Consumer, TopicPartition
 
 from shared.settings import ServiceSettings
 from shared.streams import NewRecord
@@ -33,11 +34,12 @@ class Running:
     def __init__(self, folder: Path, **options: str) -> None:
         suffix = uuid.uuid4().hex[:8]
         self.raw_topic = f"clicks-{suffix}"
+        self.enriched_topic = f"enriched-{suffix}"
         self._folder = folder
         self._ports = {service: free_port() for service in SERVICES}
         self._environment = os.environ | {
             "RAW_TOPIC": self.raw_topic,
-            "ENRICHED_TOPIC": f"enriched-{suffix}",
+            "ENRICHED_TOPIC": self.enriched_topic,
             "AGGREGATE_GROUP": suffix,
             "STATE_DIR": str(folder / "state"),
             "LOG_FORMAT": "json",
@@ -99,7 +101,15 @@ def at_work(folder: Path, kafka: Kafka, redis_url: str) -> Iterator[Running]:
             producer.send([NewRecord(running.raw_topic, b"visitor", b'{"timestamp": 1, "userId": "visitor"}')])
         client = redis.Redis.from_url(redis_url)
         eventually(lambda: client.hget("rollup:meta", "read") == b"1", "the click is read", 60)
+        # A first transaction that finds no broker waits for longer: see `init_transactions` of the Kafka client.
+        eventually(lambda: _is_committed(kafka, "detect", running.enriched_topic), "detect is through with it", 60)
         yield running
+
+
+def _is_committed(kafka: Kafka, group: str, topic: str) -> bool:
+    places = [TopicPartition(topic, partition) for partition in range(4)]
+    with closing(Consumer({"bootstrap.servers": kafka.address, "group.id": group})) as consumer:
+        return any(place.offset > 0 for place in consumer.committed(places, timeout=10))
 
 
 @pytest.fixture
