@@ -71,7 +71,9 @@ class SegmentReader:
     def _read(self) -> ClosedMinutes:
         before = self._current
         try:
-            versions, strays, end_minute = self._versions()
+            versions, strays, closed = self._versions()
+            listed = [_minute(name) for name in versions]
+            end_minute = max([closed, *(minute + 1 for minute in listed)])
             changed = self._fetch(versions, end_minute - HOUR_MINUTES)
         except (redis.RedisError, OSError, ValueError, TypeError) as error:
             since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
@@ -85,15 +87,14 @@ class SegmentReader:
             )
         if not versions:
             return before if before.end_minute == 0 and before.trouble is None else ClosedMinutes()
-        listed = [_minute(name) for name in versions]
-        end_minute = max(end_minute, *(minute + 1 for minute in listed))
         first_minute = min(end_minute - HOUR_MINUTES, *listed)
         if not changed and before.trouble is None and end_minute == before.end_minute:
             return before
         segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
         left_out = sum(entry is None for _, entry in self._kept.values())
         return ClosedMinutes(
-            frame=assemble(segments) if changed else before.frame,
+            # After trouble too: it may have come between two answers, the first of which is kept.
+            frame=assemble(segments) if changed or before.trouble is not None else before.frame,
             first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
             end_minute=end_minute,
             gaps=tuple(entry for _, entry in self._kept.values() if isinstance(entry, Gap)) + tuple(strays),
