@@ -1,7 +1,7 @@
 # One command a job, the same ones that CI runs. It needs git, make and Python 3.11 to 3.13; uv is installed when absent.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports fuzz bench
+.PHONY: help demo test test-faults lint format types imports fuzz bench
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -25,7 +25,7 @@ SYNC = UV_PYTHON="$(PYTHON)" $(UV) sync --quiet --frozen --inexact --compile-byt
 help: ## Show this help
 	@echo "Clickpulse: real-time clickstream analytics. Usage: make TARGET [ARGS=\"...\"]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
 
 demo: install-demo ## Run everything on this machine; Ctrl-C stops it. ARGS="--rate 50", ARGS=--help
 	@PATH="$$PATH:$(CURDIR)/.uv/bin" exec .venv/bin/clickpulse demo $(ARGS)
@@ -52,6 +52,9 @@ imports: install ## Check which module may import which
 
 fuzz: install ## Send a million mutated events through enrich. ARGS="--seed 7 --events 20000"
 	@.venv/bin/python -m tests.fuzz_enrich $(ARGS)
+
+test-faults: install ## Kill, crash and cut everything, a thousand times. ARGS="--seed 7 --kills 100"
+	@.venv/bin/python -m tests.faults $(ARGS)
 
 bench: install ## Measure against the design's bars; at most five minutes
 	@.venv/bin/python -m benchmarks $(ARGS)

@@ -19,7 +19,7 @@ from services.enrich.tally import Tally
 from shared.events import RawEvent, encode_raw
 from shared.health import Health
 from shared.process import spare_garbage_collector
-from shared.streams import NewRecord, Record
+from shared.streams import NewRecord, Record, RecordBatch
 
 _BATCH_EVENTS: Final = 1000
 _WARM_BATCHES: Final = 5
@@ -48,12 +48,12 @@ class _Given:
         self.cpu_s = 0.0
         self._batch = 0
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:  # noqa: ARG002 - the interface's
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - the interface's
         batch = next(self._batches, [])
         if not batch:
             self._stop.set()
         self._began = time.process_time()
-        return batch
+        return RecordBatch.of(batch)
 
     def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - likewise
         self._batch += 1

@@ -1,10 +1,13 @@
 """Health: what a service knows of itself, and the endpoint that shows it."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
+
+from shared.status import Trouble, health_status
 
 
 class Health:
@@ -15,40 +18,49 @@ class Health:
     Safe to use from any thread.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._service = service
-        self._failures: dict[str, str] = {}
-        self._degraded: dict[str, str] = {}
+        self._now_ms = now_ms
+        self._troubles: dict[str, Trouble] = {}
         self._lock = Lock()
 
     def failing(self, part: str, reason: str) -> None:
         """Say that a part (`redis`, `log`, `state`, …) fails, and why."""
-        with self._lock:
-            self._failures[part] = reason
-            self._degraded.pop(part, None)
+        self._note(part, reason, fails=True)
 
     def degraded(self, part: str, reason: str) -> None:
         """Say that a part works, but not as well as it should, and why."""
-        with self._lock:
-            self._degraded[part] = reason
-            self._failures.pop(part, None)
+        self._note(part, reason, fails=False)
 
     def working(self, part: str) -> None:
         """Say that a part works."""
         with self._lock:
-            self._failures.pop(part, None)
-            self._degraded.pop(part, None)
+            self._troubles.pop(part, None)
 
     def is_working(self, part: str) -> bool:
         """Whether a part was not said to fail, or was said to work since."""
         with self._lock:
-            return part not in self._failures
+            return part not in self._troubles or not self._troubles[part].fails
+
+    def troubles(self) -> dict[str, Trouble]:
+        """The parts that fail or are degraded, each with the beginning of that."""
+        with self._lock:
+            return dict(self._troubles)
 
     def report(self) -> dict[str, object]:
         """`{"service", "status": "healthy" | "degraded" | "unhealthy", "failures": {part: reason}}`."""
+        troubles = self.troubles()
+        return {
+            "service": self._service,
+            "status": health_status(troubles),
+            "failures": {part: trouble.reason for part, trouble in troubles.items()},
+        }
+
+    def _note(self, part: str, reason: str, *, fails: bool) -> None:
         with self._lock:
-            status = "unhealthy" if self._failures else "degraded" if self._degraded else "healthy"
-            return {"service": self._service, "status": status, "failures": self._degraded | self._failures}
+            known = self._troubles.get(part)
+            since_ms = known.since_ms if known is not None and known.fails == fails else self._now_ms()
+            self._troubles[part] = Trouble(reason, since_ms, fails)
 
 
 @contextmanager

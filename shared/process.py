@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Final
 
+from shared.gauges import Gauges
 from shared.health import Health, health_endpoint
 from shared.logs import configure_logs, get_logger
 from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.reporter import reporting
 from shared.settings import ServiceSettings
 from shared.signals import stop_on_signals
+from shared.status import STARTING as STARTING
 from shared.streams import EventLog, Fenced, LogUnavailable, TopicSpec
 from shared.streams.choose import open_log
 from shared.waiting import Stopped, wait_for
@@ -18,12 +21,15 @@ logger = get_logger(__name__)
 
 FENCED_EXIT_CODE: Final = 3
 _MOST_YOUNG_OBJECTS: Final = 100_000  # more than a batch has
-STARTING: Final = "start"
-"""The part of health that fails until `run` says that it works."""
+
+Run = Callable[[EventLog, Health, Gauges, Event], None]
 
 
-def run_process(service: str, settings: ServiceSettings, run: Callable[[EventLog, Health, Event], None]) -> int:
-    """Let `run(log, health, stop)` work until SIGTERM or SIGINT sets `stop`; a second signal kills.
+def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
+    """Let `run(log, health, gauges, stop)` work until SIGTERM or SIGINT sets `stop`; a second signal kills.
+
+    Health fails as STARTING until `run` says that it works. Its status, and what `run` puts into the gauges, are
+    reported to Redis meanwhile.
 
     Returns the exit code: 0 stopped, 3 fenced. Raises OSError when the health port is taken, and what `run` raises
     beside Stopped and Fenced.
@@ -31,20 +37,23 @@ def run_process(service: str, settings: ServiceSettings, run: Callable[[EventLog
     configure_logs(service, settings.log_format, settings.log_level)
     log = open_log(settings, service)
     logger.info("starting", log=log.address, redis=redis_address(settings.redis_url), **settings.shown())
-    stop = Event()
-    health = Health(service)
+    stop, health, gauges = Event(), Health(service), Gauges()
     health.failing(STARTING, "waiting for Redis and the event log")
-    try:
-        with stop_on_signals(stop), health_endpoint(health, settings.health_port):
-            try:
-                run(log, health, stop)
-            finally:
-                log.close()
-    except Stopped:
-        pass  # while it waited for a dependency; there is nothing left to finish
-    except Fenced as error:
-        logger.error("fenced: another process does this work", reason=str(error))  # noqa: TRY400 - no bug, no trace
-        return FENCED_EXIT_CODE
+    with (
+        stop_on_signals(stop),
+        health_endpoint(health, settings.health_port),
+        reporting(service, settings, health, gauges, settings.kafka_instance_id) as reporter,
+    ):
+        try:
+            run(log, health, gauges, stop)
+        except Stopped:
+            pass  # while it waited for a dependency; there is nothing left to finish
+        except Fenced as error:
+            logger.error("fenced: another process does this work", reason=str(error))  # noqa: TRY400 - no bug, no trace
+            reporter.final_state = "fenced"
+            return FENCED_EXIT_CODE
+        finally:
+            log.close()
     logger.info("stopped")
     return 0
 

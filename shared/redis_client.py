@@ -19,12 +19,12 @@ REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
 _TIMEOUT_SECONDS: Final = 5.0
 
 
-def connect(redis_url: str) -> redis.Redis:
+def connect(redis_url: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> redis.Redis:
     """A client whose replies are bytes. It connects at its first command; retrying is left to the caller."""
     client: redis.Redis = redis.Redis.from_url(
         redis_url,
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
     )

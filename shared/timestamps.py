@@ -10,6 +10,7 @@ FUTURE_TOLERANCE_MS: Final = 60_000
 
 MINUTE_MS: Final = 60_000
 HALF_HOUR_MS: Final = 30 * MINUTE_MS
+DAY_MS: Final = 48 * HALF_HOUR_MS
 
 LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that datetime can show
 # A count of seconds, ms, µs or ns since 1970 is told by its size: the ranges do not meet between 1973 and 5138.

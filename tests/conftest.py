@@ -19,7 +19,7 @@ _GIVEN_BROKER = os.environ.pop("KAFKA_BROKER", None)
 @pytest.fixture(scope="session")
 def valkey_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Valkey for the whole run; use `redis_url`, which empties it."""
-    with _or_skip(lambda: running_valkey(tmp_path_factory.mktemp("valkey"))) as url:
+    with or_skip(lambda: running_valkey(tmp_path_factory.mktemp("valkey"))) as url:
         yield url
 
 
@@ -40,19 +40,20 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if _GIVEN_BROKER:
         yield _GIVEN_BROKER
         return
-    with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
+    with or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
         yield kafka.address
 
 
 @pytest.fixture
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A Kafka that the test may kill."""
-    with _or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
+    with or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
         yield kafka
 
 
 @contextmanager
-def _or_skip(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+def or_skip(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    """What `start` starts, while the block runs; where its server is missing the test is skipped, or fails in CI."""
     with ExitStack() as stack:
         try:
             server = stack.enter_context(start())

@@ -23,7 +23,7 @@ from shared.events import EnrichedEvent, decode_enriched
 from shared.health import Health
 from shared.logs import configure_logs
 from shared.refusals import Reason
-from shared.streams import NewRecord, Record
+from shared.streams import NewRecord, Record, RecordBatch
 from tests.mutations import NOW_MS, mutated_events
 
 BATCH: Final = 1_000
@@ -43,8 +43,8 @@ class FuzzedLog:
         self.batch: list[Record] = []
         self.outputs: list[NewRecord] = []
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:  # noqa: ARG002 - all that is there
-        return self.batch
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - all that is there
+        return RecordBatch.of(self.batch)
 
     def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
         self.outputs = list(records)

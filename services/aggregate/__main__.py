@@ -15,6 +15,8 @@ from services.aggregate.publisher import RedisPublisher
 from services.aggregate.sender import Sender
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
+from services.aggregate.timed_publisher import TimedPublisher
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.process import STARTING, await_topics, run_process, spare_garbage_collector
 from shared.redis_client import connect
@@ -30,10 +32,11 @@ def main(argv: Sequence[str]) -> int:
     return run_process(SERVICE, settings, partial(_run, settings))
 
 
-def _run(settings: AggregateSettings, log: EventLog, health: Health, stop: Event) -> None:
+def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     topic = settings.enriched_topic
     await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
     spare_garbage_collector()
+    gauges.state_directory = settings.topic_state_dir
     health.working(STARTING)  # Redis is not waited for: folding goes on without it
     # Left from the inside out: the loop ends with a last rollup, the consumer checkpoints and closes the partitions,
     # and the sender publishes what it was offered last.
@@ -41,12 +44,14 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, stop: Event
         client = stack.enter_context(connect(settings.redis_url))
         # The random part tells a replica from its own earlier start, as the process id of a container is often 1.
         name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        sender = stack.enter_context(Sender(RedisPublisher(client, settings, name), health))
+        publisher = TimedPublisher(RedisPublisher(client, settings, name), gauges)
+        sender = stack.enter_context(Sender(publisher, health))
         service = AggregateService(
             settings,
             producer=stack.enter_context(log.producer()),
             offer=sender.offer,
             health=health,
+            gauges=gauges,
             clock=time.time,
             stop=stop,
         )

@@ -31,6 +31,11 @@ class RedisPublisher:
         self._partitions: int | None = None  # how many there should be; None: not known yet
         self._leads = False
 
+    @property
+    def leads(self) -> bool:
+        """Whether this replica wrote the rollup last."""
+        return self._leads
+
     def publish(self, publication: Publication) -> None:
         """See `sender.Publisher`."""
         self._replicas.share(publication.instant_s, publication.reports)

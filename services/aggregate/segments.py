@@ -78,11 +78,12 @@ def encode_segment(rows: Array, names: Dictionaries, most_events: int) -> bytes:
 def _column(codes: Array, names: Sequence[Any] | Any, text_of: Any = str) -> Any:
     """A dictionary column that knows the names in use alone; NONE becomes null."""
     codes = codes.astype(np.int64)
-    in_use = np.zeros(len(names), np.bool_)
+    known = len(names)  # asked once: names join meanwhile, on the thread that folds
+    in_use = np.zeros(known, np.bool_)
     in_use[codes[codes != NONE]] = True
     texts = [text_of(names[code]) for code in np.flatnonzero(in_use).tolist()]
     place: dict[str, int] = {}
-    places = np.zeros(len(names) + 1, np.int32)
+    places = np.zeros(known + 1, np.int32)
     places[:-1][in_use] = [place.setdefault(text, len(place)) for text in texts]
     return pa.DictionaryArray.from_arrays(
         pa.array(places[codes], mask=codes == NONE), pa.array(list(place), pa.string())

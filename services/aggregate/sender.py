@@ -51,11 +51,17 @@ class Sender:
         self._offered: Publication | None = None
         self._changed = Condition()  # guards the swap alone, never I/O
         self._stopping = False
+        self._failure: Exception | None = None
         self._thread = Thread(target=self._run, name="sender", daemon=True)
 
     def offer(self, publication: Publication) -> None:
-        """Hand over the newest publication; it takes the place of one that was not published yet."""
+        """Hand over the newest publication; it takes the place of one that was not published yet.
+
+        Raises what ended the thread, if anything did: a service that counts and never publishes helps nobody.
+        """
         with self._changed:
+            if self._failure is not None:
+                raise self._failure
             self._offered = publication
             self._changed.notify()
 
@@ -70,6 +76,14 @@ class Sender:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._publish_until_stopped()
+        except Exception as failure:
+            logger.exception("publishing failed for good")
+            with self._changed:
+                self._failure = failure  # for the thread that offers, which ends the process
+
+    def _publish_until_stopped(self) -> None:
         wait_seconds = _FIRST_WAIT_SECONDS
         while True:
             with self._changed:

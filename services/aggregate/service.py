@@ -1,5 +1,6 @@
 """The loop of the aggregate service: poll, store, fold, and every second on the second a rollup for the sender."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from services.aggregate.reports import PartitionReport
 from services.aggregate.sender import Publication
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.store import StateUnwritable
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.logs import get_logger
 from shared.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
@@ -54,6 +56,7 @@ class AggregateService:
         health: Health,
         clock: Callable[[], float],
         stop: Event,
+        gauges: Gauges | None = None,
     ) -> None:
         """`clock` gives epoch seconds; `offer` takes what there is to publish, each second."""
         self._settings = settings
@@ -62,6 +65,7 @@ class AggregateService:
         self._health = health
         self._clock = clock
         self._stop = stop
+        self._gauges = gauges or Gauges()
         self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
         self._collected: list[Record] = []  # not taken in yet
@@ -167,12 +171,14 @@ class AggregateService:
 
     def _fold(self) -> None:
         """Fold all that was read. What cannot be stored waits for the next time, and nothing more is read."""
+        began_at = time.monotonic()
         self._receive()
         self._is_storing = True
         for partition in self._partitions.values():
             self._send_dead_letters(partition.sort_out())
             self._is_storing &= self._store(partition.fold)
-        if self._is_storing:
+        if self._is_storing and self._unfolded:
+            self._gauges.add_batch(self._unfolded, time.monotonic() - began_at)
             self._unfolded = 0
 
     def _store(self, write: Callable[[], None]) -> bool:
@@ -224,11 +230,12 @@ class AggregateService:
             partition=record.partition,
             offset=record.offset,
         )
+        self._gauges.add_dead_letters([refusal.reason for _, refusal in refused])
         refused.clear()
 
     def _opened(self, assignment: Assignment) -> Partition:
         """Open a partition, again and again while the disk refuses. Raises Stopped."""
-        directory = self._settings.state_dir / self._settings.enriched_topic
+        directory = self._settings.topic_state_dir
         partition = wait_for(
             lambda: open_partition(directory, assignment, self._now_s, self._settings.segment_seconds),
             dependency=f"the state in {self._settings.state_dir}",
@@ -243,6 +250,7 @@ class AggregateService:
 
     def _publish(self, consumer: Consumer) -> None:
         lag = consumer.lag()
+        self._gauges.lag = {n: lag.get(n, 0) + partition.unfolded for n, partition in self._partitions.items()}
         self._offer(
             Publication(
                 self._now_s,

@@ -33,6 +33,11 @@ class AggregateSettings(ServiceSettings):
     )
 
     @property
+    def topic_state_dir(self) -> Path:
+        """Where the databases of this topic are, each in a folder named by its partition."""
+        return self.state_dir / self.enriched_topic
+
+    @property
     def segment_seconds(self) -> int:
         """How far back minute segments reach."""
         return round(self.segment_hours * 3600)

@@ -10,12 +10,16 @@ from typing import Final
 
 from services.dashboard import theme
 from services.dashboard.settings import DashboardSettings
+from shared.gauges import Gauges
+from shared.health import Health
 from shared.logs import configure_logs, get_logger
 from shared.redis_client import redis_address
+from shared.reporter import reporting
 from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 
 logger = get_logger(__name__)
 
+SERVICE: Final = "dashboard"
 _APP: Final = Path(__file__).with_name("app.py")
 _FIXED_OPTIONS: Final = {
     "server.headless": "true",
@@ -49,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return CONFIGURATION_ERROR_EXIT_CODE
-    configure_logs("dashboard", settings.log_format, settings.log_level)
+    configure_logs(SERVICE, settings.log_format, settings.log_level)
     complaint = _cannot_listen(settings.dashboard_address, settings.dashboard_port)
     if complaint is not None:
         logger.error("cannot listen", reason=complaint)
@@ -61,7 +65,8 @@ def main(argv: Sequence[str]) -> int:
         redis_prefix=settings.redis_prefix,
         refresh_seconds=settings.refresh_seconds,
     )
-    _serve(settings)
+    with reporting(SERVICE, settings, Health(SERVICE), Gauges()):
+        _serve(settings)
     logger.info("stopped")
     return 0
 

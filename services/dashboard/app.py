@@ -9,7 +9,8 @@ from services.dashboard import picks, plot
 from services.dashboard.reader import Reader
 from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.views import explore, live, navigation
+from services.dashboard.status_reader import StatusReader
+from services.dashboard.views import explore, live, navigation, operations
 from shared.redis_client import connect, redis_address
 from shared.settings import read_settings
 
@@ -33,6 +34,19 @@ def _segments() -> SegmentReader:
     )
 
 
+@st.cache_resource(show_spinner=False)
+def _status_reader() -> StatusReader:
+    settings = _settings()
+    reader = StatusReader(
+        connect(settings.redis_url),
+        settings.redis_prefix,
+        now_ms=_now_ms,
+        elapsed_seconds=time.monotonic,
+    )
+    reader.keep_watching()
+    return reader
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -49,6 +63,11 @@ def _explore() -> None:
     )
 
 
+def _operations() -> None:
+    settings = _settings()
+    operations.show(_status_reader(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
+
+
 def _draw_navigation() -> None:
     navigation.show(_PAGES, _here)
 
@@ -56,10 +75,12 @@ def _draw_navigation() -> None:
 st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
+_status_reader()  # watches from the first viewer of any page on
 # In the order of the top bar; a page is a function above and a line here.
 _PAGES = [
     st.Page(_live, title="Live", url_path="live", default=True),
     st.Page(_explore, title="Explore", url_path="explore"),
+    st.Page(_operations, title="Operations", url_path="operations"),
 ]
 _here = st.navigation(_PAGES, position="hidden")
 _here.run()

@@ -60,9 +60,9 @@ def strip(observation: Observation, address: str, now_ms: int) -> str:
         case Empty():
             return cards.empty_strip()
         case Unreachable(since_ms, reason, last):
-            return cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta if last else None)
+            return cards.unreachable_strip(address, since_ms, reason, now_ms, last.meta.as_of_ms if last else None)
         case Malformed(since_ms, reason, last):
-            return cards.malformed_strip(since_ms, reason, last.meta if last else None)
+            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None)
         case Live(snapshot, partitions_before):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
             return cards.strip(snapshot.meta, fresh)

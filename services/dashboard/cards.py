@@ -53,7 +53,7 @@ def strip(meta: Meta, freshness: Freshness) -> str:
         _coverage(meta, freshness),
         _conservation(meta),
     ]
-    return _strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
+    return status_strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness), facts)
 
 
 def _reason(meta: Meta, freshness: Freshness) -> str:
@@ -107,11 +107,11 @@ def _conservation(meta: Meta) -> tuple[str, str, str]:
     return ("Conservation", f"{grouped(abs(missing))} of {counted(meta.read, 'event')} {wrong}", "bad")
 
 
-def unreachable_strip(address: str, since_ms: int, reason: str, now_ms: int, last: Meta | None) -> str:
-    """The strip while Redis does not answer."""
+def unreachable_strip(address: str, since_ms: int, reason: str, now_ms: int, of_ms: int | None) -> str:
+    """The strip while Redis does not answer. The numbers shown are of `of_ms`; None: there are none."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
-    numbers = f" The numbers below are of {clock(last.as_of_ms)} UTC." if last else ""
-    return _strip(
+    numbers = f" The numbers below are of {clock(of_ms)} UTC." if of_ms is not None else ""
+    return status_strip(
         "unreachable",
         "Redis unreachable",
         f"{in_html(address)} does not answer since {clock(since_ms)} UTC ({lasting}). This page tries again each "
@@ -120,10 +120,10 @@ def unreachable_strip(address: str, since_ms: int, reason: str, now_ms: int, las
     )
 
 
-def malformed_strip(since_ms: int, reason: str, last: Meta | None) -> str:
-    """The strip while a key cannot be read."""
-    numbers = f" The numbers below are of {clock(last.as_of_ms)} UTC." if last else ""
-    return _strip(
+def malformed_strip(since_ms: int, reason: str, of_ms: int | None) -> str:
+    """The strip while a key cannot be read; `of_ms` as there."""
+    numbers = f" The numbers below are of {clock(of_ms)} UTC." if of_ms is not None else ""
+    return status_strip(
         "malformed",
         "Unreadable numbers",
         f"Redis holds what this dashboard cannot read since {clock(since_ms)} UTC.{numbers} "
@@ -134,10 +134,11 @@ def malformed_strip(since_ms: int, reason: str, last: Meta | None) -> str:
 
 def empty_strip() -> str:
     """The strip before the first publish."""
-    return _strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
+    return status_strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
 
 
-def _strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
+def status_strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]]) -> str:
+    """The strip: a standing that the stylesheet knows, its name, why it is so, and facts: label, text, CSS class."""
     listed = "".join(
         f'<span class="fact {kind}"><span>{label}</span> {in_html(value)}</span>' for label, value, kind in facts
     )

@@ -16,8 +16,8 @@ _UNIT: Final = re.compile(r"(?<=\d)( ?[a-z%]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Figure:
-    """One card; every text is this module's own."""
+class Figure:
+    """One card; every text is the dashboard's own."""
 
     label: str
     number: str
@@ -28,32 +28,37 @@ class _Figure:
 
 def draw(meta: Meta, windows: AudienceRollup) -> str:
     """The cards, always the same number of them and of the same height, whatever the rollup holds."""
-    cards = "".join(_card(figure) for figure in (*_traffic(meta, windows), *_sessions(windows.sessions)))
+    return row((*_traffic(meta, windows), *_sessions(windows.sessions)))
+
+
+def row(figures: Iterable[Figure]) -> str:
+    """The cards side by side; the stylesheet lays out seven."""
+    cards = "".join(_card(figure) for figure in figures)
     return f'<div class="kpis" role="list" aria-label="Key figures">{cards}</div>'
 
 
-def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[_Figure]:
+def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[Figure]:
     # The contract has no visitors of the period before, so no change of theirs is made up: the curve shows them coming.
     visitors = windows.visitors
-    yield _Figure(
+    yield Figure(
         label="Active now",
         number=grouped(visitors.get("5m", 0)),
         window="visitors, last 5 min",
         foot=_curve(windows.visitors_1m, "visitors", 30),
     )
-    yield _Figure(
+    yield Figure(
         label="Visitors, 15 min",
         number=grouped(visitors.get("15m", 0)),
         window="distinct, last 15 min",
         foot=_curve(windows.visitors_1m, "visitors", 15),
     )
-    yield _Figure(
+    yield Figure(
         label="Visitors, 1 h",
         number=grouped(visitors.get("1h", 0)),
         window="distinct, last hour",
         foot=_curve(windows.visitors_1m, "visitors", 60),
     )
-    yield _Figure(
+    yield Figure(
         label="Views per minute",
         number=rate(windows.views.get(_RATE_WINDOW, 0) / _RATE_MINUTES),
         window="mean of 15 min",
@@ -62,21 +67,21 @@ def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[_Figure]:
     )
 
 
-def _sessions(sessions: Sessions) -> Iterable[_Figure]:
+def _sessions(sessions: Sessions) -> Iterable[Figure]:
     any_started = sessions.started_1h > 0  # a mean of nothing is no number, though the contract writes 0
-    yield _Figure(
+    yield Figure(
         label="Sessions",
         number=grouped(sessions.active),
         window="active, last 30 min",
         foot=f"{grouped(sessions.started_1h)} started in 1 h",
     )
-    yield _Figure(
+    yield Figure(
         label="Bounce rate",
         number=percentage(sessions.bounce_rate_1h) if any_started else UNKNOWN,
         window="left after one view",
         foot="sessions started in 1 h",
     )
-    yield _Figure(
+    yield Figure(
         label="Session duration",
         number=span(sessions.duration_s_1h) if any_started else UNKNOWN,
         window=f"mean, {sessions.views_per_session_1h:.1f} views each" if any_started else "mean",
@@ -84,7 +89,7 @@ def _sessions(sessions: Sessions) -> Iterable[_Figure]:
     )
 
 
-def _card(figure: _Figure) -> str:
+def _card(figure: Figure) -> str:
     number = _UNIT.sub(r"<small>\1</small>", figure.number)
     digits = sum(1.0 if sign.isdigit() else 0.5 for sign in figure.number)  # its width, for the stylesheet
     return (

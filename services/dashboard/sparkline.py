@@ -15,20 +15,25 @@ _RISE_PERCENT: Final = 88.0
 _LINE: Final = "1.6px"
 
 
-def draw(counts: Sequence[int], label: str) -> str:
-    """The curve of `counts`, at least FEWEST_POINTS, from zero up to their greatest; `label` is what it says aloud."""
+def draw(counts: Sequence[float], label: str, *, at: Sequence[int] = (), places: int = 0, least_top: float = 1) -> str:
+    """The curve of `counts`, at least FEWEST_POINTS, from zero up to their greatest; `label` is what it says aloud.
+
+    Its width has `places`, and the counts stand `at` those from 0 on that are given, in order; else the counts fill it.
+    A top of at least `least_top` keeps a hum from looking like a storm.
+    """
     assert len(counts) >= FEWEST_POINTS
-    top = max(1, *counts)
-    last = len(counts) - 1
+    top = max(least_top, *counts)
+    last = (places or len(counts)) - 1
     points = [
         (f"{100 * place / last:.1f}%", f"{_FLOOR_PERCENT - _RISE_PERCENT * count / top:.1f}%")
-        for place, count in enumerate(counts)
+        for place, count in zip(at or range(len(counts)), counts, strict=True)
     ]
+    left, right = points[0][0], points[-1][0]
     above = [f"{x} {y}" for x, y in points]
     beneath = [f"{x} calc({y} + {_LINE})" for x, y in reversed(points)]
     text = in_html(label)
     return (
         f'<div class="spark" role="img" aria-label="{text}" title="{text}">'
-        f'<i style="clip-path:polygon({",".join(["0% 100%", *above, "100% 100%"])})"></i>'
+        f'<i style="clip-path:polygon({",".join([f"{left} 100%", *above, f"{right} 100%"])})"></i>'
         f'<i style="clip-path:polygon({",".join([*above, *beneath])})"></i></div>'
     )

@@ -106,9 +106,9 @@ def variables(palette: Palette) -> str:
     return f":root{{{properties};{slots};{devices}}}"
 
 
-def stylesheet() -> str:
-    """The page's CSS, without colours."""
-    return Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+def stylesheet(name: str = "style.css") -> str:
+    """The CSS that all pages share, or one page's own, without colours."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def streamlit_options() -> dict[str, str]:

@@ -85,3 +85,24 @@ def _formatted(timestamp_ms: object, form: str) -> str:
         return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime(form)
     except (ValueError, OverflowError, OSError):
         return UNKNOWN
+
+
+def size(number_of_bytes: float) -> str:
+    """`812 B`, `4.7 MB`, `162 MB`, `1.2 GB`: in powers of 1,000."""
+    amount, units = float(number_of_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.1f} {units[0]}" if amount < 99.95 and units[0] != "B" else f"{grouped(round(amount))} {units[0]}"
+
+
+def milliseconds(amount: float) -> str:
+    """`0.4 ms`, `95 ms`, `1.2 s`."""
+    if amount >= 999.5:
+        return f"{amount / 1000:.1f} s"
+    return f"{amount:.1f} ms" if amount < 9.95 else f"{round(amount)} ms"
+
+
+def whole_percentage(part: float) -> str:
+    """`0.183` is `18 %`."""
+    return f"{grouped(round(100 * part))} %"

@@ -11,11 +11,13 @@ from typing import Final
 from services.detect.machines import MachineStore
 from services.detect.service import DetectService
 from services.detect.settings import DetectSettings
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.process import STARTING, await_redis, await_topics, run_process
 from shared.redis_client import connect, redis_address
 from shared.settings import read_settings
 from shared.streams import EventLog
+from shared.streams.observed import ObservedProcessor
 
 SERVICE: Final = "detect"
 
@@ -27,14 +29,14 @@ def main(argv: Sequence[str]) -> int:
     return run_process(SERVICE, settings, partial(_run, settings))
 
 
-def _run(settings: DetectSettings, log: EventLog, health: Health, stop: Event) -> None:
+def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     await_redis(settings, health, stop)
     await_topics(log, (settings.enriched_topic, settings.offers_topic), settings, health, stop)
     health.working(STARTING)
     window_ms = round(settings.detect_window_minutes * 60_000)
     with connect(settings.redis_url) as client, log.processor(settings.enriched_topic, SERVICE) as processor:
         DetectService(
-            processor,
+            ObservedProcessor(processor, gauges),
             MachineStore(client, settings.redis_prefix, window_ms),
             offers_topic=settings.offers_topic,
             window_ms=window_ms,

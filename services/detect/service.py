@@ -14,7 +14,7 @@ from shared.health import Health
 from shared.logs import get_logger
 from shared.redis_client import REDIS_UNAVAILABLE
 from shared.refusals import Refusal
-from shared.streams import LogUnavailable, NewRecord, Processor, Record
+from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch
 from shared.waiting import Stopped, wait_for
 
 logger = get_logger(__name__)
@@ -66,7 +66,7 @@ class DetectService:
         # Machines before offers: what a crash or a failed send leaves between the two is delivered again, and the
         # machines know by their offsets what they have seen and which of their offers are still due.
         detection = self._follow(self._read(records))
-        next_offsets = {record.partition: record.offset + 1 for record in records}
+        next_offsets = records.next_offsets()
         offers = [
             NewRecord(self._offers_topic, offer.userId.encode(), msgspec.json.encode(offer))
             for offer in detection.offers
@@ -121,7 +121,7 @@ class DetectService:
         self._health.working("redis")
         return detection
 
-    def _await_log(self, poll: Callable[[], Sequence[Record]]) -> Sequence[Record]:
+    def _await_log(self, poll: Callable[[], RecordBatch]) -> RecordBatch:
         records = wait_for(
             poll,
             dependency=f"the event log at {self._log_address}",

@@ -18,12 +18,14 @@ from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
 from shared.redis_client import connect, redis_address
 from shared.refusals import dead_letter_topic
 from shared.settings import read_settings
 from shared.streams import EventLog
+from shared.streams.observed import ObservedProcessor
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     return run_process(SERVICE, settings, partial(_run, settings))
 
 
-def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -> None:
+def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     countries = Countries(
         GeoIpFile(settings.geoip_mmdb, time.monotonic, health) if settings.geoip_mmdb is not None else Allocations()
     )
@@ -59,9 +61,9 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, stop: Event) -
             redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
-        tally = Tally(time.monotonic, BadInput(settings.bad_input_share, health, time.monotonic))
+        tally = Tally(time.monotonic, BadInput(settings.bad_input_share, health, time.monotonic), gauges)
         EnrichService(
-            processor,
+            ObservedProcessor(processor, gauges),
             lookups
             if settings.lookup_on_failure == "wait"
             else ImpatientLookups(lookups, route.redis_address, tally=tally, health=health, clock=time.monotonic),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -13,18 +13,39 @@ MAX_ID_LENGTH: Final = 512
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
-    """A product as the catalogue has it."""
+    """A product as the catalogue has it. `members` says the same as members of a JSON object, each after a comma."""
 
     category: str | None
     title: str | None
+    members: bytes = b""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "members", json_members(category=self.category, title=self.title))
 
 
-class Visitor(msgspec.Struct, frozen=True, gc=False):
+class Appendix(NamedTuple):
+    """What was last appended to a click for its visitor, and what that holds for: the next click is mostly the same."""
+
+    day: int  # since 1970
+    country_by_ip: object  # who answered
+    ip: str | None
+    user_agent: str | None
+    members: bytes
+
+
+class Visitor(msgspec.Struct, gc=False):
     """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD."""
 
     gender: str = "U"
     birthdate: str | None = None
     birth_number: int | None = None
+    appendix: Appendix = Appendix(-1, None, None, None, b"")
+    """The one thing that changes."""
+
+
+def json_members(**values: str | None) -> bytes:
+    """The values as members of a JSON object that has others before them: `,"name":"value"`."""
+    return b"," + msgspec.json.encode(values)[1:-1]
 
 
 NO_PRODUCT: Final = Product(None, None)

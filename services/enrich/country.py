@@ -43,16 +43,20 @@ class Countries:
 
     def __init__(self, codes: CountryCodes) -> None:
         self._codes = codes
-        self.by_ip: Final[RecentlyUsed[str | None, str]] = RecentlyUsed(self._look_up, CACHE_ENTRIES, LONGEST_ADDRESS)
+        self.by_ip: RecentlyUsed[str | None, str] = self._nothing_known()
         """The English name of the country, "Unknown" for an address that is absent, wrong, private or reserved.
 
-        One plain IPv4 or IPv6 address is an address; a port, a list, a zone or a short form makes it none.
+        One plain IPv4 or IPv6 address is an address; a port, a list, a zone or a short form makes it none. What this
+        one mapping answers does not change: newer codes come with another.
         """
 
     def refresh(self) -> None:
         """Use newer codes where there are some."""
         if self._codes.refresh():
-            self.by_ip.forget()
+            self.by_ip = self._nothing_known()
+
+    def _nothing_known(self) -> RecentlyUsed[str | None, str]:
+        return RecentlyUsed(self._look_up, CACHE_ENTRIES, LONGEST_ADDRESS)
 
     def _look_up(self, ip: str | None) -> str:
         address = public_address(ip)

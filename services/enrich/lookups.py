@@ -10,7 +10,6 @@ from services.enrich.catalogue import (
     MAX_ID_LENGTH,
     PRODUCT_FIELDS,
     UNKNOWN_PRODUCT,
-    UNKNOWN_VISITOR,
     VISITOR_FIELDS,
     Product,
     Visitor,
@@ -45,8 +44,8 @@ class Lookups:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._products = TimedCache[Product](UNKNOWN_PRODUCT, found_seconds, missing_seconds, cache_entries)
-        self._visitors = TimedCache[Visitor](UNKNOWN_VISITOR, found_seconds, missing_seconds, cache_entries)
+        self._products = TimedCache[Product](lambda: UNKNOWN_PRODUCT, found_seconds, missing_seconds, cache_entries)
+        self._visitors = TimedCache[Visitor](Visitor, found_seconds, missing_seconds, cache_entries)
 
     @property
     def products(self) -> Mapping[str, Product]:
@@ -110,13 +109,15 @@ class Lookups:
 
 
 class TimedCache(Generic[Found]):
-    """Values by id for a limited time; `missing` stands for "there is none", for a time of its own.
+    """Values by id for a limited time; what `missing` makes stands for "there is none", for a time of its own.
 
     `values` is a plain dictionary, for the speed of its reader. It is as large as it may be after `expire`, and grows
     by what is put until the next: nothing leaves between the two.
     """
 
-    def __init__(self, missing: Found, found_seconds: float, missing_seconds: float, entries: int) -> None:
+    def __init__(
+        self, missing: Callable[[], Found], found_seconds: float, missing_seconds: float, entries: int
+    ) -> None:
         self.values: dict[str, Found] = {}
         self._missing = missing
         self._found_seconds = found_seconds
@@ -136,7 +137,7 @@ class TimedCache(Generic[Found]):
         """Keep the value of an id that has none here."""
         assert key not in self.values
         if value is None:
-            self.values[key] = self._missing
+            self.values[key] = self._missing()
             self._missing_until.append((now + self._missing_seconds, key))
         else:
             self.values[key] = value

@@ -13,10 +13,10 @@ from typing import Final, Literal, NamedTuple
 
 from services.enrich.recently_used import RecentlyUsed
 from shared.addresses import LONGEST_ADDRESS, truncated_ip
+from shared.timestamps import DAY_MS
 
 Rotation = Literal["daily", "monthly"]
 
-DAY_MS: Final = 86_400_000
 SESSION_GAP_SECONDS: Final = 1_800
 """Two clicks of a visitor this far apart, in whole seconds, are of two sessions."""
 

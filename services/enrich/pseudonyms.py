@@ -8,7 +8,6 @@ from typing import Final, NamedTuple, cast
 import redis
 
 from services.enrich.privacy import (
-    DAY_MS,
     LONGEST_CROSSING_MS,
     REMEMBERED_MS,
     SESSION_GAP_SECONDS,
@@ -21,6 +20,7 @@ from services.enrich.privacy import (
 )
 from shared.events import RawEvent
 from shared.redis_client import REDIS_UNAVAILABLE
+from shared.timestamps import DAY_MS
 
 CONFIRM_MS: Final = 60_000
 """How often a salt from Redis is looked at again: it may have lost it, and replicas must not come apart."""

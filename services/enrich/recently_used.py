@@ -33,8 +33,3 @@ class RecentlyUsed(dict[Key, Answer]):
             self.clear()
         self[key] = answer
         return answer
-
-    def forget(self) -> None:
-        """Forget all of it."""
-        self.clear()
-        self._older = {}

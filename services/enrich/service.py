@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from threading import Event
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
 
 from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
 from services.enrich.country import Allocations, Countries
@@ -14,25 +14,20 @@ from services.enrich.enrich import encoded, enrich
 from services.enrich.privacy import truncated_ips
 from services.enrich.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
+from services.enrich.verbatim import append_answers
 from shared.events import EnrichedEvent, RawEvent, decode_raw
 from shared.health import Health
 from shared.redis_client import REDIS_UNAVAILABLE
 from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
-from shared.streams import Headers, LogUnavailable, NewRecord, Processor, Record
+from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch
 from shared.waiting import Stopped, wait_for
 
 SERVICE: Final = "enrich"
 
 _POLL_SECONDS: Final = 0.5
-_SLICE: Final = 256
-"""Clicks that are decoded, enriched and encoded together: few enough that they stay in the processor's cache."""
-
 Answer = TypeVar("Answer")
 
 _user_id: Final[Callable[[RawEvent], str]] = attrgetter("userId")
-
-_make_record: Final[Callable[[tuple[str, bytes, bytes, Headers]], NewRecord]] = partial(tuple.__new__, NewRecord)
-"""A record from all its fields, in a third of the time that the class takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,6 @@ class KnownLookups(Protocol):
     @property
     def visitors(self) -> Mapping[str, Visitor]: ...
     def learn(self, events: Sequence[RawEvent]) -> object: ...
-    def unasked(self, events: Sequence[RawEvent]) -> int: ...
 
 
 class EnrichService:
@@ -78,6 +72,7 @@ class EnrichService:
         self._countries = countries or Countries(Allocations())
         self._pseudonyms = pseudonyms
         self._is_ip_truncated = is_ip_truncated
+        self._is_private = pseudonyms is not None or is_ip_truncated
         self._route = route
         self._dead_letters = dead_letter_topic(route.raw_topic)
         self._tally = tally
@@ -110,41 +105,37 @@ class EnrichService:
         records = self._processor.poll(self._route.batch_records, _POLL_SECONDS)
         if records:
             outputs, reasons = self._outputs(records)
-            self._processor.send(outputs, {record.partition: record.offset + 1 for record in records})
+            self._processor.send(outputs, records.next_offsets())
             self._tally.add(len(records) - len(reasons), reasons)
         self._tally.report(self._processor.lag)
 
-    def _outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
-        """An enriched click or a dead letter for each record, and the reasons of the dead letters."""
+    def _outputs(self, batch: RecordBatch) -> tuple[Sequence[NewRecord], Sequence[Reason]]:
+        """An enriched click or a dead letter for each record, in order, and the reasons of the dead letters."""
+        self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing, and forgets what is too old
+        if self._is_private:
+            return self._careful_outputs(batch)
+        outputs, left = append_answers(
+            batch.values,
+            batch.timestamps_ms,
+            self._route.enriched_topic,
+            self._lookups.products,
+            self._lookups.visitors,
+            self._countries.by_ip,
+            device_types,
+        )
+        others, reasons = self._careful_outputs([batch[place] for place in left])
+        for place, other in zip(left, others, strict=True):
+            outputs[place] = other
+        return cast(list[NewRecord], outputs), reasons
+
+    def _careful_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
+        """As `_outputs`, for records of any kind. Asks Redis once for all that it does not know of them."""
         outputs: list[NewRecord] = []
         reasons: list[Reason] = []
-        self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing, and forgets what is too old
-        # Pseudonyms are asked for a batch at a time.
-        size = _SLICE if self._pseudonyms is None else len(records)
-        for start in range(0, len(records), size):
-            part = records[start : start + size]
-            events = [decode_raw(record.value) for record in part]
-            readable = [event for event in events if isinstance(event, RawEvent)]
-            if self._lookups.unasked(readable):
-                # Once there is something to ask, all that is left of the batch is asked for in one round trip.
-                rest = records[start + size :]
-                events += [decode_raw(record.value) for record in rest]
-                readable = [event for event in events if isinstance(event, RawEvent)]
-                self._ask_redis(partial(self._lookups.learn, readable))
-                self._enrich([*part, *rest], events, readable, outputs, reasons)
-                break
-            self._enrich(part, events, readable, outputs, reasons)
-        return outputs, reasons
-
-    def _enrich(
-        self,
-        records: Sequence[Record],
-        events: Sequence[RawEvent | Refusal],
-        readable: Sequence[RawEvent],
-        outputs: list[NewRecord],
-        reasons: list[Reason],
-    ) -> None:
-        """Add the outputs of records, which were read as `events` and whose lookups are known."""
+        events = [decode_raw(record.value) for record in records]
+        readable = [event for event in events if isinstance(event, RawEvent)]
+        if readable:
+            self._ask_redis(partial(self._lookups.learn, readable))
         user_ids = iter(self._user_ids(readable))
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
         country_by_ip, is_ip_truncated = self._countries.by_ip, self._is_ip_truncated
@@ -163,13 +154,14 @@ class EnrichService:
                 )
                 value = encoded(outcome) if isinstance(outcome, EnrichedEvent) else outcome
                 if isinstance(value, bytes):
-                    outputs.append(_make_record((topic, user_id.encode(), value, ())))
+                    outputs.append(NewRecord(topic, user_id.encode(), value))
                     continue
                 refusal = value
             else:
                 refusal = event
             outputs.append(self._dead_letter(record, refusal))
             reasons.append(refusal.reason)
+        return outputs, reasons
 
     def _user_ids(self, events: Sequence[RawEvent]) -> Iterable[str]:
         """The visitor of each event as others may see it."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from services.enrich.bad_input import BadInput
+from shared.gauges import Gauges
 from shared.logs import get_logger
 from shared.refusals import Reason
 
@@ -20,9 +21,12 @@ class Tally:
     The first dead letter, and the first event without lookups, are reported at once, the rest by intervals.
     """
 
-    def __init__(self, clock: Callable[[], float], bad_input: BadInput | None = None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], bad_input: BadInput | None = None, gauges: Gauges | None = None
+    ) -> None:
         self._clock = clock
         self._bad_input = bad_input
+        self._gauges = gauges
         self._enriched = 0
         self._refused: Counter[str] = Counter()
         self._refused_so_far = 0
@@ -36,6 +40,8 @@ class Tally:
         """Count a batch that is done."""
         if self._bad_input is not None:
             self._bad_input.add(enriched + len(reasons), reasons)
+        if self._gauges is not None:
+            self._gauges.add_dead_letters(reasons)
         self._enriched += enriched
         self._refused.update(reason.value for reason in reasons)
 

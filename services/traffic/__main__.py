@@ -10,8 +10,10 @@ from services.traffic.formats.entries import UnusableRecording
 from services.traffic.lookups import write_lookups
 from services.traffic.sending import Outbox
 from services.traffic.settings import TrafficSettings
+from shared.gauges import Gauges
 from shared.health import Health, health_endpoint
 from shared.logs import configure_logs, get_logger
+from shared.reporter import reporting
 from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.signals import stop_on_signals
 from shared.streams import Fenced, Producer, TopicSpec
@@ -61,23 +63,25 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
     except ConfigurationError as error:
         return _wrong(service, str(error))
     configure_logs(service, settings.log_format, settings.log_level)
-    stop, health = Event(), Health(service)
+    stop, health, gauges = Event(), Health(service), Gauges()
     with ExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
         try:
             stack.enter_context(health_endpoint(health, settings.health_port))
         except OSError as error:
             return _wrong(service, f"HEALTH_PORT: port {settings.health_port} cannot be used: {error}")
-        outbox = stack.enter_context(_outbox(settings, service, stop, health))
+        reporter = stack.enter_context(reporting(service, settings, health, gauges))
+        outbox = stack.enter_context(_outbox(settings, service, stop, health, gauges))
         try:
             return run(outbox, stop)
         except Fenced as error:
             logger.error("fenced", error=str(error))  # noqa: TRY400 - another owner is no error of ours to trace
+            reporter.final_state = "fenced"
             return _FENCED_EXIT_CODE
 
 
 @contextmanager
-def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health) -> Iterator[Outbox]:
+def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health, gauges: Gauges) -> Iterator[Outbox]:
     with closing(open_log(settings, service)) as log:
         topic = TopicSpec(settings.raw_topic, settings.partitions, round(settings.retention_hours * 3_600_000))
 
@@ -86,7 +90,8 @@ def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health
             return log.producer()
 
         logger.info("configuration", log=log.address, topic=topic.name)
-        with closing(Outbox(open_producer, topic.name, f"the event log at {log.address}", stop, health)) as outbox:
+        address = f"the event log at {log.address}"
+        with closing(Outbox(open_producer, topic.name, address, stop, health, gauges)) as outbox:
             yield outbox
 
 

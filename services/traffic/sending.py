@@ -1,9 +1,11 @@
 """Sending to the log in batches; while the log cannot be reached, waiting and trying again."""
 
+import time
 from collections.abc import Callable
 from threading import Event
 from typing import Final
 
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.streams import LogUnavailable, NewRecord, Producer
 from shared.waiting import wait_for
@@ -19,7 +21,13 @@ class Outbox:
     """
 
     def __init__(
-        self, open_producer: Callable[[], Producer], topic: str, log: str, stop: Event, health: Health
+        self,
+        open_producer: Callable[[], Producer],
+        topic: str,
+        log: str,
+        stop: Event,
+        health: Health,
+        gauges: Gauges | None = None,
     ) -> None:
         """`log` is what messages call the log; `open_producer` makes sure of the topic, too."""
         self._open_producer = open_producer
@@ -27,6 +35,7 @@ class Outbox:
         self._log = log
         self._stop = stop
         self._health = health
+        self._gauges = gauges or Gauges()
         self._producer: Producer | None = None
         self._batch: list[NewRecord] = []
         self.sent = 0
@@ -55,7 +64,9 @@ class Outbox:
         """Send what is collected."""
         if not self._batch:
             return
+        began_at = time.monotonic()
         self._try(lambda: self._connected().send(self._batch))
+        self._gauges.add_batch(len(self._batch), time.monotonic() - began_at)
         self.sent += len(self._batch)
         self._batch = []
 

@@ -7,9 +7,10 @@ Every call may block for its timeout, raises `LogUnavailable` when the log canno
 and tries again) and `Fenced` when another process has taken this one's place (the caller stops).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol, Self, overload
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -31,6 +32,56 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes
     headers: Headers = ()
+
+
+_make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
+"""A record from all its fields, in a third of the time that the class takes."""
+
+
+class RecordBatch(Sequence[Record]):
+    """Records that were read together, by column: who needs a few fields of each pays for no records."""
+
+    def __init__(
+        self,
+        partitions: Sequence[int],
+        offsets: Sequence[int],
+        timestamps_ms: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes],
+        headers: Sequence[Headers],
+    ) -> None:
+        """Columns of one length, in the order of Record's fields."""
+        self.timestamps_ms = timestamps_ms
+        self.values = values
+        self._partitions = partitions
+        self._offsets = offsets
+        self._columns = (partitions, offsets, timestamps_ms, keys, values, headers)
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Self:
+        """The columns of records."""
+        return cls(*zip(*records, strict=True)) if records else cls((), (), (), (), (), ())
+
+    def next_offsets(self) -> dict[int, int]:
+        """By partition, the offset after its last record."""
+        return {
+            partition: last + 1 for partition, last in dict(zip(self._partitions, self._offsets, strict=True)).items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(_make_record, zip(*self._columns, strict=True))
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        return _make_record(tuple(column[place] for column in self._columns))
 
 
 class NewRecord(NamedTuple):
@@ -131,7 +182,7 @@ class Producer(Protocol):
 class Processor(Protocol):
     """Reads one topic and appends to others, exactly once."""
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Consumer.poll`, starting at the committed offsets. Records after a failed `send` are delivered again."""
 
     def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:

@@ -121,13 +121,13 @@ class KafkaConsumer:
 
     def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
         self._clients = clients
-        consumer = clients.application(group).get_consumer(auto_commit_enable=False)
-        self._reader = Reader(consumer, topic, listener)
+        application = clients.application(group)
+        self._reader = Reader(lambda: application.get_consumer(auto_commit_enable=False), topic, listener)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
         with self._clients.outages():
-            return self._reader.poll(max_records, timeout_seconds)
+            return list(self._reader.poll(max_records, timeout_seconds))
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""

@@ -9,9 +9,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams import Application
 from quixstreams.kafka import Producer
 
-from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Position, Record
+from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Position, RecordBatch
 from shared.streams.kafka_client import KafkaClients, produce, translated
-from shared.streams.kafka_reader import Reader, UnstableOffsets
+from shared.streams.kafka_reader import Reader, SessionOver, UnstableOffsets
 
 _TRANSACTION_SECONDS: Final = 5.0
 _ABORT_SECONDS: Final = 2.0
@@ -31,14 +31,13 @@ class KafkaProcessor:
         self._topic = topic
         self._group = group
         self._application: Application = clients.application(group, transactional_id=f"{group}-{uuid.uuid4()}")
-        self._consumer = self._application.get_consumer(auto_commit_enable=False)
-        self._reader = Reader(self._consumer, topic, _Committed())
+        self._reader = Reader(lambda: self._application.get_consumer(auto_commit_enable=False), topic, _Committed())
         self._producer: Producer | None = None
         self._left_open = False  # a transaction, by a producer that we dropped
         self._last_output: str | None = None  # topic
         self._last_was_abort = False  # as far as the broker can know
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
         with self._clients.outages():
             if self._left_open:
@@ -85,7 +84,7 @@ class KafkaProcessor:
         produce(producer, records)
         if next_offsets:
             producer.send_offsets_to_transaction(
-                self._reader.places(next_offsets), self._consumer.consumer_group_metadata(), _TRANSACTION_SECONDS
+                self._reader.places(next_offsets), self._reader.membership(), _TRANSACTION_SECONDS
             )
         producer.commit_transaction(_TRANSACTION_SECONDS)
         self._last_was_abort = False
@@ -93,7 +92,7 @@ class KafkaProcessor:
     def _connected_producer(self) -> Producer:
         if self._producer is None:
             # Connecting waits long for a broker that is away: ask first.
-            self._consumer.list_topics(self._topic, timeout=_ABORT_SECONDS)
+            self._reader.ask_broker(_ABORT_SECONDS, silence_seconds=0)
             producer = self._application.get_producer(transactional=True)
             len(producer)  # connects it, which ends what its predecessor left open
             self._producer = producer
@@ -130,7 +129,7 @@ class KafkaProcessor:
     def _undo(self, error: KafkaException) -> None:
         """Abort; where that is not possible drop the producer, so that its successor aborts or ends what it left."""
         producer, self._producer = self._producer, None
-        if producer is not None and error.args[0].txn_requires_abort():
+        if producer is not None and (isinstance(error, SessionOver) or error.args[0].txn_requires_abort()):
             with suppress(KafkaException):
                 producer.abort_transaction(_ABORT_SECONDS)
                 self._last_was_abort = error.args[0].code() not in _AWAY

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import GroupMetadata
 from quixstreams.kafka import Consumer
 
 from shared.logs import get_logger
-from shared.streams import Assignment, FromCommitted, FromOffset, FromTime, Headers, Listener, Position, Record
+from shared.streams import Assignment, FromCommitted, FromOffset, FromTime, Headers, Listener, Position, RecordBatch
 
 logger = get_logger(__name__)
 
@@ -22,11 +22,18 @@ _SILENCE_SECONDS: Final = 3.0
 _LEAST_ANSWER_SECONDS: Final = 0.25
 _ANSWER_SECONDS: Final = 2.0
 
-_make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
+_FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
 
 
 class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
     """The broker withholds committed offsets, because a transaction that commits some is not at its end."""
+
+
+class SessionOver(KafkaException):  # type: ignore[misc]  # likewise
+    """The group did not hear of us for a session and forgot us. The next poll joins it again."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "the session in the group is over"))
 
 
 class _Started(NamedTuple):
@@ -43,8 +50,9 @@ class Reader:
     offsets and the listener for its position may fail, and is tried again by the poll after that.
     """
 
-    def __init__(self, consumer: Consumer, topic: str, listener: Listener) -> None:
-        self._consumer = consumer
+    def __init__(self, make_consumer: Callable[[], Consumer], topic: str, listener: Listener) -> None:
+        self._make_consumer = make_consumer
+        self._consumer = make_consumer()
         self._topic = topic
         self._listener = listener
         self._arriving: set[int] = set()
@@ -55,7 +63,7 @@ class Reader:
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
         self._subscribed = False
 
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Consumer.poll`."""
         if self._fatal is not None:
             raise self._fatal
@@ -65,8 +73,14 @@ class Reader:
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
             self._subscribed = True
-        self.ask_broker(timeout_seconds)
         self._left.clear()
+        try:
+            self.ask_broker(timeout_seconds)
+        except KafkaException:
+            # A session that ends is told here. Untold, the client would go on under no id, and be fenced on the return.
+            if records := self._consume(max_records, 0):
+                return records
+            raise
         while True:
             failure = self._start_arrived()
             remaining = deadline - time.monotonic()
@@ -77,22 +91,35 @@ class Reader:
             if records or time.monotonic() >= deadline:
                 return records
 
-    def ask_broker(self, timeout_seconds: float) -> None:
+    def ask_broker(self, timeout_seconds: float, silence_seconds: float = _SILENCE_SECONDS) -> None:
         """Make sure that a broker answers, if none was heard of lately: many a call would wait long for it."""
-        if time.monotonic() - self._heard_at > _SILENCE_SECONDS:
+        if time.monotonic() - self._heard_at > silence_seconds:
             self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, _LEAST_ANSWER_SECONDS))
             self._heard_at = time.monotonic()
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """As `Consumer.commit`."""
+        """As `Consumer.commit`. Raises SessionOver, too."""
         self.ask_broker(_ANSWER_SECONDS)
+        self._ask_membership()
         try:
             committed = self._consumer.commit(offsets=self.places(next_offsets), asynchronous=False)
         except KafkaException as error:
-            raise _explained(error) from error
+            if error.args[0].code() in _FATAL:
+                self._fail(error)
+            raise
         for place in committed or ():
             if place.error is not None:
                 raise KafkaException(place.error)
+
+    def membership(self) -> GroupMetadata:
+        """What a transaction proves with that it may commit for us. Raises SessionOver."""
+        self._ask_membership()
+        return self._consumer.consumer_group_metadata()
+
+    def _ask_membership(self) -> None:
+        # A named member whose session is over has no id, so that the broker takes it for one that a twin has fenced.
+        if not self._consumer.memberid():
+            raise SessionOver
 
     def places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
         """Offsets by partition, as Kafka's client takes them."""
@@ -125,14 +152,14 @@ class Reader:
 
     # --- consuming ---------------------------------------------------------------------------------------------------
 
-    def _consume(self, max_records: int, timeout_seconds: float) -> list[Record]:
+    def _consume(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         # consume(n) would wait until all n are there: wait for the first, then take what is there.
         messages = self._consumer.consume(1, timeout=timeout_seconds)
         if messages and max_records > 1:
             messages += self._consumer.consume(max_records - 1, timeout=0)
         self._raise_failure()
         if not messages:
-            return []
+            return decode_messages(())
         self._heard_at = time.monotonic()
         if any(map(Message.error, messages)):
             messages = self._without_errors(messages)
@@ -159,14 +186,26 @@ class Reader:
     def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
         records = [message for message in messages if message.error() is None]
         errors = [message.error() for message in messages if message.error() is not None]
-        fatal = next((error for error in errors if error.code() == KafkaError._FATAL), None)  # noqa: SLF001 - public
+        fatal = next((error for error in errors if error.code() in _FATAL), None)
         if fatal is not None:
-            self._fatal = _explained(KafkaException(fatal))  # said once, and nothing comes after it
-            raise self._fatal
+            self._fail(KafkaException(fatal))
         if not records:
             raise KafkaException(errors[0])
         logger.warning("Kafka reports an error", error=errors[0].str(), topic=self._topic)
         return records
+
+    def _fail(self, error: KafkaException) -> NoReturn:
+        """Give up the client, which holds itself for fenced: by a twin, or by what it sent after its session."""
+        if self._consumer.memberid():
+            # Of a consumer, the one fatal error that there is. It is said once, and nothing comes after it.
+            self._fatal = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
+            raise self._fatal from error
+        logger.warning("the session in the group is over, joining it anew", topic=self._topic)
+        broken, self._consumer = self._consumer, self._make_consumer()
+        self._subscribed = False
+        broken.close()
+        self._revoke(self._arriving | self._reading.keys())
+        raise SessionOver from error
 
     def _is_due(self, partition: int | None) -> bool:
         return partition in self._reading and partition not in self._left
@@ -254,32 +293,19 @@ class Reader:
         return [TopicPartition(self._topic, number) for number in numbers]
 
 
-def _explained(error: KafkaException) -> KafkaException:
-    """Of a consumer, the one fatal error that there is: another process has its name in the group."""
-    if error.args[0].code() != KafkaError._FATAL:  # noqa: SLF001 - its public name
-        return error
-    return KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
-
-
-def decode_messages(messages: Sequence[Message]) -> list[Record]:
+def decode_messages(messages: Sequence[Message]) -> RecordBatch:
     """The records of messages without errors. All of it runs in C: this is most of what reading costs."""
     values: list[bytes] = list(map(Message.value, messages))
     if None in values:
         values = [value or b"" for value in values]  # a tombstone
     headers = list(map(Message.headers, messages))
-    return list(
-        map(
-            _make_record,
-            zip(
-                map(Message.partition, messages),
-                map(Message.offset, messages),
-                [timestamp_ms for _, timestamp_ms in map(Message.timestamp, messages)],
-                map(Message.key, messages),
-                values,
-                map(_decode_headers, headers) if any(headers) else [()] * len(headers),
-                strict=True,
-            ),
-        )
+    return RecordBatch(
+        list(map(Message.partition, messages)),
+        list(map(Message.offset, messages)),
+        [timestamp_ms for _, timestamp_ms in map(Message.timestamp, messages)],
+        list(map(Message.key, messages)),
+        values,
+        list(map(_decode_headers, headers)) if any(headers) else [()] * len(headers),
     )
 
 

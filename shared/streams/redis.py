@@ -9,7 +9,17 @@ from typing import Final, Self
 
 import redis
 
-from shared.streams import Assignment, FromCommitted, Listener, LogUnavailable, NewRecord, Position, Record, TopicSpec
+from shared.streams import (
+    Assignment,
+    FromCommitted,
+    Listener,
+    LogUnavailable,
+    NewRecord,
+    Position,
+    Record,
+    RecordBatch,
+    TopicSpec,
+)
 from shared.streams.redis_layout import encode_spec, topics_key
 from shared.streams.redis_reader import Reader
 from shared.streams.redis_topics import Topics
@@ -146,10 +156,10 @@ class RedisProcessor:
     def __init__(self, source: "_Source") -> None:
         self._source = source
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
         with _outages():
-            return self._source.reader.poll(max_records, timeout_seconds)
+            return RecordBatch.of(self._source.reader.poll(max_records, timeout_seconds))
 
     def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
         """As `Processor.send`."""

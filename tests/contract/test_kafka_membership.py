@@ -1,11 +1,14 @@
 """Static membership on Kafka: a replica with a name has its partitions back after a restart, and has the name alone."""
 
 import time
+from contextlib import suppress
+from threading import Timer
 
 import pytest
 
-from shared.streams import Assignment, EventLog, Fenced, FromCommitted, NewRecord, Position
-from tests.contract.event_logs import KafkaUnderTest, a_group, a_topic, append, read, until, within
+from shared.streams import Assignment, EventLog, Fenced, FromCommitted, LogUnavailable, NewRecord, Position
+from tests.contract.event_logs import KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values, within
+from tests.servers import Kafka
 
 pytestmark = pytest.mark.kafka
 
@@ -30,6 +33,10 @@ class Replica:
 
     def step(self) -> None:
         self.values |= {record.value for record in self.consumer.poll(50, 0.05)}
+
+    def step_if_possible(self) -> None:
+        with suppress(LogUnavailable):
+            self.step()
 
 
 @pytest.fixture
@@ -110,3 +117,57 @@ def test_a_fenced_processor_sends_nothing(log: EventLog, kafka_broker: str) -> N
             with pytest.raises(Fenced, match="KAFKA_INSTANCE_ID"):
                 first.send([NewRecord(target, b"key", b"0")], {0: record.offset + 1})
             second.send([NewRecord(target, b"key", b"0")], {0: record.offset + 1})
+
+
+SESSION_SECONDS = 10.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_waiting", [False, True], ids=["after the return", "that waits for the return"])
+def test_a_commit_that_meets_the_end_of_the_session_is_no_twins_doing(own_kafka: Kafka, is_waiting: bool) -> None:
+    """Without the broker for longer than the session the client drops its id, which the broker holds for fenced."""
+    log = KafkaUnderTest(own_kafka.address).log
+    topic, group = a_topic(log), a_group()
+    append(log, topic, b"0")
+    replica = Replica(own_kafka.address, "alone", topic, group)
+    with replica.consumer:
+        assert until(lambda: replica.values == {b"0"}, replica.step)
+        own_kafka.kill()
+        returning = Timer(SESSION_SECONDS + 1, own_kafka.start)
+        returning.start()
+        if not is_waiting:
+            returning.join()
+        with suppress(LogUnavailable):  # but for Fenced
+            replica.consumer.commit({0: 1})
+        returning.join()
+        append(log, topic, b"1")
+        assert until(lambda: b"1" in replica.values, replica.step_if_possible, 30)
+        replica.consumer.commit({0: 2})
+
+
+@pytest.mark.slow
+def test_a_processor_whose_session_ended_sends_again(own_kafka: Kafka) -> None:
+    log = KafkaUnderTest(own_kafka.address, "alone").log
+    source, target, group = a_topic(log), a_topic(log), a_group()
+    append(log, source, b"0")
+    with log.processor(source, group) as processor:
+        read(processor, 1)
+        own_kafka.kill()
+        time.sleep(SESSION_SECONDS + 1)
+        own_kafka.start()
+        sent: list[bytes] = []
+
+        def copy() -> None:
+            with suppress(LogUnavailable):
+                if not sent:
+                    processor.send([NewRecord(target, b"key", b"0")], {0: 1})
+                    sent.append(b"0")
+
+        def poll_and_copy() -> None:
+            copy()
+            with suppress(LogUnavailable):
+                processor.poll(10, 0.1)
+
+        assert until(lambda: bool(sent), poll_and_copy, 30)
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        assert values(read(consumer, 1)) == [b"0"]

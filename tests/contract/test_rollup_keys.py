@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,15 +18,6 @@ from shared.rollup_keys import AUDIENCES, Audience, MalformedRollup, Rollup
 from tests.sample_rollup import NOON_MS, publish, sample_rollup
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
-
-
-@pytest.fixture(params=["fake", "real"])
-def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    if request.param == "fake":
-        yield fakeredis.FakeRedis(server=fakeredis.FakeServer())
-    else:
-        with connect(request.getfixturevalue("redis_url")) as real:
-            yield real
 
 
 def same_order(counts: Any) -> list[tuple[Any, int]]:

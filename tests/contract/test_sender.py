@@ -11,7 +11,9 @@ from services.aggregate.reports import PartitionReport
 from services.aggregate.rollups import roll_up
 from services.aggregate.sender import Publication, Sender
 from services.aggregate.settings import AggregateSettings
+from services.aggregate.timed_publisher import TimedPublisher
 from services.aggregate.windows import Windows
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.redis_client import connect
 from shared.rollup_keys import AUDIENCES, KEY_TTL_SECONDS, read
@@ -64,6 +66,44 @@ def test_after_an_outage_the_newest_rollup_is_published_and_health_returns(tmp_p
 def test_a_sender_without_redis_still_ends() -> None:
     with Sender(publisher(connect(f"redis://127.0.0.1:{free_port()}/0")), Health("test")) as sender:
         sender.offer(publication(1))
+
+
+class Broken:
+    """A publisher with a bug."""
+
+    def publish(self, publication: Publication) -> None:
+        raise IndexError(publication.instant_s)
+
+    def leave(self) -> None:
+        """Shares nothing."""
+
+
+def test_a_sender_that_fails_for_good_ends_the_service_instead_of_going_stale() -> None:
+    with Sender(Broken(), Health("test")) as sender:
+
+        def refused() -> bool:
+            try:
+                sender.offer(publication(1))
+            except IndexError:
+                return True
+            return False
+
+        eventually(refused, "the failure raised where it ends the process", timeout_seconds=5)
+
+
+def test_the_gauges_tell_how_long_a_publish_took_and_who_publishes(redis_url: str) -> None:
+    first, second = Gauges(), Gauges()
+    client = connect(redis_url)
+    with Sender(TimedPublisher(publisher(client), first), Health("test")) as sender:
+        sender.offer(publication(1))
+        eventually(lambda: first.is_publisher, "the rollup published")
+        assert first.publish_ms is not None
+        assert 0 < first.publish_ms < 10_000
+        with Sender(TimedPublisher(publisher(client), second), Health("test")) as other:
+            other.offer(publication(1))
+            eventually(lambda: second.publish_ms, "the report shared")
+        assert second.is_publisher is False
+    assert client.get("aggregate:publisher") is None  # given back through it
 
 
 @pytest.mark.parametrize("prefix", ["", "site:"])

@@ -1,4 +1,4 @@
-"""Two aggregate processes of one name on a real Kafka: the newer takes the place of the older, state and all."""
+"""Two processes where one may be: on Kafka the newer of one name takes over, on the Redis log the second is refused."""
 
 import os
 import subprocess
@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from shared.process import FENCED_EXIT_CODE
+from shared.redis_client import connect
 from shared.settings import ServiceSettings
 from shared.streams import NewRecord
 from shared.streams.choose import open_log
+from shared.streams.redis_layout import lease_key
 from tests.polling import eventually
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
+@pytest.mark.kafka
 def test_the_older_of_two_processes_of_one_name_stops_as_fenced(
     kafka_broker: str, redis_url: str, tmp_path: Path
 ) -> None:
@@ -59,3 +62,28 @@ def test_the_older_of_two_processes_of_one_name_stops_as_fenced(
     finally:
         older.kill()
         older.wait()
+
+
+@pytest.mark.parametrize("service", ["enrich", "aggregate"])
+def test_a_second_replica_on_the_redis_log_is_refused(redis_url: str, tmp_path: Path, service: str) -> None:
+    topic = {"enrich": "click-data", "aggregate": "enriched-click-data"}[service]
+    command = [sys.executable, "-m", "services.cli", service]
+    environment = os.environ | {"REDIS_URL": redis_url, "LOG_FORMAT": "json"}
+
+    def started(name: str) -> "subprocess.Popen[str]":
+        own = environment | {"STATE_DIR": str(tmp_path / name)}
+        return subprocess.Popen(command, env=own, stderr=subprocess.PIPE, text=True)
+
+    with started("first") as first, connect(redis_url) as client:
+        try:
+            eventually(lambda: client.exists(lease_key("", topic, service)), "the first reads", 40)
+            with started("second") as second:
+                _, said = second.communicate(timeout=40)
+            assert second.returncode == FENCED_EXIT_CODE
+            assert "fenced: another process does this work" in said
+            assert "serves one replica of each service; stop the other one, or set KAFKA_BROKER" in said
+            assert "Traceback" not in said
+            assert first.poll() is None
+        finally:
+            first.kill()
+            first.communicate()

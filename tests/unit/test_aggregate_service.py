@@ -6,6 +6,7 @@ from threading import Event
 from services.aggregate.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.streams import Assignment, FromTime, LogUnavailable, Record
 from tests.memory_producer import MemoryProducer
@@ -13,15 +14,17 @@ from tests.memory_producer import MemoryProducer
 NOW_S = 1_795_343_400
 
 
-def service(state_dir: Path) -> AggregateService:
-    offered: list[Publication] = []
+def service(
+    state_dir: Path, stop: Event | None = None, producer: MemoryProducer | None = None, gauges: Gauges | None = None
+) -> AggregateService:
     return AggregateService(
         AggregateSettings(state_dir=state_dir),
-        producer=MemoryProducer(),
-        offer=offered.append,
+        producer=producer or MemoryProducer(),
+        offer=lambda _: None,
         health=Health("test"),
         clock=lambda: float(NOW_S),
-        stop=Event(),
+        stop=stop or Event(),
+        gauges=gauges,
     )
 
 
@@ -67,19 +70,23 @@ class _LogAway(MemoryProducer):
 
 def test_a_stop_while_dead_letters_cannot_be_sent_leaves_their_records_to_be_read_again(tmp_path: Path) -> None:
     stop = Event()
-    listener = AggregateService(
-        AggregateSettings(state_dir=tmp_path),
-        producer=_LogAway(),
-        offer=lambda _: None,
-        health=Health("test"),
-        clock=lambda: float(NOW_S),
-        stop=stop,
-    )
+    listener = service(tmp_path, stop, _LogAway())
     assignment = Assignment(partition=0, begin_offset=0, end_offset=1)
     start = listener.on_assigned(assignment)
     listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
     listener.on_revoked(0)
     assert service(tmp_path).on_assigned(assignment) == start
+
+
+def test_the_gauges_hold_what_was_folded_refused_and_left_to_read(tmp_path: Path) -> None:
+    stop, gauges = Event(), Gauges()
+    listener = service(tmp_path, stop, gauges=gauges)
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
+    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
+    assert (gauges.events, gauges.dead_letters, gauges.lag) == (1, {"not_json": 1}, {0: 0})
+    assert gauges.batch_ms is not None
+    assert 0 < gauges.batch_ms < 10_000
+    listener.on_revoked(0)
 
 
 class _LogAwayFor:

@@ -255,7 +255,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
 
 
 def test_a_hostile_reason_stays_text_in_the_banner() -> None:
-    for observation in (Unreachable(NOON_MS, HOSTILE, None), Malformed(NOON_MS, HOSTILE, None)):
+    for observation in (Unreachable[Snapshot](NOON_MS, HOSTILE, None), Malformed[Snapshot](NOON_MS, HOSTILE, None)):
         markup = Markup()
         markup.feed(drawn(observation).strip)
         assert set(markup.foreign) <= {"strong"}

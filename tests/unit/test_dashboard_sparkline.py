@@ -40,3 +40,12 @@ def test_its_label_is_text() -> None:
 def test_one_point_is_no_curve() -> None:
     with pytest.raises(AssertionError):
         sparkline.draw([1], "")
+
+
+def test_counts_may_stand_at_places_of_their_own_under_a_top_that_is_given() -> None:
+    html = sparkline.draw([1, 3], "", at=[2, 4], places=5, least_top=6)
+    line = html.split("polygon(")[2].split("calc")[0]
+    assert re.findall(r"([\d.]+)% [\d.]+%", line) == ["50.0", "100.0"]
+    assert heights(html) == [pytest.approx(1 / 6, abs=0.001), 0.5]
+    area = html.split("polygon(")[1].split(")")[0]
+    assert area.startswith("50.0% 100%,")

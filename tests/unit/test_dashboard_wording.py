@@ -44,3 +44,20 @@ def test_what_is_no_instant_is_a_dash(value: Any) -> None:
 def test_a_span_has_its_two_greatest_units() -> None:
     spans = {0.0: "0 s", 48.4: "48 s", 59.6: "1 min", 182.4: "3 min 2 s", 3600.0: "1 h", 7_530.0: "2 h 5 min"}
     assert {seconds: wording.span(seconds) for seconds in spans} == spans
+
+
+def test_sizes_are_in_powers_of_a_thousand_with_three_digits() -> None:
+    sizes = {
+        0: "0 B", 812: "812 B", 999: "999 B", 1000: "1.0 kB", 4_676_184: "4.7 MB", 99_940_000: "99.9 MB",
+        99_960_000: "100 MB", 162_146_000: "162 MB", 999_600_000: "1.0 GB", 10**12: "1.0 TB", 5 * 10**15: "5,000 TB",
+    }  # fmt: skip
+    assert {number: wording.size(number) for number in sizes} == sizes
+
+
+def test_milliseconds_keep_what_tells_something() -> None:
+    amounts = {0.0: "0.0 ms", 0.42: "0.4 ms", 9.96: "10 ms", 95.2: "95 ms", 999.4: "999 ms", 1_234.0: "1.2 s"}
+    assert {amount: wording.milliseconds(amount) for amount in amounts} == amounts
+
+
+def test_a_share_of_a_core_is_a_whole_percentage() -> None:
+    assert [wording.whole_percentage(share) for share in (0, 0.183, 1.999, 12.5)] == ["0 %", "18 %", "200 %", "1,250 %"]

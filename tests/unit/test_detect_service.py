@@ -17,7 +17,7 @@ from shared.events import EnrichedEvent, encode_enriched
 from shared.health import Health
 from shared.rollup_keys import STATE_LOG
 from shared.settings import ConfigurationError
-from shared.streams import LogUnavailable, NewRecord, Record
+from shared.streams import LogUnavailable, NewRecord, Record, RecordBatch
 from shared.waiting import Stopped
 
 NOW_MS = 1_700_000_000_000
@@ -33,9 +33,9 @@ class OnePartitionLog:
         self.committed = 0
         self.failing_sends = 0
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         assert timeout_seconds > 0
-        return self.records[self.committed : self.committed + max_records]
+        return RecordBatch.of(self.records[self.committed : self.committed + max_records])
 
     def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
         if self.failing_sends:

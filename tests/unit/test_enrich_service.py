@@ -16,7 +16,7 @@ from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events import MAX_EVENT_BYTES, RawEvent, encode_raw
 from shared.health import Health
-from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record
+from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch
 
 NOW_MS = 1_790_000_000_123
 SECRET = "a secret of some length"
@@ -36,14 +36,14 @@ class MemoryProcessor(Processor):
         self.send_failures: list[Exception] = []
         self._stop = stop
 
-    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:  # noqa: ARG002 - never waits
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - never waits
         if self.poll_failures:
             raise self.poll_failures.pop(0)
         batch = self.source[self.position : self.position + max_records]
         self.position += len(batch)
         if not batch:
             self._stop.set()
-        return batch
+        return RecordBatch.of(batch)
 
     def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
         if self.send_failures:

@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.enrich.tally import Tally
+from shared.gauges import Gauges
 from shared.refusals import Reason
 
 
@@ -71,3 +72,12 @@ def test_idle_service_says_nothing() -> None:
         tally.report(no_lag)
         tally.close()
     assert logs == []
+
+
+def test_the_gauges_hold_the_dead_letters_since_the_start() -> None:
+    gauges = Gauges()
+    tally = Tally(Clock(), gauges=gauges)
+    tally.add(5, [Reason.NOT_UTF8, Reason.FUTURE])
+    tally.add(5, [])
+    tally.add(0, [Reason.FUTURE])
+    assert gauges.dead_letters == {"not_utf8": 1, "future": 2}

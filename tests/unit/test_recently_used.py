@@ -32,8 +32,6 @@ def test_what_is_known_is_not_found_again() -> None:
     cache = RecentlyUsed(find, ENTRIES, longest=100)
     assert [cache["abc"] for _ in range(5)] == [3] * 5
     assert find.found == {"abc": 1}
-    cache.forget()
-    assert not find.kept(cache, "abc")
 
 
 @given(st.lists(st.text("ab", max_size=4)))

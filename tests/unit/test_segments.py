@@ -1,10 +1,12 @@
 """Minute segments: which are made and when, and that they hold the minute's events."""
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from services.aggregate.names import Names
 from services.aggregate.partition import Partition, resume
 from services.aggregate.segments import PartitionMinutes, encode_segment
 from shared.events import EnrichedEvent, encode_enriched
@@ -42,6 +44,24 @@ def closed(of: Partition, now_s: int) -> PartitionMinutes:
 def table(minutes: PartitionMinutes, minute: int = MINUTE, most_events: int = 1000) -> Any:
     _, rows = minutes.minutes[minute]
     return pa.ipc.open_stream(encode_segment(rows, minutes.names, most_events)).read_all()
+
+
+class _Growing(Names[Any]):
+    """Names that one joins whenever somebody counts them, as the folding thread may add one at any moment."""
+
+    def __len__(self) -> int:
+        size = super().__len__()
+        self.extend([f"name {size}"])
+        return size
+
+
+def test_names_may_join_while_a_segment_is_made() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, event(1, country="Kenya"), event(2, country="Peru"))
+    minutes = closed(own, START_S + 62)
+    growing = PartitionMinutes(0, replace(minutes.names, countries=_Growing(minutes.names.countries)), minutes.minutes)
+    assert table(growing)["country"].to_pylist() == ["Kenya", "Peru"]
 
 
 def test_a_segment_holds_the_columns_of_each_event_in_order_of_time() -> None:

@@ -19,6 +19,7 @@ from services.traffic.replay import Replay, replay
 from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import BATCH_RECORDS, Outbox
 from shared.events import MAX_EVENT_BYTES
+from shared.gauges import Gauges
 from shared.health import Health
 from shared.refusals import Reason
 from tests.memory_producer import MemoryProducer
@@ -70,6 +71,17 @@ def test_events_are_keyed_by_their_visitor_and_in_order(tmp_path: Path) -> None:
     assert [record.key for record in run.producer.records] == [b"u%d" % number for number in range(2500)]
     assert [event["timestamp"] for event in run.producer.events] == list(range(BASE, BASE + 2500))
     assert {record.topic for record in run.producer.records} == {"click-data"}
+
+
+def test_the_gauges_count_what_was_sent_and_time_a_batch() -> None:
+    gauges, producer = Gauges(), MemoryProducer()
+    outbox = Outbox(lambda: producer, "click-data", "the log", Event(), Health("replay"), gauges)
+    for number in range(1001):
+        outbox.put(f"u{number}", b"{}")
+    assert gauges.events == 1000  # a batch
+    outbox.flush()
+    assert gauges.events == outbox.sent == 1001
+    assert gauges.batch_ms is not None
 
 
 def test_bad_lines_are_refused_with_their_reason_and_stop_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""What a service counts and measures of its own work, for its status."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from shared.refusals import Reason
+
+
+class Gauges:
+    """Set by the service's threads, read by its reporter. Written a batch at a time, so that events cost nothing.
+
+    Each attribute is replaced as a whole, never changed in place, so that no reader needs a lock; each has one writer.
+    """
+
+    def __init__(self) -> None:
+        self.events = 0  # read and done with
+        self.batch_ms: float | None = None
+        self.publish_ms: float | None = None
+        self.is_publisher: bool | None = None
+        self.lag: Mapping[int, int] = {}  # by partition that is read
+        self.dead_letters: Mapping[str, int] = {}  # by reason
+        self.state_directory: Path | None = None  # with a database in a folder a partition
+
+    def add_batch(self, events: int, seconds: float) -> None:
+        """Count a batch that is done, and how long it took."""
+        self.events += events
+        self.batch_ms = 1000 * seconds
+
+    def add_dead_letters(self, reasons: Sequence[Reason]) -> None:
+        """Count events that were refused."""
+        if reasons:
+            self.dead_letters = Counter(self.dead_letters) + Counter(reason.value for reason in reasons)

@@ -1,0 +1,100 @@
+"""The reporter: a thread that writes this process's status to Redis each second, and never holds the service up."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Final, Self
+
+import redis
+
+from shared.complaints import kept_complaints
+from shared.gauges import Gauges
+from shared.health import Health
+from shared.logs import get_logger
+from shared.redis_client import connect
+from shared.sampler import Sampler, replica_name
+from shared.settings import RedisSettings
+from shared.status import ReplicaStatus, State, Transition, transitions
+from shared.status_keys import REPORT_SECONDS, remove_departed, write
+
+logger = get_logger(__name__)
+
+_REDIS_SECONDS: Final = 1.0
+"""The most that Redis may take to answer a report."""
+_PARTING_SECONDS: Final = 2.5
+"""The most that the end of the process waits for the last report."""
+_TIDY_REPORTS: Final = 60
+_MOST_PENDING: Final = 50
+
+
+class Reporter:
+    """Reports while its `with` block runs, and once more where it ends.
+
+    While Redis is away the latest _MOST_PENDING transitions wait; a report that was missed is not made up for.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str,
+        sample: Callable[[State], ReplicaStatus],
+        interval_seconds: float = REPORT_SECONDS,
+    ) -> None:
+        self.final_state: State = "stopped"
+        """What the last report says; a block that raises has failed."""
+        self._client = client
+        self._prefix = prefix
+        self._sample = sample
+        self._interval_seconds = interval_seconds
+        self._before: ReplicaStatus | None = None
+        self._pending: deque[Transition] = deque(maxlen=_MOST_PENDING)
+        self._reports = 0
+        self._is_heard = True
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="status", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is not None:
+            self.final_state = "failed"
+        self._stop.set()
+        self._thread.join(_PARTING_SECONDS)
+
+    def _run(self) -> None:
+        self.report("running")
+        while not self._stop.wait(self._interval_seconds):
+            self.report("running")
+        self.report(self.final_state)
+
+    def report(self, state: State) -> None:
+        """Write one report; when Redis does not take it, the next one comes soon."""
+        status = self._sample(state)
+        self._pending.extend(transitions(self._before, status))
+        self._before = status
+        try:
+            write(self._client, status, list(self._pending), self._prefix)
+            self._pending.clear()
+            self._reports += 1
+            if self._reports % _TIDY_REPORTS == 1:
+                remove_departed(self._client, status.reported_at_ms, self._prefix)
+        except redis.RedisError as error:
+            if self._is_heard:
+                logger.info("status cannot be reported, trying again each second", error=str(error))
+            self._is_heard = False
+        else:
+            self._is_heard = True
+
+
+@contextmanager
+def reporting(
+    service: str, settings: RedisSettings, health: Health, gauges: Gauges, instance_id: str | None = None
+) -> Iterator[Reporter]:
+    """Report this process's status while the block runs. Logs have to be configured before."""
+    with kept_complaints() as complaints, connect(settings.redis_url, timeout_seconds=_REDIS_SECONDS) as client:
+        sampler = Sampler(service, replica_name(instance_id), health, gauges, complaints)
+        with Reporter(client, settings.redis_prefix, sampler.sample) as reporter:
+            yield reporter

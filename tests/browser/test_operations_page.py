@@ -1,0 +1,248 @@
+"""What somebody on call sees of real services on the operations page, in a real browser."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator
+
+from services.dashboard import wording
+from shared.redis_client import connect
+from shared.status import ReplicaStatus, Transition
+from shared.status_keys import read, write
+from tests.browser.conftest import Dashboard, Visit, visiting
+from tests.browser.test_live_page import FITTING, HOSTILE
+from tests.polling import eventually
+from tests.sample_status import REDIS_AWAY, sample_status
+from tests.servers import running_valkey
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+SERVICES = ("enrich", "aggregate", "detect")
+Start = Callable[[str], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(dashboard: Dashboard, valkey: Any, tmp_path: Path) -> Iterator[Start]:  # noqa: ARG001 - it has to run
+    """Starts a service on the dashboard's Valkey, which is its event log, too."""
+    environment = {
+        **os.environ,
+        "REDIS_URL": f"redis://127.0.0.1:{dashboard.redis_port}/0",
+        "STATE_DIR": str(tmp_path / "state"),
+        "LOG_FORMAT": "json",
+    }
+    with ExitStack() as stack:
+
+        def started(service: str) -> "subprocess.Popen[bytes]":
+            return stack.enter_context(_running(service, environment))
+
+        yield started
+
+
+@contextmanager
+def _running(service: str, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen([sys.executable, "-m", "services.cli", service], env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def open_operations(visit: Visit) -> None:
+    visit.open()
+    visit.page.get_by_role("link", name="Operations").click()
+    visit.page.wait_for_selector(".here >> text=Operations")
+
+
+def row(visit: Visit, replica: str) -> Locator:
+    return visit.page.locator(".replicas tbody tr").filter(has=visit.page.locator(".who", has_text=replica))
+
+
+def statuses(client: Any) -> dict[str, ReplicaStatus]:
+    """The running replicas of Redis by service."""
+    return {status.service: status for status in read(client, "").replicas if status.state == "running"}
+
+
+def wait_for_work(client: Any) -> None:
+    """Wait until a replica of each service reads its partitions."""
+    eventually(lambda: all(service in at_work(client) for service in SERVICES), "all services at work", 150)
+
+
+def at_work(client: Any) -> set[str]:
+    return {service for service, status in statuses(client).items() if status.lag}
+
+
+def figures(visit: Visit, replica: str) -> list[str]:
+    cells = row(visit, replica).locator("td:not(.how) b").all_inner_texts()
+    return [" ".join(cell.split()) for cell in cells]
+
+
+def as_shown(status: ReplicaStatus) -> list[str]:
+    """The figures of a row, as Redis has them: without those that are new at each look."""
+    is_reader = bool(status.lag)
+    return [
+        wording.size(status.memory_bytes),
+        wording.rate(status.events_per_second) if is_reader else "–",
+        "–" if status.batch_ms is None else wording.milliseconds(status.batch_ms),
+        wording.grouped(sum(status.lag.values())) if is_reader else "–",
+        wording.grouped(sum(status.dead_letters.values())) if is_reader else "–",
+        wording.size(sum(status.state_bytes.values())) if status.state_bytes else "–",
+    ]
+
+
+def test_the_figures_of_running_services_are_those_in_redis(valkey: Any, start: Start, visit: Visit) -> None:
+    for service in SERVICES:
+        start(service)
+    wait_for_work(valkey)
+    open_operations(visit)
+    for number in range(200):
+        click = b'{"timestamp": %d, "userId": "u%d", "productId": "p1"}' % (time.time_ns() // 1_000_000, number % 9)
+        valkey.xadd(f"click-data:{number % 4}", {"v": click})
+    for bad in (b"{no json", b"[]", b'{"userId": "u"}', b"[1]"):
+        valkey.xadd("click-data:0", {"v": bad})
+    eventually(lambda: statuses(valkey)["enrich"].events == 204, "all read", 60)
+    eventually(lambda: statuses(valkey)["aggregate"].events == 200, "all counted", 60)
+
+    for service in (*SERVICES, "dashboard"):
+        replica = statuses(valkey)[service].replica
+
+        def agrees(service: str = service, replica: str = replica) -> bool:
+            up, _, *rest = figures(visit, replica)
+            return bool(up) and rest == as_shown(statuses(valkey)[service])
+
+        eventually(agrees, f"the figures of {service}", 60)
+    letters = visit.page.locator(".letters tbody tr").all_inner_texts()
+    assert [line.split() for line in letters] == [
+        ["not_an_object", "enrich", "2"],
+        ["missing_field", "enrich", "1"],
+        ["not_json", "enrich", "1"],
+    ]
+    state = statuses(valkey)["aggregate"].state_bytes
+    assert set(state) == {0, 1, 2, 3}
+    partitions = visit.page.locator(".partitions tbody tr")
+    eventually(
+        lambda: (
+            [line.split(maxsplit=4)[:4] for line in partitions.all_inner_texts()]
+            == [[str(number), "0", "0", "0"] for number in range(4)]
+        ),
+        "nothing behind",
+    )
+    assert visit.page.locator(".strip").get_attribute("data-standing") == "live"
+    told = visit.page.locator(".transitions .what").all_inner_texts()
+    for message in ("publishes the rollups", "reads partitions 0–3", "started, version 0.1.0"):
+        assert any(message in line for line in told), told
+    curves = visit.page.get_by_role("img", name="Memory of aggregate")
+    eventually(lambda: curves.count() == 1, "a curve", 30)
+
+
+def test_a_service_that_is_killed_is_shown_as_gone_and_its_successor_heals_the_page(
+    valkey: Any, start: Start, visit: Visit
+) -> None:
+    processes = {service: start(service) for service in SERVICES}
+    wait_for_work(valkey)
+    open_operations(visit)
+    visit.wait_for_standing("live")
+    killed = statuses(valkey)["enrich"].replica
+    processes["enrich"].kill()
+    strip = visit.wait_for_standing("failing")
+    assert f"enrich {killed} does not report since" in strip
+    assert "No replica of clickpulse enrich runs." in strip
+    gone = row(visit, killed)
+    assert gone.get_attribute("data-standing") == "gone"
+    assert "silent since" in gone.locator(".how").inner_text()
+    assert "reports no longer" in visit.page.locator(".transitions tbody tr").first.inner_text()
+    assert "unread" in visit.page.locator(".partitions tbody tr").first.inner_text()
+    processes["detect"].terminate()
+    assert processes["detect"].wait(30) == 0
+    both = "clickpulse enrich and clickpulse detect runs"
+    eventually(lambda: both in visit.page.locator(".strip").inner_text(), "the end of detect")
+    start("enrich")
+    start("detect")
+    visit.wait_for_standing("live")
+    assert gone.get_attribute("data-standing") == "gone"
+    assert visit.page.locator('.replicas tr[data-standing="healthy"]').count() == 4
+    told = visit.page.locator(".transitions tbody tr").all_inner_texts()
+    assert any("detect" in line and "stopped" in line for line in told), told
+
+
+def report_all(client: Any, **fields: Any) -> None:
+    """Reports that stay fresh for as long as a slow machine takes to look at them."""
+    now_ms = (int(time.time()) + 60) * 1000
+    times = {"started_at_ms": now_ms - 7_500_000, "reported_at_ms": now_ms}
+    change = Transition(at_ms=now_ms, service="aggregate", replica="host-1:7", level="error", message="redis fails: x")
+    for service in SERVICES:
+        write(client, sample_status(service, f"{service}-host:7", **times, **fields), [change], "")
+
+
+def test_new_figures_change_nothing_else_on_the_page(valkey: Any, visit: Visit) -> None:
+    report_all(valkey)
+    open_operations(visit)
+    visit.wait_for_standing("live")
+    visit.page.evaluate("""() => {
+        window.places = () => [...document.querySelectorAll('.strip, .kpi, [class*="st-key-card-"], .replicas td')]
+            .map(box => JSON.stringify(box.getBoundingClientRect()))
+        window.first = window.places().join(';')
+        window.moved = window.faded = 0
+        const look = () => {
+            window.moved += window.places().join(';') !== window.first
+            window.faded += [...document.querySelectorAll('.stElementContainer')]
+                .some(element => getComputedStyle(element).opacity !== '1')
+            requestAnimationFrame(look)
+        }
+        look()
+    }""")
+    for number in (7, 12_345, 987_654):
+        lag = {0: number, 1: 0}
+        report_all(valkey, events_per_second=number, lag=lag, cpu_share=number / 1e5, memory_bytes=number * 1000)
+        shown = wording.grouped(number)
+        eventually(lambda shown=shown: shown in visit.page.locator(".partitions").inner_text(), shown, 60)  # type: ignore[misc]
+    assert visit.page.evaluate("[window.moved, window.faded]") == [0, 0]
+
+
+def test_markup_of_whoever_writes_to_redis_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
+    report_all(valkey)
+    now_ms = (int(time.time()) + 60) * 1000
+    trouble = {HOSTILE: REDIS_AWAY}
+    hostile = sample_status(HOSTILE, HOSTILE, version=HOSTILE, reported_at_ms=now_ms, troubles=trouble)
+    change = Transition(at_ms=now_ms, service=HOSTILE, replica=HOSTILE, level="error", message=HOSTILE)
+    write(valkey, hostile, [change], "")
+    valkey.hset("status:replicas", HOSTILE, "{")
+    open_operations(visit)
+    visit.wait_for_standing("failing")
+    for place in (".strip", ".replicas", ".partitions", ".transitions"):
+        assert "<img src=" in visit.page.locator(place).inner_text(), place
+    assert visit.page.locator(".st-key-board").locator("img, script, a").count() == 0
+    assert visit.page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_page_fits_phones_desks_and_walls_in_both_modes(
+    valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
+) -> None:
+    report_all(valkey, troubles={"redis": REDIS_AWAY})
+    valkey.hset("status:replicas", "enrich:broken", "{")
+    with visiting(chromium, dashboard.url, viewport={"width": 390, "height": 844}, color_scheme=mode) as visit:
+        open_operations(visit)
+        for width, height in ((390, 844), (820, 1180), (1160, 900), (1330, 900), (1440, 900), (1920, 1080)):
+            visit.page.set_viewport_size({"width": width, "height": height})
+            eventually(lambda: visit.page.evaluate(FITTING) == {"sideways": 0, "cut": []}, f"a fit at {width} px")
+        assert (visit.errors, visit.foreign_requests) == ([], [])
+
+
+def test_a_page_heals_by_itself_when_redis_returns(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
+    open_operations(visit)
+    assert f"127.0.0.1:{dashboard.redis_port} does not answer since" in visit.wait_for_standing("unreachable")
+    with running_valkey(tmp_path, dashboard.redis_port) as url, connect(url) as client:
+        visit.wait_for_standing("waiting")
+        assert "No service reports" in visit.page.inner_text(".notice")
+        report_all(client)
+        visit.wait_for_standing("live")
+    assert "The numbers below are of" in visit.wait_for_standing("unreachable")
+    assert visit.page.locator(".replicas tbody tr").count() >= 3

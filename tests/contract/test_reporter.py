@@ -1,0 +1,125 @@
+"""The reporter against a real Redis that comes, goes and hangs: it never holds anything up."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.gauges import Gauges
+from shared.health import Health
+from shared.redis_client import connect
+from shared.reporter import Reporter, reporting
+from shared.settings import RedisSettings
+from shared.status import ReplicaStatus, State
+from shared.status_keys import Statuses, read
+from tests.polling import eventually
+from tests.sample_status import sample_status
+from tests.servers import free_port, running_valkey
+
+QUICK_SECONDS = 0.02
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def messages(reports: Statuses) -> list[str]:
+    return [transition.message for transition in reversed(reports.transitions)]
+
+
+def test_a_process_reports_itself_while_it_runs_and_its_end(redis_url: str) -> None:
+    health, gauges = Health("enrich"), Gauges()
+    settings = RedisSettings(redis_url=redis_url, redis_prefix="shop:")
+    with connect(redis_url) as client:
+        with reporting("enrich", settings, health, gauges, "shop-0"):
+            (first,) = eventually(lambda: read(client, "shop:").replicas or None, "the first report")
+            assert (first.service, first.replica, first.state, first.health) == (
+                "enrich",
+                "shop-0",
+                "running",
+                "healthy",
+            )
+            gauges.lag = {0: 5}
+            health.failing("log", "away")
+            assert eventually(lambda: newer(client, first), "the next report", 5).lag == {0: 5}
+        reports = read(client, "shop:")
+    (last,) = reports.replicas
+    assert (last.state, last.lag, last.troubles) == ("stopped", {0: 5}, {})
+    assert messages(reports) == [
+        f"started, version {first.version}",
+        "log fails: away",
+        "reads partition 0",
+        "stopped",
+    ]
+
+
+def newer(client: Any, first: ReplicaStatus) -> ReplicaStatus | None:
+    (status,) = read(client, "shop:").replicas
+    return status if status.reported_at_ms > first.reported_at_ms else None
+
+
+def test_a_block_that_raises_has_failed(redis_url: str) -> None:
+    settings = RedisSettings(redis_url=redis_url)
+    with pytest.raises(RuntimeError), reporting("enrich", settings, Health("enrich"), Gauges()):
+        raise RuntimeError("a bug")
+    with connect(redis_url) as client:
+        reports = read(client, "")
+    assert reports.replicas[0].state == "failed"
+    assert "failed; the trace is in its log" in messages(reports)
+
+
+def test_transitions_of_an_outage_are_written_after_it(tmp_path: Path) -> None:
+    port = free_port()
+    lag: dict[int, int] = {}
+
+    def sample(state: State) -> ReplicaStatus:
+        return sample_status(state=state, lag=dict(lag), reported_at_ms=now_ms())
+
+    with (
+        connect(f"redis://127.0.0.1:{port}/0", timeout_seconds=0.5) as client,
+        Reporter(client, "", sample, QUICK_SECONDS),
+    ):
+        time.sleep(5 * QUICK_SECONDS)  # a few reports that nobody hears
+        lag[3] = 0
+        time.sleep(5 * QUICK_SECONDS)
+        with running_valkey(tmp_path, port) as url, connect(url) as reader:
+            eventually(lambda: read(reader, "").replicas or None, "a report after the outage")
+            assert messages(read(reader, "")) == [
+                "started, version 0.1.0",
+                "publishes the rollups",
+                "reads partition 3",
+            ]
+            time.sleep(5 * QUICK_SECONDS)
+            assert len(read(reader, "").transitions) == 3  # each once
+
+
+@contextmanager
+def hanging_server() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_redis_that_hangs_holds_the_end_up_for_seconds_at_most() -> None:
+    with hanging_server() as port:
+        settings = RedisSettings(redis_url=f"redis://127.0.0.1:{port}/0")
+        began = time.monotonic()
+        with reporting("enrich", settings, Health("enrich"), Gauges()):
+            assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 4
+
+
+def test_silent_replicas_are_tidied_away(redis_url: str) -> None:
+    with connect(redis_url) as client, connect(redis_url) as other:
+        old = sample_status("enrich", "departed", reported_at_ms=now_ms() - 700_000)
+        with Reporter(other, "", lambda state: sample_status(state=state, reported_at_ms=now_ms()), QUICK_SECONDS):
+            pass
+        with Reporter(other, "", lambda _: old, 60):
+            pass
+        assert len(read(client, "").replicas) == 2
+        with Reporter(other, "", lambda state: sample_status(state=state, reported_at_ms=now_ms()), QUICK_SECONDS):
+            eventually(lambda: len(read(client, "").replicas) == 1, "the departed removed")

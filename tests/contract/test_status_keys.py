@@ -1,0 +1,124 @@
+"""The contract of the services' status, on fakeredis and on a real Valkey alike."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from shared.redis_client import connect
+from shared.status import Transition
+from shared.status_keys import MalformedStatus, read, remove_departed, write
+from tests.sample_status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
+
+Client = Any  # redis-py's stubs make every reply an awaitable or a value
+
+
+def transition(number: int, at_ms: int = NOON_MS) -> Transition:
+    return Transition(at_ms=at_ms, service="enrich", replica="host:1", level="info", message=f"step {number} – „ä“")
+
+
+@pytest.mark.parametrize("prefix", ["", "shop:"])
+def test_what_is_written_is_read_back_replica_by_replica(client: Client, prefix: str) -> None:
+    statuses = [
+        sample_status("aggregate", "host-1:7", troubles={"redis": REDIS_AWAY, "input": BAD_INPUT}),
+        sample_status("aggregate", "host-2:7", state="stopped", is_publisher=None, last_complaint=None),
+        sample_status("enrich", "a:name:with:colons", lag={0: 0}, dead_letters={}),
+    ]
+    for status in reversed(statuses):
+        write(client, status, [transition(1)], prefix)
+    write(client, statuses[0], [], prefix)
+    reports = read(client, prefix)
+    assert reports.replicas == statuses
+    assert reports.transitions == [transition(1)] * 3
+    assert reports.unreadable == {}
+    assert read(client, "other:").replicas == []
+    keys = {f"{prefix}status:replicas", f"{prefix}status:transitions"}
+    assert {key.decode() for key in client.keys("*")} == keys
+    assert all(86_390 < client.ttl(key) <= 86_400 for key in keys)
+
+
+def test_nothing_reported_is_no_error(client: Client) -> None:
+    reports = read(client, "")
+    assert (reports.replicas, reports.transitions, reports.unreadable) == ([], [], {})
+
+
+def test_the_last_two_hundred_transitions_are_kept_newest_first(client: Client) -> None:
+    for number in range(0, 230, 10):
+        changed = [transition(step, NOON_MS + step) for step in range(number, number + 10)]
+        write(client, sample_status(), changed, "")
+    late = transition(999, NOON_MS - 5)  # happened before, and could not be written at once
+    write(client, sample_status(), [late], "")
+    found = read(client, "").transitions
+    assert len(found) == client.xlen("status:transitions") == 200
+    assert found[0].message.startswith("step 229 ")
+    assert found[-1] == late
+
+
+def test_replicas_that_are_silent_for_long_are_removed_by_the_others(client: Client) -> None:
+    for replica, silent_s in (("new", 0), ("silent", 599), ("departed", 601)):
+        write(client, sample_status("enrich", replica, reported_at_ms=NOON_MS - 1000 * silent_s), [], "")
+    client.hset("status:replicas", "enrich:broken", "{")
+    remove_departed(client, NOON_MS, "")
+    reports = read(client, "")
+    assert [status.replica for status in reports.replicas] == ["new", "silent"]
+    assert reports.unreadable == {}
+    remove_departed(client, NOON_MS, "")  # with none to remove
+    assert len(read(client, "").replicas) == 2
+
+
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        (b"{broken", "malformed"),
+        (b"[]", "object"),
+        (b'{"service": "enrich"}', "missing required field"),
+        (b"\xff\xfe", ""),
+        (b'{"service":"e","replica":"r","version":"1","started_at_ms":0,"reported_at_ms":99e99}', ""),
+        (b'{"service":"e","replica":"r","version":"1","started_at_ms":0,"reported_at_ms":999999999999999}', "instants"),
+        (b'{"service":"e","replica":"r","version":"1","started_at_ms":-5,"reported_at_ms":0}', "instants"),
+    ],
+)
+def test_a_report_that_cannot_be_read_is_named_and_takes_no_other_away(client: Client, report: bytes, why: str) -> None:
+    write(client, sample_status(), [], "")
+    client.hset("status:replicas", "enrich:broken", report)
+    reports = read(client, "")
+    assert reports.replicas == [sample_status()]
+    assert list(reports.unreadable) == ["status:replicas enrich:broken"]
+    assert why in reports.unreadable["status:replicas enrich:broken"]
+
+
+@pytest.mark.parametrize("fields", [{"at_ms": "now"}, {"msg": "x"}, {"at_ms": -1}, {"message": b"\xff"}])
+def test_a_transition_that_cannot_be_read_is_named_and_takes_no_other_away(client: Client, fields: Any) -> None:
+    write(client, sample_status(), [transition(1)], "")
+    whole = {"at_ms": NOON_MS, "service": "enrich", "replica": "r", "level": "info", "message": "ok"}
+    broken = fields if "msg" in fields else whole | fields
+    entry = client.xadd("status:transitions", broken).decode()
+    reports = read(client, "")
+    assert reports.transitions == [transition(1)]
+    assert list(reports.unreadable) == [f"status:transitions {entry}"]
+
+
+def test_fields_of_a_later_release_are_passed_over(client: Client) -> None:
+    write(client, sample_status(), [], "")
+    (report,) = client.hvals("status:replicas")
+    client.hset("status:replicas", "aggregate:host-1:7", report.replace(b"{", b'{"from_the_future": [1],', 1))
+    assert read(client, "").replicas == [sample_status()]
+
+
+@pytest.mark.parametrize("key", ["status:replicas", "status:transitions"])
+def test_a_key_of_the_wrong_type_is_told(client: Client, key: str) -> None:
+    client.set(key, "text")
+    with pytest.raises(MalformedStatus, match="wrong type"):
+        read(client, "")
+
+
+def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> None:
+    with connect(redis_url) as client:
+        admin: Client = client
+        admin.acl_setuser("nobody", enabled=True, nopass=True, keys=["other:*"], commands=["+@all"])
+        try:
+            url = redis_url.replace("redis://", "redis://nobody:any@")
+            with connect(url) as reader, pytest.raises(redis.exceptions.NoPermissionError):
+                read(reader, "")
+        finally:
+            admin.acl_deluser("nobody")

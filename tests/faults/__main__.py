@@ -1,0 +1,55 @@
+"""`make test-faults`: breaks a whole site by a seed for as long as you like, and says whether a number changed."""
+
+import argparse
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.plan import broker_plan, kafka_plan, redis_plan
+from tests.faults.run import run
+from tests.faults.site import a_site
+
+
+def main() -> int:
+    """0: nothing lost and nothing doubled; else raises, and keeps the logs."""
+    options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally`, so that nothing is left running
+    seed = random.randrange(1_000_000) if options.seed is None else options.seed
+    folder = Path(tempfile.mkdtemp(prefix=f"clickpulse-faults-{seed}-"))
+    if options.broker_crashes:
+        plan = broker_plan(seed, options.broker_crashes)
+    elif options.log == "kafka":
+        plan = kafka_plan(seed, options.kills, options.longest_outage)
+    else:
+        plan = redis_plan(seed, options.kills, options.longest_outage)
+    _say(f"seed {seed}, {len(plan)} faults, logs in {folder}")
+    try:
+        with a_site(folder, options.log) as site:
+            run(site, plan, seed, options.rate, _say)
+    except BaseException:
+        _say(f"FAILED with seed {seed}; the logs are in {folder}")
+        raise
+    shutil.rmtree(folder)
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
+    parser.add_argument("--seed", type=int, help="of the clicks and the faults; one of chance by default, printed")
+    parser.add_argument("--kills", type=int, default=1000, help="processes to kill at the least (1000)")
+    parser.add_argument("--log", choices=["kafka", "redis"], default="kafka", help="the event log (kafka)")
+    parser.add_argument("--longest-outage", type=float, default=60.0, help="seconds for which a wire is cut (60)")
+    parser.add_argument("--broker-crashes", type=int, default=0, help="instead: crash the broker alone, so often")
+    parser.add_argument("--rate", type=int, default=60, help="clicks a second (60)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""A whole site that can be broken at every joint: servers, wires, services, and a stream of clicks into it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from shared.redis_client import connect
+from shared.refusals import dead_letter_topic
+from shared.rollup_keys import Meta, read
+from shared.settings import ServiceSettings
+from shared.streams import TopicSpec
+from shared.streams.choose import open_log
+from tests.faults.clicks import PRODUCTS
+from tests.faults.plan import AGGREGATES, ENRICHES, SIDES, Side
+from tests.faults.proxy import Proxy
+from tests.faults.service import Service
+from tests.polling import eventually
+from tests.servers import Kafka, Valkey, share_kafka_classes
+
+EventLogName = Literal["kafka", "redis"]
+PARTITIONS: Final = 4
+SESSION_SECONDS: Final = 6
+_BATCH_RECORDS: Final = 20
+"""Few, so that at any moment a transaction is likely to be open."""
+
+_FRESH_SECONDS: Final = 2.5
+_SIDE_OF: Final[dict[str, Side]] = {"a": "a", "b": "b", "c": "b"}
+_UNNAMED: Final = "enrich-b"
+"""The one service that joins its group without a name, as services do by default: its death is found out later."""
+
+
+class Site:
+    """Servers, the wires to them by side, and services that are not started yet."""
+
+    def __init__(self, folder: Path, valkey: Valkey, kafka: Kafka | None, wires: dict[tuple[str, Side], Proxy]) -> None:
+        self.valkey = valkey
+        self.kafka = kafka
+        self._wires = wires
+        self.settings = ServiceSettings(
+            redis_url=valkey.url, kafka_broker=kafka.address if kafka else None, partitions=PARTITIONS
+        )
+        self.raw_topic = self.settings.raw_topic
+        self.enriched_topic = self.settings.enriched_topic
+        self.client: Any = connect(valkey.url)  # of the test alone: never cut
+        self._products = folder / "products.csv"
+        self._products.write_text(
+            "productId,category,title\n" + "".join(f"p{n},category {n % 12},Product {n}\n" for n in range(PRODUCTS))
+        )
+        self.services = {
+            name: Service(name, name.partition("-")[0], self._environment(name, folder), folder / f"{name}.log")
+            for name in (*ENRICHES, *AGGREGATES)
+        }
+
+    @property
+    def running(self) -> list[Service]:
+        """The services that are started."""
+        return [service for service in self.services.values() if service.is_started]
+
+    def assert_services_live(self) -> None:
+        """Fail when one of them ended by itself."""
+        for service in self.running:
+            service.assert_lives()
+
+    def wire(self, server: str, side: Side) -> Proxy:
+        """The wire of one side's services to a server."""
+        return self._wires[server, side]
+
+    def make_topics(self) -> None:
+        """Create the topics, so that the stream may begin before the services do."""
+        topics = self.raw_topic, self.enriched_topic
+        open_log(self.settings, "test").ensure_topics(
+            [
+                TopicSpec(name, PARTITIONS, 24 * 3_600_000)
+                for topic in topics
+                for name in (topic, dead_letter_topic(topic))
+            ]
+        )
+
+    def load_lookups(self) -> None:
+        """Load the catalogue, at first and after a flush. Clicks that are enriched in between have no category."""
+        command = [sys.executable, "-m", "services.cli", "load-lookups", "--products", str(self._products)]
+        subprocess.run(command, env=self._environment_of_all(self.valkey.url), check=True, capture_output=True)
+
+    def await_counted(self, count: int, timeout_seconds: float) -> Meta:
+        """Wait until a rollup of this very moment is of all partitions and has at least so many records read.
+
+        More of them come all the while, so that its lag need not be 0.
+        """
+
+        def counted() -> Meta | None:
+            self.assert_services_live()
+            meta = self._published()
+            is_fresh = meta is not None and meta.as_of_ms > (time.time() - _FRESH_SECONDS) * 1000
+            return meta if meta and is_fresh and meta.partitions == PARTITIONS and meta.read >= count else None
+
+        try:
+            return eventually(counted, f"{count} records counted", timeout_seconds)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}; published is {self._published()}") from None
+
+    def await_progress(self, timeout_seconds: float) -> None:
+        """Wait until something more is counted than now."""
+        before = self._read_so_far()
+
+        def progressed() -> bool:
+            self.assert_services_live()
+            return self._read_so_far() > before
+
+        eventually(progressed, f"more than {before} records counted", timeout_seconds)
+
+    def _read_so_far(self) -> int:
+        published = self._published()
+        return published.read if published else 0
+
+    def _published(self) -> Meta | None:
+        snapshot = read(self.client, "all", "")
+        return snapshot.meta if snapshot else None
+
+    def _environment(self, name: str, folder: Path) -> dict[str, str]:
+        side = _SIDE_OF[name[-1]]
+        environment = self._environment_of_all(f"redis://127.0.0.1:{self.wire('redis', side).port}/0")
+        environment |= {
+            "STATE_DIR": str(folder / f"state-{name}"),
+            "ENRICH_BATCH_RECORDS": str(_BATCH_RECORDS),
+            "LOG_FORMAT": "json",
+        }
+        if self.kafka is None:
+            return environment
+        environment |= {
+            "KAFKA_BROKER": f"127.0.0.1:{self.wire('broker', side).port}",
+            "KAFKA_SESSION_SECONDS": str(SESSION_SECONDS),
+        }
+        # Without a name a killed process's partitions wait for its session to end, and most kills would meet idlers.
+        return environment if name == _UNNAMED else environment | {"KAFKA_INSTANCE_ID": name}
+
+    def _environment_of_all(self, redis_url: str) -> dict[str, str]:
+        return {"REDIS_URL": redis_url, "PARTITIONS": str(PARTITIONS), "KAFKA_BROKER": ""}
+
+
+@contextmanager
+def a_site(folder: Path, log: EventLogName) -> Iterator[Site]:
+    """Servers that run, with topics and lookups, and services to start. Raises ServerMissing."""
+    with ExitStack() as stack:
+        servers: Sequence[str] = ("broker", "redis") if log == "kafka" else ("redis",)
+        wires = {(server, side): stack.enter_context(Proxy()) for server in servers for side in SIDES}
+        # A log in Redis loses nothing in a restart; beside Kafka, Redis is allowed its default.
+        valkey = Valkey(_folder(folder / "redis"), fsync="everysec" if log == "kafka" else "always")
+        stack.callback(valkey.kill)
+        valkey.start()
+        kafka = None
+        if log == "kafka":
+            share_kafka_classes()
+            kafka = Kafka(_folder(folder / "kafka"), [wires["broker", side].port for side in SIDES])
+            stack.callback(kafka.kill)
+            kafka.start()
+        for (server, _), wire in wires.items():
+            wire.forward_to(valkey.port if server == "redis" else _behind(kafka, wire.port))
+        site = Site(folder, valkey, kafka, wires)
+        stack.callback(site.client.close)
+        site.make_topics()
+        site.load_lookups()
+        for service in site.services.values():
+            stack.callback(service.end)
+        yield site
+
+
+def _behind(kafka: Kafka | None, port: int) -> int:
+    assert kafka is not None
+    return kafka.behind[port]
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True)
+    return path

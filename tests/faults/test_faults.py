@@ -1,0 +1,34 @@
+"""CI's share of the faults: at least fifty kills on Kafka and ten on Redis. `make test-faults` breaks for longer."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import or_skip
+from tests.faults.plan import Fault, kafka_plan, kills_in, redis_plan
+from tests.faults.run import run
+from tests.faults.site import EventLogName, a_site
+
+LONGEST_OUTAGE_SECONDS = 10.0
+CLICKS_PER_SECOND = 60
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("log", "make_plan", "kills"),
+    [pytest.param("kafka", kafka_plan, 50, marks=pytest.mark.kafka), ("redis", redis_plan, 10)],
+    ids=["kafka", "redis"],
+)
+@pytest.mark.timeout(900)
+def test_no_click_is_lost_or_doubled_whatever_dies(
+    log: EventLogName, make_plan: Callable[[int, int, float], list[Fault]], kills: int, tmp_path: Path
+) -> None:
+    seed = random.randrange(1_000_000)
+    plan = make_plan(seed, kills, LONGEST_OUTAGE_SECONDS)
+    assert kills_in(plan) >= kills
+    print(f"seed {seed}, logs in {tmp_path}: to repeat it, make test-faults")  # noqa: T201 - shown when it fails
+    with or_skip(lambda: a_site(tmp_path, log)) as site:
+        run(site, plan, seed, CLICKS_PER_SECOND, print)
