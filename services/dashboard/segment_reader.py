@@ -4,7 +4,6 @@ A refresh is one round trip for the versions, and one more when a segment is new
 """
 
 from collections.abc import Callable, Mapping
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -12,9 +11,9 @@ import redis
 
 from services.dashboard.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.segments import MalformedSegment, Segment, assemble, decode_segment
+from services.dashboard.shared_answer import SharedAnswer
 from shared.rollup_keys import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
 
-LOOK_LIFE_SECONDS: Final = 0.9
 SETTLE_SECONDS: Final = 4
 """So long after its end a minute's segments are in Redis, if it has any: two seconds, and the time to write them."""
 
@@ -43,33 +42,17 @@ class SegmentReader:
         self._client = client
         self._prefix = prefix
         self._now_ms = now_ms
-        self._elapsed_seconds = elapsed_seconds
         self._most_events = most_events
-        self._lock = Lock()
-        self._looked: float | None = None
-        self._current = ClosedMinutes()
+        self._shared = SharedAnswer(self._read, elapsed_seconds)
         # By field, with the version; None: left out, as memory is bounded.
         self._kept: dict[str, tuple[int, Segment | Gap | None]] = {}
 
-    def look(self, *, now: bool = False) -> ClosedMinutes:
-        """The closed minutes, at most LOOK_LIFE_SECONDS old, or read `now`. Blocks for two round trips at most."""
-        if not now and self._is_fresh():
-            return self._current
-        if not self._lock.acquire(blocking=self._looked is None):
-            return self._current
-        try:
-            if now or not self._is_fresh():
-                self._current = self._read()
-                self._looked = self._elapsed_seconds()
-            return self._current
-        finally:
-            self._lock.release()
+    def look(self) -> ClosedMinutes:
+        """The closed minutes, at most a second old. Blocks for two round trips at most."""
+        return self._shared.get()
 
-    def _is_fresh(self) -> bool:
-        return self._looked is not None and self._elapsed_seconds() - self._looked < LOOK_LIFE_SECONDS
-
-    def _read(self) -> ClosedMinutes:
-        before = self._current
+    def _read(self, before: ClosedMinutes | None) -> ClosedMinutes:
+        before = before or ClosedMinutes()
         try:
             versions, strays, closed = self._versions()
             listed = [_minute(name) for name in versions]

@@ -108,8 +108,6 @@ def test_fifty_viewers_of_a_second_cost_one_look(
     write_segments(client, [Row()])
     assert len({id(reader.look()) for _ in range(50)}) == 1
     assert recorder.asked == ["versions", [key(MINUTE)]]
-    reader.look(now=True)
-    assert recorder.asked[2:] == ["versions"]
 
 
 def test_minutes_that_are_over_are_let_go(client: redis.Redis, reader: SegmentReader, clock: Clock) -> None:

@@ -51,15 +51,14 @@ def show(reader: Reader, segments: SegmentReader, elements: Elements, address: s
         navigation()
         with st.container(key="refresh-controls", horizontal=True, width="content"):
             seconds = _switch("Refresh every", _REFRESH, 1, "refresh")
-            if st.button("Refresh now", key="refresh-now", type="secondary"):
-                st.session_state["refresh-asked"] = True
+            st.button("Refresh now", key="refresh-now")  # whose press is a run of the page
     st.fragment(_refresh, run_every=seconds or None)(reader, segments, elements, address)
 
 
 def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, address: str) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
-    minutes = segments.look(now=st.session_state.pop("refresh-asked", False))
+    minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
     st.html(board.strip(reader.observe("all"), address, now_ms))
     if not minutes.end_minute:
