@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 import streamlit as st
@@ -15,6 +14,7 @@ from services.dashboard.exploration import Choices, Exploration
 from services.dashboard.explore_board import ExplorePanels
 from services.dashboard.picks import File
 from services.dashboard.reader import Reader
+from services.dashboard.recall import Recall
 from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.selection import Filter
 from services.dashboard.views.navigation import Navigation
@@ -33,6 +33,9 @@ _MOST_DOWNLOADED: Final = 50_000
 _SCRUBBED_MINUTES: Final = 60
 _KEPT: Final = "explore-"
 _ASKED, _FILE = "download-asked", "download-file"
+
+
+_recall = Recall()  # of all viewers of the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +89,12 @@ def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, addres
         at_minute=at_minute,
         focus=exploration.read_focus(_kept("events")),
     )
-    panels = _drawn(minutes, choices, palette.mode)
+    panels = _recall.of(minutes, (choices, palette.mode), lambda: explore_board.draw(minutes, choices, palette))
     with above:
         if panels.notes:
             st.html(panels.notes)
         elements.show(panels.figures, key="figures", on_pick=_pick)
     _fill(cards, panels, elements, choices)
-
-
-@lru_cache(maxsize=32)
-def _drawn(minutes: ClosedMinutes, choices: Choices, mode: theme.Mode) -> ExplorePanels:
-    # Closed minutes are compared by identity: while nothing changed, nothing is counted or drawn anew.
-    return explore_board.draw(minutes, choices, theme.palette_of(mode))
 
 
 def _reach(minutes: ClosedMinutes) -> int:
@@ -147,23 +144,17 @@ def _several(dimension: str, minutes: ClosedMinutes) -> list[str]:
     )
 
 
-@lru_cache(maxsize=16)
 def _options(minutes: ClosedMinutes, dimension: str) -> list[str]:
-    names = minutes.frame.names[dimension]
-    return sorted(names)[:_MOST_OPTIONS]
+    return _recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
 
 
 def _scrubber(minutes: ClosedMinutes, elements: Elements) -> int | None:
     last = minutes.end_minute - 1
     first = max(minutes.first_minute, minutes.end_minute - _SCRUBBED_MINUTES)
     at = exploration.read_minute(_kept("at"))
-    elements.scrub(first, last, at, _curve(minutes, first), key="scrubber", on_move=_move)
+    bars = _recall.of(minutes, "curve", lambda: exploration.curve(minutes, first))
+    elements.scrub(first, last, at, bars, key="scrubber", on_move=_move)
     return at
-
-
-@lru_cache(maxsize=4)
-def _curve(minutes: ClosedMinutes, first: int) -> list[float]:
-    return exploration.curve(minutes, first)
 
 
 def _kept(name: str) -> str | None:
