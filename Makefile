@@ -1,7 +1,7 @@
 # One command a job, the same ones that CI runs. It needs git, make and Python 3.11 to 3.13; uv is installed when absent.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint format types imports fuzz bench
+.PHONY: help demo test test-faults lint format types imports fuzz bench load
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -58,6 +58,9 @@ test-faults: install ## Kill, crash and cut everything, a thousand times. ARGS="
 
 bench: install ## Measure against the design's bars; at most five minutes
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+load: install ## Find the sustained rate and the latency on Kafka. ARGS="--minutes 30" also half of it for so long
+	@.venv/bin/python -W ignore -m benchmarks.load $(ARGS)
 
 .PHONY: install install-demo python
 install: python $(filter $(UV_OF_ITS_OWN),$(UV))

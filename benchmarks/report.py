@@ -56,8 +56,8 @@ def circumstances() -> dict[str, Value]:
     }
 
 
-def write_results(path: Path, figures: Mapping[str, Value]) -> None:
-    """Write everything as one flat JSON object."""
+def write_results(path: Path, figures: Mapping[str, object]) -> None:
+    """Write everything as one JSON object."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(dict(figures), indent=2) + "\n")
 

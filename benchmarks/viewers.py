@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
-from typing import Final
+from typing import Any, Final
 
 import redis
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -65,7 +65,8 @@ class Viewer:
 
     async def watch(self, until: asyncio.Event) -> None:
         """Open the page and refresh it until told to stop."""
-        async with connect(self._url, subprotocols=["streamlit"], max_size=None, compression=None) as socket:  # type: ignore[list-item]  # a NewType of str
+        options: dict[str, Any] = {"subprotocols": ["streamlit"], "max_size": None, "compression": None}
+        async with connect(self._url, open_timeout=_START_SECONDS, **options) as socket:
             receiving = asyncio.create_task(self._receive(socket))
             await socket.send(self._rerun(""))
             await self._finished.wait()
@@ -139,6 +140,8 @@ async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: fl
     for viewer in opened:
         watching.append(asyncio.create_task(viewer.watch(until)))
         await asyncio.wait([watching[-1], asyncio.create_task(viewer.is_open.wait())], return_when="FIRST_COMPLETED")
+        if watching[-1].done():
+            await watching[-1]  # it raises what kept the page from opening
         await asyncio.sleep(1 / viewers)
     await asyncio.sleep(_SETTLE_SECONDS)
     tally.refresh_s.clear()

@@ -17,7 +17,7 @@ KAFKA_VERSION: Final = "4.3.0"
 KAFKA_JARS: Final = Path.home() / ".cache" / "clickpulse" / f"kafka-{KAFKA_VERSION}"
 _KAFKA_CLASSES: Final = KAFKA_JARS.with_name(f"{KAFKA_JARS.name}.classes.jsa")
 _POM: Final = Path(__file__).parent / "kafka" / "pom.xml"
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0  # on a machine that does other things, too
 
 
 class ServerMissing(Exception):  # noqa: N818 - a property of the machine
@@ -93,26 +93,47 @@ def _pings(client: redis.Redis) -> bool:
 class Kafka:
     """A Kafka of one node in a folder, that a test may kill and start again. Raises ServerMissing when it cannot be."""
 
-    def __init__(self, folder: Path, advertised: Sequence[int] = ()) -> None:
-        """`advertised`: ports of proxies in front of it; `behind` tells to which port each is to forward."""
+    def __init__(
+        self,
+        folder: Path,
+        advertised: Sequence[int] = (),
+        *,
+        listeners: Mapping[str, int] | None = None,
+        options: Mapping[str, object] | None = None,
+        users: Sequence[str] = (),
+    ) -> None:
+        """`advertised`: ports of proxies in front of it; `behind` tells to which port each is to forward.
+
+        `listeners`: ports of more of them, by security protocol, set up by `options`. `users` are made with the
+        cluster, as SCRAM credentials the way that StorageTool writes them.
+        """
         port, controller_port = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
         self.behind = {proxy_port: free_port() for proxy_port in advertised}
         self._port = port
         self._log = folder / "kafka.log"
         self._properties = folder / "server.properties"
-        self._properties.write_text(_kafka_properties(port, self.behind, controller_port, folder / "data"))
+        properties = _kafka_properties(port, self.behind, listeners or {}, controller_port, folder / "data")
+        lines = {**properties, **(options or {})}
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
         memory = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
         shared = [f"-XX:SharedArchiveFile={_KAFKA_CLASSES}"] if _KAFKA_CLASSES.exists() else []
         self._java = ["java", *shared, *memory, "-cp", f"{_kafka_jars()}/*"]
         self._process: subprocess.Popen[bytes] | None = None
         storage = ["kafka.tools.StorageTool", "format", "-t", "Y2xpY2twdWxzZS10ZXN0cw", "-c", str(self._properties)]
+        storage += [argument for user in users for argument in ("--add-scram", user)]
         subprocess.run([*self._java, *storage], check=True, capture_output=True)
 
     def start(self, *options: str) -> None:
         """Start it, with the data it had and options of Java's, and wait until it listens."""
         self._process = _start([*self._java, *options, "kafka.Kafka", str(self._properties)], self._log)
         _wait_until(lambda: _listens(self._port), self._process, self._log)
+
+    @property
+    def process_id(self) -> int:
+        """Of the broker that was started last."""
+        assert self._process is not None, "it was never started"
+        return self._process.pid
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -174,12 +195,15 @@ def _kafka_jars() -> Path:
     return KAFKA_JARS
 
 
-def _kafka_properties(port: int, behind: Mapping[int, int], controller_port: int, data: Path) -> str:
+def _kafka_properties(
+    port: int, behind: Mapping[int, int], secured: Mapping[str, int], controller_port: int, data: Path
+) -> dict[str, object]:
     # A client is sent to the address that is advertised for the listener that it asked.
     names = ["PLAINTEXT", *(f"BEHIND_{proxy_port}" for proxy_port in behind)]
-    listeners = dict(zip(names, [port, *behind.values()], strict=True))
-    advertised = dict(zip(names, [port, *behind], strict=True))
-    options = {
+    listeners = dict(zip(names, [port, *behind.values()], strict=True)) | dict(secured)
+    advertised = dict(zip(names, [port, *behind], strict=True)) | dict(secured)
+    protocols = dict.fromkeys([*names, "CONTROLLER"], "PLAINTEXT") | {name: name for name in secured}
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
@@ -187,7 +211,7 @@ def _kafka_properties(port: int, behind: Mapping[int, int], controller_port: int
         "advertised.listeners": _endpoints(advertised),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in [*names, "CONTROLLER"]),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "log.dirs": data,
         "auto.create.topics.enable": "false",
         # One node keeps one copy of everything, and waits for nobody.
@@ -200,7 +224,6 @@ def _kafka_properties(port: int, behind: Mapping[int, int], controller_port: int
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
     }
-    return "".join(f"{name}={value}\n" for name, value in options.items())
 
 
 def _endpoints(ports: Mapping[str, int]) -> str:

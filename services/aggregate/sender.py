@@ -1,5 +1,6 @@
 """The sender thread: publishes the newest reports of this replica's partitions, and never holds up folding."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ logger = get_logger(__name__)
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 2.0
 _PART: Final = "redis"
+_LAST_ATTEMPT_SECONDS: Final = 3.0
+"""So long after it was asked to stop the sender may begin its last publish. A Redis that does not answer takes
+`shared.redis_client`'s five seconds to tell, and the whole process shall end within ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Sender:
     """Publishes what `offer` was last given. `with` starts its thread, and ends it with a last publish.
 
     While Redis is away only the newest publication is kept, so that its return is answered with the current truth.
+    A Redis that is away holds up the end for no longer than one attempt, or what is left of one and another.
     """
 
     def __init__(self, publisher: Publisher, health: Health) -> None:
@@ -52,6 +57,7 @@ class Sender:
         self._changed = Condition()  # guards the swap alone, never I/O
         self._stopping = False
         self._failure: Exception | None = None
+        self._last_attempt_at = float("inf")  # time.monotonic()
         self._thread = Thread(target=self._run, name="sender", daemon=True)
 
     def offer(self, publication: Publication) -> None:
@@ -72,6 +78,7 @@ class Sender:
     def __exit__(self, *_: object) -> None:
         with self._changed:
             self._stopping = True
+            self._last_attempt_at = time.monotonic() + _LAST_ATTEMPT_SECONDS
             self._changed.notify()
         self._thread.join()
 
@@ -90,9 +97,14 @@ class Sender:
                 self._changed.wait_for(lambda: self._stopping or self._offered is not None)
                 publication, self._offered = self._offered, None
                 stopping = self._stopping
+            if time.monotonic() > self._last_attempt_at:
+                logger.warning("Redis does not answer, the last rollup is not published")
+                return
             if publication is None or self._is_published(publication):
                 wait_seconds = _FIRST_WAIT_SECONDS
-            elif not stopping:
+            elif stopping:
+                return  # the other replicas find out in two seconds that nothing more comes
+            else:
                 with self._changed:
                     self._offered = self._offered or publication
                     self._changed.wait_for(lambda: self._stopping, wait_seconds)

@@ -30,6 +30,8 @@ _POLL_RECORDS: Final = 500
 """Records that are read and taken apart together: few enough that the objects stay in the processor's cache."""
 _partition_of = attrgetter("partition")
 _RATE_SECONDS: Final = 10
+_LETTERS_WAIT_SECONDS: Final = 3
+"""Between two attempts at dead letters: one takes seconds while the log is away, in which nothing is published."""
 
 
 @dataclass(slots=True)
@@ -70,8 +72,10 @@ class AggregateService:
         self._partitions: dict[int, Partition] = {}
         self._collected: list[Record] = []  # not taken in yet
         self._unfolded = 0  # records that were read and not folded yet
-        self._is_storing = True  # whether the last fold could be stored
+        self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
+        self._letters_due_s = 0  # not before this second are dead letters sent
         self._rates: dict[int, _Rate] = {}
+        self._committed: dict[int, int] = {}  # next offset by partition, as told last
         self._now_s = int(clock())
 
     def run(self, consumer: Consumer) -> None:
@@ -106,13 +110,11 @@ class AggregateService:
             return
         try:
             self._receive()
-            self._send_dead_letters(leaving.sort_out())
-            leaving.fold()
-            leaving.checkpoint()
+            if self._are_dead_letters_sent(leaving.sort_out()):  # otherwise these records are read again
+                leaving.fold()
+                leaving.checkpoint()
         except StateUnwritable as error:
             logger.warning("no checkpoint on leaving a partition", partition=partition, error=str(error))
-        except Stopped:
-            pass  # its dead letters could not be sent: not folded, these records are read again
         del self._partitions[partition]
         leaving.close()
 
@@ -170,13 +172,13 @@ class AggregateService:
                 self._partitions[number].receive(list(group))
 
     def _fold(self) -> None:
-        """Fold all that was read. What cannot be stored waits for the next time, and nothing more is read."""
+        """Fold all that was read. What cannot be stored or sent waits for the next time, and nothing more is read."""
         began_at = time.monotonic()
         self._receive()
         self._is_storing = True
         for partition in self._partitions.values():
-            self._send_dead_letters(partition.sort_out())
-            self._is_storing &= self._store(partition.fold)
+            refused = partition.sort_out()
+            self._is_storing &= self._are_dead_letters_sent(refused) and self._store(partition.fold)
         if self._is_storing and self._unfolded:
             self._gauges.add_batch(self._unfolded, time.monotonic() - began_at)
             self._unfolded = 0
@@ -195,13 +197,15 @@ class AggregateService:
         self._health.working("state")
         return True
 
-    def _send_dead_letters(self, refused: list[tuple[Record, Refusal]]) -> None:
-        """Send them, and empty the list, before the offset moves on. Raises Stopped.
+    def _are_dead_letters_sent(self, refused: list[tuple[Record, Refusal]]) -> bool:
+        """Send them, and empty the list, before the offset moves on; False while the log is away.
 
         A crash in between sends them twice, of one origin, and never not.
         """
         if not refused:
-            return
+            return True
+        if self._now_s < self._letters_due_s:
+            return False
         topic = self._settings.enriched_topic
         letters = [
             NewRecord(
@@ -214,13 +218,14 @@ class AggregateService:
             )
             for record, refusal in refused
         ]
-        wait_for(
-            lambda: self._producer.send(letters),
-            dependency="the event log",
-            passing=LogUnavailable,
-            stop=self._stop,
-            on_failure=lambda reason: self._health.failing("log", reason),
-        )
+        try:
+            self._producer.send(letters)
+        except LogUnavailable as error:
+            if self._health.is_working("log"):
+                logger.warning("dead letters cannot be sent, reading stops until they can", error=str(error))
+            self._health.failing("log", str(error))
+            self._letters_due_s = self._now_s + _LETTERS_WAIT_SECONDS
+            return False
         record, refusal = refused[0]
         logger.warning(
             "events refused",
@@ -232,6 +237,7 @@ class AggregateService:
         )
         self._gauges.add_dead_letters([refusal.reason for _, refusal in refused])
         refused.clear()
+        return True
 
     def _opened(self, assignment: Assignment) -> Partition:
         """Open a partition, again and again while the disk refuses. Raises Stopped."""
@@ -278,9 +284,11 @@ class AggregateService:
     def _commit(self, consumer: Consumer) -> None:
         """Tell the log how far we are, for those who watch its groups; the truth is the offset in the state."""
         offsets = {n: p.next_offset for n, p in self._partitions.items() if p.next_offset is not None}
-        if not offsets:
+        if offsets == self._committed:
             return
         try:
             consumer.commit(offsets)
         except LogUnavailable as error:
             logger.debug("offsets not committed", error=str(error))
+        else:
+            self._committed = offsets

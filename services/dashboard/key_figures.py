@@ -122,7 +122,7 @@ def _per_minute(series: Mapping[int, int], noun: str, minutes: int) -> str:
 def _curve(figures: Sequence[_Number], title: str, written: Callable[[_Number], str]) -> str:
     if len(figures) < sparkline.FEWEST_POINTS:
         return ""
-    return sparkline.draw(figures, f"{title}: {written(min(figures))} to {written(max(figures))}")
+    return sparkline.draw(figures, f"{title}: {written(min(figures))} to {written(max(figures))}", least_top=0)
 
 
 def _means(sums: Mapping[int, int], sessions: Mapping[int, int]) -> list[float]:

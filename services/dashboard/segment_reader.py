@@ -4,7 +4,6 @@ A refresh is one round trip for the versions, and one more when a segment is new
 """
 
 from collections.abc import Callable, Mapping
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -12,9 +11,9 @@ import redis
 
 from services.dashboard.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.segments import MalformedSegment, Segment, assemble, decode_segment
+from services.dashboard.shared_answer import SharedAnswer
 from shared.rollup_keys import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
 
-LOOK_LIFE_SECONDS: Final = 0.9
 SETTLE_SECONDS: Final = 4
 """So long after its end a minute's segments are in Redis, if it has any: two seconds, and the time to write them."""
 
@@ -43,35 +42,21 @@ class SegmentReader:
         self._client = client
         self._prefix = prefix
         self._now_ms = now_ms
-        self._elapsed_seconds = elapsed_seconds
         self._most_events = most_events
-        self._lock = Lock()
-        self._looked: float | None = None
-        self._current = ClosedMinutes()
+        self._shared = SharedAnswer(self._read, elapsed_seconds)
         # By field, with the version; None: left out, as memory is bounded.
         self._kept: dict[str, tuple[int, Segment | Gap | None]] = {}
 
-    def look(self, *, now: bool = False) -> ClosedMinutes:
-        """The closed minutes, at most LOOK_LIFE_SECONDS old, or read `now`. Blocks for two round trips at most."""
-        if not now and self._is_fresh():
-            return self._current
-        if not self._lock.acquire(blocking=self._looked is None):
-            return self._current
-        try:
-            if now or not self._is_fresh():
-                self._current = self._read()
-                self._looked = self._elapsed_seconds()
-            return self._current
-        finally:
-            self._lock.release()
+    def look(self) -> ClosedMinutes:
+        """The closed minutes, at most a second old. Blocks for two round trips at most."""
+        return self._shared.get()
 
-    def _is_fresh(self) -> bool:
-        return self._looked is not None and self._elapsed_seconds() - self._looked < LOOK_LIFE_SECONDS
-
-    def _read(self) -> ClosedMinutes:
-        before = self._current
+    def _read(self, before: ClosedMinutes | None) -> ClosedMinutes:
+        before = before or ClosedMinutes()
         try:
-            versions, strays, end_minute = self._versions()
+            versions, strays, closed = self._versions()
+            listed = [_minute(name) for name in versions]
+            end_minute = max([closed, *(minute + 1 for minute in listed)])
             changed = self._fetch(versions, end_minute - HOUR_MINUTES)
         except (redis.RedisError, OSError, ValueError, TypeError) as error:
             since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
@@ -85,15 +70,14 @@ class SegmentReader:
             )
         if not versions:
             return before if before.end_minute == 0 and before.trouble is None else ClosedMinutes()
-        listed = [_minute(name) for name in versions]
-        end_minute = max(end_minute, *(minute + 1 for minute in listed))
         first_minute = min(end_minute - HOUR_MINUTES, *listed)
         if not changed and before.trouble is None and end_minute == before.end_minute:
             return before
         segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
         left_out = sum(entry is None for _, entry in self._kept.values())
         return ClosedMinutes(
-            frame=assemble(segments) if changed else before.frame,
+            # After trouble too: it may have come between two answers, the first of which is kept.
+            frame=assemble(segments) if changed or before.trouble is not None else before.frame,
             first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
             end_minute=end_minute,
             gaps=tuple(entry for _, entry in self._kept.values() if isinstance(entry, Gap)) + tuple(strays),

@@ -22,7 +22,7 @@ def draw(counts: Sequence[float], label: str, *, at: Sequence[int] = (), places:
     A top of at least `least_top` keeps a hum from looking like a storm.
     """
     assert len(counts) >= FEWEST_POINTS
-    top = max(least_top, *counts)
+    top = max(least_top, *counts) or 1
     last = (places or len(counts)) - 1
     points = [
         (f"{100 * place / last:.1f}%", f"{_FLOOR_PERCENT - _RISE_PERCENT * count / top:.1f}%")

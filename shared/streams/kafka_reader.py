@@ -19,6 +19,9 @@ _SLICE_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 3.0
 """After so long without a record the broker is asked whether it is there, because a dead one says nothing."""
 
+_SILENCE_BEFORE_COMMIT_SECONDS: Final = 0.5
+"""Likewise before a commit, which waits for a broker as long as the session lasts, be it that we are asked to stop."""
+
 _LEAST_ANSWER_SECONDS: Final = 0.25
 _ANSWER_SECONDS: Final = 2.0
 
@@ -99,7 +102,7 @@ class Reader:
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`. Raises SessionOver, too."""
-        self.ask_broker(_ANSWER_SECONDS)
+        self.ask_broker(_ANSWER_SECONDS, _SILENCE_BEFORE_COMMIT_SECONDS)
         self._ask_membership()
         try:
             committed = self._consumer.commit(offsets=self.places(next_offsets), asynchronous=False)

@@ -30,8 +30,8 @@ def publish_hour(client: Any, rows: Callable[[int], Iterator[Row]] | None = None
 
     Returns the first minute that is not closed.
     """
-    as_of_ms = (int(time.time()) + 60) * 1000
-    publish(client, sample_rollup(as_of_ms, newest_event_ms=as_of_ms - 60_000))
+    as_of_ms = (int(time.time()) + 300) * 1000
+    publish(client, sample_rollup(as_of_ms, newest_event_ms=as_of_ms))
     end = as_of_ms // MINUTE_MS
     # A version of their own, as the dashboard has seen other segments of these minutes.
     write_segments(client, list((rows or believable)(end)), version=time.time_ns() // 1_000_000)

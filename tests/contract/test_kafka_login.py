@@ -1,83 +1,131 @@
-"""Logging in to a real Kafka by SASL: who may goes on, and who may not is told why."""
+"""A real Kafka behind SASL and TLS: who may goes on, and who may not is told why and waits."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.settings import ServiceSettings
-from shared.streams import EventLog, LogUnavailable
+from shared.streams import Consumer, EventLog, LogUnavailable, NewRecord, Processor, Record
 from shared.streams.choose import open_log
-from tests.contract.event_logs import Owner, a_group, a_topic, append, read, values
-from tests.servers import Kafka, ServerMissing, free_port
+from tests.contract.event_logs import Owner, a_group, a_topic, append
+from tests.polling import eventually
+from tests.secured_kafka import MECHANISMS, PASSWORD, USER, SecuredKafka, running_secured_kafka
+from tests.servers import ServerMissing
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
 
-LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+LOGINS = [(protocol, mechanism) for protocol in ("SASL_SSL", "SASL_PLAINTEXT") for mechanism in MECHANISMS]
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Kafka that takes the user clickpulse with the password hunter2."""
-    folder = tmp_path_factory.mktemp("kafka-login")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     try:
-        kafka = Kafka(folder)
+        with running_secured_kafka(tmp_path_factory.mktemp("kafka-login")) as kafka:
+            eventually(lambda: _answers(kafka), "it answers", 60)
+            yield kafka
     except ServerMissing as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
-    address = f"127.0.0.1:{free_port()}"
-    require_login(folder / "server.properties", address)
+
+
+def _answers(kafka: SecuredKafka) -> bool:
+    """It listens a while before it does."""
     try:
-        kafka.start()
-        yield address
-    finally:
-        kafka.kill()
+        opened(options(kafka, "SASL_SSL", "PLAIN")).ensure_topics([])
+    except LogUnavailable:
+        return False
+    return True
 
 
-def require_login(properties: Path, address: str) -> None:
-    """Add a listener at `address` that is for those who log in."""
-    added = {
-        "listeners=": f",SASL_PLAINTEXT://{address}",
-        "advertised.listeners=": f",SASL_PLAINTEXT://{address}",
-        "listener.security.protocol.map=": ",SASL_PLAINTEXT:SASL_PLAINTEXT",
+def options(
+    kafka: SecuredKafka, protocol: str, mechanism: str | None, password: str = PASSWORD, ca: Path | None = None
+) -> dict[str, str]:
+    """The settings of a login, by the names of their variables."""
+    login = {} if mechanism is None else {"KAFKA_SASL_USERNAME": USER, "KAFKA_SASL_PASSWORD": password}
+    return {
+        "KAFKA_BROKER": kafka.addresses[protocol],
+        "KAFKA_SECURITY_PROTOCOL": protocol,
+        **({"KAFKA_SASL_MECHANISM": mechanism} if mechanism else {}),
+        **({"KAFKA_SSL_CA_LOCATION": str(ca or kafka.ca)} if protocol.endswith("SSL") else {}),
+        **login,
     }
-    lines = [
-        line + next((more for option, more in added.items() if line.startswith(option)), "")
-        for line in properties.read_text().splitlines()
-    ]
-    lines += [
-        "sasl.enabled.mechanisms=PLAIN",
-        f'listener.name.sasl_plaintext.plain.sasl.jaas.config={LOGIN} required user_clickpulse="hunter2";',
-    ]
-    properties.write_text("\n".join(lines) + "\n")
 
 
-def log_in(address: str, password: str, mechanism: str = "PLAIN") -> EventLog:
-    settings = {
-        "kafka_broker": address,
-        "kafka_security_protocol": "SASL_PLAINTEXT",
-        "kafka_sasl_mechanism": mechanism,
-        "kafka_sasl_username": "clickpulse",
-        "kafka_sasl_password": password,
-    }
-    return open_log(ServiceSettings.model_validate(settings), "test")
+def opened(chosen: dict[str, str]) -> EventLog:
+    return open_log(ServiceSettings.model_validate({name.lower(): value for name, value in chosen.items()}), "test")
 
 
-def test_who_logs_in_writes_and_reads(address: str) -> None:
-    log = log_in(address, "hunter2")
-    topic = a_topic(log)
-    append(log, topic, b"click")
-    with log.consumer(topic, a_group(), Owner()) as consumer:
-        assert values(read(consumer, 1)) == [b"click"]
+def first_record(reader: Consumer | Processor) -> Record:
+    """Connecting and logging in may take longer than a poll waits; then it is tried again, as the services do."""
+
+    def polled() -> Record | None:
+        try:
+            return next(iter(reader.poll(1, 0.5)), None)
+        except LogUnavailable:
+            return None
+
+    return eventually(polled, "the first record")
+
+
+@pytest.mark.parametrize(("protocol", "mechanism"), [*LOGINS, ("SSL", None)])
+def test_who_may_log_in_writes_reads_and_works_in_transactions(
+    kafka: SecuredKafka, protocol: str, mechanism: str | None
+) -> None:
+    log = opened(options(kafka, protocol, mechanism))
+    source, target, group = a_topic(log), a_topic(log), a_group()
+    append(log, source, b"click")
+    with log.processor(source, group) as processor:
+        record = first_record(processor)
+        processor.send([NewRecord(target, record.key, record.value + b", enriched")], {0: record.offset + 1})
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        assert first_record(consumer).value == b"click, enriched"
+        consumer.commit({0: 1})
+
+
+@pytest.mark.parametrize(("protocol", "mechanism"), LOGINS)
+def test_a_wrong_password_is_told(kafka: SecuredKafka, protocol: str, mechanism: str) -> None:
+    with pytest.raises(LogUnavailable, match=r"Authentication failed|Invalid username or password") as refusal:
+        a_topic(opened(options(kafka, protocol, mechanism, password="guess")))
+    assert "guess" not in str(refusal.value)
+
+
+def test_a_ca_that_did_not_sign_the_brokers_certificate_is_told(kafka: SecuredKafka) -> None:
+    with pytest.raises(LogUnavailable, match="certificate verify failed"):
+        a_topic(opened(options(kafka, "SASL_SSL", "SCRAM-SHA-256", ca=kafka.other_ca)))
 
 
 @pytest.mark.parametrize(
-    ("password", "mechanism", "reason"),
-    [("guess", "PLAIN", "Invalid username or password"), ("hunter2", "SCRAM-SHA-512", "supported mechanisms: PLAIN")],
+    ("service", "wrong", "reason"),
+    [
+        ("enrich", {"KAFKA_SASL_PASSWORD": "guess"}, "Authentication failed"),
+        ("aggregate", {"KAFKA_SASL_PASSWORD": "guess"}, "Authentication failed"),
+        ("aggregate", {"KAFKA_SSL_CA_LOCATION": ""}, "verify failed"),
+    ],
 )
-def test_who_is_refused_is_told_why(address: str, password: str, mechanism: str, reason: str) -> None:
-    with pytest.raises(LogUnavailable, match=reason) as refusal:
-        a_topic(log_in(address, password, mechanism))
-    assert password not in str(refusal.value)
+def test_a_service_that_is_refused_says_so_waits_and_stops_when_asked(
+    kafka: SecuredKafka, redis_url: str, tmp_path: Path, service: str, wrong: dict[str, str], reason: str
+) -> None:
+    refused = options(kafka, "SASL_SSL", "SCRAM-SHA-512") | wrong | {"LOG_FORMAT": "json"}
+    own = {"REDIS_URL": redis_url, "STATE_DIR": str(tmp_path / "state")}
+    log = tmp_path / "log"
+    with log.open("wb") as stderr:
+        command = [sys.executable, "-m", "services.cli", service]
+        process = subprocess.Popen(command, env=os.environ | refused | own, stderr=stderr)
+    try:
+        eventually(lambda: '"waiting"' in log.read_text(), "it says that it waits")
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    (line,) = [line for line in log.read_text().splitlines() if '"waiting"' in line]
+    assert reason in line
+    assert "guess" not in log.read_text()
+    assert "Traceback" not in log.read_text()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.events import EnrichedEvent, decode_enriched, encode_enriched
+from shared.events import EnrichedEvent, RawEvent, decode_enriched, encode_enriched, encode_raw
 from shared.redis_client import connect
 from shared.rollup_keys import Meta, read
 from shared.settings import ServiceSettings
@@ -27,19 +28,22 @@ from tests.polling import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-PARTITIONS = 4
-
 
 class Site:
     """Topics and a Redis of this test alone, and aggregate replicas on them, each with a disk of its own."""
 
-    def __init__(self, kafka_broker: str, redis_url: str, folder: Path) -> None:
-        self.topic = f"enriched-{uuid.uuid4().hex[:8]}"
+    def __init__(self, kafka_broker: str, redis_url: str, folder: Path, partitions: int = 4) -> None:
+        suffix = uuid.uuid4().hex[:8]
+        self.topic = f"enriched-{suffix}"
+        self.raw_topic = f"clicks-{suffix}"
         self._folder = folder
+        self._partitions = partitions
         self._environment = {
             "REDIS_URL": redis_url,
             "KAFKA_BROKER": kafka_broker,
+            "RAW_TOPIC": self.raw_topic,
             "ENRICHED_TOPIC": self.topic,
+            "PARTITIONS": str(partitions),
             "AGGREGATE_GROUP": self.topic,
             "LOG_FORMAT": "json",
         }
@@ -48,13 +52,16 @@ class Site:
             ServiceSettings(redis_url=redis_url, kafka_broker=kafka_broker, enriched_topic=self.topic), "test"
         )
         self.log.ensure_topics(
-            [TopicSpec(topic, PARTITIONS, 24 * 3_600_000) for topic in (self.topic, f"{self.topic}-dlq")]
+            [
+                TopicSpec(topic, partitions, 24 * 3_600_000)
+                for topic in (self.topic, f"{self.topic}-dlq", self.raw_topic)
+            ]
         )
 
     @contextmanager
-    def replica(self, disk: str) -> Iterator[subprocess.Popen[bytes]]:
+    def replica(self, disk: str, service: str = "aggregate") -> Iterator[subprocess.Popen[bytes]]:
         environment = os.environ | self._environment | {"STATE_DIR": str(self._folder / disk)}
-        process = subprocess.Popen([sys.executable, "-m", "services.cli", "aggregate"], env=environment)
+        process = subprocess.Popen([sys.executable, "-m", "services.cli", service], env=environment)
         try:
             yield process
         finally:
@@ -64,6 +71,10 @@ class Site:
     def produce(self, made: list[EnrichedEvent]) -> None:
         with self.log.producer() as producer:
             producer.send([NewRecord(self.topic, event.userId.encode(), encode_enriched(event)) for event in made])
+
+    def produce_raw(self, clicks: list[RawEvent]) -> None:
+        with self.log.producer() as producer:
+            producer.send([NewRecord(self.raw_topic, click.userId.encode(), encode_raw(click)) for click in clicks])
 
     def arrived(self, count: int) -> list[Arrived]:
         """The log as it stands."""
@@ -80,6 +91,10 @@ class Site:
         snapshot = read(self.client, "all", "")
         return snapshot.meta if snapshot else None
 
+    def counted(self, count: int) -> None:
+        """Wait until so many events are in the numbers."""
+        eventually(lambda: (meta := self.meta()) is not None and meta.counted >= count, f"{count} events counted", 90)
+
     def caught_up(self) -> None:
         """Wait until everything that was produced before is published, of all partitions."""
         # What was produced just now shows as lag only when a replica's next fetch has told it.
@@ -90,7 +105,7 @@ class Site:
             return (
                 meta is not None
                 and meta.as_of_ms > since_ms
-                and (meta.partitions, meta.lag, meta.coverage_1h_s) == (PARTITIONS, 0, 3600)
+                and (meta.partitions, meta.lag, meta.coverage_1h_s) == (self._partitions, 0, 3600)
             )
 
         eventually(whole, "all partitions published and caught up", 90)
@@ -135,6 +150,47 @@ def test_replicas_that_come_and_go_give_the_numbers_of_one(site: Site, disks: tu
             site.produce(made[3000:])
             site.caught_up()
             assert_published(site.client, site.arrived(4000))
+
+
+@pytest.mark.timeout(300)
+def test_of_twelve_partitions_two_enrich_and_three_aggregate_processes_lose_and_double_nothing(
+    kafka_broker: str, redis_url: str, tmp_path: Path
+) -> None:
+    """One of each is killed in the middle and comes back; the others take over what it had."""
+    site = Site(kafka_broker, redis_url, tmp_path, partitions=12)
+    clicks = raw_clicks(13, 6000, int(time.time() * 1000))
+    with site.replica("a"), site.replica("b"), site.replica("-", "enrich"):
+        with site.replica("c") as dying, site.replica("-", "enrich") as dying_enrich:
+            eventually(lambda: _replicas_at_work(site) == 3, "three replicas at work", 90)
+            site.produce_raw(clicks[:3000])
+            site.counted(1)  # in the middle
+            for process in (dying, dying_enrich):
+                process.send_signal(signal.SIGKILL)
+            site.produce_raw(clicks[3000:4000])
+        with site.replica("c"), site.replica("-", "enrich"):
+            site.produce_raw(clicks[4000:])
+            arrived = site.arrived(6000)
+            assert Counter(str(one.event.eventId) for one in arrived) == Counter(str(click.eventId) for click in clicks)
+            assert len({one.partition for one in arrived}) == 12
+            site.counted(6000)
+            site.caught_up()
+            assert_published(site.client, arrived)
+
+
+def raw_clicks(seed: int, count: int, now_ms: int) -> list[RawEvent]:
+    """Clicks of the last hour, none of the running minute, each with an id of its own."""
+    chance = random.Random(seed)
+    return [
+        RawEvent(
+            timestamp=now_ms - now_ms % 60_000 - chance.randrange(3_500_000) - 1000,
+            userId=f"user {chance.randrange(500)}",
+            productId=chance.choice([None, "p1", "p2", "p3"]),
+            userAgent=chance.choice(["Mozilla/5.0 (Windows NT 10.0) Firefox/140.0", "curl/8.0"]),
+            url=f"/page/{chance.randrange(40)}",
+            eventId=f"e{number}",
+        )
+        for number in range(count)
+    ]
 
 
 @pytest.mark.timeout(300)

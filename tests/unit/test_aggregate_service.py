@@ -131,3 +131,51 @@ def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(tmp_p
     assert covered_s[9] == 3600
     assert [covered_s[second] for second in (12, 20, 29)] == [3597, 3589, 3580]
     assert covered_s[35] == 3600
+
+
+class _SecondsGoBy:
+    """A consumer of one bad record, at each of whose polls, and at each wait between them, a second has gone by."""
+
+    def __init__(self, stop_s: int, stop: Event) -> None:
+        self._stop_s = stop_s
+        self._stop = stop
+        self._seconds = 0
+        self.polls = 0
+
+    def clock(self) -> float:
+        self._seconds += 1
+        if self._seconds >= self._stop_s:
+            self._stop.set()
+        return float(NOW_S + self._seconds)
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+        self.polls += 1
+        return [Record(0, 0, NOW_S * 1000, None, b"no json")] if self.polls == 1 else []
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return {0: 0}
+
+
+def test_windows_move_on_while_dead_letters_cannot_be_sent(tmp_path: Path) -> None:
+    stop = Event()
+    log, producer = _SecondsGoBy(60, stop), MemoryProducer(outages=4)
+    offered: list[Publication] = []
+    listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=producer,
+        offer=offered.append,
+        health=Health("test"),
+        clock=log.clock,
+        stop=stop,
+    )
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
+    listener.run(log)  # type: ignore[arg-type] # it needs no closing
+    listener.on_revoked(0)
+    assert [letter.value for letter in producer.records] == [b"no json"]
+    waiting = [offer for offer in offered if offer.reports[0].lag]
+    assert len(waiting) >= 3  # published while it was away, with what waits as lag
+    assert offered[-1].reports[0].rollup.conservation.dead_letters == 1
+    assert log.polls > 1  # reading went on

@@ -47,9 +47,13 @@ def content(app: AppTest) -> dict[str, Any]:
 
 
 def page(app: AppTest) -> str:
-    shown = content(app)
-    parts = [part.get("html", "") for card in shown["cards"] for part in card["parts"]]
-    return "".join([shown["strip"], shown["figures"], *parts, shown["notice"]])
+    """All the HTML of a page: its elements', and what is in the live page's one."""
+    bodies = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
+    if any(element.key == "live-page" for element in app.get("bidi_component")):
+        shown = content(app)
+        parts = [part.get("html", "") for card in shown["cards"] for part in card["parts"]]
+        bodies += [shown["strip"], shown["figures"], *parts, shown["notice"]]
+    return "".join(bodies)
 
 
 def charts(app: AppTest) -> list[str]:

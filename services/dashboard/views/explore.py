@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 import streamlit as st
@@ -15,6 +14,7 @@ from services.dashboard.exploration import Choices, Exploration
 from services.dashboard.explore_board import ExplorePanels
 from services.dashboard.picks import File
 from services.dashboard.reader import Reader
+from services.dashboard.recall import Recall
 from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.selection import Filter
 from services.dashboard.views.navigation import Navigation
@@ -35,6 +35,9 @@ _KEPT: Final = "explore-"
 _ASKED, _FILE = "download-asked", "download-file"
 
 
+_recall = Recall()  # of all viewers of the process
+
+
 @dataclass(frozen=True, slots=True)
 class Elements:
     """The page's own elements, as `plot` and `picks` register them."""
@@ -51,15 +54,14 @@ def show(reader: Reader, segments: SegmentReader, elements: Elements, address: s
         navigation()
         with st.container(key="refresh-controls", horizontal=True, width="content"):
             seconds = _switch("Refresh every", _REFRESH, 1, "refresh")
-            if st.button("Refresh now", key="refresh-now", type="secondary"):
-                st.session_state["refresh-asked"] = True
+            st.button("Refresh now", key="refresh-now")  # whose press is a run of the page
     st.fragment(_refresh, run_every=seconds or None)(reader, segments, elements, address)
 
 
 def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, address: str) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
-    minutes = segments.look(now=st.session_state.pop("refresh-asked", False))
+    minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
     st.html(board.strip(reader.observe("all"), address, now_ms))
     if not minutes.end_minute:
@@ -87,18 +89,12 @@ def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, addres
         at_minute=at_minute,
         focus=exploration.read_focus(_kept("events")),
     )
-    panels = _drawn(minutes, choices, palette.mode)
+    panels = _recall.of(minutes, (choices, palette.mode), lambda: explore_board.draw(minutes, choices, palette))
     with above:
         if panels.notes:
             st.html(panels.notes)
         elements.show(panels.figures, key="figures", on_pick=_pick)
     _fill(cards, panels, elements, choices)
-
-
-@lru_cache(maxsize=32)
-def _drawn(minutes: ClosedMinutes, choices: Choices, mode: theme.Mode) -> ExplorePanels:
-    # Closed minutes are compared by identity: while nothing changed, nothing is counted or drawn anew.
-    return explore_board.draw(minutes, choices, theme.palette_of(mode))
 
 
 def _reach(minutes: ClosedMinutes) -> int:
@@ -148,23 +144,17 @@ def _several(dimension: str, minutes: ClosedMinutes) -> list[str]:
     )
 
 
-@lru_cache(maxsize=16)
 def _options(minutes: ClosedMinutes, dimension: str) -> list[str]:
-    names = minutes.frame.names[dimension]
-    return sorted(names)[:_MOST_OPTIONS]
+    return _recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
 
 
 def _scrubber(minutes: ClosedMinutes, elements: Elements) -> int | None:
     last = minutes.end_minute - 1
     first = max(minutes.first_minute, minutes.end_minute - _SCRUBBED_MINUTES)
     at = exploration.read_minute(_kept("at"))
-    elements.scrub(first, last, at, _curve(minutes, first), key="scrubber", on_move=_move)
+    bars = _recall.of(minutes, "curve", lambda: exploration.curve(minutes, first))
+    elements.scrub(first, last, at, bars, key="scrubber", on_move=_move)
     return at
-
-
-@lru_cache(maxsize=4)
-def _curve(minutes: ClosedMinutes, first: int) -> list[float]:
-    return exploration.curve(minutes, first)
 
 
 def _kept(name: str) -> str | None:

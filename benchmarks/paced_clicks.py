@@ -1,0 +1,126 @@
+"""Raw clicks at a steady rate: `python -m benchmarks.paced_clicks RATE SECONDS`, settings from the environment.
+
+It is cheap, as it shares the machine with what it loads: the clicks of the simulated shop are encoded once, and sent
+over and over, each time with the time of that moment and an eventId of its own. Bots of the shop are left out; the only
+ones are the markers. Every SLOT_SECONDS it sends what is due; where it falls behind, it catches up.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from itertools import count, cycle, islice
+from typing import Final
+
+import msgspec
+
+from benchmarks.markers import MARKERS, USER_AGENT, Made, product
+from benchmarks.processes import quieten_logs
+from services.enrich.device import device_types
+from services.traffic.simulation import World, simulate
+from shared.events import RawEvent, encode_raw
+from shared.process import spare_garbage_collector
+from shared.settings import ServiceSettings, read_settings
+from shared.streams import NewRecord
+from shared.streams.kafka_client import KafkaClients, produce
+
+WORLD: Final = World(seed=1, rate=50, visitors=50_000)
+SLOT_SECONDS: Final = 0.01
+READY: Final = "ready"
+_SLOTS_A_MARKER: Final = 2
+_POOL_CLICKS: Final = 50_000
+_BEGINNING: Final = b'{"timestamp":0,'
+_FLUSH_SECONDS: Final = 10.0
+
+
+class PacedClicks:
+    """Makes the clicks of a slot."""
+
+    def __init__(self, topic: str) -> None:
+        people = (click for click in simulate(WORLD, _now_ms()) if device_types[click.userAgent] != "Bot")
+        self._people = cycle([_key_and_end(click) for click in islice(people, _POOL_CLICKS)])
+        self._markers = [
+            _key_and_end(RawEvent(timestamp=0, userId=product(n), productId=product(n), userAgent=USER_AGENT))
+            for n in range(MARKERS)
+        ]
+        self._topic = topic
+        self._numbers = count()
+        self.made: dict[str, list[int]] = {product(number): [] for number in range(MARKERS)}
+
+    def clicks(self, number: int) -> list[NewRecord]:
+        """So many clicks of people, made now."""
+        now_ms = _now_ms()
+        return [self._record(now_ms, key, end) for key, end in islice(self._people, number)]
+
+    def marker(self, number: int) -> NewRecord:
+        """A click of the marker whose turn it is, made now."""
+        now_ms = _now_ms()
+        key, end = self._markers[number % MARKERS]
+        self.made[product(number % MARKERS)].append(now_ms)
+        return self._record(now_ms, key, end)
+
+    def _record(self, now_ms: int, key: bytes, end: bytes) -> NewRecord:
+        value = b'{"timestamp":%d,"eventId":"%x-%x",%b' % (now_ms, now_ms, next(self._numbers), end)
+        return NewRecord(self._topic, key, value)
+
+
+def _key_and_end(click: RawEvent) -> tuple[bytes, bytes]:
+    """The key of a click, and what comes in its value after the timestamp and the eventId."""
+    value = encode_raw(msgspec.structs.replace(click, timestamp=0, eventId=None))
+    assert value.startswith(_BEGINNING)
+    return click.userId.encode(), value[len(_BEGINNING) :]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main(rate: float, seconds: float) -> None:
+    """Say READY, send for so long, and answer what was made as `Made`."""
+    settings = read_settings(ServiceSettings)
+    producer = KafkaClients(settings, client_id="clickpulse-bench").application().get_producer()
+    paced = PacedClicks(settings.raw_topic)
+    spare_garbage_collector()
+    print(READY, flush=True)  # noqa: T201 - read by `made_by`
+    sent, delays_ms = 0, []
+    cpu_before, started, started_ms = time.process_time(), time.monotonic(), _now_ms()
+    for slot in range(1, round(seconds / SLOT_SECONDS) + 1):
+        wait_seconds = started + slot * SLOT_SECONDS - time.monotonic()
+        if wait_seconds > 0:
+            time.sleep(wait_seconds)
+        delays_ms.append(max(0.0, -wait_seconds * 1000))
+        records = paced.clicks(round(slot * SLOT_SECONDS * rate) - sent)
+        sent += len(records)
+        if slot % _SLOTS_A_MARKER == 0:
+            records.append(paced.marker(slot // _SLOTS_A_MARKER))
+            sent += 1
+        produce(producer, records)
+        producer.poll(0)
+    took_seconds = time.monotonic() - started
+    producer.flush(_FLUSH_SECONDS)
+    cpu_seconds = time.process_time() - cpu_before
+    print(msgspec.json.encode(Made(started_ms, sent, took_seconds, cpu_seconds, max(delays_ms), paced.made)).decode())  # noqa: T201 - likewise
+
+
+def made_by(
+    rate: float, seconds: float, environment: Mapping[str, str], on_ready: Callable[[], object] = lambda: None
+) -> Made:
+    """Run this module as a process to its end; `on_ready` is called when the first click is sent."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.paced_clicks", str(rate), str(seconds)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            if process.stdout.readline().strip() == READY:
+                on_ready()
+            answer = process.stdout.read()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise RuntimeError(f"{command!r} failed")
+    return msgspec.json.decode(answer, type=Made)
+
+
+if __name__ == "__main__":
+    quieten_logs()
+    main(float(sys.argv[1]), float(sys.argv[2]))

@@ -1,0 +1,126 @@
+"""One phase of the load benchmark: clicks at a steady rate, through services and topics that have seen nothing."""
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Final
+
+from benchmarks.markers import Made, between, latencies, quantile
+from benchmarks.paced_clicks import WORLD, made_by
+from benchmarks.site import Servers, fresh_site, load_lookups, running_service, wait_until
+from benchmarks.usage import CpuReading
+from benchmarks.watch import Watch
+from shared.redis_client import connect
+
+WARM_SECONDS: Final = 10.0
+DRAIN_SECONDS: Final = 30.0
+_PRIME_SECONDS: Final = 2.0
+_MOST_GROWTH_MS: Final = 300
+_MOST_P99_MS: Final = 3_000
+_LEAST_SHARE: Final = 0.99
+_SIZES: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What was measured at a rate. The latency is that of the marker clicks made after the first WARM_SECONDS."""
+
+    rate: float  # events/s asked for
+    made_rate: float  # events/s made
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    most_ms: float
+    growth_ms: float  # of the median latency from the second quarter to the last
+    markers: int
+    missing: int  # markers that were not published DRAIN_SECONDS after the end
+    producer_delay_ms: float  # the most that a click was made after it was due
+    cores: dict[str, float]  # used on average, by process; `others` are not ours
+    load_average: float  # of the last minute, at the end
+    resident_mb: dict[str, list[float]]  # by process, from the first measured second to the last at even distances
+
+    @property
+    def is_sustained(self) -> bool:
+        """Whether the producer kept its pace, every click came through, and the latency neither grew nor was great."""
+        return (
+            self.made_rate >= _LEAST_SHARE * self.rate
+            and self.missing == 0
+            and self.growth_ms <= _MOST_GROWTH_MS
+            and self.p99_ms <= _MOST_P99_MS
+        )
+
+    def __str__(self) -> str:
+        verdict = "sustained" if self.is_sustained else "NOT sustained"
+        cores = ", ".join(f"{name} {used:.2f}" for name, used in self.cores.items())
+        return (
+            f"{self.rate:,.0f} events/s, {self.seconds:,.0f} s: p50 {self.p50_ms:,.0f} ms, p99 {self.p99_ms:,.0f} ms, "
+            f"{verdict}\n    {self.markers} markers, {self.missing} missing; at most {self.most_ms:,.0f} ms, "
+            f"growth {self.growth_ms:+,.0f} ms\n    made {self.made_rate:,.0f} events/s, at most "
+            f"{self.producer_delay_ms:,.0f} ms late\n    cores: {cores}; load average {self.load_average:.1f}"
+        )
+
+
+def run_phase(servers: Servers, rate: float, seconds: float) -> Phase:
+    """Send at the rate for WARM_SECONDS and then for so long, and wait until all is published."""
+    site = fresh_site(servers)
+    load_lookups(WORLD, site)
+    watch, stop = Watch(), Event()
+    with ExitStack() as stack:
+        client = stack.enter_context(connect(servers.redis_url))
+        services = {name: stack.enter_context(running_service(name, site)) for name in ("enrich", "aggregate")}
+        process_ids = {name: process.pid for name, process in services.items()} | dict(servers.process_ids)
+        watching = Thread(target=watch.run, args=(client, process_ids, stop), name="watch", daemon=True)
+        watching.start()
+        stack.callback(watching.join)
+        stack.callback(stop.set)
+        # A few clicks first, so that nothing that starts up is measured.
+        prime = made_by(200, _PRIME_SECONDS, site)
+        wait_until(lambda: watch.newest_counted == prime.clicks, "the first clicks are published")
+        readings: list[CpuReading] = []
+        made = made_by(rate, WARM_SECONDS + seconds, site, lambda: readings.append(CpuReading.of(process_ids)))
+        cores = CpuReading.of(process_ids).cores_since(readings[0], made.seconds, producer=made.cpu_seconds)
+        load_average = os.getloadavg()[0]
+        wait_until(
+            lambda: watch.newest_counted == prime.clicks + made.clicks,
+            "all is published",
+            DRAIN_SECONDS,
+            required=False,
+        )
+    return _measured(rate, seconds, prime, made, watch, cores, load_average)
+
+
+def _measured(
+    rate: float, seconds: float, prime: Made, made: Made, watch: Watch, cores: dict[str, float], load_average: float
+) -> Phase:
+    markers = {product: [*prime.markers[product], *times_ms] for product, times_ms in made.markers.items()}
+    found, missing = latencies(markers, watch.sightings)
+    start_ms = made.started_ms + WARM_SECONDS * 1000
+    quarter_ms = seconds * 1000 / 4
+    quarters = [between(found, start_ms + n * quarter_ms, start_ms + (n + 1) * quarter_ms) for n in range(4)]
+    took_ms = sorted(took for quarter in quarters for took in quarter)
+    return Phase(
+        rate=rate,
+        made_rate=round(made.clicks / made.seconds, 1),
+        seconds=seconds,
+        p50_ms=round(quantile(took_ms, 0.5)),
+        p99_ms=round(quantile(took_ms, 0.99)),
+        most_ms=round(quantile(took_ms, 1)),
+        growth_ms=round(quantile(quarters[3], 0.5) - quantile(quarters[1], 0.5)),
+        markers=len(took_ms),
+        missing=missing,
+        producer_delay_ms=round(made.most_delay_ms),
+        cores=cores,
+        load_average=round(load_average, 1),
+        resident_mb={
+            name: _at_even_distances([size for at_ms, size in sizes if start_ms <= at_ms <= start_ms + 4 * quarter_ms])
+            for name, sizes in watch.resident_mb.items()
+        },
+    )
+
+
+def _at_even_distances(sizes: Sequence[float]) -> list[float]:
+    """A few of them, the first and the last included."""
+    last = len(sizes) - 1
+    return [round(sizes[last * n // (_SIZES - 1)]) for n in range(_SIZES)] if sizes else []

@@ -1,0 +1,100 @@
+"""A site of its own for a measurement: a broker and a Valkey, the shop's lookups, and the services as processes."""
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
+from services.traffic.simulation import World
+from shared.redis_client import connect
+from tests.servers import running_kafka, running_valkey
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """A broker and a Valkey that run, and a folder for what belongs to them."""
+
+    broker: str
+    redis_url: str
+    folder: Path
+    process_ids: Mapping[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """Both run while the block does. Raises ServerMissing."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
+        kafka = stack.enter_context(running_kafka(folder))
+        redis_url = stack.enter_context(running_valkey(folder))
+        with connect(redis_url) as client:
+            redis_process_id = client.info("server")["process_id"]
+        yield Servers(kafka.address, redis_url, folder, {"broker": kafka.process_id, "redis": redis_process_id})
+
+
+def fresh_site(servers: Servers, **options: str) -> dict[str, str]:
+    """The environment of services that have seen nothing: topics and a folder of their own, an empty Redis."""
+    run = uuid.uuid4().hex[:8]
+    with connect(servers.redis_url) as client:
+        client.flushall()
+    return {
+        **os.environ,
+        "KAFKA_BROKER": servers.broker,
+        "REDIS_URL": servers.redis_url,
+        "RAW_TOPIC": f"clicks-{run}",
+        "ENRICHED_TOPIC": f"enriched-{run}",
+        "AGGREGATE_GROUP": f"aggregate-{run}",
+        "STATE_DIR": str(servers.folder / f"state-{run}"),
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "WARNING",
+        **options,
+    }
+
+
+def load_lookups(world: World, environment: Mapping[str, str]) -> None:
+    """Tell the site's Redis what the shop knows."""
+    with TemporaryDirectory(prefix="clickpulse-bench-") as folder:
+        write_lookups(world, Path(folder))
+        files = f"--products={folder}/{PRODUCTS_FILE}", f"--visitors={folder}/{VISITORS_FILE}"
+        command = [sys.executable, "-m", "services.cli", "load-lookups", *files]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+@contextmanager
+def running_service(name: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A service that is asked to stop where the block ends. Raises RuntimeError when it does not end with 0."""
+    process = subprocess.Popen([sys.executable, "-m", "services.cli", name], env=environment)
+    try:
+        yield process
+        if process.poll() is None:
+            process.terminate()
+        if process.wait(STOP_SECONDS) not in (0, -9):  # killed on purpose, or stopped
+            raise RuntimeError(f"{name} ended with exit code {process.returncode}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = START_SECONDS, *, required: bool = True
+) -> bool:
+    """Whether it came true in time. Raises RuntimeError when it did not and is required."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            if required:
+                raise RuntimeError(f"not within {seconds:.0f} s: {what}")
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,188 @@
+"""SIGTERM: every service ends within ten seconds with exit code 0, whatever is away just then; a second one kills."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from confluent_kafka import Consumer, TopicPartition
+
+from shared.settings import ServiceSettings
+from shared.streams import NewRecord
+from shared.streams.choose import open_log
+from tests.polling import eventually
+from tests.servers import Kafka, free_port, running_valkey
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SERVICES = ("enrich", "aggregate", "detect")
+STOP_SECONDS = 10.0
+NOBODY = "127.0.0.1:1"
+
+
+class Running:
+    """Services as processes on one site."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        suffix = uuid.uuid4().hex[:8]
+        self.raw_topic = f"clicks-{suffix}"
+        self.enriched_topic = f"enriched-{suffix}"
+        self._folder = folder
+        self._ports = {service: free_port() for service in SERVICES}
+        self._environment = os.environ | {
+            "RAW_TOPIC": self.raw_topic,
+            "ENRICHED_TOPIC": self.enriched_topic,
+            "AGGREGATE_GROUP": suffix,
+            "STATE_DIR": str(folder / "state"),
+            "LOG_FORMAT": "json",
+            **options,
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, service: str) -> None:
+        environment = self._environment | {"HEALTH_PORT": str(self._ports[service])}
+        with (self._folder / service).open("wb") as log:
+            command = [sys.executable, "-m", "services.cli", service]
+            self.processes[service] = subprocess.Popen(command, env=environment, stderr=log)
+
+    def said(self, service: str) -> str:
+        return (self._folder / service).read_text()
+
+    def is_healthy(self, service: str) -> bool:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self._ports[service]}/health", timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM to all; fail unless each ends in time with 0."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and None in [process.poll() for process in self.processes.values()]:
+            time.sleep(0.05)
+        codes = {service: process.poll() for service, process in self.processes.items()}
+        assert codes == dict.fromkeys(self.processes, 0), {service: self.said(service)[-1000:] for service in codes}
+        assert not any("Traceback" in self.said(service) for service in codes)
+
+    def kill(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def services(folder: Path, **options: str) -> Iterator[Running]:
+    """All services while the block runs."""
+    running = Running(folder, **options)
+    try:
+        for service in SERVICES:
+            running.start(service)
+        yield running
+    finally:
+        running.kill()
+
+
+@contextmanager
+def at_work(folder: Path, kafka: Kafka, redis_url: str) -> Iterator[Running]:
+    """All services, each of which has worked a click off."""
+    with services(folder, KAFKA_BROKER=kafka.address, REDIS_URL=redis_url) as running:
+        eventually(lambda: all(map(running.is_healthy, SERVICES)), "all are healthy", 90)
+        with open_log(ServiceSettings(kafka_broker=kafka.address), "test").producer() as producer:
+            producer.send([NewRecord(running.raw_topic, b"visitor", b'{"timestamp": 1, "userId": "visitor"}')])
+        client = redis.Redis.from_url(redis_url)
+        eventually(lambda: client.hget("rollup:meta", "read") == b"1", "the click is read", 60)
+        # A first transaction that finds no broker waits for longer: see `init_transactions` of the Kafka client.
+        eventually(lambda: _is_committed(kafka, "detect", running.enriched_topic), "detect is through with it", 60)
+        yield running
+
+
+def _is_committed(kafka: Kafka, group: str, topic: str) -> bool:
+    places = [TopicPartition(topic, partition) for partition in range(4)]
+    with closing(Consumer({"bootstrap.servers": kafka.address, "group.id": group})) as consumer:
+        return any(place.offset > 0 for place in consumer.committed(places, timeout=10))
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[str]:
+    """A Valkey that the test may stop."""
+    folder = tmp_path / "valkey"
+    folder.mkdir()
+    with running_valkey(folder) as url:
+        yield url
+
+
+def process_id_of(redis_url: str) -> int:
+    return int(redis.Redis.from_url(redis_url).info("server")["process_id"])
+
+
+@contextmanager
+def paused(process_id: int) -> Iterator[None]:
+    """The process answers nothing while the block runs, as behind a network that is cut."""
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+
+
+def test_while_nothing_has_answered_yet(tmp_path: Path) -> None:
+    with services(tmp_path, KAFKA_BROKER=NOBODY, REDIS_URL=f"redis://{NOBODY}") as running:
+        eventually(lambda: all('"waiting"' in running.said(service) for service in SERVICES), "all wait", 60)
+        running.ask_to_stop()
+
+
+@pytest.mark.kafka
+def test_while_the_broker_is_dead(own_kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    with at_work(tmp_path, own_kafka, redis_url) as running:
+        own_kafka.kill()
+        eventually(lambda: not any(map(running.is_healthy, SERVICES)), "all have noticed")
+        running.ask_to_stop()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("seconds_before", [0, 8], ids=["at once", "noticed"])
+def test_while_the_broker_does_not_answer(
+    own_kafka: Kafka, redis_url: str, tmp_path: Path, seconds_before: float
+) -> None:
+    with at_work(tmp_path, own_kafka, redis_url) as running, paused(own_kafka.process_id):
+        time.sleep(seconds_before)
+        running.ask_to_stop()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("seconds_before", [0, 8], ids=["at once", "noticed"])
+def test_while_redis_does_not_answer(own_kafka: Kafka, own_redis: str, tmp_path: Path, seconds_before: float) -> None:
+    with at_work(tmp_path, own_kafka, own_redis) as running, paused(process_id_of(own_redis)):
+        time.sleep(seconds_before)
+        running.ask_to_stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_kills(tmp_path: Path, number: signal.Signals) -> None:
+    """Asked while it waits in vain for Redis's answer, enrich needs seconds to stop."""
+    folder = tmp_path / "valkey"
+    folder.mkdir()
+    with running_valkey(folder) as url, paused(process_id_of(url)):
+        running = Running(tmp_path, REDIS_URL=url)
+        running.start("enrich")
+        process = running.processes["enrich"]
+        try:
+            eventually(lambda: '"starting"' in running.said("enrich"), "it starts")
+            time.sleep(0.5)
+            process.send_signal(number)
+            time.sleep(0.5)
+            assert process.poll() is None
+            process.send_signal(number)
+            assert process.wait(2) == -number
+        finally:
+            running.kill()
