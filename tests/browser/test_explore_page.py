@@ -203,7 +203,7 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     head = visit.page.locator(".st-key-card-events .head p")
     eventually(lambda: "category “<img src=" in head.inner_text(), "the events of the hostile category", 60)
     assert "3 latest events of 3" in head.inner_text()
-    assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 5
+    assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 6
     cell = visit.page.locator(".st-key-chart-density .nsewdrag").bounding_box()
     assert cell is not None
     visit.page.mouse.move(cell["x"] + cell["width"] - 3, cell["y"] + 8)
