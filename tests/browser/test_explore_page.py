@@ -132,6 +132,7 @@ def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) 
     visit.page.get_by_role("button", name="Toys").click()
     toys = [event for event in events if event["category"] == "Toys"]
     eventually(lambda: f"of {len(toys):,}" in head.inner_text(), "the events of toys", 60)
+    visit.page.locator(".st-key-card-series").scroll_into_view_if_needed()
     bar = visit.page.locator(".st-key-chart-series .bars .point").nth(30).bounding_box()
     assert bar is not None
     visit.page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
@@ -203,7 +204,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     head = visit.page.locator(".st-key-card-events .head p")
     eventually(lambda: "category “<img src=" in head.inner_text(), "the events of the hostile category", 60)
     assert "3 latest events of 3" in head.inner_text()
-    assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 5
+    assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 6
+    visit.page.locator(".st-key-card-density").scroll_into_view_if_needed()
     cell = visit.page.locator(".st-key-chart-density .nsewdrag").bounding_box()
     assert cell is not None
     visit.page.mouse.move(cell["x"] + cell["width"] - 3, cell["y"] + 8)
