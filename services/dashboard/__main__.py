@@ -2,10 +2,13 @@
 
 import argparse
 import errno
+import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from services.dashboard import theme
@@ -83,7 +86,21 @@ def _serve(settings: DashboardSettings) -> None:
         "server.port": str(settings.dashboard_port),
         "logger.level": settings.log_level.lower(),
     }
-    cli.main(["run", str(_SERVER), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False)
+    # uvicorn stops at a signal and then raises it again, for whoever listened before: that ends the process with 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    with suppress(_Stopped):
+        cli.main(
+            ["run", str(_SERVER), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False
+        )
+
+
+class _Stopped(BaseException):
+    """A signal came; no `except Exception` on the way is to catch it."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stopped
 
 
 def _cannot_listen(address: str, port: int) -> str | None:

@@ -23,5 +23,3 @@ def test_all_viewers_of_a_process_share_one_round_trip_a_second(dashboard: Dashb
     assert seen["errors"] == 0
     assert seen["refreshes"] >= VIEWERS * 2, seen  # a busy machine is slow, and each page has been refreshed still
     assert 0 < seen["redis_round_trips_s"] <= 1 / 0.9 + 1 / SECONDS, seen  # a snapshot lives 0.9 s
-    calls = {name: int(stat["calls"]) for name, stat in valkey.info("commandstats").items()}
-    assert calls["cmdstat_xrevrange"] == calls["cmdstat_multi"] - 1  # whole snapshots only; the other is the publish
