@@ -98,7 +98,8 @@ class SegmentReader:
 
         A minute leaves Redis with the hour, seconds before the one that takes its place comes: it stays till then.
         """
-        gone = {name for name in self._kept.keys() - versions.keys() if not versions or _minute(name) != hour_ago}
+        is_known = any(self._kept[name][0] == versions[name] for name in self._kept.keys() & versions.keys())
+        gone = {name for name in self._kept.keys() - versions.keys() if not is_known or _minute(name) != hour_ago}
         for name in gone:
             del self._kept[name]
         wanted = sorted((name for name, version in versions.items() if self._is_due(name, version)), reverse=True)
