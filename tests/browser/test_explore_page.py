@@ -213,7 +213,9 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     assert cell is not None
     visit.page.mouse.move(cell["x"] + cell["width"] - 3, cell["y"] + 8)
     visit.page.locator(".st-key-chart-density .hovertext").first.wait_for()
-    visit.page.get_by_role("combobox", name="Category").click()
+    categories = visit.page.get_by_role("combobox", name="Category")
+    categories.scroll_into_view_if_needed()  # a list closes when the page scrolls
+    categories.click()
     visit.page.get_by_role("option").first.click()
     visit.page.keyboard.press("Escape")
     eventually(lambda: query(visit).get("category") == [HOSTILE], "the filter in the address", 60)
