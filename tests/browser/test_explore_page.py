@@ -199,6 +199,18 @@ def hostile(end: int) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def test_the_charts_of_both_pages_draw_with_one_plotly(valkey: Any, visit: Visit) -> None:
+    publish_hour(valkey)
+    loaded: list[str] = []
+    visit.page.on("request", lambda request: loaded.append(request.url) if "plotly" in request.url else None)
+    visit.open()
+    visit.wait_for_charts()
+    visit.page.get_by_role("link", name="Explore").click()
+    visit.page.wait_for_selector(".scrubber")
+    visit.wait_for_charts(CHARTS)
+    assert len(loaded) == 1, loaded
+
+
 def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
     publish_hour(valkey, hostile)
     open_page(visit)
