@@ -87,6 +87,12 @@ def test_five_minutes_without_sessions_have_no_mean_to_draw() -> None:
     assert "Bounce rate by" not in key_figures.draw(META, replace(WINDOWS, sessions_5m=idle))
 
 
+def test_a_curve_of_shares_fills_its_height() -> None:
+    html = key_figures.draw(META, replace(WINDOWS, bounces_5m=dict.fromkeys(WINDOWS.sessions_5m, 1)))
+    curve = html[html.index('aria-label="Bounce rate by') :].partition("</div>")[0]
+    assert min(float(height) for height in re.findall(r"% ([0-9.]+)%", curve)) == 6  # of the card's, from its top
+
+
 def test_without_sessions_there_is_no_mean_of_them() -> None:
     assert cards(BARE) == [
         "Active now 0 visitors, last 5 min",
