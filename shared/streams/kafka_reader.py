@@ -97,7 +97,9 @@ class Reader:
     def ask_broker(self, timeout_seconds: float, silence_seconds: float = _SILENCE_SECONDS) -> None:
         """Make sure that a broker answers, if none was heard of lately: many a call would wait long for it."""
         if time.monotonic() - self._heard_at > silence_seconds:
-            self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, _LEAST_ANSWER_SECONDS))
+            is_connected = self._heard_at > float("-inf")  # connecting takes longer than an answer, with TLS above all
+            least_seconds = _LEAST_ANSWER_SECONDS if is_connected else _ANSWER_SECONDS
+            self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, least_seconds))
             self._heard_at = time.monotonic()
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:

@@ -1,6 +1,7 @@
 """What many open pages cost: one question to Redis a second for all of them."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ def test_all_viewers_of_a_process_share_one_round_trip_a_second(dashboard: Dashb
     watching = measure(
         dashboard.process.pid, int(dashboard.url.rpartition(":")[2]), f"redis://127.0.0.1:{port}/0", VIEWERS, SECONDS
     )
-    seen = asyncio.run(watching)
+    with ThreadPoolExecutor() as elsewhere:  # this thread has the browser's event loop
+        seen = elsewhere.submit(asyncio.run, watching).result()
     assert seen["errors"] == 0
     assert seen["refreshes"] >= VIEWERS * 2, seen  # a busy machine is slow, and each page has been refreshed still
     assert 0 < seen["redis_round_trips_s"] <= 1 / 0.9 + 1 / SECONDS, seen  # a snapshot lives 0.9 s
