@@ -76,7 +76,7 @@ def test_a_second_replica_on_the_redis_log_is_refused(redis_url: str, tmp_path: 
 
     with started("first") as first, connect(redis_url) as client:
         try:
-            eventually(lambda: client.exists(lease_key("", topic, service)), "the first reads", 40)
+            eventually(lambda: bool(client.exists(lease_key("", topic, service))), "the first reads", 40)
             with started("second") as second:
                 _, said = second.communicate(timeout=40)
             assert second.returncode == FENCED_EXIT_CODE
