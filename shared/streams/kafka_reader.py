@@ -23,6 +23,7 @@ _SILENCE_BEFORE_COMMIT_SECONDS: Final = 0.5
 """Likewise before a commit, which waits for a broker as long as the session lasts, be it that we are asked to stop."""
 
 _LEAST_ANSWER_SECONDS: Final = 0.25
+_CONNECT_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 2.0
 
 _FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
@@ -98,7 +99,7 @@ class Reader:
         """Make sure that a broker answers, if none was heard of lately: many a call would wait long for it."""
         if time.monotonic() - self._heard_at > silence_seconds:
             is_connected = self._heard_at > float("-inf")  # connecting takes longer than an answer, with TLS above all
-            least_seconds = _LEAST_ANSWER_SECONDS if is_connected else _ANSWER_SECONDS
+            least_seconds = _LEAST_ANSWER_SECONDS if is_connected else _CONNECT_SECONDS
             self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, least_seconds))
             self._heard_at = time.monotonic()
 

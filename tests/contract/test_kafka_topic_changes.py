@@ -80,7 +80,7 @@ def test_a_topic_made_anew_under_its_reader_is_read_from_its_beginning(
             with suppress(LogUnavailable):  # while the topic is away
                 found.extend(consumer.poll(100, 0.2))
 
-        assert until(lambda: len(found) >= count, poll)
+        assert until(lambda: len(found) >= count, poll, seconds=60)
         assert values(found) == fresh
 
 
