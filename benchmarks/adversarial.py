@@ -19,7 +19,7 @@ from services.enrich.tally import Tally
 from shared.events import RawEvent, encode_raw
 from shared.health import Health
 from shared.process import spare_garbage_collector
-from shared.streams import NewRecord, Record, RecordBatch
+from shared.streams import Record, RecordBatch, ToAppend
 
 _BATCH_EVENTS: Final = 1000
 _WARM_BATCHES: Final = 5
@@ -53,9 +53,9 @@ class _Given:
         if not batch:
             self._stop.set()
         self._began = time.process_time()
-        return RecordBatch.of(batch)
+        return RecordBatch(batch)
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - likewise
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - likewise
         self._batch += 1
         if self._batch > _WARM_BATCHES:
             self.cpu_s += time.process_time() - self._began

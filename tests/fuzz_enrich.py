@@ -23,7 +23,7 @@ from shared.events import EnrichedEvent, decode_enriched
 from shared.health import Health
 from shared.logs import configure_logs
 from shared.refusals import Reason
-from shared.streams import NewRecord, Record, RecordBatch
+from shared.streams import NewRecord, Record, RecordBatch, ToAppend
 from tests.mutations import NOW_MS, mutated_events
 
 BATCH: Final = 1_000
@@ -44,10 +44,10 @@ class FuzzedLog:
         self.outputs: list[NewRecord] = []
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - all that is there
-        return RecordBatch.of(self.batch)
+        return RecordBatch(self.batch)
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
-        self.outputs = list(records)
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
+        self.outputs = [NewRecord(*record) for record in records]
 
     def lag(self) -> dict[int, int]:
         return {}

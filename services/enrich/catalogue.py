@@ -31,15 +31,19 @@ class Appendix(NamedTuple):
     ip: str | None
     user_agent: str | None
     members: bytes
+    key: bytes  # of the visitor's records
 
 
 class Visitor(msgspec.Struct, gc=False):
-    """A visitor who is known. `birth_number` is the birth date as the decimal number YYYYMMDD."""
+    """A visitor who is known, or whom Redis was asked for in vain: an object of their own, as it remembers them.
+
+    `birth_number` is the birth date as the decimal number YYYYMMDD.
+    """
 
     gender: str = "U"
     birthdate: str | None = None
     birth_number: int | None = None
-    appendix: Appendix = Appendix(-1, None, None, None, b"")
+    appendix: Appendix = Appendix(-1, None, None, None, b"", b"")
     """The one thing that changes."""
 
 

@@ -19,7 +19,7 @@ from shared.events import EnrichedEvent, RawEvent, decode_raw
 from shared.health import Health
 from shared.redis_client import REDIS_UNAVAILABLE
 from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
-from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch
+from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 from shared.waiting import Stopped, wait_for
 
 SERVICE: Final = "enrich"
@@ -109,7 +109,7 @@ class EnrichService:
             self._tally.add(len(records) - len(reasons), reasons)
         self._tally.report(self._processor.lag)
 
-    def _outputs(self, batch: RecordBatch) -> tuple[Sequence[NewRecord], Sequence[Reason]]:
+    def _outputs(self, batch: RecordBatch) -> tuple[Sequence[ToAppend], Sequence[Reason]]:
         """An enriched click or a dead letter for each record, in order, and the reasons of the dead letters."""
         self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing, and forgets what is too old
         if self._is_private:
@@ -126,7 +126,7 @@ class EnrichService:
         others, reasons = self._careful_outputs([batch[place] for place in left])
         for place, other in zip(left, others, strict=True):
             outputs[place] = other
-        return cast(list[NewRecord], outputs), reasons
+        return cast(list[ToAppend], outputs), reasons
 
     def _careful_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
         """As `_outputs`, for records of any kind. Asks Redis once for all that it does not know of them."""

@@ -12,7 +12,7 @@ from quixstreams import Application
 from quixstreams.kafka import ConnectionConfig, Producer
 
 from shared.settings import ServiceSettings
-from shared.streams import Fenced, LogUnavailable, NewRecord
+from shared.streams import Fenced, LogUnavailable, ToAppend
 
 NO_GROUP: Final = "clickpulse"
 """Stands for the group where nothing is consumed; Quix Streams wants one."""
@@ -131,7 +131,7 @@ def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:
 
 def produce(
     producer: Producer,
-    records: Sequence[NewRecord],
+    records: Sequence[ToAppend],
     on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
 ) -> None:
     """Queue the records; the caller flushes or commits. Raises KafkaException when the queue stays full."""

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams import Application
 from quixstreams.kafka import Producer
 
-from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Position, RecordBatch
+from shared.streams import Assignment, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
 from shared.streams.kafka_client import KafkaClients, produce, translated
 from shared.streams.kafka_reader import Reader, SessionOver, UnstableOffsets
 
@@ -48,7 +48,7 @@ class KafkaProcessor:
                 self._end_hanging_transaction()
                 raise
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """As `Processor.send`."""
         try:
             self._transact(records, next_offsets)
@@ -74,13 +74,13 @@ class KafkaProcessor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _transact(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def _transact(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         if not all(map(self._reader.is_reading, next_offsets)):
             raise LogUnavailable(f"topic {self._topic}: a partition went to another member of the group")
         producer = self._connected_producer()
         producer.begin_transaction()
         if records:
-            self._last_output = records[-1].topic
+            self._last_output, *_ = records[-1]
         produce(producer, records)
         if next_offsets:
             producer.send_offsets_to_transaction(

@@ -1,15 +1,27 @@
 """Reading a topic on Kafka as a member of a group."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import repeat
+from typing import Any, Final, NamedTuple, NoReturn, overload
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from quixstreams.kafka import Consumer
 
 from shared.logs import get_logger
-from shared.streams import Assignment, FromCommitted, FromOffset, FromTime, Headers, Listener, Position, RecordBatch
+from shared.streams import (
+    Assignment,
+    FromCommitted,
+    FromOffset,
+    FromTime,
+    Headers,
+    Listener,
+    Position,
+    Record,
+    RecordBatch,
+)
 
 logger = get_logger(__name__)
 
@@ -27,6 +39,10 @@ _CONNECT_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 2.0
 
 _FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
+
+
+_make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
+"""A record from all its fields, in a third of the time that the class takes."""
 
 
 class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
@@ -165,7 +181,7 @@ class Reader:
             messages += self._consumer.consume(max_records - 1, timeout=0)
         self._raise_failure()
         if not messages:
-            return decode_messages(())
+            return MessageBatch(())
         self._heard_at = time.monotonic()
         if any(map(Message.error, messages)):
             messages = self._without_errors(messages)
@@ -173,7 +189,7 @@ class Reader:
             messages = [message for message in messages if self._is_due(message.partition())]
         if messages:
             self._notice_new_beginning(messages[0])  # of one partition a batch: they have their turns
-        return decode_messages(messages)
+        return MessageBatch(messages)
 
     def _notice_new_beginning(self, message: Message) -> None:
         """See when the topic was made anew while we read it: its offsets begin again, and lag counts from there."""
@@ -299,20 +315,56 @@ class Reader:
         return [TopicPartition(self._topic, number) for number in numbers]
 
 
-def decode_messages(messages: Sequence[Message]) -> RecordBatch:
-    """The records of messages without errors. All of it runs in C: this is most of what reading costs."""
-    values: list[bytes] = list(map(Message.value, messages))
-    if None in values:
-        values = [value or b"" for value in values]  # a tombstone
-    headers = list(map(Message.headers, messages))
-    return RecordBatch(
-        list(map(Message.partition, messages)),
-        list(map(Message.offset, messages)),
-        [timestamp_ms for _, timestamp_ms in map(Message.timestamp, messages)],
-        list(map(Message.key, messages)),
-        values,
-        list(map(_decode_headers, headers)) if any(headers) else [()] * len(headers),
-    )
+class MessageBatch(RecordBatch):
+    """Messages without errors, as records. What is done for each runs in C: it is most of what reading costs."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+
+    @property
+    def values(self) -> Sequence[bytes]:
+        """As `RecordBatch.values`."""
+        values: list[bytes] = list(map(Message.value, self._messages))
+        return [value or b"" for value in values] if None in values else values  # None is a tombstone
+
+    @property
+    def timestamps_ms(self) -> Sequence[int]:
+        """As `RecordBatch.timestamps_ms`."""
+        return [timestamp_ms for _, timestamp_ms in map(Message.timestamp, self._messages)]
+
+    def next_offsets(self) -> dict[int, int]:
+        """As `RecordBatch.next_offsets`."""
+        last = dict(zip(map(Message.partition, self._messages), map(Message.offset, self._messages), strict=True))
+        return {partition: offset + 1 for partition, offset in last.items()}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[Record]:
+        messages = self._messages
+        headers = list(map(Message.headers, messages))
+        return map(
+            _make_record,
+            zip(
+                map(Message.partition, messages),
+                map(Message.offset, messages),
+                self.timestamps_ms,
+                map(Message.key, messages),
+                self.values,
+                map(_decode_headers, headers) if any(headers) else repeat((), len(headers)),
+                strict=True,
+            ),
+        )
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        if isinstance(place, slice):
+            return MessageBatch(self._messages[place])
+        (record,) = MessageBatch((self._messages[place],))
+        return record
 
 
 def _decode_headers(headers: list[tuple[str, bytes | None]] | None) -> Headers:

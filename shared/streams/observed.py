@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final, Self
 
 from shared.gauges import Gauges
-from shared.streams import LogUnavailable, NewRecord, Processor, RecordBatch
+from shared.streams import LogUnavailable, Processor, RecordBatch, ToAppend
 
 _LAG_SECONDS: Final = 1.0
 
@@ -32,7 +32,7 @@ class ObservedProcessor:
                 self._gauges.lag = self._processor.lag()
         return records
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """As `Processor.send`."""
         self._processor.send(records, next_offsets)
         self._gauges.add_batch(self._records, time.monotonic() - self._began_at)

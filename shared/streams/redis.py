@@ -18,6 +18,7 @@ from shared.streams import (
     Position,
     Record,
     RecordBatch,
+    ToAppend,
     TopicSpec,
 )
 from shared.streams.redis_layout import encode_spec, topics_key
@@ -159,9 +160,9 @@ class RedisProcessor:
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
         with _outages():
-            return RecordBatch.of(self._source.reader.poll(max_records, timeout_seconds))
+            return RecordBatch(self._source.reader.poll(max_records, timeout_seconds))
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """As `Processor.send`."""
         try:
             with _outages():
@@ -200,7 +201,7 @@ class _Source:
             self._reader = self._make_reader()
         return self._reader
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """Append and commit in one transaction that fails when the lease is not ours."""
         with self._topics.client.pipeline() as transaction:
             while True:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from shared.streams import Headers, NewRecord, Record, TopicSpec
+from shared.streams import Headers, Record, ToAppend, TopicSpec
 
 _SEQUENCE_BITS: Final = 20
 _SEQUENCE_LIMIT: Final = 1 << _SEQUENCE_BITS
@@ -90,13 +90,14 @@ def timestamp_ms_of(offset: int) -> int:
     return offset >> _SEQUENCE_BITS
 
 
-def encode_fields(record: NewRecord) -> list[str | bytes]:
+def encode_fields(record: ToAppend) -> list[str | bytes]:
     """The fields of a new entry, flat, as XADD takes them."""
-    fields: list[str | bytes] = ["v", record.value]
-    if record.key is not None:
-        fields += ("k", record.key)
-    if record.headers:
-        fields += ("h", _encode_headers(record.headers))
+    _, key, value, headers = record
+    fields: list[str | bytes] = ["v", value]
+    if key is not None:
+        fields += ("k", key)
+    if headers:
+        fields += ("h", _encode_headers(headers))
     return fields
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import redis
 from redis.client import Pipeline
 
-from shared.streams import LogUnavailable, NewRecord, TopicSpec
+from shared.streams import LogUnavailable, ToAppend, TopicSpec
 from shared.streams.partitioning import partition_of
 from shared.streams.redis_layout import (
     decode_spec,
@@ -48,18 +48,16 @@ class Topics:
                 raise LogUnavailable(f"hash {topics_key(self._prefix)} in Redis: {error}") from error
         return known
 
-    def append(self, pipeline: Pipeline, records: Sequence[NewRecord]) -> None:
+    def append(self, pipeline: Pipeline, records: Sequence[ToAppend]) -> None:
         """Queue the records on `pipeline`, and the trimming of each stream by age and length."""
-        specs = {topic: self.spec(topic) for topic in {record.topic for record in records}}
+        specs = {topic: self.spec(topic) for topic in {topic for topic, *_ in records}}
         now_ms = time.time_ns() // 1_000_000
         trimmed = set()
         for record in records:
-            spec = specs[record.topic]
-            if record.key is None:
-                partition = next(self._turn) % spec.partitions
-            else:
-                partition = partition_of(record.key, spec.partitions)
-            stream = stream_key(self._prefix, record.topic, partition)
+            topic, key, _, _ = record
+            spec = specs[topic]
+            partition = next(self._turn) % spec.partitions if key is None else partition_of(key, spec.partitions)
+            stream = stream_key(self._prefix, topic, partition)
             if stream in trimmed:
                 pipeline.execute_command("XADD", stream, "*", *encode_fields(record))
             else:

@@ -17,7 +17,7 @@ from shared.events import EnrichedEvent, encode_enriched
 from shared.health import Health
 from shared.rollup_keys import STATE_LOG
 from shared.settings import ConfigurationError
-from shared.streams import LogUnavailable, NewRecord, Record, RecordBatch
+from shared.streams import LogUnavailable, NewRecord, Record, RecordBatch, ToAppend
 from shared.waiting import Stopped
 
 NOW_MS = 1_700_000_000_000
@@ -35,13 +35,13 @@ class OnePartitionLog:
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         assert timeout_seconds > 0
-        return RecordBatch.of(self.records[self.committed : self.committed + max_records])
+        return RecordBatch(self.records[self.committed : self.committed + max_records])
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         if self.failing_sends:
             self.failing_sends -= 1
             raise LogUnavailable("broker went away")
-        self.sent.extend(records)
+        self.sent.extend(NewRecord(*record) for record in records)
         self.committed = next_offsets[0]
 
     def lag(self) -> dict[int, int]:

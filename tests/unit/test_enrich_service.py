@@ -16,7 +16,7 @@ from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events import MAX_EVENT_BYTES, RawEvent, encode_raw
 from shared.health import Health
-from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch
+from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 
 NOW_MS = 1_790_000_000_123
 SECRET = "a secret of some length"
@@ -43,13 +43,13 @@ class MemoryProcessor(Processor):
         self.position += len(batch)
         if not batch:
             self._stop.set()
-        return RecordBatch.of(batch)
+        return RecordBatch(batch)
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         if self.send_failures:
             self.position = self.committed
             raise self.send_failures.pop(0)
-        self.sent += records
+        self.sent += [NewRecord(*record) for record in records]
         self.offsets.update(next_offsets)
         self.committed = self.position
 

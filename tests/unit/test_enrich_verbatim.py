@@ -39,7 +39,7 @@ COUNTRIES, DEVICES = _Everything(), _Everything()  # one for all tests, as a vis
 def appended(value: bytes, arrived_ms: int = NOW_MS) -> NewRecord | None:
     (output,), left = append_answers([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, DEVICES)
     assert left == ([0] if output is None else [])
-    return output
+    return None if output is None else NewRecord(*output)
 
 
 def made_anew(value: bytes, arrived_ms: int = NOW_MS) -> EnrichedEvent:
@@ -118,7 +118,7 @@ def test_what_a_visitor_remembers_is_not_said_of_another_day_or_address_or_agent
         value = json.dumps({"timestamp": timestamp_ms, "userId": "ada", "ip": address, "userAgent": agent}).encode()
         (output,), _ = append_answers([value], [NOW_MS], "enriched", {}, {"ada": visitor}, by_ip[country], device_types)
         assert output is not None
-        read = json.loads(output.value)
+        read = json.loads(NewRecord(*output).value)
         assert (read["country"], read["deviceType"]) == (f"{country} {address}", f"device {agent}")
         assert read["age"] == (36 if timestamp_ms == birthday_ms else 35)
 
@@ -128,7 +128,7 @@ def test_what_a_visitor_remembers_is_said_of_the_next_click() -> None:
     device_types: dict[str | None, str] = {"short": "PC", long: "TV"}
     values = [json.dumps(click(userAgent=agent)).encode() for agent in ("short", "short", long, "short")]
     outputs, _ = append_answers(values, [NOW_MS] * 4, "enriched", {}, {"user1": visitor}, COUNTRIES, device_types)
-    assert [json.loads(output.value)["deviceType"] for output in outputs if output] == ["PC", "PC", "TV", "PC"]
+    assert [json.loads(output[2])["deviceType"] for output in outputs if output] == ["PC", "PC", "TV", "PC"]
     assert visitor.appendix.user_agent == "short"  # long ones are not remembered
 
 

@@ -6,7 +6,7 @@ from typing import Self
 import pytest
 
 from shared.gauges import Gauges
-from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch
+from shared.streams import LogUnavailable, Processor, Record, RecordBatch, ToAppend
 from shared.streams.observed import ObservedProcessor
 
 
@@ -18,9 +18,9 @@ class _Batches(Processor):
     lag_asked = 0
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - the interface's
-        return RecordBatch.of([Record(0, offset, 0, None, b"{}") for offset in range(3)])
+        return RecordBatch([Record(0, offset, 0, None, b"{}") for offset in range(3)])
 
-    def send(self, records: Sequence[NewRecord], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
         if self.is_away:
             raise LogUnavailable("away")
 
