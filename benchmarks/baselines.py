@@ -30,8 +30,7 @@ _FLUSH_SECONDS: Final = 10.0
 def floor(clients: KafkaClients, settings: ServiceSettings, events: int) -> float:
     """CPU µs an event of consuming and decoding enriched events."""
     decode = msgspec.json.Decoder(EnrichedEvent).decode
-    application = clients.application(f"{settings.enriched_topic}-{uuid.uuid4().hex[:8]}")
-    with closing(application.get_consumer(auto_commit_enable=False)) as consumer:
+    with closing(clients.consumer(f"{settings.enriched_topic}-{uuid.uuid4().hex[:8]}")) as consumer:
         consumer.subscribe([settings.enriched_topic])
         while not consumer.consume(1, timeout=_WAIT_SECONDS):
             pass
@@ -49,10 +48,9 @@ def passthrough(clients: KafkaClients, settings: ServiceSettings, events: int) -
     decode = msgspec.json.Decoder(RawEvent).decode
     encode = msgspec.json.Encoder().encode
     out = f"{settings.raw_topic}-out"
-    application = clients.application(f"{settings.raw_topic}-{uuid.uuid4().hex[:8]}")
-    with closing(application.get_consumer(auto_commit_enable=False)) as consumer:
+    with closing(clients.consumer(f"{settings.raw_topic}-{uuid.uuid4().hex[:8]}")) as consumer:
         # As in `shared.streams.kafka_client.produce`: Quix Streams' own produce() costs twice the client's beneath it.
-        producer = application.get_producer()._producer  # noqa: SLF001
+        producer = clients.producer()._producer  # noqa: SLF001
         consumer.subscribe([settings.raw_topic])
         while not consumer.consume(1, timeout=_WAIT_SECONDS):
             pass

@@ -78,7 +78,7 @@ def _now_ms() -> int:
 def main(rate: float, seconds: float) -> None:
     """Say READY, send for so long, and answer what was made as `Made`."""
     settings = read_settings(ServiceSettings)
-    producer = KafkaClients(settings, client_id="clickpulse-bench").application().get_producer()
+    producer = KafkaClients(settings, client_id="clickpulse-bench").producer()
     paced = PacedClicks(settings.raw_topic)
     spare_garbage_collector()
     print(READY, flush=True)  # noqa: T201 - read by `made_by`

@@ -8,6 +8,7 @@ from typing import Final
 from shared.gauges import Gauges
 from shared.health import Health, health_endpoint
 from shared.logs import configure_logs, get_logger
+from shared.patience import ending_in_time
 from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.reporter import reporting
 from shared.settings import ServiceSettings
@@ -20,13 +21,14 @@ from shared.waiting import Stopped, wait_for
 logger = get_logger(__name__)
 
 FENCED_EXIT_CODE: Final = 3
+_STOP_SECONDS: Final = 8.0  # less than the ten that Docker and we promise
 _MOST_YOUNG_OBJECTS: Final = 100_000  # more than a batch has
 
 Run = Callable[[EventLog, Health, Gauges, Event], None]
 
 
 def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
-    """Let `run(log, health, gauges, stop)` work until SIGTERM or SIGINT sets `stop`; a second signal kills.
+    """Let `run(log, health, gauges, stop)` work until SIGTERM or SIGINT sets `stop`, and end in time after it.
 
     Health fails as STARTING until `run` says that it works. Its status, and what `run` puts into the gauges, are
     reported to Redis meanwhile.
@@ -40,6 +42,7 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
     stop, health, gauges = Event(), Health(service), Gauges()
     health.failing(STARTING, "waiting for Redis and the event log")
     with (
+        ending_in_time(_STOP_SECONDS),
         stop_on_signals(stop),
         health_endpoint(health, settings.health_port),
         reporting(service, settings, health, gauges, settings.kafka_instance_id) as reporter,

@@ -75,7 +75,6 @@ class AggregateService:
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
         self._letters_due_s = 0  # not before this second are dead letters sent
         self._rates: dict[int, _Rate] = {}
-        self._committed: dict[int, int] = {}  # next offset by partition, as told last
         self._now_s = int(clock())
 
     def run(self, consumer: Consumer) -> None:
@@ -284,11 +283,7 @@ class AggregateService:
     def _commit(self, consumer: Consumer) -> None:
         """Tell the log how far we are, for those who watch its groups; the truth is the offset in the state."""
         offsets = {n: p.next_offset for n, p in self._partitions.items() if p.next_offset is not None}
-        if offsets == self._committed:
-            return
         try:
             consumer.commit(offsets)
         except LogUnavailable as error:
             logger.debug("offsets not committed", error=str(error))
-        else:
-            self._committed = offsets

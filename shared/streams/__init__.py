@@ -143,7 +143,10 @@ class Consumer(Protocol):
         """
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """Store, by partition, the offset that the group reads next."""
+        """Store, by partition, the offset that the group reads next; it may take effect after the call.
+
+        For those who watch the group. Who must not read a record twice uses a Processor, or keeps offsets of its own.
+        """
 
     def lag(self) -> dict[int, int]:
         """Records behind the end of each assigned partition, from what the consumer knows already; cheap."""

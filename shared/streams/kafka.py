@@ -6,6 +6,7 @@ its source's offsets in one Kafka transaction.
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -121,8 +122,7 @@ class KafkaConsumer:
 
     def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
         self._clients = clients
-        application = clients.application(group)
-        self._reader = Reader(lambda: application.get_consumer(auto_commit_enable=False), topic, listener)
+        self._reader = Reader(partial(clients.consumer, group), topic, listener)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
@@ -156,7 +156,7 @@ class KafkaProducer:
 
     def __init__(self, clients: KafkaClients) -> None:
         self._clients = clients
-        self._producer = clients.application().get_producer()
+        self._producer = clients.producer()
         self._failures: list[KafkaError] = []
 
     def send(self, records: Sequence[NewRecord]) -> None:

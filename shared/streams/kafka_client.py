@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message
-from quixstreams import Application
-from quixstreams.kafka import ConnectionConfig, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 
 from shared.settings import ServiceSettings
 from shared.streams import Fenced, LogUnavailable, ToAppend
-
-NO_GROUP: Final = "clickpulse"
-"""Stands for the group where nothing is consumed; Quix Streams wants one."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "socket.timeout.ms": 10_000,
@@ -52,6 +48,7 @@ _TRANSACTIONAL_OPTIONS: Final[dict[str, Any]] = {
 }
 _ADMIN_LOGGER: Final = "quixstreams.admin"
 _LOGGERS: Final = ("quixstreams.kafka.consumer", "quixstreams.kafka.producer", _ADMIN_LOGGER)
+_TOLD_ELSEWHERE: Final = ("FAIL ", "Kafka commit error")
 _QUIET_SECONDS: Final = 60.0
 _FULL_SECONDS: Final = 6.0
 _FENCED: Final = (KafkaError.FENCED_INSTANCE_ID,)
@@ -82,26 +79,29 @@ class KafkaClients:
             {name: option for name, option in options.items() if option is not None}
         )
 
-    def application(
-        self, group: str = NO_GROUP, transactional_id: str | None = None, *, is_member: bool = True
-    ) -> Application:
-        """A Quix Streams application to take consumers and producers from; it is never run.
-
-        `is_member`: its consumer joins the group, under this replica's name if it has one.
-        """
-        transactional = (
-            {} if transactional_id is None else {**_TRANSACTIONAL_OPTIONS, "transactional.id": transactional_id}
-        )
-        return Application(
+    def consumer(
+        self,
+        group: str,
+        on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+        *,
+        is_member: bool = True,
+    ) -> Consumer:
+        """A consumer that commits when told to. `is_member`: it joins the group, under this replica's name if any."""
+        return Consumer(
             self._connection,
-            consumer_group=group,
+            group,
             auto_offset_reset="earliest",
-            auto_create_topics=False,
-            use_changelog_topics=False,
-            consumer_extra_config=_CONSUMER_OPTIONS | self._membership if is_member else dict(_CONSUMER_OPTIONS),
-            producer_extra_config={**_PRODUCER_OPTIONS, **transactional},
-            loglevel=None,
+            auto_commit_enable=False,
+            on_commit=on_commit,
+            extra_config=_CONSUMER_OPTIONS | self._membership if is_member else dict(_CONSUMER_OPTIONS),
         )
+
+    def producer(self, transactional_id: str | None = None) -> Producer:
+        """A producer. With a transactional id its first use connects it, and ends what its predecessor left open."""
+        if transactional_id is None:
+            return Producer(self._connection, extra_config=dict(_PRODUCER_OPTIONS))
+        transactional = {**_TRANSACTIONAL_OPTIONS, "transactional.id": transactional_id}
+        return Producer(self._connection, extra_config=_PRODUCER_OPTIONS | transactional, transactional=True)
 
     def admin_options(self) -> dict[str, Any]:
         """The options of an admin client."""
@@ -164,7 +164,10 @@ class _OnceAMinute(logging.Filter):
         """Whether to log the record. `FAIL` lines come again through the error callback."""
         line = record.getMessage().partition(" (after ")[0]
         now = time.monotonic()
-        if line.startswith("FAIL ") or now - self._said_at.get(line, float("-inf")) < _QUIET_SECONDS:
+        if (
+            line.startswith(("FAIL ", "Kafka commit error"))
+            or now - self._said_at.get(line, float("-inf")) < _QUIET_SECONDS
+        ):
             return False
         if len(self._said_at) > 1000:
             self._said_at.clear()

@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, Self
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from quixstreams import Application
 from quixstreams.kafka import Producer
 
 from shared.streams import Assignment, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
@@ -30,8 +30,8 @@ class KafkaProcessor:
         self._clients = clients
         self._topic = topic
         self._group = group
-        self._application: Application = clients.application(group, transactional_id=f"{group}-{uuid.uuid4()}")
-        self._reader = Reader(lambda: self._application.get_consumer(auto_commit_enable=False), topic, _Committed())
+        self._transactional_id = f"{group}-{uuid.uuid4()}"
+        self._reader = Reader(partial(clients.consumer, group), topic, _Committed())
         self._producer: Producer | None = None
         self._left_open = False  # a transaction, by a producer that we dropped
         self._last_output: str | None = None  # topic
@@ -93,7 +93,7 @@ class KafkaProcessor:
         if self._producer is None:
             # Connecting waits long for a broker that is away: ask first.
             self._reader.ask_broker(_ABORT_SECONDS, silence_seconds=0)
-            producer = self._application.get_producer(transactional=True)
+            producer = self._clients.producer(self._transactional_id)
             len(producer)  # connects it, which ends what its predecessor left open
             self._producer = producer
             self._left_open = False
@@ -111,7 +111,7 @@ class KafkaProcessor:
             return  # none of ours hangs
         producer = self._connected_producer()
         # The group may have forgotten us, and takes offsets of no member: of one that has no name of ours either.
-        stranger = self._clients.application(self._group, is_member=False).get_consumer()
+        stranger = self._clients.consumer(self._group, is_member=False)
         producer.begin_transaction()
         try:
             place = TopicPartition(self._last_output, 0, 0)

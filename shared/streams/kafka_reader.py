@@ -31,12 +31,11 @@ _SLICE_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 3.0
 """After so long without a record the broker is asked whether it is there, because a dead one says nothing."""
 
-_SILENCE_BEFORE_COMMIT_SECONDS: Final = 0.5
-"""Likewise before a commit, which waits for a broker as long as the session lasts, be it that we are asked to stop."""
-
 _LEAST_ANSWER_SECONDS: Final = 0.25
 _CONNECT_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 2.0
+
+OnCommit = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
 
 _FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
 
@@ -70,9 +69,9 @@ class Reader:
     offsets and the listener for its position may fail, and is tried again by the poll after that.
     """
 
-    def __init__(self, make_consumer: Callable[[], Consumer], topic: str, listener: Listener) -> None:
+    def __init__(self, make_consumer: Callable[[OnCommit], Consumer], topic: str, listener: Listener) -> None:
         self._make_consumer = make_consumer
-        self._consumer = make_consumer()
+        self._consumer = make_consumer(self._on_commit)
         self._topic = topic
         self._listener = listener
         self._arriving: set[int] = set()
@@ -80,6 +79,8 @@ class Reader:
         self._left: set[int] = set()  # since the poll began
         self._failure: Exception | None = None  # of the listener, within a rebalance
         self._fatal: KafkaException | None = None
+        self._told: Mapping[int, int] = {}  # what was committed last, unless that failed
+        self._commit_failure: KafkaException | None = None  # a fatal one
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
         self._subscribed = False
 
@@ -120,18 +121,25 @@ class Reader:
             self._heard_at = time.monotonic()
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """As `Consumer.commit`. Raises SessionOver, too."""
-        self.ask_broker(_ANSWER_SECONDS, _SILENCE_BEFORE_COMMIT_SECONDS)
-        self._ask_membership()
-        try:
-            committed = self._consumer.commit(offsets=self.places(next_offsets), asynchronous=False)
-        except KafkaException as error:
-            if error.args[0].code() in _FATAL:
-                self._fail(error)
-            raise
-        for place in committed or ():
-            if place.error is not None:
-                raise KafkaException(place.error)
+        """As `Consumer.commit`. Raises SessionOver, too.
+
+        It does not wait: for a broker that hangs that may take longer than a stop. One that fails is made up for by the
+        next, even if nothing changed.
+        """
+        if self._fatal is not None:
+            raise self._fatal
+        if next_offsets != self._told:
+            self._ask_membership()
+            self._consumer.commit(offsets=self.places(next_offsets), asynchronous=True)
+            self._told = dict(next_offsets)
+
+    def _on_commit(self, error: KafkaError | None, places: Sequence[TopicPartition]) -> None:
+        failed = error or next((place.error for place in places if place.error is not None), None)
+        if failed is not None:
+            logger.debug("offsets not committed", error=failed.str(), topic=self._topic)
+            self._told = {}
+            if failed.code() in _FATAL:
+                self._commit_failure = KafkaException(failed)
 
     def membership(self) -> GroupMetadata:
         """What a transaction proves with that it may commit for us. Raises SessionOver."""
@@ -168,18 +176,20 @@ class Reader:
 
     def close(self) -> None:
         """Revoke every partition and leave the group."""
-        self._consumer.close()  # calls _on_revoke
-        self._revoke(self._arriving | self._reading.keys())
+        self._revoke(self._arriving | self._reading.keys())  # first, as leaving waits for a broker that hangs
+        self._consumer.close()
         self._raise_failure()
 
     # --- consuming ---------------------------------------------------------------------------------------------------
 
     def _consume(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         # consume(n) would wait until all n are there: wait for the first, then take what is there.
-        messages = self._consumer.consume(1, timeout=timeout_seconds)
+        messages = self._consumer.consume(1, timeout=timeout_seconds)  # calls _on_assign, _on_revoke and _on_commit
         if messages and max_records > 1:
             messages += self._consumer.consume(max_records - 1, timeout=0)
         self._raise_failure()
+        if self._commit_failure is not None:
+            self._fail(self._commit_failure)
         if not messages:
             return MessageBatch(())
         self._heard_at = time.monotonic()
@@ -223,8 +233,8 @@ class Reader:
             self._fatal = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
             raise self._fatal from error
         logger.warning("the session in the group is over, joining it anew", topic=self._topic)
-        broken, self._consumer = self._consumer, self._make_consumer()
-        self._subscribed = False
+        broken, self._consumer = self._consumer, self._make_consumer(self._on_commit)
+        self._subscribed, self._told, self._commit_failure = False, {}, None
         broken.close()
         self._revoke(self._arriving | self._reading.keys())
         raise SessionOver from error

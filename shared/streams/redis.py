@@ -100,6 +100,7 @@ class RedisConsumer:
 
     def __init__(self, source: "_Source") -> None:
         self._source = source
+        self._told: Mapping[int, int] = {}  # what was committed last
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
@@ -108,8 +109,10 @@ class RedisConsumer:
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""
-        with _outages():
-            self._source.send((), next_offsets)
+        if next_offsets != self._told:
+            with _outages():
+                self._source.send((), next_offsets)
+            self._told = dict(next_offsets)
 
     def lag(self) -> dict[int, int]:
         """As `Reader.lag`."""

@@ -1,5 +1,6 @@
 """SIGTERM: every service ends within ten seconds with exit code 0, whatever is away just then; a second one kills."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
+import confluent_kafka
 import pytest
 import redis
 from confluent_kafka import Consumer, TopicPartition
@@ -101,9 +104,30 @@ def at_work(folder: Path, kafka: Kafka, redis_url: str) -> Iterator[Running]:
             producer.send([NewRecord(running.raw_topic, b"visitor", b'{"timestamp": 1, "userId": "visitor"}')])
         client = redis.Redis.from_url(redis_url)
         eventually(lambda: client.hget("rollup:meta", "read") == b"1", "the click is read", 60)
-        # A first transaction that finds no broker waits for longer: see `init_transactions` of the Kafka client.
         eventually(lambda: _is_committed(kafka, "detect", running.enriched_topic), "detect is through with it", 60)
         yield running
+
+
+@contextmanager
+def clicks(kafka: Kafka, topic: str) -> Iterator[None]:
+    """Clicks come in without a pause while the block runs."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.address, "linger.ms": 0})
+    is_over = Event()
+
+    def send() -> None:
+        while not is_over.wait(0.005):
+            event = {"timestamp": int(time.time() * 1000), "userId": "visitor", "ip": None, "userAgent": None}
+            producer.produce(topic, json.dumps(event).encode(), b"visitor")
+            producer.poll(0)
+
+    sending = Thread(target=send)
+    sending.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        sending.join()
+        producer.purge()
 
 
 def _is_committed(kafka: Kafka, group: str, topic: str) -> bool:
@@ -157,6 +181,15 @@ def test_while_the_broker_does_not_answer(
     with at_work(tmp_path, own_kafka, redis_url) as running, paused(own_kafka.process_id):
         time.sleep(seconds_before)
         running.ask_to_stop()
+
+
+@pytest.mark.kafka
+def test_while_the_broker_does_not_answer_under_way(own_kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    """What has just been sent to it, such as a commit or a transaction, is not waited for either."""
+    with at_work(tmp_path, own_kafka, redis_url) as running, clicks(own_kafka, running.raw_topic):
+        time.sleep(2)
+        with paused(own_kafka.process_id):
+            running.ask_to_stop()
 
 
 @pytest.mark.kafka

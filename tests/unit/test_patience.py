@@ -1,0 +1,82 @@
+"""A process that hangs in a call which hears of no signal."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+_HANG = """
+    import ctypes
+    library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(mutex)
+    print("hangs", flush=True)
+    library.pthread_mutex_lock(mutex)  # for ever
+"""
+
+
+@contextmanager
+def running(body: str, seconds: float) -> Iterator["subprocess.Popen[str]"]:
+    """A process at `body` within the block; it has said its first line."""
+    code = f"""
+from threading import Event
+from shared.patience import ending_in_time
+from shared.signals import stop_on_signals
+stop = Event()
+with ending_in_time({seconds}), stop_on_signals(stop):
+{textwrap.indent(textwrap.dedent(body), "    ")}
+print("over", flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_hangs_is_left_when_its_time_is_over() -> None:
+    with running(_HANG, seconds=0.5) as process:
+        began = time.monotonic()
+        process.terminate()
+        output, _ = process.communicate(timeout=20)
+        assert time.monotonic() - began >= 0.5
+        assert "over" not in output
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_what_hangs_at_once(number: signal.Signals) -> None:
+    with running(_HANG, seconds=60) as process:
+        process.send_signal(number)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+
+
+def test_signals_of_two_kinds_are_one_wish() -> None:
+    """Of a terminal, and of the parent that got the same one."""
+    with running("print('waits', flush=True); stop.wait(); import time; time.sleep(0.5)", seconds=60) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+        assert (output, process.returncode) == ("over\n", 0)
+
+
+def test_what_ends_in_time_is_left_alone() -> None:
+    with running("print('waits', flush=True); stop.wait()", seconds=0.1) as process:
+        process.terminate()
+        output, _ = process.communicate(timeout=20)
+        assert (output, process.returncode) == ("over\n", 0)
+
+
+def test_nothing_ends_before_a_signal() -> None:
+    with running("print('waits', flush=True); stop.wait(1)", seconds=0.1) as process:
+        output, _ = process.communicate(timeout=20)
+        assert (output, process.returncode) == ("over\n", 0)
