@@ -14,7 +14,8 @@ logger = get_logger(__name__)
 Answer = TypeVar("Answer")
 
 _FIRST_WAIT_SECONDS = 0.25
-_LONGEST_WAIT_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 1.0  # whoever waits shall be right again within seconds of a return
+_ATTEMPTS_A_LINE = 50
 
 
 class Stopped(Exception):  # noqa: N818 - a request of the owner, not a mistake
@@ -29,18 +30,18 @@ def wait_for(
     stop: Event,
     on_failure: Callable[[str], None] = lambda _: None,
 ) -> Answer:
-    """Call until it returns, with growing, jittered waits of up to 5 s after an exception of the `passing` types.
+    """Call until it returns, with growing, jittered waits of up to a second after an exception of the `passing` types.
 
     `dependency` is what the log line calls it ("Redis at 127.0.0.1:6379"); the first failure is logged, then every
-    tenth, then the return. `on_failure` hears each failure, for the health endpoint. Raises Stopped when `stop` is set
-    before the call succeeds, and whatever else the call raises.
+    fiftieth, then the return. `on_failure` hears each failure, for the health endpoint. Raises Stopped when `stop` is
+    set before the call succeeds, and whatever else the call raises.
     """
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         reason = f"{dependency} does not answer: {error}"
         on_failure(reason)
-        if state.attempt_number % 10 == 1:
+        if state.attempt_number % _ATTEMPTS_A_LINE == 1:
             logger.warning("waiting", dependency=dependency, error=str(error), attempt=state.attempt_number)
 
     retrying = Retrying(

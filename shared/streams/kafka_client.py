@@ -15,7 +15,7 @@ from shared.streams import Fenced, LogUnavailable, ToAppend
 
 _OPTIONS: Final[dict[str, Any]] = {
     "socket.timeout.ms": 10_000,
-    "reconnect.backoff.max.ms": 2_000,
+    "reconnect.backoff.max.ms": 1_000,
     "topic.metadata.refresh.interval.ms": 10_000,  # so soon are partitions seen that were added; the default is 5 min
     "log.connection.close": False,  # brokers close idle connections
 }

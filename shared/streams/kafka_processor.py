@@ -9,9 +9,12 @@ from typing import Final, Self
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams.kafka import Producer
 
+from shared.logs import get_logger
 from shared.streams import Assignment, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
 from shared.streams.kafka_client import KafkaClients, produce, translated
 from shared.streams.kafka_reader import Reader, SessionOver, UnstableOffsets
+
+logger = get_logger(__name__)
 
 _TRANSACTION_SECONDS: Final = 5.0
 _ABORT_SECONDS: Final = 2.0
@@ -109,6 +112,9 @@ class KafkaProcessor:
         """
         if self._last_output is None:
             return  # none of ours hangs
+        logger.warning(
+            "writing the end of the last transaction once more", topic=self._topic, aborted=self._last_was_abort
+        )
         producer = self._connected_producer()
         # The group may have forgotten us, and takes offsets of no member: of one that has no name of ours either.
         stranger = self._clients.consumer(self._group, is_member=False)
