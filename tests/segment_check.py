@@ -43,7 +43,12 @@ def _assert_hold_at(client: Any, counted: Sequence[Arrived], as_of_s: int, prefi
         field: Counter((r["timestamp"], r["productId"], r["category"], r["page"], r["country"], r["bot"]) for r in rows)
         for field, rows in segments.items()
     }
-    assert found == expected
+    differences = {
+        field: f"{found.get(field, Counter()).total()} rows, not {expected.get(field, Counter()).total()}"
+        for field in sorted(found.keys() | expected.keys())
+        if found.get(field) != expected.get(field)
+    }
+    assert not differences
     _assert_visitors_agree(segments, counted)
 
 

@@ -1,5 +1,6 @@
 """One partition: its windows, the store that they survive in, and where reading of it goes on."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,7 +14,7 @@ from services.aggregate.popularity import HOUR_SECONDS
 from services.aggregate.rollups import PartitionRollup, roll_up
 from services.aggregate.segments import PartitionMinutes
 from services.aggregate.store import SavedState, StateUnusable, Store, set_aside
-from services.aggregate.windows import Windows, oldest_second
+from services.aggregate.windows import OWNERS, Windows, oldest_second
 from shared.logs import get_logger
 from shared.refusals import Refusal
 from shared.streams import Assignment, FromOffset, FromTime, Position, Record
@@ -176,6 +177,7 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
     except StateUnusable:
         store.close()
         raise
+    windows.owner = secrets.randbelow(OWNERS)
     if saved is None:
         # An event may be appended a minute before its time comes.
         saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS)

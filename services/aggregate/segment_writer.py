@@ -13,6 +13,8 @@ from shared.rollup_keys import SEGMENTS_KEY, parse_segment_field, segment_field,
 
 _MOST_ROWS_AT_ONCE: Final = 250_000
 """Rows that are written between two publishes, after a restart say: about a tenth of a second."""
+_LOOK_SECONDS: Final = 5
+"""So often is it looked what Redis has: a replica may have written that does not know yet whose partition it is."""
 _GRACE_SECONDS: Final = 2 * MINUTE_SECONDS  # by which a segment outlives its minute, as clocks differ
 
 
@@ -30,14 +32,13 @@ class SegmentWriter:
         self._kept_seconds = kept_seconds
         self._most_events = most_events
         self._present: dict[str, int] | None = None  # field → version; None: not known
-        self._looked_minute = 0
+        self._look_due_s = 0  # publish instant
 
     def write(self, instant_s: int, partitions: Sequence[PartitionMinutes]) -> None:
         """Make Redis hold the segments of `partitions`, as of a publish instant (epoch seconds)."""
-        minute = instant_s // MINUTE_SECONDS
-        if self._present is None or minute != self._looked_minute:
+        if self._present is None or instant_s >= self._look_due_s:
             self._present = self._look()
-            self._looked_minute = minute
+            self._look_due_s = instant_s + _LOOK_SECONDS
         present, self._present = self._present, None  # not known while a transaction may or may not have been executed
         wanted = {
             segment_field(number, own.partition): (version, rows, own.names)

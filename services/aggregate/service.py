@@ -260,8 +260,9 @@ class AggregateService:
             Publication(
                 self._now_s,
                 {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
+                # Cut off from the log we may not know that a partition, and what is still to come of it, is another's.
                 [partition.closed_minutes() for partition in self._partitions.values()]
-                if self._settings.segment_seconds
+                if self._settings.segment_seconds and self._health.is_working("log")
                 else [],
             )
         )

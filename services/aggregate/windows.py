@@ -30,6 +30,7 @@ DEVICE_WINDOW_SECONDS: Final = 600
 _DEVICE_RING_SECONDS: Final = 1024  # the power of two above the device window
 SETTLE_SECONDS: Final = 2
 """How long after a minute ended its segment is made: its last events are on their way still."""
+OWNERS: Final = 1_000_000
 _HOUR_AGO_RING_SECONDS: Final = 4096  # the power of two above an hour
 _VISITOR_REMEMBERED_SECONDS: Final = RING_SECONDS - 60
 """A visitor's code is given up when no window (17 half hours) and no segment (at most 8.5 hours) may hold it."""
@@ -65,7 +66,8 @@ class Windows:
         self.recent_visitors = RecentVisitors()  # whose places the windows by device and minute and the sessions go by
         self.popularity = HourlyPopularity()
         self.recent = RecentRows()
-        self.segment_versions: dict[int, int] = {}  # minute → the publish instant its segment was last made at
+        self.segment_versions: dict[int, int] = {}  # by minute
+        self.owner = 0  # below OWNERS: tells this process from another one that holds the partition for its own
         self.latest = Latest()
         self.waiting = NO_ROWS  # counted events ahead of the clock
         self.waiting_latest: list[LatestEvent] = []  # those of them that may become the latest
@@ -160,11 +162,12 @@ class Windows:
     def closed_minutes(self) -> dict[int, int]:
         """The minutes that have ended and have rows, with the version of their segment.
 
-        The version is the publish instant at which the minute was first seen as it is now.
+        The version is the publish instant at which the minute was first seen as it is now, and the owner who saw it:
+        where two hold the partition for theirs, one of them cut off from the log, a minute ends for both at once.
         """
         settled = (self.now_s - SETTLE_SECONDS) // MINUTE_SECONDS
         for minute in [minute for minute in self.recent.unpublished if minute < settled]:
-            self.segment_versions[minute] = self.now_s
+            self.segment_versions[minute] = self.now_s * OWNERS + self.owner
             self.recent.unpublished.discard(minute)
         oldest = self.oldest_kept_minute()
         self.segment_versions = {

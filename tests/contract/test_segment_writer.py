@@ -105,6 +105,15 @@ def test_another_replicas_segments_are_left_alone_until_they_are_over(client: An
     assert list(client.keys("segment:*")) == []
 
 
+def test_what_another_replica_or_a_crash_of_redis_put_back_is_written_again_within_seconds(client: Any) -> None:
+    own = writer(client)
+    own.write(NOW_S, [minutes({MINUTE: 5, MINUTE + 1: 5})])
+    writer(client).write(NOW_S, [minutes({MINUTE: 4, MINUTE + 1: 5})])  # who does not know yet that it is ours
+    for later_s in range(1, 6):
+        own.write(NOW_S + later_s, [minutes({MINUTE: 5, MINUTE + 1: 5})])
+    assert versions(client)[segment_field(MINUTE, 0)] == 5
+
+
 def test_a_partition_that_moved_is_written_where_its_state_differs(client: Any) -> None:
     writer(client).write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1}, partition=1)])
     before = written(client)

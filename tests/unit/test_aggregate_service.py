@@ -3,6 +3,8 @@
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from services.aggregate.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
@@ -112,7 +114,9 @@ class _LogAwayFor:
         return {0: 0}  # whatever the log holds: the client keeps what it heard last
 
 
-def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(tmp_path: Path) -> None:
+@pytest.fixture
+def offered(tmp_path: Path) -> dict[int, Publication]:
+    """By second, what was offered while the log went away at the tenth and came back at the thirtieth."""
     stop = Event()
     log = _LogAwayFor(away_s=10, back_s=30, stop_s=40, stop=stop)
     offered: list[Publication] = []
@@ -127,10 +131,20 @@ def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(tmp_p
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
     listener.run(log)  # type: ignore[arg-type] # it needs no closing
     listener.on_revoked(0)
-    covered_s = {offer.instant_s - NOW_S: offer.reports[0].coverage_s(3600) for offer in offered}
+    return {offer.instant_s - NOW_S: offer for offer in offered}
+
+
+def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(offered: dict[int, Publication]) -> None:
+    covered_s = {second: offer.reports[0].coverage_s(3600) for second, offer in offered.items()}
     assert covered_s[9] == 3600
     assert [covered_s[second] for second in (12, 20, 29)] == [3597, 3589, 3580]
     assert covered_s[35] == 3600
+
+
+def test_no_segment_is_written_while_the_log_is_away_as_another_replica_may_know_more(
+    offered: dict[int, Publication],
+) -> None:
+    assert [len(offered[second].segments) for second in (9, 12, 29, 35)] == [1, 0, 0, 1]
 
 
 class _SecondsGoBy:

@@ -107,6 +107,16 @@ def test_a_minute_closes_two_seconds_after_its_end_and_never_changes_by_itself()
     assert [closed(own, now_s).minutes[MINUTE][0] for now_s in range(START_S + 63, START_S + 70)] == [version] * 7
 
 
+def test_the_versions_of_two_owners_differ_though_a_minute_ends_for_both_at_once() -> None:
+    versions = set()
+    for _ in range(2):
+        own = partition()
+        own.advance(START_S + 59)
+        fold(own, event(1))
+        versions.add(closed(own, START_S + 62).minutes[MINUTE][0])
+    assert len(versions) == 2
+
+
 def test_a_late_event_raises_the_version_of_its_minute_alone() -> None:
     own = partition()
     own.advance(START_S + 119)
