@@ -4,7 +4,7 @@ The publisher calls `write`, readers call `read`; both go through the same value
 apart. `docs/redis.md` is this contract in words. All times are epoch ms; labels are ISO 8601 in UTC.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
@@ -178,6 +178,8 @@ def audience_key(audience: Audience, name: str) -> str:
 
 def write(pipeline: Pipeline, rollup: Rollup, prefix: str) -> None:
     """Queue every key of `rollup` on `pipeline`, absolute values only. The caller executes it as one MULTI/EXEC."""
+    # Deleted first: fields that left must go, and a small hash lists its fields in the order they were written.
+    pipeline.delete(*(prefix + key for key in _written_anew(rollup.audiences)))
     meta = {name: getattr(rollup.meta, name) for name in Meta.__dataclass_fields__}
     _write_hash(pipeline, prefix + META_KEY, {**meta, "published_at": rollup.meta.published_at})
     for audience, windows in rollup.audiences.items():
@@ -198,6 +200,13 @@ def write(pipeline: Pipeline, rollup: Rollup, prefix: str) -> None:
     _write_list(pipeline, prefix + LATEST_EVENTS_KEY, rollup.latest_events)
     for key, frame in seed_frames(rollup).items():
         pipeline.set(prefix + key, msgspec.json.encode(frame), ex=KEY_TTL_SECONDS)
+
+
+def _written_anew(audiences: Iterable[Audience]) -> Iterator[str]:
+    yield from (META_KEY, PRODUCTS_INFO_KEY, LATEST_VISITORS_KEY, LATEST_EVENTS_KEY)
+    for audience in audiences:
+        for name in _FIELD_KEYS:
+            yield audience_key(audience, name)
 
 
 def _session_fields(sessions: Sessions) -> dict[str, str]:
@@ -254,22 +263,18 @@ def _frame(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> dict[st
 
 
 def _write_hash(pipeline: Pipeline, key: str, fields: Mapping[Any, Any]) -> None:
-    # Deleted first: fields that left must go, and a small hash lists its fields in the order they were written.
-    pipeline.delete(key)
     if fields:
         pipeline.hset(key, mapping=dict(fields))
         pipeline.expire(key, KEY_TTL_SECONDS)
 
 
 def _write_ranking(pipeline: Pipeline, key: str, counts: Mapping[str, int]) -> None:
-    pipeline.delete(key)
     if counts:
         pipeline.zadd(key, dict(counts))
         pipeline.expire(key, KEY_TTL_SECONDS)
 
 
 def _write_list(pipeline: Pipeline, key: str, events: list[PublishedEvent]) -> None:
-    pipeline.delete(key)
     if events:
         pipeline.rpush(key, *[msgspec.json.encode(event) for event in events])
         pipeline.expire(key, KEY_TTL_SECONDS)
