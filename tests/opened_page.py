@@ -11,9 +11,10 @@ import services.dashboard
 APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 
 
-def opened(path: str = "", **query: str | list[str]) -> AppTest:
-    """The page at `path`, run once; it must not have failed."""
+def opened(path: str = "", zone: str = "UTC", **query: str | list[str]) -> AppTest:
+    """The page at `path`, run once for a viewer in a time zone; it must not have failed."""
     app = AppTest.from_file(APP, default_timeout=60)
+    app.context = {"timezone": zone}
     for name, value in query.items():
         app.query_params[name] = value
     app._page_hash = calc_hash(path)  # noqa: SLF001 - switch_page() knows pages that are files alone

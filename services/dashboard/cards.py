@@ -47,7 +47,7 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
 def strip(meta: Meta, freshness: Freshness, clock: Clock = UTC_CLOCK) -> str:
     """The status strip over numbers that Redis delivers: the standing, why, and what they rest on."""
     facts = [
-        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {_when(meta.as_of_ms, clock)}", ""),
+        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
@@ -73,12 +73,12 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
             return f"{counted(meta.lag, 'event')} still to be counted; the windows fill as they are."
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
-            return f"No visit for {lasting}, since {_when(freshness.since_ms, clock)}. The pipeline works."
+            return f"No visit for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."
         case Standing.WAITING:
             return "The pipeline works and no event has come yet. Send some with <code>clickpulse generate</code>."
         case Standing.STALE:
             return (
-                f"No new numbers since {_when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
+                f"No new numbers since {when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
                 "Is <code>clickpulse aggregate</code> running?"
             )
 
@@ -113,11 +113,11 @@ def unreachable_strip(
 ) -> str:
     """The strip while Redis does not answer. The numbers shown are of `of_ms`; None: there are none."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
-    numbers = f" The numbers below are of {_when(of_ms, clock)}." if of_ms is not None else ""
+    numbers = f" The numbers below are of {when(of_ms, clock)}." if of_ms is not None else ""
     return status_strip(
         "unreachable",
         "Redis unreachable",
-        f"{in_html(address)} does not answer since {_when(since_ms, clock)} ({lasting}). This page tries again each "
+        f"{in_html(address)} does not answer since {when(since_ms, clock)} ({lasting}). This page tries again each "
         f'refresh and heals by itself.{numbers} <span class="detail">{in_html(reason)}</span>',
         [],
     )
@@ -125,11 +125,11 @@ def unreachable_strip(
 
 def malformed_strip(since_ms: int, reason: str, of_ms: int | None, clock: Clock = UTC_CLOCK) -> str:
     """The strip while a key cannot be read; `of_ms` as there."""
-    numbers = f" The numbers below are of {_when(of_ms, clock)}." if of_ms is not None else ""
+    numbers = f" The numbers below are of {when(of_ms, clock)}." if of_ms is not None else ""
     return status_strip(
         "malformed",
         "Unreadable numbers",
-        f"Redis holds what this dashboard cannot read since {_when(since_ms, clock)}.{numbers} "
+        f"Redis holds what this dashboard cannot read since {when(since_ms, clock)}.{numbers} "
         f'<span class="detail">{in_html(reason, 300)}</span>',
         [],
     )
@@ -140,7 +140,8 @@ def empty_strip() -> str:
     return status_strip("waiting", "Waiting", "Redis answers, and nothing has been published yet.", [])
 
 
-def _when(timestamp_ms: int, clock: Clock) -> str:
+def when(timestamp_ms: int, clock: Clock) -> str:
+    """A time that stands alone, with UTC for whoever points at it."""
     return clock.in_html(timestamp_ms, clock.named_time(timestamp_ms))
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from services.dashboard import cards, explore_charts, explore_tables, wording
+from services.dashboard import cards, explore_charts, explore_tables, stretches, wording
 from services.dashboard.board import Chart
 from services.dashboard.charts import Figure
-from services.dashboard.clocks import UTC_CLOCK
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.distributions import Histogram
 from services.dashboard.escaping import in_html
@@ -20,13 +20,12 @@ from services.dashboard.exploration import (
     WINDOWS,
     Choices,
     Exploration,
-    explore,
     latest_events,
 )
-from services.dashboard.explore_tables import minute_clock, stretch
 from services.dashboard.selection import Span
 from services.dashboard.theme import Palette, category_slots
 from services.dashboard.wording import counted, grouped
+from shared.timestamps import MINUTE_MS
 
 _GAPS_NAMED: Final = 3
 
@@ -52,23 +51,27 @@ class ExplorePanels:
     events: str
 
 
-def draw(minutes: ClosedMinutes, choices: Choices, palette: Palette) -> ExplorePanels:
-    """Count and draw what the viewer chose."""
-    found = explore(minutes, choices)
-    window = _window(choices.window_minutes, found.span)
+def draw(
+    minutes: ClosedMinutes, found: Exploration, choices: Choices, palette: Palette, clock: Clock = UTC_CLOCK
+) -> ExplorePanels:
+    """Draw what was found in `minutes` for the viewer's choices, with the times of `clock`."""
+    window = _window(choices.window_minutes, found.span, clock)
+    zone = stretches.zone(found.span, clock)
     if choices.at_minute is None:
         window = f"Last {window}"
     step, density_step = STEPS[found.series.step_minutes], STEPS[found.density.step_minutes]
-    backlog = f"{_window(choices.backlog_minutes, found.backlog)} UTC"
+    backlog = f"{_window(choices.backlog_minutes, found.backlog, clock)} {zone}"
     name, of_row = NAMES[choices.breakdown].lower(), NAMES[choices.density].lower()
     shown, others = len(found.ranked.names), found.ranked.others
     slots = category_slots(found.ranked.names) if choices.breakdown == "category" else {}
     return ExplorePanels(
         found=found,
-        notes=notes(minutes, found),
-        figures=explore_tables.figures(found, choices.measure, window),
+        notes=notes(minutes, found, clock),
+        figures=explore_tables.figures(found, choices.measure, window, clock),
         series_head=cards.head(
-            f"{MEASURES[choices.measure]} by {step}", f"{window}, UTC", cards.legend(_legend(choices, found, palette))
+            f"{MEASURES[choices.measure]} by {step}",
+            f"{window}, {zone}",
+            cards.legend(_legend(choices, found, palette)),
         ),
         series=_chart(
             explore_charts.counts_over_time(
@@ -77,6 +80,7 @@ def draw(minutes: ClosedMinutes, choices: Choices, palette: Palette) -> ExploreP
                 found.rolling,
                 choices.focus.span if choices.focus else None,
                 palette,
+                clock,
             ),
             explore_charts.spoken(found.series, MEASURES[choices.measure]),
         ),
@@ -84,9 +88,9 @@ def draw(minutes: ClosedMinutes, choices: Choices, palette: Palette) -> ExploreP
             f"Breakdown by {name}", window + (f" · {shown} of {grouped(shown + others)}" if others else "")
         ),
         breakdown=explore_tables.breakdown(found.ranked, choices.breakdown, found.span, slots),
-        density_head=cards.head(f"Views by {density_step} and {of_row}", f"{window}, UTC · deeper is more"),
+        density_head=cards.head(f"Views by {density_step} and {of_row}", f"{window}, {zone} · deeper is more"),
         density=_chart(
-            explore_charts.density(found.density, choices.density, palette),
+            explore_charts.density(found.density, choices.density, palette, clock),
             f"Views by {density_step} and {of_row}: {', '.join(found.density.names)}",
         ),
         events_per_visitor_head=cards.head("Events per visitor", f"Visitors · {backlog}"),
@@ -99,8 +103,8 @@ def draw(minutes: ClosedMinutes, choices: Choices, palette: Palette) -> ExploreP
             explore_charts.histogram(found.ages, choices.measure, palette.series[2], palette),
             _spoken(f"{MEASURES[choices.measure]} by age", found.ages),
         ),
-        events_head=cards.head("Events", _events_of(found, choices, window)),
-        events=explore_tables.events(latest_events(found.focused, EVENTS_SHOWN)),
+        events_head=cards.head("Events", _events_of(found, choices, window, clock)),
+        events=explore_tables.events(latest_events(found.focused, EVENTS_SHOWN), clock),
     )
 
 
@@ -115,12 +119,13 @@ def empty_notice() -> str:
     )
 
 
-def notes(minutes: ClosedMinutes, found: Exploration) -> str:
+def notes(minutes: ClosedMinutes, found: Exploration, clock: Clock = UTC_CLOCK) -> str:
     """What limits the numbers: an outage, a sample, the reach, gaps. Nothing when nothing does."""
     told = []
     if minutes.trouble is not None:
-        since, reason = UTC_CLOCK.time(minutes.trouble.since_ms), in_html(minutes.trouble.reason)
-        told.append(("bad", f"No new minute could be read since {since} UTC. <span>{reason}</span>"))
+        since_ms, reason = minutes.trouble.since_ms, in_html(minutes.trouble.reason)
+        since = clock.in_html(since_ms, clock.named_time(since_ms))
+        told.append(("bad", f"No new minute could be read since {since}. <span>{reason}</span>"))
     if found.selection.is_sampled:
         sample = (
             "Busy minutes are here as a uniform sample: views are scaled up to all events; visitors, and events per "
@@ -129,18 +134,23 @@ def notes(minutes: ClosedMinutes, found: Exploration) -> str:
         told.append(("", sample))
     if found.span.first_minute < minutes.first_minute:
         why = "as the memory for them is bounded" if minutes.left_out else "as segments reach no further back"
-        told.append(("", f"Minutes before {minute_clock(minutes.first_minute)} UTC are not here, {why}."))
+        told.append(("", f"Minutes before {_minute(minutes.first_minute, clock)} are not here, {why}."))
     if found.span.end_minute > minutes.end_minute:
-        told.append(("", f"Minutes from {minute_clock(minutes.end_minute)} UTC on are not over yet."))
+        told.append(("", f"Minutes from {_minute(minutes.end_minute, clock)} on are not over yet."))
     gaps = [gap for gap in minutes.gaps if not gap.minute or gap.minute in found.unread]
     for gap in gaps[:_GAPS_NAMED]:
-        where = f" of {minute_clock(gap.minute)} UTC, partition {gap.partition}," if gap.minute else ""
+        where = f" of {_minute(gap.minute, clock)}, partition {gap.partition}," if gap.minute else ""
         told.append(("bad", f"A segment{where} cannot be read. <span>{in_html(gap.reason)}</span>"))
     if len(gaps) > _GAPS_NAMED:
         told.append(("bad", f"{counted(len(gaps) - _GAPS_NAMED, 'more segment')} cannot be read."))
     if not told:
         return ""
     return f'<ul class="notes">{"".join(f"<li class={kind!r}>{text}</li>" for kind, text in told)}</ul>'
+
+
+def _minute(minute: int, clock: Clock) -> str:
+    start_ms = minute * MINUTE_MS
+    return clock.in_html(start_ms, in_html(f"{stretches.minute(minute, clock)} {clock.name(start_ms)}"))
 
 
 def _legend(choices: Choices, found: Exploration, palette: Palette) -> list[tuple[str, str, str]]:
@@ -152,18 +162,18 @@ def _legend(choices: Choices, found: Exploration, palette: Palette) -> list[tupl
     return [("var(--accent)", noun, ""), (palette.series[1], f"mean of {choices.rolling_minutes} min", figure)]
 
 
-def _events_of(found: Exploration, choices: Choices, window: str) -> str:
+def _events_of(found: Exploration, choices: Choices, window: str, clock: Clock) -> str:
     shown = min(len(found.focused), EVENTS_SHOWN)
     number = f"{counted(shown, 'latest event')} of {grouped(found.focused_views)}"
     focus = choices.focus
     if focus is None:
         return f"{window} · {number} · pick a figure, a bar or a name to see the events behind it"
     about = f", {NAMES[focus.dimension].lower()} “{focus.name}”" if focus.dimension else ""
-    return f"{stretch(focus.span)} UTC{about} · {number}"
+    return f"{stretches.named(focus.span, clock)}{about} · {number}"
 
 
-def _window(minutes: int, span: Span) -> str:
-    return f"{WINDOWS.get(minutes, f'{minutes} min')}, to {minute_clock(span.end_minute)}"
+def _window(minutes: int, span: Span, clock: Clock) -> str:
+    return f"{WINDOWS.get(minutes, f'{minutes} min')}, to {stretches.minute(span.end_minute, clock)}"
 
 
 def _spoken(title: str, histogram: Histogram) -> str:

@@ -6,8 +6,9 @@ A bar or cell that can be picked has in its customdata the text of a `Focus`.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from services.dashboard import stretches
 from services.dashboard.charts import Figure, instants, layout, round_top, short
-from services.dashboard.clocks import UTC_CLOCK
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.distributions import Density, Histogram
 from services.dashboard.escaping import in_plotly
 from services.dashboard.exploration import Focus
@@ -25,12 +26,21 @@ _FIXED: Final = {"fixedrange": True, "zeroline": False, "showgrid": False}
 
 
 def counts_over_time(
-    series: Series, noun: str, rolling: Sequence[float | None], focus: Span | None, palette: Palette
+    series: Series,
+    noun: str,
+    rolling: Sequence[float | None],
+    focus: Span | None,
+    palette: Palette,
+    clock: Clock = UTC_CLOCK,
 ) -> Figure:
     """A bar for each stretch, those in focus in full colour, a hatched one for what is not known; the rolling mean."""
     step_ms = series.step_minutes * MINUTE_MS
-    starts = [series.span(place).first_minute * MINUTE_MS for place in range(len(series.counts))]
-    middles = instants([start + step_ms // 2 for start in starts], UTC_CLOCK)
+    spans = [series.span(place) for place in range(len(series.counts))]
+    starts = [span.first_minute * MINUTE_MS for span in spans]
+    ends = [starts[0], starts[-1] + step_ms] if starts else []
+    # All at once, so that they are told with one distance from UTC also where clocks change.
+    at = instants([*ends, *(start + step_ms // 2 for start in starts)], clock)
+    axis, middles = at[:2], at[2:]
     top = max([*(count or 0 for count in series.counts), 1])
     end = round_top(top)
     bars = {
@@ -39,9 +49,9 @@ def counts_over_time(
         "x": middles,
         "y": list(series.counts),
         "width": step_ms * (0.84 if len(starts) < 100 else 0.94),
-        "marker": {"color": [_bar_colour(series.span(place), focus, palette) for place in range(len(starts))]},
-        "customdata": [str(Focus(series.span(place))) for place in range(len(starts))],
-        "text": [_stretch(start, series.step_minutes) for start in starts],
+        "marker": {"color": [_bar_colour(span, focus, palette) for span in spans]},
+        "customdata": [str(Focus(span)) for span in spans],
+        "text": [in_plotly(stretches.with_utc(span, clock)) for span in spans],
         "textposition": "none",
         "hovertemplate": "%{text}<br><b>%{y:,}</b> " + noun + "<extra></extra>",
     }
@@ -77,7 +87,7 @@ def counts_over_time(
         "xaxis": {
             **_FIXED,
             "type": "date",
-            "range": instants([starts[0], starts[-1] + step_ms], UTC_CLOCK) if starts else None,
+            "range": axis or None,
             "tickformat": "%H:%M",
             "nticks": 9,
             "ticklabelstandoff": 4,
@@ -100,19 +110,16 @@ def _bar_colour(span: Span, focus: Span | None, palette: Palette) -> str:
     return palette.accent if in_focus else palette.accent_soft
 
 
-def density(density: Density, dimension: str, palette: Palette) -> Figure:
+def density(density: Density, dimension: str, palette: Palette, clock: Clock = UTC_CLOCK) -> Figure:
     """Rows of names, columns of stretches of minutes, the deeper the colour the more events."""
-    columns = density.counts.shape[1]
-    starts = [density.first_minute + place * density.step_minutes for place in range(columns)]
+    step = density.step_minutes
+    spans = [Span(density.first_minute + (place + 1) * step, step) for place in range(density.counts.shape[1])]
     labels = [in_plotly(name, 40) for name in density.names]
-    picks = [
-        [str(Focus(Span(start + density.step_minutes, density.step_minutes), dimension, name)) for start in starts]
-        for name in density.names
-    ]
-    times = [_stretch(start * MINUTE_MS, density.step_minutes) for start in starts]
+    picks = [[str(Focus(span, dimension, name)) for span in spans] for name in density.names]
+    times = [in_plotly(stretches.with_utc(span, clock)) for span in spans]
     picture = {
         "type": "heatmap",
-        "x": instants([start * MINUTE_MS + density.step_minutes * MINUTE_MS // 2 for start in starts], UTC_CLOCK),
+        "x": instants([span.first_minute * MINUTE_MS + step * MINUTE_MS // 2 for span in spans], clock),
         "y": list(range(len(labels))),
         "z": density.counts.tolist(),
         "zmin": 0,
@@ -172,15 +179,6 @@ def histogram(histogram: Histogram, noun: str, colour: str, palette: Palette) ->
         "yaxis": {"visible": False, "fixedrange": True, "range": [0, max([1, *histogram.counts])]},
     }
     return {"data": [bars], "layout": whole}
-
-
-def _stretch(start_ms: int, step_minutes: int) -> str:
-    start = UTC_CLOCK.time(start_ms)[:5]
-    return (
-        f"{start} UTC"
-        if step_minutes == 1
-        else f"{start} to {UTC_CLOCK.time(start_ms + step_minutes * MINUTE_MS)[:5]} UTC"
-    )
 
 
 def _brief(count: int) -> str:

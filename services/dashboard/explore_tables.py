@@ -6,8 +6,8 @@ A figure or row that can be picked is a button whose `data-pick` is the text of 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from services.dashboard import wording
-from services.dashboard.clocks import UTC_CLOCK
+from services.dashboard import stretches, wording
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.distributions import Ranked
 from services.dashboard.escaping import exactly_in_html, in_html
 from services.dashboard.exploration import MEASURES, NAMES, STEPS, Exploration, Focus
@@ -15,10 +15,9 @@ from services.dashboard.selection import Span
 from services.dashboard.series import Measure
 from services.dashboard.spreadsheet import Cell
 from services.dashboard.wording import grouped
-from shared.timestamps import MINUTE_MS
 
 EVENT_COLUMNS: Final = (
-    ("Time (UTC)", "timestamp"), ("Visitor", "visitor"), ("Product", "productId"), ("Category", "category"),
+    ("Time", "timestamp"), ("Visitor", "visitor"), ("Product", "productId"), ("Category", "category"),
     ("Page", "page"), ("Country", "country"), ("Device", "deviceType"), ("Gender", "gender"), ("Age", "age"),
     ("Type", "eventType"),
 )  # fmt: skip
@@ -26,22 +25,25 @@ SHOW_ALL: Final = "all"
 _LONGEST_CELL: Final = 90
 
 
-def figures(found: Exploration, measure: Measure, window: str) -> str:
+def figures(found: Exploration, measure: Measure, window: str, clock: Clock = UTC_CLOCK) -> str:
     """The key figures of the window: its views and visitors, and what is told of the series."""
     told, series = found.statistics, found.series
     step, noun, whole = STEPS[series.step_minutes], MEASURES[measure].lower(), Focus(found.span)
     per, small = f"{noun} per {step}", window[0].lower() + window[1:]
     visitors = f"{'≥ ' if found.selection.is_sampled else ''}{grouped(found.visitors)}"
 
+    def hint_of(span: Span) -> str:
+        return "" if clock == UTC_CLOCK else f" · {stretches.named(span, UTC_CLOCK)}"
+
     def of_stretch(title: str, count: int | None, place: int) -> str:
         if count is None:
             return _figure(title, wording.UNKNOWN, per, None)
         span = series.span(place)
-        return _figure(title, grouped(count), f"{per}, {stretch(span)}", Focus(span))
+        return _figure(title, grouped(count), f"{per}, {stretches.told(span, clock)}", Focus(span), hint_of(span))
 
     tiles = [
-        _figure("Views", grouped(found.views), small, whole),
-        _figure("Visitors", visitors, f"distinct, {small}", whole),
+        _figure("Views", grouped(found.views), small, whole, hint_of(found.span)),
+        _figure("Visitors", visitors, f"distinct, {small}", whole, hint_of(found.span)),
         of_stretch("Latest", told.latest, len(series.counts) - 1),
         _figure("Mean", wording.UNKNOWN if told.mean is None else wording.rate(told.mean), f"{per}, {small}", None),
         of_stretch("Min", told.least, told.least_place),
@@ -51,14 +53,14 @@ def figures(found: Exploration, measure: Measure, window: str) -> str:
     return f'<div class="figures">{"".join(tiles)}</div>'
 
 
-def _figure(title: str, number: str, foot: str, focus: Focus | None, kind: str = "") -> str:
+def _figure(title: str, number: str, foot: str, focus: Focus | None, hint: str = "", kind: str = "") -> str:
     shown = f'<span class="number {kind}" style="--digits:{max(4, len(number))}">{number}</span>'
     if focus is not None:
         shown = (
             f'<button type="button" data-pick="{exactly_in_html(str(focus))}" data-place="{title}" '
             f'aria-label="{title}: {number}. Show its events">{shown}</button>'
         )
-    return f'<div class="kpi"><h2>{title}</h2>{shown}<p title="{in_html(foot)}">{in_html(foot)}</p></div>'
+    return f'<div class="kpi"><h2>{title}</h2>{shown}<p title="{in_html(foot + hint)}">{in_html(foot)}</p></div>'
 
 
 def _change(change: int | None, before: int | None, step: str) -> str:
@@ -67,7 +69,7 @@ def _change(change: int | None, before: int | None, step: str) -> str:
         return _figure("Change", wording.UNKNOWN, foot, None)
     share = f", {100 * change / before:+.0f}\u00a0%".replace("-", "−") if before else ""
     kind = "up" if change > 0 else "down" if change < 0 else ""
-    return _figure("Change", f"{change:+,}".replace("-", "−"), foot + share, None, kind)
+    return _figure("Change", f"{change:+,}".replace("-", "−"), foot + share, None, kind=kind)
 
 
 def breakdown(ranked: Ranked, dimension: str, span: Span, slots: Mapping[str, int]) -> str:
@@ -99,19 +101,24 @@ def _ranked(name: str, views: int, visitors: int, length: float, focus: Focus, s
     )
 
 
-def events(listed: Sequence[Mapping[str, Any]]) -> str:
+def events(listed: Sequence[Mapping[str, Any]], clock: Clock = UTC_CLOCK) -> str:
     """Events, as they are listed."""
     if not listed:
         return '<p class="nothing">No event here. Pick another figure or bar, or take a filter away.</p>'
-    titles = "".join(f'<th scope="col">{title}</th>' for title, _ in EVENT_COLUMNS)
-    rows = "".join("<tr>" + "".join(_cell(event, name) for _, name in EVENT_COLUMNS) + "</tr>" for event in listed)
+    zone = f" ({in_html(clock.name(listed[0]['timestamp']))})"
+    titles = "".join(
+        f'<th scope="col">{title}{zone if name == "timestamp" else ""}</th>' for title, name in EVENT_COLUMNS
+    )
+    rows = "".join(
+        "<tr>" + "".join(_cell(event, name, clock) for _, name in EVENT_COLUMNS) + "</tr>" for event in listed
+    )
     return f'<table class="raw" aria-label="Events"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _cell(event: Mapping[str, Any], name: str) -> str:
+def _cell(event: Mapping[str, Any], name: str, clock: Clock) -> str:
     value = event[name]
     if name == "timestamp":
-        return f'<td class="when">{UTC_CLOCK.full_time(value)}</td>'
+        return f'<td class="when">{clock.in_html(value, clock.full_time(value))}</td>'
     return f"<td>{in_html(wording.UNKNOWN if value in (None, '') else value, _LONGEST_CELL)}</td>"
 
 
@@ -130,15 +137,3 @@ def event_buttons(files: Sequence[object], *, is_focused: bool) -> str:
 def event_cells(event: Mapping[str, Any]) -> list[Cell]:
     """An event as a row of a spreadsheet, its columns those of EVENT_COLUMNS."""
     return [UTC_CLOCK.full_time(event[name]) if name == "timestamp" else event[name] for _, name in EVENT_COLUMNS]
-
-
-def stretch(span: Span) -> str:
-    """`10:30`, or `10:30 to 10:35` of more than a minute; UTC."""
-    if span.minutes == 1:
-        return minute_clock(span.first_minute)
-    return f"{minute_clock(span.first_minute)} to {minute_clock(span.end_minute)}"
-
-
-def minute_clock(minute: int) -> str:
-    """`10:30`, UTC."""
-    return UTC_CLOCK.time(minute * MINUTE_MS)[:5]

@@ -7,6 +7,9 @@ from typing import Any, Final
 
 import streamlit as st
 
+from services.dashboard.clocks import Clock
+from shared.timestamps import MINUTE_MS
+
 _FOLDER: Final = Path(__file__).parent
 
 Picked = Callable[[object], None]
@@ -38,8 +41,9 @@ def register() -> tuple[Callable[..., None], Callable[..., None]]:
     """Make both known to Streamlit, once a run of the app.
 
     Returns `show(html, key, on_pick, file)`, whose HTML has buttons with a `data-pick`, and which hands out a file, or
-    None, until the page calls `on_got` with its token; and `scrub(first, last, at, bars, key, on_move)`: three minutes,
-    the last of them the one that is looked at (None: the newest), and the heights of the curve, 0 to 1.
+    None, until the page calls `on_got` with its token; and `scrub(first, last, at, bars, clock, key, on_move)`: three
+    minutes, the last of them the one that is looked at (None: the newest), the heights of the curve, 0 to 1, and what
+    tells the viewer's time. A minute that is picked is one of UTC.
     """
     html_element = _element("picks")
     slider_element = _element("scrubber")
@@ -54,8 +58,12 @@ def register() -> tuple[Callable[..., None], Callable[..., None]]:
             handlers["default"]["got"] = None
         html_element(data=data, key=key, **handlers)
 
-    def scrub(first: int, last: int, at: int | None, bars: list[float], *, key: str, on_move: Picked) -> None:
-        data = {"first": first, "last": last, "at": at, "bars": bars}
+    def scrub(
+        first: int, last: int, at: int | None, bars: list[float], clock: Clock, *, key: str, on_move: Picked
+    ) -> None:
+        # One distance from UTC for all of the slider, as on the charts' axes.
+        zone = {"zone": clock.name(last * MINUTE_MS), "ahead_ms": clock.offset_ms(last * MINUTE_MS)}
+        data = {"first": first, "last": last, "at": at, "bars": bars, **zone}
         slider_element(data=data, key=key, **listening(key, on_move))
 
     return show, scrub

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from services.dashboard.closed_minutes import ClosedMinutes
 
 MOST_KEPT: Final = 64
-"""Things made of one state of the minutes: a board and its controls for some thirty different choices."""
+"""Things made of one state of the minutes: for some twenty different choices what was counted, a board and controls."""
 
 Made = TypeVar("Made")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.dashboard import recent_curve, wording
-from services.dashboard.clocks import UTC_CLOCK
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.standings import Replica, Standing
 from services.dashboard.watch import Curve
@@ -32,17 +32,17 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def draw(replicas: Sequence[Replica], unreadable: Mapping[str, str], now_ms: int) -> str:
+def draw(replicas: Sequence[Replica], unreadable: Mapping[str, str], now_ms: int, clock: Clock = UTC_CLOCK) -> str:
     """A row for each replica, and one for each report that cannot be read."""
     titles = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in _COLUMNS)
-    rows = "".join(_row(replica, now_ms) for replica in replicas)
+    rows = "".join(_row(replica, now_ms, clock) for replica in replicas)
     rows += "".join(_unreadable(name, reason) for name, reason in sorted(unreadable.items()))
     return (
         f'<table class="replicas" aria-label="Replicas"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
-def _row(replica: Replica, now_ms: int) -> str:
+def _row(replica: Replica, now_ms: int, clock: Clock) -> str:
     status, curves = replica.watched.status, replica.watched.curves
     up_seconds = (status.reported_at_ms - status.started_at_ms) / 1000
     name = f"{status.service} {status.replica}"
@@ -66,21 +66,21 @@ def _row(replica: Replica, now_ms: int) -> str:
     return (
         f'<tr data-standing="{replica.standing}" class="{problem}"><th scope="row" class="who">'
         f'<b title="{in_html(name)}">{in_html(status.service, 40)}</b>'
-        f"<small>{in_html(status.replica, 60)}</small></th>{_health(replica, now_ms)}{''.join(cells)}</tr>"
+        f"<small>{in_html(status.replica, 60)}</small></th>{_health(replica, now_ms, clock)}{''.join(cells)}</tr>"
     )
 
 
-def _health(replica: Replica, now_ms: int) -> str:
-    why = in_html(_why(replica, now_ms), 400)
+def _health(replica: Replica, now_ms: int, clock: Clock) -> str:
+    why, in_utc = (in_html(_why(replica, now_ms, own), 400) for own in (clock, UTC_CLOCK))
     return (
         f'<td class="how"><b><i aria-hidden="true"></i>{_NAMES[replica.standing]}</b>'
-        f'<small title="{why}">{why}</small></td>'
+        f'<small title="{in_utc}">{why}</small></td>'
     )
 
 
-def _why(replica: Replica, now_ms: int) -> str:
+def _why(replica: Replica, now_ms: int, clock: Clock) -> str:
     status = replica.watched.status
-    last = f"{UTC_CLOCK.named_time(status.reported_at_ms)}, {ago(_seconds(now_ms, status.reported_at_ms))}"
+    last = f"{clock.named_time(status.reported_at_ms)}, {ago(_seconds(now_ms, status.reported_at_ms))}"
     match replica.standing:
         case Standing.GONE:
             return f"silent since {last}"

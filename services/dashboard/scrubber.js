@@ -1,13 +1,13 @@
 // A slider over the minutes of the hour, on the curve of their views: the page is seen as it was at the minute chosen.
 const MINUTE_MS = 60000
 const PATIENCE_MS = 5000
-const clock = (minute) => new Date(minute * MINUTE_MS).toISOString().slice(11, 16)
+const clock = (minute, ahead_ms) => new Date(minute * MINUTE_MS + ahead_ms).toISOString().slice(11, 16)
 
 const build = (parent) => {
   const box = document.createElement("div")
   box.className = "scrubber"
   box.innerHTML = `<output></output><div class="track"><div class="bars" aria-hidden="true"></div>
-    <input type="range" step="1" aria-label="Minute to look at, UTC"></div><button type="button">Back to live</button>`
+    <input type="range" step="1" aria-label="Minute to look at"></div><button type="button">Back to live</button>`
   parent.append(box)
   return box
 }
@@ -17,7 +17,9 @@ export default function ({ data, parentElement, setStateValue }) {
   const [output, slider, back, bars] = ["output", "input", "button", ".bars"].map((name) => box.querySelector(name))
   const show = (minute) => {
     const live = minute === data.last && data.at === null
-    output.textContent = live ? `Up to ${clock(minute)} UTC, live` : `As it was at ${clock(minute)} UTC`
+    const time = `${clock(minute, data.ahead_ms)} ${data.zone}`
+    output.textContent = live ? `Up to ${time}, live` : `As it was at ${time}`
+    output.title = `${clock(minute, 0)} UTC`
     slider.setAttribute("aria-valuetext", output.textContent)
     const reached = (minute - data.first) / Math.max(1, data.last - data.first)
     ;[...bars.children].forEach((bar, place) => bar.classList.toggle("past", place <= reached * (bars.children.length - 1)))

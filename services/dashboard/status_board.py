@@ -1,13 +1,13 @@
 """The operations page's content: what the replicas report, made into HTML. Pure.
 
-A board is the same for every viewer in the same second, so it is made once for all.
+A board is the same for every viewer of a time zone in the same second, so it is made once for all.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.dashboard import cards, replica_table, status_figures, status_tables
-from services.dashboard.clocks import UTC_CLOCK
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.shared_answer import Malformed, Unreachable
 from services.dashboard.standings import Replica, Standing, judge, missing_services
@@ -35,19 +35,19 @@ class Board:
     content: Panels | str
 
 
-def draw(observation: StatusObservation, address: str, now_ms: int) -> Board:
-    """Draw what was observed of the Redis at `address`."""
+def draw(observation: StatusObservation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> Board:
+    """Draw what was observed of the Redis at `address`, with the times of `clock`."""
     match observation:
         case Unreachable(since_ms, reason, last):
-            strip = cards.unreachable_strip(address, since_ms, reason, now_ms, last.at_ms if last else None)
-            return Board(strip, _panels(last, last.at_ms) if last and _has_any(last) else _missing_notice())
+            strip = cards.unreachable_strip(address, since_ms, reason, now_ms, last.at_ms if last else None, clock)
+            return Board(strip, _panels(last, last.at_ms, clock) if last and _has_any(last) else _missing_notice())
         case Malformed(since_ms, reason, last):
-            strip = cards.malformed_strip(since_ms, reason, last.at_ms if last else None)
-            return Board(strip, _panels(last, last.at_ms) if last and _has_any(last) else _missing_notice())
+            strip = cards.malformed_strip(since_ms, reason, last.at_ms if last else None, clock)
+            return Board(strip, _panels(last, last.at_ms, clock) if last and _has_any(last) else _missing_notice())
         case Reported():
             if not _has_any(observation):
                 return Board(_empty_strip(), _empty_notice())
-            return Board(_strip(observation, now_ms), _panels(observation, now_ms))
+            return Board(_strip(observation, now_ms, clock), _panels(observation, now_ms, clock))
 
 
 def _has_any(reported: Reported) -> bool:
@@ -57,32 +57,32 @@ def _has_any(reported: Reported) -> bool:
     return bool(reported.unreadable or services - {"dashboard"})
 
 
-def _panels(reported: Reported, now_ms: int) -> Panels:
+def _panels(reported: Reported, now_ms: int, clock: Clock) -> Panels:
     replicas = judge(reported.replicas, now_ms)
     return Panels(
         key_figures=status_figures.draw(replicas, now_ms),
         replicas=cards.head("Replicas", "Each process as it reported last · curves of the last 5 minutes")
-        + replica_table.draw(replicas, reported.unreadable, now_ms),
+        + replica_table.draw(replicas, reported.unreadable, now_ms, clock),
         partitions=cards.head("Partitions", "Records not read yet, by service · state on disk")
         + status_tables.partitions(replicas),
         dead_letters=cards.head("Dead letters", "Since each replica's start · list: clickpulse dead-letters")
         + status_tables.dead_letters(replicas),
         transitions_head=cards.head("Last transitions", "Health, partitions, publisher, start and end · newest first"),
-        transitions=status_tables.transitions(reported.transitions, replicas),
+        transitions=status_tables.transitions(reported.transitions, replicas, clock),
     )
 
 
-def _strip(reported: Reported, now_ms: int) -> str:
+def _strip(reported: Reported, now_ms: int, clock: Clock) -> str:
     replicas = judge(reported.replicas, now_ms)
     running = [replica for replica in replicas if replica.standing.is_running]
-    standing, name, reason = _verdict(replicas, reported)
+    standing, name, reason = _verdict(replicas, reported, clock)
     newest_ms = max((watched.status.reported_at_ms for watched in reported.replicas), default=now_ms)
     versions = sorted({replica.watched.status.version for replica in running})
     letters = sum(sum(watched.status.dead_letters.values()) for watched in reported.replicas)
     facts = [
         ("Running", counted(len(running), "replica"), ""),
         ("Newest report", f"{ago(max(0, now_ms - newest_ms) / 1000)}", ""),
-        ("Time", f"{UTC_CLOCK.named_time(now_ms)}", ""),
+        ("Time", cards.when(now_ms, clock), ""),
         ("Dead letters", grouped(letters), ""),
         ("Version", in_html(", ".join(versions) or "–"), "warning" if len(versions) > 1 else ""),
         ("Publisher", _publisher(running), ""),
@@ -95,20 +95,20 @@ def _publisher(running: Sequence[Replica]) -> str:
     return in_html(", ".join(names) or "none")
 
 
-def _verdict(replicas: Sequence[Replica], reported: Reported) -> tuple[str, str, str]:
+def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> tuple[str, str, str]:
     """The strip's standing, its name and the reason, HTML: the worst first."""
     problems = sorted((replica for replica in replicas if replica.is_problem), key=_severity)
     missing = missing_services(replicas)
     if missing:
         words = " and ".join(f"<code>clickpulse {in_html(service, 40)}</code>" for service in missing)
         causes = [problem for problem in problems if problem.service in missing]
-        cause = f"{_problem(causes[0], reported.at_ms)} " if causes else ""
+        cause = f"{_problem(causes[0], reported.at_ms, clock)} " if causes else ""
         return "failing", "Not running", f"{cause}No replica of {words} runs.{_more(problems, len(causes[:1]))}"
     if problems:
         worst = problems[0].standing
         name = {Standing.GONE: "Gone", Standing.DEGRADED: "Degraded", Standing.ENDED: "Failed"}.get(worst, "Failing")
         look = "degraded" if worst is Standing.DEGRADED else "failing"
-        return look, name, f"{_problem(problems[0], reported.at_ms)}{_more(problems, 1)}"
+        return look, name, f"{_problem(problems[0], reported.at_ms, clock)}{_more(problems, 1)}"
     if reported.unreadable:
         noun = counted(len(reported.unreadable), "entry").replace("entrys", "entries")
         return "degraded", "Unreadable", f"{noun} in Redis cannot be read; see the end of the table."
@@ -123,19 +123,19 @@ def _severity(replica: Replica) -> tuple[int, int]:
     return order.index(replica.standing), -replica.watched.status.reported_at_ms
 
 
-def _problem(replica: Replica, now_ms: int) -> str:
+def _problem(replica: Replica, now_ms: int, clock: Clock) -> str:
     status = replica.watched.status
     name = f"<b>{in_html(status.service, 40)}</b> {in_html(status.replica, 60)}"
     silent = duration(max(0, now_ms - status.reported_at_ms) / 1000)
     match replica.standing:
         case Standing.GONE:
-            return f"{name} does not report since {UTC_CLOCK.named_time(status.reported_at_ms)} ({silent})."
+            return f"{name} does not report since {cards.when(status.reported_at_ms, clock)} ({silent})."
         case Standing.ENDED:
-            return f"{name} failed at {UTC_CLOCK.named_time(status.reported_at_ms)} ({silent})."
+            return f"{name} failed at {cards.when(status.reported_at_ms, clock)} ({silent})."
     part, trouble = min(status.troubles.items(), key=lambda item: (not item[1].fails, item[1].since_ms))
     lasting = duration(max(0, now_ms - trouble.since_ms) / 1000)
     return (
-        f"{name}: {in_html(part, 40)} since {UTC_CLOCK.named_time(trouble.since_ms)} ({lasting}). "
+        f"{name}: {in_html(part, 40)} since {cards.when(trouble.since_ms, clock)} ({lasting}). "
         f'<span class="detail">{in_html(trouble.reason)}</span>'
     )
 

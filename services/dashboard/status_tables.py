@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from services.dashboard import wording
-from services.dashboard.clocks import UTC_CLOCK
+from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.standings import Replica, Standing
 from services.dashboard.wording import grouped
@@ -80,7 +80,7 @@ def dead_letters(replicas: Iterable[Replica]) -> str:
     )
 
 
-def transitions(changes: Iterable[Transition], replicas: Iterable[Replica]) -> str:
+def transitions(changes: Iterable[Transition], replicas: Iterable[Replica], clock: Clock = UTC_CLOCK) -> str:
     """What changed last, newest first. A replica that fell silent could not say so: its silence joins in here."""
     silences = [
         Transition(
@@ -96,18 +96,21 @@ def transitions(changes: Iterable[Transition], replicas: Iterable[Replica]) -> s
     ordered = sorted([*silences, *changes], key=lambda change: change.at_ms, reverse=True)[:TRANSITIONS_SHOWN]
     if not ordered:
         return _nothing("No transition yet.")
+    zone = in_html(clock.name(ordered[0].at_ms))
+    rows = "".join(_transition(change, clock) for change in ordered)
     return (
-        '<table class="transitions" aria-label="Last transitions"><thead><tr><th scope="col" class="when">Time (UTC)'
-        '</th><th scope="col" class="by">Replica</th><th scope="col">Transition</th></tr></thead>'
-        f"<tbody>{''.join(map(_transition, ordered))}</tbody></table>"
+        '<table class="transitions" aria-label="Last transitions"><thead><tr>'
+        f'<th scope="col" class="when">Time ({zone})</th>'
+        '<th scope="col" class="by">Replica</th><th scope="col">Transition</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
-def _transition(change: Transition) -> str:
+def _transition(change: Transition, clock: Clock) -> str:
     message = in_html(change.message, 400)
     return (
-        f'<tr data-level="{change.level}"><td class="when" title="{UTC_CLOCK.full_time(change.at_ms)} UTC">'
-        f'{UTC_CLOCK.time(change.at_ms)}</td><td class="by" title="{in_html(change.replica)}">'
+        f'<tr data-level="{change.level}"><td class="when">{clock.in_html(change.at_ms, clock.time(change.at_ms))}</td>'
+        f'<td class="by" title="{in_html(change.replica)}">'
         f"{in_html(change.service, 40)}<small>{in_html(change.replica, 60)}</small></td>"
         f'<td class="what"><i aria-hidden="true"></i>'
         f'<span class="spoken">{_LEVELS[change.level]}</span>{message}</td></tr>'

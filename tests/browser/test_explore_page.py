@@ -150,7 +150,7 @@ def test_scrubbing_shows_the_page_as_it_was_and_leads_back(valkey: Any, visit: V
     end = publish_hour(valkey)
     open_page(visit)
     latest = figures(visit)["Latest"]
-    slider = visit.page.get_by_role("slider", name="Minute to look at, UTC")
+    slider = visit.page.get_by_role("slider", name="Minute to look at")
     for _ in range(2):
         slider.press("ArrowLeft")
     at = iso_second((end - 3) * MINUTE_MS)

@@ -6,6 +6,7 @@ import pytest
 
 from services.dashboard import explore_charts
 from services.dashboard.charts import Figure
+from services.dashboard.clocks import clock_of
 from services.dashboard.distributions import Density, Histogram
 from services.dashboard.exploration import Focus, read_focus
 from services.dashboard.selection import Span
@@ -51,6 +52,14 @@ def test_a_bar_stands_for_its_stretch_and_those_in_focus_stand_out() -> None:
     ]
     assert bars["x"][0] == "2026-11-22 10:32:30"
     assert [colour == LIGHT.accent for colour in bars["marker"]["color"]] == [False, False, True, False]
+
+
+def test_bars_stay_on_their_axis_where_clocks_go_back_at_its_end() -> None:
+    series = Series(29_881_380, 60, [1, 2])  # the second hour ends at 2026-10-25T01:00:00Z, and with it summer time
+    figure = explore_charts.counts_over_time(series, "views", [], None, LIGHT, clock_of("Europe/Berlin"))
+    layout, bars = figure["layout"], figure["data"][0]
+    assert layout["xaxis"]["range"][0] < bars["x"][0] < bars["x"][1] < layout["xaxis"]["range"][1]
+    assert bars["text"][1] == "02:00 to 02:00 CET · 00:00 to 01:00 UTC"
 
 
 def test_a_cell_stands_for_its_stretch_and_name_whatever_that_is() -> None:

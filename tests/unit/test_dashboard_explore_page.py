@@ -109,6 +109,17 @@ def test_a_minute_of_the_past_is_seen_as_it_was(client: Any) -> None:
     assert f"<p>1 h, to {iso_second((end - 1) * MINUTE_MS)[11:16]}, UTC</p>" in shown(app)
 
 
+def test_times_are_the_viewers_while_an_address_means_the_same_minute_to_all(client: Any) -> None:
+    end = publish_hour(client)
+    at = iso_second((end - 2) * MINUTE_MS)
+    app = opened("explore", zone="Asia/Kathmandu", at=at)
+    local = iso_second((end - 1 + 345) * MINUTE_MS)[11:16]
+    assert f"<p>1 h, to {local}, UTC+5:45</p>" in shown(app)
+    assert re.search(r"Rollup</span> [^<]*<time [^>]* UTC\">\d\d:\d\d:\d\d UTC\+5:45</time>", shown(app))
+    (slider,) = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.key == "scrubber")
+    assert (slider["zone"], slider["ahead_ms"]) == ("UTC+5:45", 345 * MINUTE_MS)
+
+
 def test_a_focus_lists_the_events_behind_a_figure(client: Any) -> None:
     end = publish_hour(client)
     app = opened("explore", events=f"{iso_second((end - 1) * MINUTE_MS)}/1/category/Toys")
@@ -129,7 +140,7 @@ def test_a_malformed_segment_is_a_gap_with_its_reason(client: Any) -> None:
     end = publish_hour(client)
     client.set(segment_key(segment_field(end - 1, 1)), "no arrow")
     app = opened("explore")
-    assert f"{iso_second((end - 1) * MINUTE_MS)[11:16]} UTC, partition 1, cannot be read" in shown(app)
+    assert f"{iso_second((end - 1) * MINUTE_MS)[11:16]} UTC</time>, partition 1, cannot be read" in shown(app)
     assert figures(app)["Latest"] == "–"
     assert figures(app)["Views"] == "3"
 

@@ -1,5 +1,6 @@
 """The operations page as Streamlit runs it, in each of its states, on a real Valkey."""
 
+import re
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from shared.status_keys import write
+from tests import opened_page
 from tests.sample_status import REDIS_AWAY, sample_status
 from tests.servers import free_port
 from tests.unit.test_dashboard_app import APP, page
@@ -43,6 +45,14 @@ def test_live_reports_fill_the_figures_and_every_table(client: Any) -> None:
     assert shown.count('<tr data-standing="healthy"') == 3
     assert "aggregate-1" in shown
     assert '<span class="here" aria-current="page">Operations</span>' in shown
+
+
+def test_times_are_the_viewers(client: Any) -> None:
+    report_all(client)
+    report(client, "enrich", age_s=45)
+    shown = page(opened_page.opened("operations", zone="Asia/Kathmandu"))
+    assert "Time (UTC+5:45)" in shown
+    assert re.search(r"Time</span> <time [^>]* UTC\">\d\d:\d\d:\d\d UTC\+5:45</time>", shown)
 
 
 def test_new_reports_are_shown_at_the_next_refresh(client: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from services.dashboard import status_board
+from services.dashboard.clocks import clock_of
 from services.dashboard.shared_answer import Malformed, Unreachable
 from services.dashboard.status_board import Board, Panels
 from services.dashboard.watch import Watched
@@ -222,6 +223,19 @@ def test_while_redis_cannot_be_read_the_last_figures_stay_as_they_were(kind: Any
     never = status_board.draw(kind(NOW_MS, "it broke", None), ADDRESS, later_ms).content
     assert isinstance(never, str)
     assert "Nothing to show" in never
+
+
+def test_every_time_is_the_viewers_and_utc_is_at_hand() -> None:
+    replicas = pipeline(silent("enrich", "gone", 32), watched("aggregate", "a", troubles={"redis": REDIS_AWAY}))
+    clock = clock_of("Asia/Kathmandu")
+    board = status_board.draw(reported(replicas, transitions=[transition("x", 60)]), ADDRESS, NOW_MS, clock)
+    assert re.search(r'since <time [^>]*title="2026-11-22 11:59:29\.000 UTC">17:44:29 UTC\+5:45</time>', board.strip)
+    assert "Time 17:45:01 UTC+5:45" in text_of(board.strip)
+    content = panels_of(board)
+    assert 'title="silent since 11:59:29 UTC, 32 s ago">silent since 17:44:29 UTC+5:45, 32 s ago<' in content.replicas
+    assert "Time (UTC+5:45)" in content.transitions
+    assert [row.split()[0] for row in rows_of(content.transitions)] == ["17:44:29", "17:44:01"]
+    assert 'title="2026-11-22 11:59:01.000 UTC">17:44:01</time>' in content.transitions
 
 
 OWN: Final = {"strong", "code", "colspan", "data-title", "data-level"}

@@ -9,6 +9,7 @@ import streamlit as st
 
 from services.dashboard import board, exploration, explore_board, explore_tables, spreadsheet, theme
 from services.dashboard.board import Chart
+from services.dashboard.clocks import Clock, clock_of
 from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.exploration import Choices, Exploration
 from services.dashboard.explore_board import ExplorePanels
@@ -61,15 +62,16 @@ def show(reader: Reader, segments: SegmentReader, elements: Elements, address: s
 def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, address: str) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
+    clock = clock_of(st.context.timezone)
     minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
-    st.html(board.strip(reader.observe("all"), address, now_ms))
+    st.html(board.strip(reader.observe("all"), address, now_ms, clock))
     if not minutes.end_minute:
         st.html(explore_board.empty_notice())
         return
     with st.container(key="card-controls"):
         wanted = _controls(minutes)
-        at_minute = _scrubber(minutes, elements)
+        at_minute = _scrubber(minutes, elements, clock)
     above = st.container(key="above")
     with st.container(key="board"):
         cards = {name: st.container(key=f"card-{name}") for name in _CARDS}
@@ -89,7 +91,12 @@ def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, addres
         at_minute=at_minute,
         focus=exploration.read_focus(_kept("events")),
     )
-    panels = _recall.of(minutes, (choices, palette.mode), lambda: explore_board.draw(minutes, choices, palette))
+    found = _recall.of(minutes, choices, lambda: exploration.explore(minutes, choices))
+    panels = _recall.of(
+        minutes,
+        (choices, palette.mode, clock),
+        lambda: explore_board.draw(minutes, found, choices, palette, clock),
+    )
     with above:
         if panels.notes:
             st.html(panels.notes)
@@ -148,12 +155,12 @@ def _options(minutes: ClosedMinutes, dimension: str) -> list[str]:
     return _recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
 
 
-def _scrubber(minutes: ClosedMinutes, elements: Elements) -> int | None:
+def _scrubber(minutes: ClosedMinutes, elements: Elements, clock: Clock) -> int | None:
     last = minutes.end_minute - 1
     first = max(minutes.first_minute, minutes.end_minute - _SCRUBBED_MINUTES)
     at = exploration.read_minute(_kept("at"))
     bars = _recall.of(minutes, "curve", lambda: exploration.curve(minutes, first))
-    elements.scrub(first, last, at, bars, key="scrubber", on_move=_move)
+    elements.scrub(first, last, at, bars, clock, key="scrubber", on_move=_move)
     return at
 
 
@@ -270,7 +277,7 @@ def _series_csv(found: Exploration, choices: Choices) -> str:
 
 
 def _events_csv(found: Exploration, _choices: Choices) -> str:
-    titles = [title for title, _ in explore_tables.EVENT_COLUMNS]
+    titles = [f"{title} (UTC)" if name == "timestamp" else title for title, name in explore_tables.EVENT_COLUMNS]
     events = exploration.latest_events(found.focused, _MOST_DOWNLOADED)
     return spreadsheet.as_csv(titles, map(explore_tables.event_cells, events))
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 import streamlit as st
 
 from services.dashboard import status_board, theme
+from services.dashboard.clocks import Clock, clock_of
 from services.dashboard.status_board import Board, Panels
 from services.dashboard.status_reader import StatusObservation, StatusReader
 from services.dashboard.views.navigation import Navigation
@@ -21,7 +22,7 @@ def _refresh(reader: StatusReader, address: str, navigation: Navigation) -> None
     st.html(f"<style>{theme.variables(theme.palette_of(st.context.theme.type))}</style>")
     with st.container(key="topbar", horizontal=True):
         navigation()
-    drawn = _drawn(reader.observe(), address, time.time_ns() // 1_000_000_000)
+    drawn = _drawn(reader.observe(), address, time.time_ns() // 1_000_000_000, clock_of(st.context.timezone))
     st.html(drawn.strip)
     if isinstance(drawn.content, Panels):
         _show_panels(drawn.content)
@@ -29,10 +30,10 @@ def _refresh(reader: StatusReader, address: str, navigation: Navigation) -> None
         st.html(drawn.content)
 
 
-@lru_cache(maxsize=4)
-def _drawn(observation: StatusObservation, address: str, now_s: int) -> Board:
+@lru_cache(maxsize=32)  # a board for each of that many zones
+def _drawn(observation: StatusObservation, address: str, now_s: int, clock: Clock) -> Board:
     # An observation is compared by identity, so this holds as long as the reader gives the same one out.
-    return status_board.draw(observation, address, now_s * 1000)
+    return status_board.draw(observation, address, now_s * 1000, clock)
 
 
 def _show_panels(panels: Panels) -> None:
