@@ -17,6 +17,7 @@ from services.dashboard.series import Measure, buckets
 _EVENTS_FROM: Final = (1, 2, 3, 4, 5, 6, 11, 21, 51)
 _AGES_FROM: Final = (0, 18, 25, 35, 45, 55, 65)
 _OLDEST: Final = 150
+_LARGEST_TABLE: Final = 2**25
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,19 @@ class Density:
 def rank(selection: Selection, dimension: str, most: int) -> Ranked:
     """The `most` leading names of a dimension; ties go to the smaller name, as everywhere."""
     places, names, totals, others = _leading(selection, dimension, most)
-    known = selection.frame.visitors_known
-    seen = np.zeros((len(names) + 1, known), np.bool_)
-    seen[places, selection.visitors] = True
-    visitors = np.count_nonzero(seen[:-1], axis=1)
+    visitors = _distinct(places, selection.visitors, (len(names) + 1, selection.frame.visitors_known))[:-1]
     return Ranked(names, totals, visitors.tolist(), others)
+
+
+def _distinct(places: Array, visitors: Array, shape: tuple[int, int]) -> Array:
+    """How many different visitors there are at each place."""
+    if shape[0] * shape[1] <= _LARGEST_TABLE:
+        seen = np.zeros(shape, np.bool_)
+        seen[places, visitors] = True
+        return np.asarray(np.count_nonzero(seen, axis=1))
+    # Many names of many visitors: sorting the pairs takes longer, and no more memory than the events.
+    pairs = np.unique(places * shape[1] + visitors)
+    return np.bincount(pairs // shape[1], minlength=shape[0])
 
 
 def density(selection: Selection, dimension: str, step_minutes: int, most: int) -> Density:

@@ -122,16 +122,17 @@ def _cell(event: Mapping[str, Any], name: str, clock: Clock) -> str:
     return f"<td>{in_html(wording.UNKNOWN if value in (None, '') else value, _LONGEST_CELL)}</td>"
 
 
-def event_buttons(files: Sequence[object], *, is_focused: bool) -> str:
+def event_buttons(files: Sequence[str], *, is_focused: bool) -> str:
     """The buttons beside the events: back to all of them, and a download of each kind of file."""
     back = (
         f'<button type="button" data-pick="{SHOW_ALL}" data-place="{SHOW_ALL}">Show all</button>' if is_focused else ""
     )
     downloads = "".join(
-        f'<button type="button" data-pick="{file}" data-place="{file}">{str(file).capitalize()} as CSV</button>'
+        f'<button type="button" data-pick="{file}" data-place="{file}" aria-label="{file.capitalize()} as CSV">'
+        f"{file.capitalize()}</button>"
         for file in files
     )
-    return f'<div class="event-buttons">{back}{downloads}</div>'
+    return f'<div class="event-buttons">{back}<span>CSV</span>{downloads}</div>'
 
 
 def event_cells(event: Mapping[str, Any]) -> list[Cell]:

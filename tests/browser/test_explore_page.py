@@ -254,6 +254,10 @@ def test_a_download_is_what_is_shown_and_harmless_to_a_spreadsheet(valkey: Any, 
         titles, *rows = csv.reader(file)
     assert titles == ["Start (UTC)", "Minutes", "Views"]
     assert [row[2] for row in rows] == ["0"] * 59 + ["3"]
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Breakdown as CSV").click()
+    with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.reader(file)) == [["Category", "Views", "Visitors"], [HOSTILE, "3", "3"]]
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

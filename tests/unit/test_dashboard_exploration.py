@@ -145,6 +145,15 @@ def test_histograms_put_each_visitor_and_event_in_one_class(events: list[Row], s
     assert distributions.ages(selection, "visitors").counts == [people(own) for own in of_class]
 
 
+def test_the_visitors_of_thousands_of_names_are_exact_too() -> None:
+    most = 6000  # of names and of visitors: more pairs than a table of all of them may have
+    events = [Row(category=f"{name:04}", visitor=who % most) for name in range(most) for who in (name, name + 1, name)]
+    ranked = distributions.rank(chosen(events, Span(MINUTE + 1, 1)), "category", 50_000)
+    assert ranked.names == [f"{name:04}" for name in range(most)]
+    assert set(ranked.views) == {3}
+    assert set(ranked.visitors) == {2}
+
+
 def test_a_sample_counts_for_the_events_it_stands_for() -> None:
     sampled, whole = segment_field(MINUTE, 0), [Row(minute=MINUTE + 1, visitor=9, country="Peru")]
     events = [Row(visitor=number, age=30) for number in range(5)] + whole

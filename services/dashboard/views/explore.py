@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import streamlit as st
 
-from services.dashboard import board, exploration, explore_board, explore_tables, spreadsheet, theme
+from services.dashboard import board, exploration, explore_board, explore_files, explore_tables, spreadsheet, theme
 from services.dashboard.board import Chart
 from services.dashboard.clocks import Clock, clock_of
 from services.dashboard.closed_minutes import ClosedMinutes
-from services.dashboard.exploration import Choices, Exploration
+from services.dashboard.exploration import Choices
 from services.dashboard.explore_board import ExplorePanels
+from services.dashboard.explore_files import FILES
 from services.dashboard.picks import File
 from services.dashboard.reader import Reader
 from services.dashboard.recall import Recall
@@ -30,7 +31,6 @@ _BREAKDOWNS: Final = ("category", "country", "deviceType", "page", "productId", 
 _DENSITIES: Final = ("category", "country", "deviceType")
 _CARDS: Final = ("series", "breakdown", "density", "histograms", "events")
 _MOST_OPTIONS: Final = 250
-_MOST_DOWNLOADED: Final = 50_000
 _SCRUBBED_MINUTES: Final = 60
 _KEPT: Final = "explore-"
 _ASKED, _FILE = "download-asked", "download-file"
@@ -233,14 +233,13 @@ def _name(label: str, dimensions: tuple[str, ...], key: str) -> str:
 
 def _downloads(panels: ExplorePanels, elements: Elements, choices: Choices) -> None:
     asked = st.session_state.get(_ASKED)
-    if asked in _FILES and _FILE not in st.session_state:
+    if asked in FILES and _FILE not in st.session_state:
         # Made once; it stays until the browser has it, as a refresh may overtake the run that sends it.
-        start = iso_second(panels.found.span.first_minute * MINUTE_MS).replace(":", "")
-        text = _FILES[asked](panels.found, choices)
-        name = f"clickpulse-{asked}-{start}.csv"
+        text = FILES[asked](panels.found, choices)
+        name = explore_files.file_name(asked, panels.found)
         st.session_state[_FILE] = File(name, spreadsheet.MEDIA_TYPE, text, f"{asked} {time.time_ns()}")
     elements.show(
-        explore_tables.event_buttons(list(_FILES), is_focused=choices.focus is not None),
+        explore_tables.event_buttons(list(FILES), is_focused=choices.focus is not None),
         key="downloads",
         on_pick=_ask,
         file=st.session_state.get(_FILE),
@@ -251,7 +250,7 @@ def _downloads(panels: ExplorePanels, elements: Elements, choices: Choices) -> N
 def _ask(what: object) -> None:
     if what == explore_tables.SHOW_ALL:
         st.session_state[_KEPT + "events"] = None
-    elif isinstance(what, str) and what in _FILES:
+    elif isinstance(what, str) and what in FILES:
         st.session_state.pop(_FILE, None)
         st.session_state[_ASKED] = what
 
@@ -261,25 +260,3 @@ def _hand_over(token: object) -> None:
     if file is not None and token == file.token:
         del st.session_state[_FILE]
         st.session_state.pop(_ASKED, None)
-
-
-def _series_csv(found: Exploration, choices: Choices) -> str:
-    series, rolling = found.series, found.rolling
-    titles = ["Start (UTC)", "Minutes", exploration.MEASURES[choices.measure]]
-    rows: list[list[spreadsheet.Cell]] = [
-        [iso_second(series.span(place).first_minute * MINUTE_MS), series.step_minutes, count]
-        for place, count in enumerate(series.counts)
-    ]
-    if rolling:
-        titles.append(f"Mean of {choices.rolling_minutes} min")
-        rows = [[*row, mean] for row, mean in zip(rows, rolling, strict=True)]
-    return spreadsheet.as_csv(titles, rows)
-
-
-def _events_csv(found: Exploration, _choices: Choices) -> str:
-    titles = [f"{title} (UTC)" if name == "timestamp" else title for title, name in explore_tables.EVENT_COLUMNS]
-    events = exploration.latest_events(found.focused, _MOST_DOWNLOADED)
-    return spreadsheet.as_csv(titles, map(explore_tables.event_cells, events))
-
-
-_FILES: Final[dict[str, Callable[[Exploration, Choices], str]]] = {"series": _series_csv, "events": _events_csv}
