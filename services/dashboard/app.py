@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from services.dashboard import picks, plot
+from services.dashboard.page_document import EXPLORE, OPERATIONS
 from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
 from services.dashboard.segment_reader import SegmentReader
@@ -81,11 +82,11 @@ st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
 _status_reader()  # watches from the first viewer of any page on
-# In the order of the top bar; a page is a function above and a line here.
+# In the order of the top bar; a page is a function above, a line here and a path among those of `page_document`.
 _PAGES = [
     st.Page(_live, title="Live", url_path="live", default=True),
-    st.Page(_explore, title="Explore", url_path="explore"),
-    st.Page(_operations, title="Operations", url_path="operations"),
+    st.Page(_explore, title="Explore", url_path=EXPLORE),
+    st.Page(_operations, title="Operations", url_path=OPERATIONS),
 ]
 _here = st.navigation(_PAGES, position="hidden")
 _here.run()

@@ -1,4 +1,6 @@
-"""The web server's application: Streamlit with the app, and its larger files beside it. `clickpulse dashboard` runs it.
+"""The web server's application: Streamlit with the app, its larger files and the pages' documents beside it.
+
+`clickpulse dashboard` runs it.
 
 Streamlit would send plotly.js (4.8 MB) to each page that opens, compressed anew each time (half a second of CPU) and
 without a word on caching. Here a file is compressed once and kept by the browser.
@@ -11,11 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import plotly
+import streamlit as st
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from services.dashboard.page_document import PATHS, page_document
 from services.dashboard.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WORLD_FILE
 
 _KEPT: Final = {
@@ -39,12 +43,23 @@ def _asset(file: Path, media_type: str) -> Callable[[Request], Response]:
     return answer
 
 
+def _document(_request: Request) -> Response:
+    return Response(page_document(), media_type="text/html", headers={"Cache-Control": "no-cache"})
+
+
+def _address(path: str) -> str:
+    """A path under the one that Streamlit was told to serve everything under, if any (`server.baseUrlPath`)."""
+    base: str = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}/{path}" if base else f"/{path}"
+
+
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 app = App(
     Path(__file__).with_name("app.py"),
     routes=[
-        Route(f"/{PLOTLY_ADDRESS}", _asset(_PLOTLY, "text/javascript")),
-        Route(f"/{WORLD_ADDRESS}", _asset(WORLD_FILE, "application/json")),
+        Route(_address(PLOTLY_ADDRESS), _asset(_PLOTLY, "text/javascript")),
+        Route(_address(WORLD_ADDRESS), _asset(WORLD_FILE, "application/json")),
+        *(Route(_address(path), _document) for path in PATHS),
     ],
 )

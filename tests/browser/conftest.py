@@ -27,14 +27,14 @@ _OPENINGS: Final = 3
 class Dashboard:
     """A running `clickpulse dashboard`."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int, redis_port: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, redis_port: int, base_path: str) -> None:
         self.process = process
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}{base_path}"
         self.redis_port = redis_port
 
 
 @contextmanager
-def running_dashboard(redis_port: int, log: Path) -> Iterator[Dashboard]:
+def running_dashboard(redis_port: int, log: Path, base_path: str = "") -> Iterator[Dashboard]:
     """A dashboard on a free port that reads the Redis at `redis_port`, whether or not that runs."""
     port = free_port()
     environment = {
@@ -42,12 +42,13 @@ def running_dashboard(redis_port: int, log: Path) -> Iterator[Dashboard]:
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "DASHBOARD_PORT": str(port),
         "DASHBOARD_ADDRESS": "127.0.0.1",
+        "STREAMLIT_SERVER_BASE_URL_PATH": base_path,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.dashboard"], env=environment, stdout=output, stderr=subprocess.STDOUT
         )
-    dashboard = Dashboard(process, port, redis_port)
+    dashboard = Dashboard(process, port, redis_port, base_path)
     try:
         eventually(lambda: _is_healthy(dashboard), "the dashboard's health", START_SECONDS)
         yield dashboard
@@ -105,22 +106,23 @@ class Visit:
         self.network_changed = False
         self.errors: list[str] = []
         self.foreign_requests: list[str] = []
-        page.on("console", lambda message: self._hear(message.type, message.text, message.location["url"]))
+        page.on("console", lambda message: self._hear(message.type, message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
         page.on("websocket", lambda socket: self._note(socket.url.replace("ws://", "http://", 1)))
         page.set_default_timeout(PAGE_MS)
 
-    def _hear(self, kind: str, text: str, source: str) -> None:
-        if kind != "error" or source.startswith(f"{self.url}/explore/_stcore/"):
-            return  # Streamlit looks for its server beside the page it was opened at, before it looks at the root
+    def _hear(self, kind: str, text: str) -> None:
+        if kind != "error":
+            return
         if "ERR_NETWORK_CHANGED" in text:
             self.network_changed = True
         else:
             self.errors.append(text)
 
     def _note(self, url: str) -> None:
-        if not url.startswith((f"{self.url}/", "data:", f"blob:{self.url}/")):
+        origin = "/".join(self.url.split("/")[:3])
+        if not url.startswith((f"{self.url}/", "data:", f"blob:{origin}/")):
             self.foreign_requests.append(url)
 
     def open(self, path: str = "/") -> None:
