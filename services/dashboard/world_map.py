@@ -1,6 +1,7 @@
 """Countries by their views as shades of a map of the world. Pure: counts in, shades and words out.
 
-The shapes are in `world.json`, which the browser fetches once, from this dashboard's own host.
+The shapes are in `world.json`, which the browser fetches once, from this dashboard's own host. `tools.world_shapes`
+makes that file.
 """
 
 from collections.abc import Mapping
