@@ -180,15 +180,7 @@ def _time_layout(
             "zeroline": False,
             "ticklabelstandoff": 4,
         },
-        "yaxis": {
-            "range": [0, end * 1.02],
-            "tickvals": [0, end // 2, end],
-            "ticktext": [short(0), short(end // 2), short(end)],
-            "fixedrange": True,
-            "gridcolor": palette.line,
-            "zeroline": False,
-            "ticklabelstandoff": 6,
-        },
+        "yaxis": count_axis(end, palette),
     }
 
 
@@ -212,6 +204,19 @@ def layout(height_px: int, palette: Palette) -> dict[str, Any]:
             "bordercolor": palette.line,
             "font": {"family": theme.FONT, "size": 14, "color": palette.ink},
         },
+    }
+
+
+def count_axis(end: int, palette: Palette) -> dict[str, Any]:
+    """The axis beside bars of counts, from 0 to `end`."""
+    return {
+        "range": [0, end * 1.02],
+        "tickvals": [0, end // 2, end],
+        "ticktext": [short(0), short(end // 2), short(end)],
+        "fixedrange": True,
+        "gridcolor": palette.line,
+        "zeroline": False,
+        "ticklabelstandoff": 6,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.dashboard import stretches
-from services.dashboard.charts import Figure, instants, layout, round_top, short
+from services.dashboard.charts import Figure, count_axis, instants, layout, round_top
 from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.distributions import Density, Histogram
 from services.dashboard.escaping import in_plotly
@@ -92,15 +92,7 @@ def counts_over_time(
             "nticks": 9,
             "ticklabelstandoff": 4,
         },
-        "yaxis": {
-            "range": [0, end * 1.02],
-            "tickvals": [0, end // 2, end],
-            "ticktext": [short(0), short(end // 2), short(end)],
-            "fixedrange": True,
-            "gridcolor": palette.line,
-            "zeroline": False,
-            "ticklabelstandoff": 6,
-        },
+        "yaxis": count_axis(end, palette),
     }
     return {"data": [bars, gaps, *([line] if rolling else [])], "layout": whole}
 

@@ -3,33 +3,23 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from shared.redis_client import connect
 from shared.rollup_keys import segment_field, segment_key
 from shared.timestamps import MINUTE_MS, iso_second
 from tests.opened_page import opened, shown
 from tests.sample_rollup import publish, sample_rollup
 from tests.sample_segments import Row, tell_time, write_segments
 from tests.servers import free_port
+from tests.unit.test_dashboard_app import client as client  # the fixture
 
 TITLES = (
     "Views by minute", "Breakdown by category", "Views by minute and category", "Events per visitor", "Age", "Events",
 )  # fmt: skip
-
-
-@pytest.fixture
-def client(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    st.cache_resource.clear()  # the readers outlive a run, as they should
-    with connect(redis_url) as client:
-        yield client
-    st.cache_resource.clear()
 
 
 def events(end: int) -> list[Row]:

@@ -7,22 +7,17 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from shared.status_keys import write
 from tests import opened_page
 from tests.sample_status import REDIS_AWAY, sample_status
 from tests.servers import free_port
-from tests.unit.test_dashboard_app import APP, page
 from tests.unit.test_dashboard_app import client as client  # the fixture
+from tests.unit.test_dashboard_app import page
 
 
-def opened() -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    app._page_hash = calc_hash("operations")  # noqa: SLF001 - switch_page() knows pages that are files alone
-    app.run()
-    assert not app.exception, app.exception
-    return app
+def opened(zone: str = "UTC") -> AppTest:
+    return opened_page.opened("operations", zone=zone)
 
 
 def report(client: Any, service: str, *, age_s: float = 0, prefix: str = "", **fields: Any) -> None:
@@ -50,7 +45,7 @@ def test_live_reports_fill_the_figures_and_every_table(client: Any) -> None:
 def test_times_are_the_viewers(client: Any) -> None:
     report_all(client)
     report(client, "enrich", age_s=45)
-    shown = page(opened_page.opened("operations", zone="Asia/Kathmandu"))
+    shown = page(opened("Asia/Kathmandu"))
     assert "Time (UTC+5:45)" in shown
     assert re.search(r"Time</span> <time [^>]* UTC\">\d\d:\d\d:\d\d UTC\+5:45</time>", shown)
 

@@ -1,58 +1,17 @@
 """The reader: one round trip a second for all viewers, failures as values, healed by the next answer."""
 
 import threading
-from collections.abc import Iterator
-from typing import Any
 
 import fakeredis
 import pytest
 
 from services.dashboard.reader import Empty, Live, Malformed, Reader, Unreachable
+from tests.counting_redis import Clock, CountingRedis
+from tests.counting_redis import client as client
+from tests.counting_redis import clock as clock
+from tests.counting_redis import server as server
 from tests.polling import eventually
 from tests.sample_rollup import publish, sample_rollup
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_ms = 1_795_348_800_000
-
-    def tell_ms(self) -> int:
-        return self.now_ms
-
-    def tell_seconds(self) -> float:
-        return self.now_ms / 1000
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.now_ms += round(seconds * 1000)
-
-
-class CountingRedis(fakeredis.FakeRedis):
-    """Counts round trips; may be told to hang until released."""
-
-    round_trips = 0
-    gate: threading.Event | None = None
-
-    def pipeline(self, *args: Any, **options: Any) -> Any:
-        self.round_trips += 1
-        if self.gate is not None:
-            assert self.gate.wait(20)
-        return super().pipeline(*args, **options)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
-def client(server: fakeredis.FakeServer) -> Iterator[CountingRedis]:
-    with CountingRedis(server=server) as counting:
-        yield counting
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.segment_reader import SegmentReader
 from shared.redis_client import connect
 from shared.rollup_keys import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from tests.counting_redis import Clock
+from tests.counting_redis import clock as clock
 from tests.polling import eventually
 from tests.sample_segments import MINUTE, Row, encoded, tell_time, write_segments
-from tests.unit.test_dashboard_reader import Clock
 
 
 class Recorder:
@@ -52,11 +53,6 @@ def client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
 @pytest.fixture
 def recorder(client: redis.Redis) -> Recorder:
     return Recorder(client)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def reader_of(recorder: Any, clock: Clock, prefix: str = "", most_events: int = 1000) -> SegmentReader:

@@ -2,7 +2,6 @@
 
 import gc
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import fakeredis
@@ -11,25 +10,12 @@ import pytest
 from services.dashboard.shared_answer import Malformed, Unreachable
 from services.dashboard.status_reader import Reported, StatusReader
 from shared.status_keys import write
+from tests.counting_redis import Clock, CountingRedis
+from tests.counting_redis import client as client
+from tests.counting_redis import clock as clock
+from tests.counting_redis import server as server
 from tests.polling import eventually
 from tests.sample_status import sample_status
-from tests.unit.test_dashboard_reader import Clock, CountingRedis
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
-def client(server: fakeredis.FakeServer) -> Iterator[CountingRedis]:
-    with CountingRedis(server=server) as counting:
-        yield counting
 
 
 @pytest.fixture
