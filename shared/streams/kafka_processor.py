@@ -6,20 +6,18 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Self
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from quixstreams.kafka import Producer
 
 from shared.logs import get_logger
 from shared.streams import Assignment, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
 from shared.streams.kafka_client import KafkaClients, produce, translated
-from shared.streams.kafka_reader import Reader, SessionOver, UnstableOffsets
+from shared.streams.kafka_reader import AWAY, Reader, SessionOver, UnstableOffsets
 
 logger = get_logger(__name__)
 
 _TRANSACTION_SECONDS: Final = 5.0
 _ABORT_SECONDS: Final = 2.0
-_AWAY: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - public names
-"""The broker did not hear of what failed so."""
 
 
 class KafkaProcessor:
@@ -138,7 +136,7 @@ class KafkaProcessor:
         if producer is not None and (isinstance(error, SessionOver) or error.args[0].txn_requires_abort()):
             with suppress(KafkaException):
                 producer.abort_transaction(_ABORT_SECONDS)
-                self._last_was_abort = error.args[0].code() not in _AWAY
+                self._last_was_abort = error.args[0].code() not in AWAY
                 self._producer = producer
         self._left_open = producer is not None and self._producer is None
         self._reader.rewind()

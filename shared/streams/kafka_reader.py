@@ -6,7 +6,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Final, NamedTuple, NoReturn, overload
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from quixstreams.kafka import Consumer
 
@@ -44,6 +44,10 @@ _make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__
 """A record from all its fields, in a third of the time that the class takes."""
 
 
+AWAY: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - likewise
+"""The broker did not hear of what failed so, or did not answer."""
+
+
 class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
     """The broker withholds committed offsets, because a transaction that commits some is not at its end."""
 
@@ -79,6 +83,7 @@ class Reader:
         self._left: set[int] = set()  # since the poll began
         self._failure: Exception | None = None  # of the listener, within a rebalance
         self._fatal: KafkaException | None = None
+        self._deferred: UnstableOffsets | None = None  # for the next poll, as there were records beside it
         self._told: Mapping[int, int] = {}  # what was committed last, unless that failed
         self._commit_failure: KafkaException | None = None  # a fatal one
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
@@ -88,6 +93,9 @@ class Reader:
         """As `Consumer.poll`."""
         if self._fatal is not None:
             raise self._fatal
+        if self._deferred is not None:
+            deferred, self._deferred = self._deferred, None
+            raise deferred
         deadline = time.monotonic() + timeout_seconds
         if not self._subscribed:
             self._consumer.subscribe(
@@ -109,6 +117,8 @@ class Reader:
             records = self._consume(max_records, max(0.0, min(remaining, _SLICE_SECONDS)))
             if failure is not None and not records:
                 raise failure
+            if isinstance(failure, UnstableOffsets):
+                self._deferred = failure
             if records or time.monotonic() >= deadline:
                 return records
 
@@ -245,6 +255,9 @@ class Reader:
     # --- assignment --------------------------------------------------------------------------------------------------
 
     def _on_assign(self, _: object, partitions: list[TopicPartition]) -> None:
+        # At the end, for now: left to itself, the client starts none until the broker tells where all were committed.
+        for partition in partitions:
+            partition.offset = OFFSET_END
         self._consumer.incremental_assign(partitions)
         self._consumer.pause(partitions)
         self._arriving |= {partition.partition for partition in partitions}
@@ -268,12 +281,18 @@ class Reader:
             raise failure
 
     def _start_arrived(self) -> KafkaException | None:
-        try:
-            for partition in sorted(self._arriving):
+        """Start what can be started. Returns why the others cannot: UnstableOffsets rather than anything else."""
+        failure: KafkaException | None = None
+        for partition in sorted(self._arriving):
+            try:
                 self._start(partition)
-        except KafkaException as error:
-            return error
-        return None
+            except UnstableOffsets as error:
+                failure = error
+            except KafkaException as error:
+                failure = failure or error
+                if error.args[0].code() in AWAY:
+                    break  # the others would wait as long
+        return failure
 
     def _start(self, partition: int) -> None:
         place = TopicPartition(self._topic, partition)

@@ -2,9 +2,12 @@
 
 import time
 from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 
+import confluent_kafka
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from structlog.testing import capture_logs
 
@@ -197,6 +200,30 @@ def test_processors_that_come_and_go_copy_every_record_once(log: EventLog) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("pending", [0, 1])
+def test_a_partition_whose_offset_a_transaction_holds_back_does_not_hold_up_the_others(
+    log: EventLog, kafka_broker: str, pending: int
+) -> None:
+    """A broker that crashed may hold it back for ever, until somebody ends the transaction once more."""
+    source, group = a_topic(log, partitions=2), a_group()
+    append_visits(log, source, 0, 100)
+    dead = confluent_kafka.Producer({"bootstrap.servers": kafka_broker, "transactional.id": f"dead-{group}"})
+    dead.init_transactions(10)
+    dead.begin_transaction()
+    with closing(confluent_kafka.Consumer({"bootstrap.servers": kafka_broker, "group.id": group})) as stranger:
+        dead.send_offsets_to_transaction([TopicPartition(source, pending, 1)], stranger.consumer_group_metadata(), 10)
+    with log.processor(source, group) as processor:
+        seen: set[int] = set()
+
+        def step() -> None:
+            with suppress(LogUnavailable):
+                seen.update(record.partition for record in processor.poll(100, 0.5))
+
+        assert until(lambda: seen == {1 - pending}, step)
+        dead.abort_transaction(10)
+        assert until(lambda: seen == {0, 1}, step)
+
+
 def test_a_broker_that_crashes_and_returns_costs_no_record_and_doubles_none(own_kafka: Kafka) -> None:
     log = KafkaUnderTest(own_kafka.address).log
     source, target = a_topic(log, partitions=2), a_topic(log, partitions=2)
