@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 _HANG = """
-    import ctypes
+    import ctypes, threading
     library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
     library.pthread_mutex_lock(mutex)
-    print("hangs", flush=True)
+    threading.Timer(0.5, print, ("hangs",), {"flush": True}).start()
     library.pthread_mutex_lock(mutex)  # for ever
 """
 
