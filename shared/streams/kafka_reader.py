@@ -302,6 +302,7 @@ class Reader:
         self._consumer.seek(place)
         self._consumer.resume([place])
         self._arriving.discard(partition)
+        self._left.discard(partition)  # it came back: what is read from now on is from where it starts
         self._reading[partition] = _Started(place.offset, high)
 
     def _offset(self, place: TopicPartition, position: Position, low: int, high: int) -> int:

@@ -1,23 +1,41 @@
-"""Commits, which nobody waits for: what becomes of those that fail."""
+"""What a reader makes of its client: commits that fail, and a rebalance in the middle of a poll."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, Producer, TopicPartition
 from quixstreams.kafka import Consumer
 
 from shared.streams import Assignment, FromCommitted, Position
 from shared.streams.kafka_reader import OnCommit, Reader, SessionOver
 
+Rebalanced = Callable[[object, list[TopicPartition]], None]
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[Message]:
+    """Messages of one partition, by offset: of a broker within the client, as nobody else can make any."""
+    producer = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 1, "linger.ms": 0})
+    delivered: list[Message] = []
+    for _ in range(10):
+        producer.produce("topic", b"value", partition=0, on_delivery=lambda _, message: delivered.append(message))
+    assert producer.flush(30) == 0
+    return sorted(delivered, key=Message.offset)
+
 
 class ConsumerInMemory:
-    """What a reader asks of its consumer, in a group where it is called `member_id`. Answers commits when asked to."""
+    """What a reader asks of its consumer, in a group where it is called `member_id`. Answers commits when asked to.
+
+    Each wait for messages takes the next of `events`: something that happens within it, and what it returns.
+    """
 
     def __init__(self, on_commit: OnCommit) -> None:
         self.on_commit = on_commit
         self.commits: list[dict[int, int]] = []
         self.member_id = "me"
+        self.events: list[tuple[Callable[[], object], list[Message]]] = []
+        self.sought: list[tuple[int, int]] = []
 
     def memberid(self) -> str:
         return self.member_id
@@ -26,11 +44,28 @@ class ConsumerInMemory:
         assert asynchronous
         self.commits.append({place.partition: place.offset for place in offsets})
 
-    def subscribe(self, *_: object, **__: object) -> None: ...
+    def subscribe(self, _: object, on_assign: Rebalanced, on_revoke: Rebalanced, on_lost: Rebalanced) -> None:
+        self.on_assign, self.on_revoke, self.on_lost = on_assign, on_revoke, on_lost
+
+    def consume(self, _: int, timeout: float) -> list[Any]:  # noqa: ARG002 - it never waits
+        happens, messages = self.events.pop(0) if self.events else (lambda: None, [])
+        happens()
+        return messages
+
+    def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+        return 0, 10
+
+    def committed(self, asked: list[TopicPartition], **_: object) -> list[TopicPartition]:
+        return [TopicPartition(place.topic, place.partition, 1) for place in asked]
+
+    def seek(self, place: TopicPartition) -> None:
+        self.sought.append((place.partition, place.offset))
+
     def list_topics(self, *_: object, **__: object) -> None: ...
+    def incremental_assign(self, *_: object) -> None: ...
+    def pause(self, *_: object) -> None: ...
+    def resume(self, *_: object) -> None: ...
     def close(self) -> None: ...
-    def consume(self, *_: object, **__: object) -> list[Any]:
-        return []
 
 
 class Nobody:
@@ -91,3 +126,25 @@ def test_without_a_session_nothing_is_told_and_the_group_is_joined_anew() -> Non
         reader.poll(1, 0)
     reader.commit({0: 1})  # to a group that does not know us any more: again
     assert [consumer.commits for consumer in made] == [[{0: 1}], [{0: 1}]]
+
+
+def test_a_partition_that_left_and_came_back_within_a_poll_is_read_from_where_it_starts(
+    messages: list[Message],
+) -> None:
+    reader, (consumer,) = a_reader()
+    own = places({0: OFFSET_INVALID})
+    consumer.events = [(lambda: consumer.on_assign(None, own), []), (_nothing, messages[:3]), (_nothing, [])]
+    assert reader.poll(10, 1).next_offsets() == {0: 3}
+    consumer.events = [
+        (lambda: consumer.on_lost(None, own), messages[3:5]),  # of before: whoever owns it now reads them
+        (_nothing, []),
+        (lambda: consumer.on_assign(None, own), []),
+        (_nothing, messages[1:4]),
+        (_nothing, []),
+    ]
+    assert [record.offset for record in reader.poll(10, 1)] == [1, 2, 3]
+    assert consumer.sought == [(0, 1), (0, 1)]
+
+
+def _nothing() -> None:
+    pass
