@@ -87,6 +87,7 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     end = publish_hour(valkey)
     visit.open()
     visit.page.get_by_role("link", name="Explore").click()
+    eventually(lambda: "Latest" in figures(visit), "the explore page, not the live one", 60)
     visit.wait_for_charts(CHARTS)
     events = events_in_redis(valkey)
     by_minute = [sum(event["minute"] == minute for event in events) for minute in range(end - 60, end)]
