@@ -6,7 +6,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Final, NamedTuple, NoReturn, overload
 
-from confluent_kafka import OFFSET_END, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from quixstreams.kafka import Consumer
 
@@ -255,9 +255,6 @@ class Reader:
     # --- assignment --------------------------------------------------------------------------------------------------
 
     def _on_assign(self, _: object, partitions: list[TopicPartition]) -> None:
-        # At the end, for now: left to itself, the client starts none until the broker tells where all were committed.
-        for partition in partitions:
-            partition.offset = OFFSET_END
         self._consumer.incremental_assign(partitions)
         self._consumer.pause(partitions)
         self._arriving |= {partition.partition for partition in partitions}
@@ -281,7 +278,10 @@ class Reader:
             raise failure
 
     def _start_arrived(self) -> KafkaException | None:
-        """Start what can be started. Returns why the others cannot: UnstableOffsets rather than anything else."""
+        """Start what can be started. Returns why the others cannot: UnstableOffsets rather than anything else.
+
+        While one partition's committed offset is held back the client starts none of them, and fails to seek.
+        """
         failure: KafkaException | None = None
         for partition in sorted(self._arriving):
             try:
