@@ -18,7 +18,7 @@ def assert_segments_hold(client: Any, counted: Sequence[Arrived], prefix: str = 
 
     Segments are written just after the rollup of the same instant, so that one look may fall between the two.
     """
-    give_up_at = time.monotonic() + 30  # one look takes seconds where there are many segments and little time
+    give_up_at = time.monotonic() + 75  # one look takes seconds where there are many segments and little time
     while True:
         as_of_s = int(client.hget(prefix + META_KEY, "as_of_ms")) // 1000
         try:
@@ -48,7 +48,7 @@ def _assert_hold_at(client: Any, counted: Sequence[Arrived], as_of_s: int, prefi
         for field in sorted(found.keys() | expected.keys())
         if found.get(field) != expected.get(field)
     }
-    assert not differences
+    assert not differences, differences
     _assert_visitors_agree(segments, counted)
 
 
