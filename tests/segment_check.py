@@ -18,7 +18,7 @@ def assert_segments_hold(client: Any, counted: Sequence[Arrived], prefix: str = 
 
     Segments are written just after the rollup of the same instant, so that one look may fall between the two.
     """
-    give_up_at = time.monotonic() + 75  # one look takes seconds where there are many segments and little time
+    give_up_at = time.monotonic() + 30  # one look takes seconds where there are many segments and little time
     while True:
         as_of_s = int(client.hget(prefix + META_KEY, "as_of_ms")) // 1000
         try:
