@@ -167,7 +167,9 @@ class Windows:
         """
         settled = (self.now_s - SETTLE_SECONDS) // MINUTE_SECONDS
         for minute in [minute for minute in self.recent.unpublished if minute < settled]:
-            self.segment_versions[minute] = self.now_s * OWNERS + self.owner
+            # The last publish of a process that stops is of the same instant as the one before it.
+            raised = self.segment_versions.get(minute, 0) + 1
+            self.segment_versions[minute] = max(self.now_s * OWNERS + self.owner, raised)
             self.recent.unpublished.discard(minute)
         oldest = self.oldest_kept_minute()
         self.segment_versions = {

@@ -129,6 +129,17 @@ def test_a_late_event_raises_the_version_of_its_minute_alone() -> None:
     assert table(after).num_rows == 2
 
 
+def test_a_late_event_raises_the_version_even_at_an_instant_that_was_published_already() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, event(1))
+    version, _ = closed(own, START_S + 130).minutes[MINUTE]
+    fold(own, event(5), arrival_s=START_S + 130)
+    after = closed(own, START_S + 130)
+    assert after.minutes[MINUTE][0] > version
+    assert table(after).num_rows == 2
+
+
 @pytest.mark.parametrize("kept_hours", [1, 2.5, 8.5])
 def test_segments_reach_as_far_back_as_they_are_told(kept_hours: float) -> None:
     kept_seconds = round(kept_hours * 3600)
