@@ -48,7 +48,7 @@ _TRANSACTIONAL_OPTIONS: Final[dict[str, Any]] = {
 }
 _ADMIN_LOGGER: Final = "quixstreams.admin"
 _LOGGERS: Final = ("quixstreams.kafka.consumer", "quixstreams.kafka.producer", _ADMIN_LOGGER)
-_TOLD_ELSEWHERE: Final = ("FAIL ", "Kafka commit error")
+_TOLD_ELSEWHERE: Final = ("FAIL ", "Kafka commit error")  # through the error callback, and by the reader
 _QUIET_SECONDS: Final = 60.0
 _FULL_SECONDS: Final = 6.0
 _FENCED: Final = (KafkaError.FENCED_INSTANCE_ID,)
@@ -161,13 +161,10 @@ class _OnceAMinute(logging.Filter):
         self._said_at: dict[str, float] = {}  # time.monotonic() by line
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log the record. `FAIL` lines come again through the error callback."""
+        """Whether to log the record."""
         line = record.getMessage().partition(" (after ")[0]
         now = time.monotonic()
-        if (
-            line.startswith(("FAIL ", "Kafka commit error"))
-            or now - self._said_at.get(line, float("-inf")) < _QUIET_SECONDS
-        ):
+        if line.startswith(_TOLD_ELSEWHERE) or now - self._said_at.get(line, float("-inf")) < _QUIET_SECONDS:
             return False
         if len(self._said_at) > 1000:
             self._said_at.clear()
