@@ -17,6 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from shared.rollup_keys import SEGMENTS_KEY, audience_key, parse_segment_field, read, segment_key
 from shared.timestamps import MINUTE_MS, iso_second
+from tests.browser.explore_figures import figures
 from tests.running_demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
 from tests.servers import free_port
 
@@ -108,11 +109,6 @@ def _see_dashboard(port: int, client: redis.Redis, screenshot: Path | None) -> N
     _say("the dashboard shows numbers and no error")
 
 
-_FIGURES: Final = """() => Object.fromEntries([...document.querySelectorAll('.figures .kpi')]
-    .map(tile => ['h2', '.number', 'p'].map(part => tile.querySelector(part).innerText))
-    .map(([title, ...about]) => [title, about]))"""
-
-
 def _see_explore_page(page: Page, client: redis.Redis) -> None:
     """The views of the latest minute are those of the rollup, the hour's visitors those in the segments."""
     page.get_by_role("link", name="Explore").click()
@@ -120,10 +116,10 @@ def _see_explore_page(page: Page, client: redis.Redis) -> None:
     told: dict[str, str] = {}
     expected: dict[str, str] = {}
     while time.monotonic() < deadline:
-        shown: dict[str, list[str]] = page.evaluate(_FIGURES)
-        minute = re.search(r"views per minute, (\d\d:\d\d)$", shown.get("Latest", ["", ""])[1])
+        shown = figures(page)
+        minute = re.search(r"views per minute, (\d\d:\d\d)$", shown["Latest"].about) if "Latest" in shown else None
         if minute is not None:
-            told = {title: shown[title][0] for title in ("Latest", "Visitors")}
+            told = {title: shown[title].number for title in ("Latest", "Visitors")}
             expected = _numbers_in_redis(client, minute[1])
             if told == expected:
                 _say(f"the explore page shows the numbers of Redis: {told}")

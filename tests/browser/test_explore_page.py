@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 from shared.rollup_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 from shared.timestamps import MINUTE_MS, iso_second
 from tests.browser.conftest import Dashboard, Visit, visiting
+from tests.browser.explore_figures import figures
 from tests.polling import eventually
 from tests.sample_rollup import publish, sample_rollup
 from tests.sample_segments import Row, write_segments
@@ -63,9 +64,9 @@ def events_in_redis(client: Any) -> list[dict[str, Any]]:
     return events
 
 
-def figures(visit: Visit) -> dict[str, str]:
-    tiles = visit.page.locator(".figures .kpi")
-    return dict(zip(tiles.locator("h2").all_inner_texts(), tiles.locator(".number").all_inner_texts(), strict=True))
+def numbers(visit: Visit) -> dict[str, str]:
+    """The numbers by their titles."""
+    return {title: figure.number for title, figure in figures(visit.page).items()}
 
 
 def query(visit: Visit) -> dict[str, list[str]]:
@@ -80,18 +81,24 @@ def visitors(events: list[dict[str, Any]]) -> str:
 def open_page(visit: Visit, choices: str = "") -> None:
     visit.open(f"/explore{choices}")
     visit.wait_for_standing("live")
+    wait_until_drawn(visit)
+
+
+def wait_until_drawn(visit: Visit) -> None:
+    """Wait for this page's figures and charts, whatever is left of the live page's."""
     visit.wait_for_charts(CHARTS)
+    drawn = visit.page.locator('[class*="st-key-chart-"] .live-plot:has(.main-svg)')
+    eventually(lambda: "Latest" in numbers(visit) and drawn.count() == CHARTS, "the explore page's figures", 60)
 
 
 def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -> None:
     end = publish_hour(valkey)
     visit.open()
     visit.page.get_by_role("link", name="Explore").click()
-    eventually(lambda: "Latest" in figures(visit), "the explore page, not the live one", 60)
-    visit.wait_for_charts(CHARTS)
+    wait_until_drawn(visit)
     events = events_in_redis(valkey)
     by_minute = [sum(event["minute"] == minute for event in events) for minute in range(end - 60, end)]
-    told = figures(visit)
+    told = numbers(visit)
     assert (told["Views"], told["Visitors"]) == (f"{len(events):,}", visitors(events))
     assert (told["Latest"], told["Min"], told["Max"]) == tuple(
         str(count) for count in (by_minute[-1], min(by_minute), max(by_minute))
@@ -110,12 +117,12 @@ def test_a_filter_is_kept_in_the_address_and_holds_for_whoever_opens_it(valkey: 
     visit.page.get_by_role("combobox", name="Country").click()
     visit.page.get_by_role("option", name="Peru").click()
     visit.page.keyboard.press("Escape")
-    eventually(lambda: figures(visit)["Views"] == f"{len(peru):,}", "the views of Peru", 60)
-    assert figures(visit)["Visitors"] == visitors(peru)
+    eventually(lambda: numbers(visit).get("Views") == f"{len(peru):,}", "the views of Peru", 60)
+    assert numbers(visit)["Visitors"] == visitors(peru)
     assert query(visit) == {"country": ["Peru"]}
     visit.page.reload()
-    visit.wait_for_charts(CHARTS)
-    assert figures(visit)["Views"] == f"{len(peru):,}"
+    wait_until_drawn(visit)
+    assert numbers(visit).get("Views") == f"{len(peru):,}"
 
 
 def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) -> None:
@@ -150,17 +157,17 @@ def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) 
 def test_scrubbing_shows_the_page_as_it_was_and_leads_back(valkey: Any, visit: Visit) -> None:
     end = publish_hour(valkey)
     open_page(visit)
-    latest = figures(visit)["Latest"]
+    latest = numbers(visit)["Latest"]
     slider = visit.page.get_by_role("slider", name="Minute to look at")
     for _ in range(2):
         slider.press("ArrowLeft")
     at = iso_second((end - 3) * MINUTE_MS)
     eventually(lambda: query(visit).get("at") == [at], "the minute in the address", 60)
     events = [event for event in events_in_redis(valkey) if event["minute"] == end - 3]
-    eventually(lambda: figures(visit)["Latest"] == str(len(events)), "the figures of that minute", 60)
+    eventually(lambda: numbers(visit).get("Latest") == str(len(events)), "the figures of that minute", 60)
     assert slider.get_attribute("aria-valuetext") == f"As it was at {at[11:16]} UTC"
     visit.page.get_by_role("button", name="Back to live").click()
-    eventually(lambda: figures(visit)["Latest"] == latest, "the newest minute", 60)
+    eventually(lambda: numbers(visit).get("Latest") == latest, "the newest minute", 60)
     eventually(lambda: "at" not in query(visit), "an address without a minute", 60)
 
 
@@ -189,7 +196,7 @@ def test_new_minutes_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
         moved: window.moved, blank: window.blank,
     })""")
     assert seen == {"same": True, "moved": 0, "blank": 0}
-    assert figures(visit)["Latest"] == "70"
+    assert numbers(visit)["Latest"] == "70"
 
 
 def hostile(end: int) -> Iterator[Row]:
@@ -207,8 +214,7 @@ def test_the_charts_of_both_pages_draw_with_one_plotly(valkey: Any, visit: Visit
     visit.open()
     visit.wait_for_charts()
     visit.page.get_by_role("link", name="Explore").click()
-    visit.page.wait_for_selector(".scrubber")
-    visit.wait_for_charts(CHARTS)
+    wait_until_drawn(visit)
     assert len(loaded) == 1, loaded
 
 
@@ -233,8 +239,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     visit.page.keyboard.press("Escape")
     eventually(lambda: query(visit).get("category") == [HOSTILE], "the filter in the address", 60)
     visit.page.reload()
-    visit.wait_for_charts(CHARTS)
-    assert figures(visit)["Views"] == "3"
+    wait_until_drawn(visit)
+    assert numbers(visit).get("Views") == "3"
     assert visit.page.locator(".stMain").locator("img, script, .MathJax, a[href*=evil]").count() == 0
     assert visit.page.evaluate("window.pwned") is None
 
