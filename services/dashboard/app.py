@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from services.dashboard import picks, plot
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.page_document import EXPLORE, OPERATIONS
 from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
@@ -54,8 +55,13 @@ def _now_ms() -> int:
 
 
 @st.cache_resource(show_spinner=False)
+def _category_slots() -> CategorySlots:
+    return CategorySlots()
+
+
+@st.cache_resource(show_spinner=False)
 def _pages() -> Pages:
-    return Pages(redis_address(_settings().redis_url))
+    return Pages(redis_address(_settings().redis_url), _category_slots())
 
 
 def _live() -> None:
@@ -64,9 +70,8 @@ def _live() -> None:
 
 def _explore() -> None:
     address = redis_address(_settings().redis_url)
-    explore.show(
-        _reader(), _segments(), explore.Elements(plot.register(), *picks.register()), address, _draw_navigation
-    )
+    elements = explore.Elements(plot.register(), *picks.register())
+    explore.show(_reader(), _segments(), elements, _category_slots(), address, _draw_navigation)
 
 
 def _operations() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.dashboard import cards, charts, freshness, key_figures, tables, theme, world_map
+from services.dashboard import cards, charts, freshness, key_figures, tables, world_map
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import Palette
@@ -80,23 +81,26 @@ def draw(
     palette: Palette,
     address: str,
     now_ms: int,
+    slots: CategorySlots,
     clock: Clock = UTC_CLOCK,
 ) -> Board:
-    """Draw what was observed of the Redis at `address`, with the times of `clock`."""
+    """Draw what was observed of the Redis at `address`, with the times of `clock` and the colours of `slots`."""
     on_top = strip(observation, address, now_ms, clock)
     match observation:
         case Empty():
             return Board(on_top, cards.empty_notice())
-        case Unreachable(last=last) | Malformed(last=last):
-            return Board(on_top, _panels(last, audience, palette, now_ms, clock) if last else cards.missing_notice())
-        case Live(snapshot):
-            return Board(on_top, _panels(snapshot, audience, palette, now_ms, clock))
+        case Live(snapshot) | Unreachable(last=snapshot) | Malformed(last=snapshot):
+            if snapshot is None:
+                return Board(on_top, cards.missing_notice())
+            return Board(on_top, _panels(snapshot, audience, palette, now_ms, slots, clock))
 
 
-def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, clock: Clock) -> Panels:
+def _panels(
+    snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, slots: CategorySlots, clock: Clock
+) -> Panels:
     windows = snapshot.windows
     products = {product: dict(about) for product, about in snapshot.products_info.items()}
-    slots = theme.category_slots(windows.categories_1h)
+    slots_here = slots.of(windows.categories_1h)
     views, visitors = windows.views.get("15m", 0), windows.visitors.get("15m", 0)
     half_hours = list(windows.visitors_30m.values())
     devices = windows.devices_10m
@@ -127,7 +131,7 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
             f"Distinct visitors per half hour of the last 8 hours, {grouped(half_hours[-1] if half_hours else 0)} now",
         ),
         pages=cards.head("Top ten pages, by product", "Last hour · most viewed products")
-        + tables.top_pages(windows.products_1h, products, slots),
+        + tables.top_pages(windows.products_1h, products, slots_here),
         devices_head=cards.head("Connected devices", "Last 10 minutes · distinct visitors by type"),
         devices=_chart(
             charts.devices(devices, palette), f"{counted(sum(devices.values()), 'device')} in the last 10 minutes"
@@ -135,7 +139,7 @@ def _panels(snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: in
         devices_legend=tables.device_legend(devices, charts.device_order(devices)),
         categories_head=cards.head("Categories", _last_hour(shown, len(windows.categories_1h))),
         categories=_chart(
-            charts.categories(windows.categories_1h, slots, palette),
+            charts.categories(windows.categories_1h, slots_here, palette),
             f"Views of {shown} categories in the last hour",
         ),
         paths=cards.head("Top ten pages, by path", "Last hour · path of the URL, with and without a product")

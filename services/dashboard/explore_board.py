@@ -7,6 +7,7 @@ import msgspec
 
 from services.dashboard import cards, explore_charts, explore_tables, stretches, wording
 from services.dashboard.board import Chart
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.charts import Figure
 from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.closed_minutes import ClosedMinutes
@@ -23,7 +24,7 @@ from services.dashboard.exploration import (
     latest_events,
 )
 from services.dashboard.selection import Span
-from services.dashboard.theme import Palette, category_slots
+from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
 from shared.timestamps import MINUTE_MS
 
@@ -52,9 +53,14 @@ class ExplorePanels:
 
 
 def draw(
-    minutes: ClosedMinutes, found: Exploration, choices: Choices, palette: Palette, clock: Clock = UTC_CLOCK
+    minutes: ClosedMinutes,
+    found: Exploration,
+    choices: Choices,
+    palette: Palette,
+    slots: CategorySlots,
+    clock: Clock = UTC_CLOCK,
 ) -> ExplorePanels:
-    """Draw what was found in `minutes` for the viewer's choices, with the times of `clock`."""
+    """Draw what was found in `minutes` for the viewer's choices, with the times of `clock` and colours of `slots`."""
     window = _window(choices.window_minutes, found.span, clock)
     zone = stretches.zone(found.span, clock)
     if choices.at_minute is None:
@@ -63,7 +69,7 @@ def draw(
     backlog = f"{_window(choices.backlog_minutes, found.backlog, clock)} {zone}"
     name, of_row = NAMES[choices.breakdown].lower(), NAMES[choices.density].lower()
     shown, others = len(found.ranked.names), found.ranked.others
-    slots = category_slots(found.ranked.names) if choices.breakdown == "category" else {}
+    slots_here = slots.of(found.ranked.names) if choices.breakdown == "category" else {}
     return ExplorePanels(
         found=found,
         notes=notes(minutes, found, clock),
@@ -87,7 +93,7 @@ def draw(
         breakdown_head=cards.head(
             f"Breakdown by {name}", window + (f" · {shown} of {grouped(shown + others)}" if others else "")
         ),
-        breakdown=explore_tables.breakdown(found.ranked, choices.breakdown, found.span, slots),
+        breakdown=explore_tables.breakdown(found.ranked, choices.breakdown, found.span, slots_here),
         density_head=cards.head(f"Views by {density_step} and {of_row}", f"{window}, {zone} · deeper is more"),
         density=_chart(
             explore_charts.density(found.density, choices.density, palette, clock),

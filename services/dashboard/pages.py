@@ -3,6 +3,7 @@
 from threading import Lock
 
 from services.dashboard import board, layout, theme
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.clocks import Clock, clock_of
 from services.dashboard.reader import Observation
 from shared.rollup_keys import AUDIENCES, Audience
@@ -11,9 +12,10 @@ from shared.rollup_keys import AUDIENCES, Audience
 class Pages:
     """The latest encoded pages by audience. Safe to use from any thread; one draws, the others take what it drew."""
 
-    def __init__(self, address: str) -> None:
-        """`address` is the Redis that the pages tell of."""
+    def __init__(self, address: str, slots: CategorySlots) -> None:
+        """`address` is the Redis that the pages tell of; `slots` are those of all pages of the process."""
         self._address = address
+        self._slots = slots
         self._locks = {audience: Lock() for audience in AUDIENCES}
         self._drawn: dict[Audience, tuple[Observation | None, int, dict[tuple[theme.Mode, Clock], bytes]]] = {
             audience: (None, 0, {}) for audience in AUDIENCES
@@ -34,6 +36,6 @@ class Pages:
                 self._drawn[audience] = (observation, now_s, pages)
             if (mode, clock) not in pages:
                 palette = theme.palette_of(mode)
-                drawn = board.draw(observation, audience, palette, self._address, now_s * 1000, clock)
+                drawn = board.draw(observation, audience, palette, self._address, now_s * 1000, self._slots, clock)
                 pages[mode, clock] = layout.encoded(drawn)
             return pages[mode, clock]

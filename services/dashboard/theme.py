@@ -4,11 +4,9 @@ The series colours follow Paul Tol's qualitative schemes. A slot has the same hu
 go by colour alone: a label stands beside each.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from zlib import crc32
 
 Mode = Literal["light", "dark"]
 
@@ -72,24 +70,12 @@ DARK: Final = Palette(
     devices={"Desktop": "#77aadd", "Mobile": "#ee8866", "Tablet": "#44bb99", "Bot": "#c86bb8", "Other": "#8894a4"},
 )  # fmt: skip
 
+SERIES_SLOTS: Final = len(LIGHT.series)
+
 
 def palette_of(mode: str | None) -> Palette:
     """The palette of a viewer whose browser asks for `mode`; light when it does not say."""
     return DARK if mode == "dark" else LIGHT
-
-
-def category_slots(names: Iterable[str]) -> dict[str, int]:
-    """A series slot for each name, by the name alone as far as slots last, so that it keeps its colour all day.
-
-    A taken slot passes on to the next free one; with more names than slots, colours repeat.
-    """
-    slots: dict[str, int] = {}
-    size = len(LIGHT.series)
-    for name in sorted(names):
-        wanted = crc32(name.encode()) % size
-        taken = set(slots.values())
-        slots[name] = next((slot % size for slot in range(wanted, wanted + size) if slot % size not in taken), wanted)
-    return slots
 
 
 def device_colour(palette: Palette, device: str) -> str:

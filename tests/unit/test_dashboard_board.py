@@ -11,6 +11,7 @@ import pytest
 
 from services.dashboard import board
 from services.dashboard.board import Board, Chart, Panels
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import LIGHT
 from services.dashboard.world_map import WorldMap
@@ -32,7 +33,7 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
 
 
 def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all") -> Board:
-    return board.draw(observation, audience, LIGHT, ADDRESS, NOON_MS + round(age_s * 1000))
+    return board.draw(observation, audience, LIGHT, ADDRESS, NOON_MS + round(age_s * 1000), CategorySlots())
 
 
 def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> tuple[str, Panels]:

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from services.dashboard import charts, theme
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.theme import DARK, LIGHT
 from shared.timestamps import HALF_HOUR_MS, MINUTE_MS
 
@@ -16,7 +17,7 @@ DEVICES = {"Mobile": 5, "Watch": 1, "Desktop": 4}
 
 
 def all_figures(palette: theme.Palette) -> list[charts.Figure]:
-    slots = theme.category_slots(["a", "b"])
+    slots = CategorySlots().of(["a", "b"])
     return [
         charts.visits_per_minute(MINUTES, MINUTES, palette),
         charts.visits_per_minute({}, {}, palette),
@@ -77,7 +78,7 @@ def test_no_device_is_an_empty_ring_that_says_nought() -> None:
 
 def test_categories_are_ranked_in_their_own_colours() -> None:
     counts = {f"category {number}": 100 - number for number in range(20)}
-    slots = theme.category_slots(counts)
+    slots = CategorySlots().of(counts)
     bars = charts.categories(counts, slots, DARK)["data"][0]
     assert bars["x"] == list(range(100, 88, -1))
     assert bars["marker"]["color"] == [DARK.series[slots[f"category {number}"]] for number in range(12)]
@@ -96,7 +97,7 @@ def strings(value: Any) -> list[str]:
 def test_names_of_strangers_reach_no_figure_unescaped(hostile: str) -> None:
     figures = [
         charts.devices({hostile: 3}, LIGHT),
-        charts.categories({hostile: 3}, theme.category_slots([hostile]), LIGHT),
+        charts.categories({hostile: 3}, CategorySlots().of([hostile]), LIGHT),
     ]
     for figure in figures:
         texts = strings(figure)

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.dashboard import explore_board
 from services.dashboard.board import Chart
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.clocks import UTC_CLOCK, Clock, clock_of
 from services.dashboard.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.exploration import Choices, Focus, explore
@@ -29,7 +30,7 @@ def drawn(clock: Clock, **chosen: Any) -> ExplorePanels:
         frame, MINUTE - 5, END, (Gap(MINUTE - 3, 3, "no arrow"),), trouble=Trouble((END + 1) * MINUTE_MS, "gone")
     )
     choices = Choices(**{"window_minutes": 60, "step_minutes": 30, "focus": FOCUS, **chosen})
-    return explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, clock)
+    return explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, CategorySlots(), clock)
 
 
 def figure(chart: Chart) -> Any:

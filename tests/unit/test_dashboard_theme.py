@@ -1,11 +1,9 @@
-"""Colours: told apart, readable, and the same for a category all day."""
+"""Colours: told apart and readable."""
 
 from itertools import combinations
 from math import dist
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.dashboard import theme
 from services.dashboard.theme import DARK, LIGHT, Palette
@@ -86,18 +84,6 @@ def test_series_colours_are_distinct_and_visible(palette: Palette) -> None:
     assert len(set(palette.series)) == len(palette.series) == len(LIGHT.series)
     assert all(contrast(colour, palette.card) >= 2.2 for colour in palette.series)
     assert len(set(palette.devices.values())) == len(palette.devices)
-
-
-@given(st.sets(st.text(max_size=12), max_size=len(LIGHT.series)))
-def test_no_two_categories_share_a_colour_while_colours_last(names: set[str]) -> None:
-    assert len(set(theme.category_slots(names).values())) == len(names)
-
-
-@given(st.lists(st.text(max_size=12), unique=True, max_size=25), st.randoms())
-def test_a_category_keeps_its_colour_whatever_its_rank(names: list[str], random: object) -> None:
-    shuffled = list(names)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]  # Hypothesis gives a random.Random
-    assert theme.category_slots(names) == theme.category_slots(shuffled)
 
 
 def test_each_colour_of_the_palette_is_a_css_property_the_stylesheet_may_use() -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from services.dashboard import board, exploration, explore_board, explore_files, explore_tables, spreadsheet, theme
 from services.dashboard.board import Chart
+from services.dashboard.category_slots import CategorySlots
 from services.dashboard.clocks import Clock, clock_of
 from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.exploration import Choices
@@ -48,7 +49,14 @@ class Elements:
     scrub: Callable[..., None]
 
 
-def show(reader: Reader, segments: SegmentReader, elements: Elements, address: str, navigation: Navigation) -> None:
+def show(
+    reader: Reader,
+    segments: SegmentReader,
+    elements: Elements,
+    slots: CategorySlots,
+    address: str,
+    navigation: Navigation,
+) -> None:
     """Show the page to this viewer, and keep it current at the rate the viewer chose."""
     st.html(f"<style>{theme.stylesheet()}</style>")
     with st.container(key="topbar", horizontal=True):
@@ -56,10 +64,10 @@ def show(reader: Reader, segments: SegmentReader, elements: Elements, address: s
         with st.container(key="refresh-controls", horizontal=True, width="content"):
             seconds = _switch("Refresh every", _REFRESH, 1, "refresh")
             st.button("Refresh now", key="refresh-now")  # whose press is a run of the page
-    st.fragment(_refresh, run_every=seconds or None)(reader, segments, elements, address)
+    st.fragment(_refresh, run_every=seconds or None)(reader, segments, elements, slots, address)
 
 
-def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, address: str) -> None:
+def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, slots: CategorySlots, address: str) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
     clock = clock_of(st.context.timezone)
@@ -95,7 +103,7 @@ def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, addres
     panels = _recall.of(
         minutes,
         (choices, palette.mode, clock),
-        lambda: explore_board.draw(minutes, found, choices, palette, clock),
+        lambda: explore_board.draw(minutes, found, choices, palette, slots, clock),
     )
     with above:
         if panels.notes:
