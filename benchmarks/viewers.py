@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -35,6 +36,7 @@ from tests.servers import free_port, running_valkey
 
 _START_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 5.0  # from the last page's opening to the first measured refresh
+_QUARTERS: Final = 4  # of the measured time; memory that is flat grows in none of the later ones
 _ZONES: Final = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
 
 
@@ -147,9 +149,11 @@ async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: fl
     tally.refresh_s.clear()
     tally.missed = tally.messages = tally.received_bytes = 0
     round_trips = _snapshots(redis_url)
-    began, cpu, resident = time.monotonic(), _cpu_seconds(pid), _resident_mb(pid)
-    await asyncio.sleep(seconds)
-    lasted, used, grown = time.monotonic() - began, _cpu_seconds(pid) - cpu, _resident_mb(pid) - resident
+    began, cpu, resident = time.monotonic(), _cpu_seconds(pid), [_resident_mb(pid)]
+    for _ in range(_QUARTERS):
+        await asyncio.sleep(seconds / _QUARTERS)
+        resident.append(_resident_mb(pid))
+    lasted, used = time.monotonic() - began, _cpu_seconds(pid) - cpu
     round_trips = _snapshots(redis_url) - round_trips
     seen = replace(tally, refresh_s=list(tally.refresh_s))
     until.set()
@@ -170,8 +174,12 @@ async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: fl
         "kb_per_refresh": round(seen.received_bytes / refreshes / 1024, 1),
         "messages_per_refresh": round(seen.messages / refreshes, 1),
         "redis_round_trips_s": round(round_trips / lasted, 2),
-        "resident_mb": round(resident + grown, 1),
-        "resident_growth_mb": round(grown, 2),
+        "resident_mb": round(resident[-1], 1),
+        "resident_growth_mb": round(resident[-1] - resident[0], 2),
+        **{
+            f"resident_growth_mb_quarter_{number}": round(after - before, 2)
+            for number, (before, after) in enumerate(pairwise(resident), 1)
+        },
         "load_average": round(os.getloadavg()[0], 2),
     }
 
