@@ -103,7 +103,7 @@ def running_service(settings: AggregateSettings, producer: Producer, stop: Event
 class _NoStore:
     """Stores nothing: what is measured with it is the windows alone."""
 
-    def begin(self, loaded_from_ms: int) -> None:
+    def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
         pass
 
     def read(self) -> SavedState | None:

@@ -12,8 +12,9 @@ class MemoryStore:
     def __init__(self) -> None:
         self.saved: SavedState | None = None
 
-    def begin(self, loaded_from_ms: int) -> None:
-        self.saved = replace(self.saved or SavedState({}, [], None, 0), loaded_from_ms=loaded_from_ms)
+    def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
+        before = self.saved or SavedState({}, [], None, 0)
+        self.saved = replace(before, loaded_from_ms=loaded_from_ms, topic_id=topic_id)
 
     def read(self) -> SavedState | None:
         return self.saved

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -29,7 +30,7 @@ CHECKPOINT_EVENTS: Final = 2_000_000  # folded again in about two seconds
 class PartitionStore(Protocol):
     """What a partition needs of the database that it survives in. See `services.aggregate.store.Store`."""
 
-    def begin(self, loaded_from_ms: int) -> None: ...
+    def begin(self, loaded_from_ms: int, topic_id: str = "") -> None: ...
     def read(self) -> SavedState | None: ...
     def append(self, block: bytes, next_offset: int) -> None: ...
     def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None: ...
@@ -47,6 +48,7 @@ class Partition:
         self.next_offset = saved.next_offset
         self.loaded_from_ms = saved.loaded_from_ms
         self.loaded_until_ms = windows.now_s * 1000 if saved.next_offset is not None else saved.loaded_from_ms
+        self._topic_id = saved.topic_id
         self._has_gap = has_gap
         self._first_after_gap_ms: int | None = None
         if has_gap:  # until the next record tells when it was appended
@@ -92,7 +94,7 @@ class Partition:
             return
         if self._first_after_gap_ms is not None:
             # Before the batch: a crash between the two finds the gap again.
-            self._store.begin(self._first_after_gap_ms)
+            self._store.begin(self._first_after_gap_ms, self._topic_id)
             self.loaded_from_ms, self._first_after_gap_ms = self._first_after_gap_ms, None
             self._has_gap = False
         block = encode_block(intake.batch, intake.conservation, self._windows.now_s)
@@ -148,7 +150,7 @@ def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_sec
 
     `kept_seconds` is how far back the rows of minutes are kept, at least the trailing hour.
 
-    State that cannot be used, or that is ahead of a topic made anew, is moved aside; reading then starts by time, early
+    State that cannot be used, or that is of a topic made anew since, is moved aside; reading then starts by time, early
     enough for every window. Raises StateUnwritable.
     """
     path = directory / str(assignment.partition)
@@ -169,19 +171,18 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
     """Go on with what a store holds, or begin with nothing. Closes the store when it raises StateUnusable."""
     try:
         saved = store.read()
-        windows = (
-            Windows(now_s, kept_seconds)
-            if saved is None
-            else _restored(saved, assignment.end_offset, now_s, kept_seconds)
-        )
+        windows = Windows(now_s, kept_seconds) if saved is None else _restored(saved, assignment, now_s, kept_seconds)
     except StateUnusable:
         store.close()
         raise
     windows.owner = secrets.randbelow(OWNERS)
     if saved is None:
         # An event may be appended a minute before its time comes.
-        saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS)
-        store.begin(saved.loaded_from_ms)
+        saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS, assignment.topic_id)
+        store.begin(saved.loaded_from_ms, saved.topic_id)
+    elif assignment.topic_id and not saved.topic_id:  # by a release that did not ask for it
+        saved = replace(saved, topic_id=assignment.topic_id)
+        store.begin(saved.loaded_from_ms, saved.topic_id)
     has_gap = saved.next_offset is not None and saved.next_offset < assignment.begin_offset
     if has_gap:
         assert saved.next_offset is not None
@@ -200,10 +201,12 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
     return Partition(assignment.partition, store, saved, windows, has_gap=has_gap)
 
 
-def _restored(saved: SavedState, end_offset: int, now_s: int, kept_seconds: int) -> Windows:
+def _restored(saved: SavedState, assignment: Assignment, now_s: int, kept_seconds: int) -> Windows:
     """The windows as they were when the last block was stored, moved on to `now_s`. Raises StateUnusable."""
-    if saved.next_offset is not None and saved.next_offset > end_offset:
-        raise StateUnusable(f"its next offset {saved.next_offset} is past the topic's end {end_offset}")
+    if saved.topic_id and assignment.topic_id and saved.topic_id != assignment.topic_id:
+        raise StateUnusable("it is of a topic that was deleted and made anew since")
+    if saved.next_offset is not None and saved.next_offset > assignment.end_offset:
+        raise StateUnusable(f"its next offset {saved.next_offset} is past the topic's end {assignment.end_offset}")
     try:
         blocks = [decode_block(block) for block in saved.blocks]
         first_s = blocks[0][2] if blocks else now_s

@@ -17,6 +17,7 @@ from rocksdict import BlockBasedOptions, DbClosedError, DBCompressionType, Optio
 _SCHEMA_KEY: Final = b"schema"
 _NEXT_OFFSET_KEY: Final = b"next_offset"
 _LOADED_FROM_KEY: Final = b"loaded_from_ms"
+_TOPIC_ID_KEY: Final = b"topic_id"
 _BLOCK_PREFIX: Final = b"block/"
 _BLOCKS_END: Final = b"block0"  # the first key after every block's, as "0" follows "/"
 _CHECKPOINT_PREFIX: Final = b"checkpoint/"
@@ -39,6 +40,7 @@ class SavedState:
     blocks: list[bytes]  # since the checkpoint, in order
     next_offset: int | None  # None until the first block
     loaded_from_ms: int  # since when records were read without a gap, by their time of append
+    topic_id: str = ""  # of the topic that offset is of; empty when unknown
 
 
 class Store:
@@ -61,11 +63,15 @@ class Store:
                 f"it is of schema {schema.decode(errors='replace')}, this release keeps {schema_version}"
             )
 
-    def begin(self, loaded_from_ms: int) -> None:
-        """Note since when records are read, by time of append: at first, or after a gap. Raises StateUnwritable."""
+    def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
+        """Note of which topic, and since when, by time of append, records are read: at first, and when that changes.
+
+        Raises StateUnwritable.
+        """
         batch = _write_batch()
         batch.put(_SCHEMA_KEY, self._schema)
         batch.put(_LOADED_FROM_KEY, str(loaded_from_ms).encode())
+        batch.put(_TOPIC_ID_KEY, topic_id.encode())
         self._write(batch)
 
     def read(self) -> SavedState | None:
@@ -78,6 +84,7 @@ class Store:
             self._next_block = int(blocks[-1][0], 16) + 1 if blocks else 0
             next_offset = self._database.get(_NEXT_OFFSET_KEY)
             loaded_from_ms = int(self._database.get(_LOADED_FROM_KEY) or b"")
+            topic_id = (self._database.get(_TOPIC_ID_KEY) or b"").decode()
         except Exception as error:  # rocksdict raises nothing narrower for a corrupt table
             raise StateUnusable(str(error)) from error
         return SavedState(
@@ -85,6 +92,7 @@ class Store:
             blocks=[block for _, block in blocks],
             next_offset=None if next_offset is None else int(next_offset),
             loaded_from_ms=loaded_from_ms,
+            topic_id=topic_id,
         )
 
     def append(self, block: bytes, next_offset: int) -> None:

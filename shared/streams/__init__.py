@@ -91,11 +91,15 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A partition handed to a consumer: its first retained offset, and the offset the next record will get."""
+    """A partition handed to a consumer: its first retained offset, and the offset the next record will get.
+
+    A topic that is deleted and made anew has another `topic_id`, and its offsets begin again; empty when unknown.
+    """
 
     partition: int
     begin_offset: int
     end_offset: int
+    topic_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 
 from shared.settings import ServiceSettings
@@ -51,6 +52,7 @@ _LOGGERS: Final = ("quixstreams.kafka.consumer", "quixstreams.kafka.producer", _
 _TOLD_ELSEWHERE: Final = ("FAIL ", "Kafka commit error")  # through the error callback, and by the reader
 _QUIET_SECONDS: Final = 60.0
 _FULL_SECONDS: Final = 6.0
+_ANSWER_SECONDS: Final = 2.0
 _FENCED: Final = (KafkaError.FENCED_INSTANCE_ID,)
 """Another process joined the group under this one's KAFKA_INSTANCE_ID."""
 
@@ -110,6 +112,17 @@ class KafkaClients:
             **self._connection.as_librdkafka_dict(),
             "logger": logging.getLogger(_ADMIN_LOGGER),
         }
+
+    def topic_id(self, topic: str) -> str:
+        """What tells the topic from one of that name before or after it; empty where brokers before 2.8 have none.
+
+        Kafka's exceptions pass through.
+        """
+        admin = AdminClient(self.admin_options())  # without a name it would be gone before the answer
+        described = admin.describe_topics(TopicCollection([topic]), request_timeout=_ANSWER_SECONDS)
+        found = described[topic].result(2 * _ANSWER_SECONDS).topic_id
+        bits = found.get_most_significant_bits() or found.get_least_significant_bits()
+        return str(found) if bits else ""
 
     @contextmanager
     def outages(self) -> Iterator[None]:

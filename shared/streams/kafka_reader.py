@@ -73,7 +73,15 @@ class Reader:
     offsets and the listener for its position may fail, and is tried again by the poll after that.
     """
 
-    def __init__(self, make_consumer: Callable[[OnCommit], Consumer], topic: str, listener: Listener) -> None:
+    def __init__(
+        self,
+        make_consumer: Callable[[OnCommit], Consumer],
+        topic: str,
+        listener: Listener,
+        ask_topic_id: Callable[[], str] = str,
+    ) -> None:
+        """`ask_topic_id` is for a listener that keeps offsets of its own: the broker drops a dead topic's."""
+        self._ask_topic_id = ask_topic_id
         self._make_consumer = make_consumer
         self._consumer = make_consumer(self._on_commit)
         self._topic = topic
@@ -282,10 +290,16 @@ class Reader:
 
         While one partition's committed offset is held back the client starts none of them, and fails to seek.
         """
+        if not self._arriving:
+            return None
+        try:
+            topic_id = self._ask_topic_id()
+        except KafkaException as error:
+            return error
         failure: KafkaException | None = None
         for partition in sorted(self._arriving):
             try:
-                self._start(partition)
+                self._start(partition, topic_id)
             except UnstableOffsets as error:
                 failure = error
             except KafkaException as error:
@@ -294,10 +308,10 @@ class Reader:
                     break  # the others would wait as long
         return failure
 
-    def _start(self, partition: int) -> None:
+    def _start(self, partition: int, topic_id: str) -> None:
         place = TopicPartition(self._topic, partition)
         low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
-        position = self._listener.on_assigned(Assignment(partition, low, high))
+        position = self._listener.on_assigned(Assignment(partition, low, high, topic_id))
         place.offset = self._offset(place, position, low, high)
         self._consumer.seek(place)
         self._consumer.resume([place])

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 from structlog.testing import capture_logs
 
-from shared.streams import EventLog, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.streams import EventLog, FromOffset, LogUnavailable, NewRecord, Record, TopicSpec
 from tests.contract.event_logs import HOUR_MS, KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values
 
 pytestmark = pytest.mark.kafka
@@ -120,6 +120,25 @@ def test_a_topic_made_anew_while_nobody_reads_is_read_from_its_beginning(
     append(log, topic, *fresh)
     with log.consumer(topic, group, Owner()) as consumer:
         assert values(read(consumer, 8)) == fresh
+
+
+def test_who_keeps_offsets_is_told_whether_the_topic_is_another_one(
+    under_test: KafkaUnderTest, admin: AdminClient
+) -> None:
+    log = under_test.log
+    topic, group = a_topic(log), a_group()
+
+    def told() -> str:
+        owner = Owner(FromOffset(0))
+        with log.consumer(topic, group, owner) as consumer:
+            assert until(lambda: 0 in owner.assigned, lambda: consumer.poll(10, 0.1))
+            return owner.assigned[0].topic_id
+
+    before = told()
+    assert before
+    assert told() == before
+    make_anew(log, admin, topic)
+    assert told() not in ("", before)
 
 
 def test_partitions_that_are_added_are_read_from_their_beginning(

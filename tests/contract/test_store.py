@@ -1,19 +1,24 @@
 """The store's contract, for the one in RocksDB and the one in memory alike; and what only the real one has to face."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rocksdict import Options, Rdict
+from structlog.testing import capture_logs
 
+from services.aggregate.codec import SCHEMA_VERSION
 from services.aggregate.partition import PartitionStore, open_partition
 from services.aggregate.store import SavedState, StateUnusable, StateUnwritable, Store
-from shared.streams import Assignment, FromTime
+from shared.events import EnrichedEvent, encode_enriched
+from shared.streams import Assignment, FromOffset, FromTime, Record
 from tests.memory_store import MemoryStore
 
 SCHEMA = 1
+NOW_S = 1_795_343_400
 
 
 @pytest.fixture(params=["rocksdb", "memory"])
@@ -47,10 +52,10 @@ def test_beginning_again_after_a_gap_keeps_the_rest(reopen: Callable[[], Partiti
     store.begin(loaded_from_ms=5)
     store.checkpoint({"head": b"1"}, {})
     store.append(b"block", 1)
-    store.begin(loaded_from_ms=9)
+    store.begin(loaded_from_ms=9, topic_id="t1")
     store.close()
     store = reopen()
-    assert store.read() == SavedState({"head": b"1"}, [b"block"], 1, 9)
+    assert store.read() == SavedState({"head": b"1"}, [b"block"], 1, 9, "t1")
     store.close()
 
 
@@ -147,16 +152,70 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "0", SCHEMA)
 
 
-@pytest.mark.parametrize("damage", ["garbled block", "torn manifest", "ahead of the topic"])
-def test_unusable_state_is_set_aside_and_read_anew_by_time(tmp_path: Path, damage: str) -> None:
-    store = Store(tmp_path / "0", SCHEMA)
-    store.begin(0)
-    store.append(b"\xc1 no block", 900 if damage == "ahead of the topic" else 1)
-    store.close()
-    if damage == "torn manifest":
-        for manifest in (tmp_path / "0").glob("MANIFEST-*"):
-            manifest.write_bytes(b"torn")
-    partition = open_partition(tmp_path, Assignment(0, 0, 10), now_s=1_795_343_400)
+ASSIGNMENT = Assignment(0, begin_offset=0, end_offset=10, topic_id="t1")
+
+
+def a_state(directory: Path) -> None:
+    """The state of a partition whose first record was read."""
+    partition = open_partition(directory, ASSIGNMENT, NOW_S)
+    event = EnrichedEvent(timestamp=NOW_S * 1000, userId="u")
+    partition.receive([Record(0, 0, NOW_S * 1000, b"u", encode_enriched(event))])
+    assert partition.sort_out() == []
+    partition.fold()
+    partition.close()
+
+
+@pytest.mark.parametrize("topic_id", ["t1", ""], ids=["same topic", "topic unknown"])
+def test_usable_state_goes_on_where_it_was(tmp_path: Path, topic_id: str) -> None:
+    a_state(tmp_path)
+    partition = open_partition(tmp_path, replace(ASSIGNMENT, topic_id=topic_id), NOW_S)
+    assert partition.position == FromOffset(1)
+    partition.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("garbled block", "it cannot be read"),
+        ("torn manifest", "Corruption"),
+        ("ahead of the topic", "past the topic's end"),
+        ("of another topic", "deleted and made anew"),
+    ],
+)
+def test_unusable_state_is_set_aside_and_read_anew_by_time(tmp_path: Path, damage: str, reason: str) -> None:
+    a_state(tmp_path)
+    assignment = ASSIGNMENT
+    match damage:
+        case "garbled block":
+            store = Store(tmp_path / "0", SCHEMA_VERSION)
+            store.read()  # finds the place of the next block
+            store.append(b"\xc1 no block", 2)
+            store.close()
+        case "torn manifest":
+            for manifest in (tmp_path / "0").glob("MANIFEST-*"):
+                manifest.write_bytes(b"torn")
+        case "ahead of the topic":
+            assignment = replace(ASSIGNMENT, end_offset=0)
+        case "of another topic":
+            assignment = replace(ASSIGNMENT, topic_id="t2")
+    with capture_logs() as lines:
+        partition = open_partition(tmp_path, assignment, NOW_S)
     assert isinstance(partition.position, FromTime)
     partition.close()
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["0", "0.set-aside-1795343400"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", f"0.set-aside-{NOW_S}"]
+    (warning,) = [line for line in lines if line["log_level"] == "warning"]
+    assert reason in warning["reason"]
+    # And what took its place is used.
+    partition = open_partition(tmp_path, assignment, NOW_S + 1)
+    partition.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", f"0.set-aside-{NOW_S}"]
+
+
+def test_state_of_a_release_that_asked_for_no_topic_is_kept_and_learns_it(tmp_path: Path) -> None:
+    before = replace(ASSIGNMENT, topic_id="")
+    open_partition(tmp_path, before, NOW_S).close()
+    open_partition(tmp_path, ASSIGNMENT, NOW_S).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+    open_partition(tmp_path, replace(ASSIGNMENT, topic_id="t2"), NOW_S).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", f"0.set-aside-{NOW_S}"]
