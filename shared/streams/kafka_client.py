@@ -48,7 +48,8 @@ _TRANSACTIONAL_OPTIONS: Final[dict[str, Any]] = {
     "linger.ms": 100,  # the commit sends what waits; until then larger requests halve what sending costs
 }
 _ADMIN_LOGGER: Final = "quixstreams.admin"
-_LOGGERS: Final = ("quixstreams.kafka.consumer", "quixstreams.kafka.producer", _ADMIN_LOGGER)
+_CONSUMER_LOGGER: Final = "quixstreams.kafka.consumer"
+_LOGGERS: Final = (_CONSUMER_LOGGER, "quixstreams.kafka.producer", _ADMIN_LOGGER)
 _TOLD_ELSEWHERE: Final = ("FAIL ", "Kafka commit error")  # through the error callback, and by the reader
 _QUIET_SECONDS: Final = 60.0
 _FULL_SECONDS: Final = 6.0
@@ -85,16 +86,21 @@ class KafkaClients:
         self,
         group: str,
         on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+        on_error: Callable[[KafkaError], None] | None = None,
         *,
         is_member: bool = True,
     ) -> Consumer:
-        """A consumer that commits when told to. `is_member`: it joins the group, under this replica's name if any."""
+        """A consumer that commits when told to. `is_member`: it joins the group, under this replica's name if any.
+
+        `on_error` is told, within its calls, of what the client tries again by itself.
+        """
         return Consumer(
             self._connection,
             group,
             auto_offset_reset="earliest",
             auto_commit_enable=False,
             on_commit=on_commit,
+            error_callback=partial(_tell, on_error),
             extra_config=_CONSUMER_OPTIONS | self._membership if is_member else dict(_CONSUMER_OPTIONS),
         )
 
@@ -131,6 +137,12 @@ class KafkaClients:
             yield
         except KafkaException as error:
             raise translated(error, self.address) from error
+
+
+def _tell(on_error: Callable[[KafkaError], None] | None, error: KafkaError) -> None:
+    logging.getLogger(_CONSUMER_LOGGER).error("Kafka consumer error: %s", error.str())
+    if on_error is not None:
+        on_error(error)
 
 
 def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:

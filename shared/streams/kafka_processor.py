@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from quixstreams.kafka import Producer
 
 from shared.logs import get_logger
-from shared.streams import Assignment, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
+from shared.streams import Assignment, Fenced, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
 from shared.streams.kafka_client import KafkaClients, produce, translated
 from shared.streams.kafka_reader import AWAY, Reader, SessionOver, UnstableOffsets
 
@@ -58,7 +58,10 @@ class KafkaProcessor:
             raise
         except KafkaException as error:
             self._undo(error)
-            raise translated(error, self._clients.address) from error
+            told = translated(error, self._clients.address)
+            if isinstance(told, Fenced) and self._reader.may_fence_itself():
+                raise LogUnavailable(str(told)) from error  # `poll` finds out who it is
+            raise told from error
 
     def lag(self) -> dict[int, int]:
         """As `Processor.lag`."""

@@ -35,6 +35,14 @@ _LEAST_ANSWER_SECONDS: Final = 0.25
 _CONNECT_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 2.0
 
+_GHOST_SECONDS: Final = 30.0
+"""For so long after an outage our own name, held by what the broker remembers of us, is no other process.
+
+A coordinator that is new, or starts again, may know of a membership before the last: it is told of each, and may crash
+or be cut off before it is kept, or before its answer reaches us.
+"""
+
+OnError = Callable[[KafkaError], None]
 OnCommit = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
 
 _FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
@@ -75,7 +83,7 @@ class Reader:
 
     def __init__(
         self,
-        make_consumer: Callable[[OnCommit], Consumer],
+        make_consumer: Callable[[OnCommit, OnError], Consumer],
         topic: str,
         listener: Listener,
         ask_topic_id: Callable[[], str] = str,
@@ -83,7 +91,7 @@ class Reader:
         """`ask_topic_id` is for a listener that keeps offsets of its own: the broker drops a dead topic's."""
         self._ask_topic_id = ask_topic_id
         self._make_consumer = make_consumer
-        self._consumer = make_consumer(self._on_commit)
+        self._consumer = make_consumer(self._on_commit, self._on_error)
         self._topic = topic
         self._listener = listener
         self._arriving: set[int] = set()
@@ -95,6 +103,7 @@ class Reader:
         self._told: Mapping[int, int] = {}  # what was committed last, unless that failed
         self._commit_failure: KafkaException | None = None  # a fatal one
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
+        self._away_at = float("-inf")  # likewise, of its absence
         self._subscribed = False
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
@@ -135,8 +144,20 @@ class Reader:
         if time.monotonic() - self._heard_at > silence_seconds:
             is_connected = self._heard_at > float("-inf")  # connecting takes longer than an answer, with TLS above all
             least_seconds = _LEAST_ANSWER_SECONDS if is_connected else _CONNECT_SECONDS
-            self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, least_seconds))
+            try:
+                self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, least_seconds))
+            except KafkaException:
+                self._away_at = time.monotonic()
+                raise
             self._heard_at = time.monotonic()
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._TRANSPORT:  # noqa: SLF001 - its public name
+            self._away_at = time.monotonic()
+
+    def may_fence_itself(self) -> bool:
+        """Whether a twin that the broker tells of may be what it remembers of us."""
+        return time.monotonic() - self._away_at < _GHOST_SECONDS
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`. Raises SessionOver, too.
@@ -245,13 +266,15 @@ class Reader:
         return records
 
     def _fail(self, error: KafkaException) -> NoReturn:
-        """Give up the client, which holds itself for fenced: by a twin, or by what it sent after its session."""
+        """Give up the client, which holds itself for fenced: by a twin, itself, or what it sent after its session."""
         if self._consumer.memberid():
-            # Of a consumer, the one fatal error that there is. It is said once, and nothing comes after it.
-            self._fatal = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
-            raise self._fatal from error
+            if not self.may_fence_itself():
+                # Of a consumer, the one fatal error that there is. It is said once, and nothing comes after it.
+                self._fatal = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
+                raise self._fatal from error
+            self._away_at = float("-inf")  # once an outage, or two twins would fence each other for ever
         logger.warning("the session in the group is over, joining it anew", topic=self._topic)
-        broken, self._consumer = self._consumer, self._make_consumer(self._on_commit)
+        broken, self._consumer = self._consumer, self._make_consumer(self._on_commit, self._on_error)
         self._subscribed, self._told, self._commit_failure = False, {}, None
         broken.close()
         self._revoke(self._arriving | self._reading.keys())

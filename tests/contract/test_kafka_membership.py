@@ -6,7 +6,16 @@ from threading import Timer
 
 import pytest
 
-from shared.streams import Assignment, EventLog, Fenced, FromCommitted, LogUnavailable, NewRecord, Position
+from shared.streams import (
+    Assignment,
+    EventLog,
+    Fenced,
+    FromCommitted,
+    LogUnavailable,
+    NewRecord,
+    Position,
+    Processor,
+)
 from tests.contract.event_logs import KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values, within
 from tests.servers import Kafka
 
@@ -117,6 +126,51 @@ def test_a_fenced_processor_sends_nothing(log: EventLog, kafka_broker: str) -> N
             with pytest.raises(Fenced, match="KAFKA_INSTANCE_ID"):
                 first.send([NewRecord(target, b"key", b"0")], {0: record.offset + 1})
             second.send([NewRecord(target, b"key", b"0")], {0: record.offset + 1})
+
+
+@pytest.mark.slow
+def test_of_two_of_a_name_after_an_outage_one_goes_on(own_kafka: Kafka) -> None:
+    """The first takes the second for what the broker remembers of it; one is fenced, never both."""
+    log = KafkaUnderTest(own_kafka.address).log
+    source, target, group = a_topic(log), a_topic(log), a_group()
+    append(log, source, b"0")
+    processors = [KafkaUnderTest(own_kafka.address, "twin").log.processor(source, group) for _ in range(2)]
+    first, second = processors
+    read(first, 1)
+    own_kafka.kill()
+    with pytest.raises(LogUnavailable):
+        until(lambda: False, lambda: first.poll(1, 0.2))
+    own_kafka.start()
+
+    copied: list[bytes] = []
+
+    def copy(processor: Processor) -> None:
+        with suppress(LogUnavailable):
+            records = processor.poll(10, 0.1)
+            if records:
+                processor.send([NewRecord(target, b"key", value) for value in records.values], records.next_offsets())
+                copied.extend(records.values)
+
+    assert until(lambda: copied == [b"0"], lambda: copy(second))
+    with pytest.raises(LogUnavailable):  # not that it is fenced
+        first.send([NewRecord(target, b"key", b"first")], {0: 1})
+    fenced: list[Processor] = []
+
+    def both() -> None:
+        for processor in processors:
+            try:
+                copy(processor)
+            except Fenced:
+                fenced.append(processor)
+
+    assert until(lambda: bool(fenced), both)
+    (left,) = [processor for processor in processors if processor not in fenced]
+    append(log, source, b"1")
+    assert until(lambda: b"1" in copied, lambda: copy(left))
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        assert values(read(consumer, 2)) == [b"0", b"1"]
+    for processor in processors:
+        processor.close()
 
 
 SESSION_SECONDS = 10.0

@@ -1,5 +1,6 @@
 """What a reader makes of its client: commits that fail, and a rebalance in the middle of a poll."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message,
 from quixstreams.kafka import Consumer
 
 from shared.streams import Assignment, FromCommitted, Position
-from shared.streams.kafka_reader import OnCommit, Reader, SessionOver
+from shared.streams.kafka_reader import OnCommit, OnError, Reader, SessionOver
 
 Rebalanced = Callable[[object, list[TopicPartition]], None]
 
@@ -30,8 +31,10 @@ class ConsumerInMemory:
     Each wait for messages takes the next of `events`: something that happens within it, and what it returns.
     """
 
-    def __init__(self, on_commit: OnCommit) -> None:
+    def __init__(self, on_commit: OnCommit, on_error: OnError) -> None:
         self.on_commit = on_commit
+        self.on_error = on_error
+        self.is_away = False
         self.commits: list[dict[int, int]] = []
         self.member_id = "me"
         self.events: list[tuple[Callable[[], object], list[Message]]] = []
@@ -61,7 +64,10 @@ class ConsumerInMemory:
     def seek(self, place: TopicPartition) -> None:
         self.sought.append((place.partition, place.offset))
 
-    def list_topics(self, *_: object, **__: object) -> None: ...
+    def list_topics(self, *_: object, **__: object) -> None:
+        if self.is_away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its public name
+
     def incremental_assign(self, *_: object) -> None: ...
     def pause(self, *_: object) -> None: ...
     def resume(self, *_: object) -> None: ...
@@ -78,8 +84,8 @@ class Nobody:
 def a_reader() -> tuple[Reader, list[ConsumerInMemory]]:
     made: list[ConsumerInMemory] = []
 
-    def make(on_commit: OnCommit) -> Consumer:
-        made.append(ConsumerInMemory(on_commit))
+    def make(on_commit: OnCommit, on_error: OnError) -> Consumer:
+        made.append(ConsumerInMemory(on_commit, on_error))
         return cast(Consumer, made[-1])
 
     return Reader(make, "topic", Nobody()), made
@@ -126,6 +132,42 @@ def test_without_a_session_nothing_is_told_and_the_group_is_joined_anew() -> Non
         reader.poll(1, 0)
     reader.commit({0: 1})  # to a group that does not know us any more: again
     assert [consumer.commits for consumer in made] == [[{0: 1}], [{0: 1}]]
+
+
+def asked(consumer: ConsumerInMemory, reader: Reader) -> None:
+    consumer.is_away = True
+    with pytest.raises(KafkaException):
+        reader.poll(1, 0)
+    consumer.is_away = False
+
+
+def told(consumer: ConsumerInMemory, reader: Reader) -> None:  # noqa: ARG001 - as the other
+    consumer.on_error(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its public name
+
+
+@pytest.mark.parametrize("outage", [asked, told])
+def test_after_an_outage_a_twin_is_taken_for_what_the_broker_remembers_of_us_once(
+    outage: Callable[[ConsumerInMemory, Reader], None],
+) -> None:
+    reader, made = a_reader()
+    outage(made[0], reader)
+    made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
+    with pytest.raises(SessionOver):
+        reader.poll(1, 0)
+    made[1].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
+    with pytest.raises(KafkaException, match="FENCED_INSTANCE_ID"):
+        reader.poll(1, 0)
+    assert len(made) == 2
+
+
+def test_long_after_an_outage_a_twin_is_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, (consumer,) = a_reader()
+    asked(consumer, reader)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    consumer.on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
+    with pytest.raises(KafkaException, match="FENCED_INSTANCE_ID"):
+        reader.poll(1, 0)
 
 
 def test_a_partition_that_left_and_came_back_within_a_poll_is_read_from_where_it_starts(
