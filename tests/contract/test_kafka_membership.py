@@ -71,7 +71,7 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
         returned.step()
         second.step()
 
-    assert until(lambda: returned.owned == owned_before, both, 5)
+    assert until(lambda: returned.owned == owned_before, both)
     with log.producer() as producer:
         producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(100)])
     assert until(lambda: len(returned.values | second.values) == 100, both)
@@ -99,7 +99,7 @@ def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka
         first.consumer.poll(10, 0.1)
     with pytest.raises(Fenced):
         first.consumer.commit({0: 0})
-    with within(3):
+    with within(8):
         first.consumer.close()
     assert first.owned == set()  # it closed its state
     append(log, topic, b"click")
