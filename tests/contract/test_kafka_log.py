@@ -227,6 +227,7 @@ def test_a_committed_offset_that_a_transaction_holds_back_is_noticed_whichever_p
         assert until(lambda: seen == {0, 1}, step)
 
 
+@pytest.mark.timeout(300)
 def test_a_broker_that_crashes_and_returns_costs_no_record_and_doubles_none(own_kafka: Kafka) -> None:
     log = KafkaUnderTest(own_kafka.address).log
     source, target = a_topic(log, partitions=2), a_topic(log, partitions=2)
