@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found | None], what: str, timeout_seconds: float = 30) -> Found:
+def eventually(look: Callable[[], Found | None], what: str, timeout_seconds: float = 60) -> Found:
     """Return what `look` finds; fail when it has found nothing for too long."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:

@@ -1,6 +1,7 @@
 """Real servers for tests, on free loopback ports and in temporary folders: a Valkey (or Redis) and a Kafka broker."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -25,11 +26,15 @@ class ServerMissing(Exception):  # noqa: N818 - a property of the machine
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on loopback that nobody listens on just now.
+
+    None that the system gives to connections: one of them would have it before the server, or while that is away.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def valkey_binary() -> str:

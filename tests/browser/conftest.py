@@ -6,13 +6,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from shared.redis_client import connect
@@ -22,6 +22,14 @@ from tests.servers import free_port, running_valkey
 START_SECONDS: Final = 120.0
 PAGE_MS: Final = 60_000
 _OPENINGS: Final = 3
+
+
+Place = Callable[[FloatRect], tuple[float, float]]
+
+
+def foot(box: FloatRect) -> tuple[float, float]:
+    """Of a bar, which is there however low it is."""
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] - 2
 
 
 class Dashboard:
@@ -148,6 +156,17 @@ class Visit:
         self.page.wait_for_function(
             "charts => document.querySelectorAll('.live-plot:has(.main-svg)').length === charts", arg=charts
         )
+
+    def point_at(self, shape: Locator, label: Locator, place: Place) -> tuple[float, float]:
+        """Put the mouse on a shape of a chart until its label shows; where that is. What is laid out still moves."""
+
+        def pointed() -> tuple[float, float] | None:
+            box = shape.bounding_box()
+            assert box is not None
+            self.page.mouse.move(*place(box))
+            return place(box) if label.count() else None
+
+        return eventually(pointed, "the label of a shape")
 
     def key_figures(self) -> list[str]:
         return self.page.locator(".kpi .number").all_inner_texts()

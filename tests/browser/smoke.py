@@ -22,7 +22,7 @@ from tests.running_demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
 from tests.servers import free_port
 
 _STOP_SECONDS: Final = 5.0
-_PAGE_SECONDS: Final = 30.0
+_PAGE_SECONDS: Final = 90.0
 _PANELS: Final = (
     "visits",
     "sessions",

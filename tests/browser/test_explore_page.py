@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from shared.rollup_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 from shared.timestamps import MINUTE_MS, iso_second
-from tests.browser.conftest import Dashboard, Visit, visiting
+from tests.browser.conftest import Dashboard, Visit, foot, visiting
 from tests.browser.explore_figures import figures
 from tests.polling import eventually
 from tests.sample_rollup import publish, sample_rollup
@@ -89,6 +89,7 @@ def wait_until_drawn(visit: Visit) -> None:
     visit.wait_for_charts(CHARTS)
     drawn = visit.page.locator('[class*="st-key-chart-"] .live-plot:has(.main-svg)')
     eventually(lambda: "Latest" in numbers(visit) and drawn.count() == CHARTS, "the explore page's figures", 60)
+    visit.page.wait_for_selector(".st-key-card-events .raw tbody tr")  # the last of the page
 
 
 def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -> None:
@@ -107,7 +108,8 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     assert bars == by_minute
     books = [event for event in events if event["category"] == "Books"]
     row = visit.page.locator(".breakdown tr", has_text="Books")
-    assert row.locator(".figure").all_inner_texts() == [f"{len(books):,}", visitors(books)]
+    figures_of_books = [f"{len(books):,}", visitors(books)]
+    eventually(lambda: row.locator(".figure").all_inner_texts() == figures_of_books, "the row of books")
 
 
 def test_a_filter_is_kept_in_the_address_and_holds_for_whoever_opens_it(valkey: Any, visit: Visit) -> None:
@@ -119,7 +121,7 @@ def test_a_filter_is_kept_in_the_address_and_holds_for_whoever_opens_it(valkey: 
     visit.page.keyboard.press("Escape")
     eventually(lambda: numbers(visit).get("Views") == f"{len(peru):,}", "the views of Peru", 60)
     assert numbers(visit)["Visitors"] == visitors(peru)
-    assert query(visit) == {"country": ["Peru"]}
+    eventually(lambda: query(visit) == {"country": ["Peru"]}, "the country in the address")
     visit.page.reload()
     wait_until_drawn(visit)
     assert numbers(visit).get("Views") == f"{len(peru):,}"
@@ -141,12 +143,10 @@ def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) 
     toys = [event for event in events if event["category"] == "Toys"]
     eventually(lambda: f"of {len(toys):,}" in head.inner_text(), "the events of toys", 60)
     visit.page.locator(".st-key-card-series").scroll_into_view_if_needed()
-    bar = visit.page.locator(".st-key-chart-series .bars .point").nth(30).bounding_box()
-    assert bar is not None
     # As people do: Plotly clicks on what it shows the label of.
-    visit.page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
-    visit.page.locator(".st-key-chart-series .hoverlayer .hovertext").first.wait_for(timeout=60_000)
-    visit.page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
+    bar = visit.page.locator(".st-key-chart-series .bars .point").nth(30)
+    label = visit.page.locator(".st-key-chart-series .hoverlayer .hovertext")
+    visit.page.mouse.click(*visit.point_at(bar, label, foot))
     own = [event for event in events if event["minute"] == end - 30]
     eventually(lambda: rows.count() == len(own), "the events of a bar", 60)
     assert f"{iso_second((end - 30) * MINUTE_MS)[11:16]} UTC" in head.inner_text()
@@ -196,7 +196,7 @@ def test_new_minutes_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
         moved: window.moved, blank: window.blank,
     })""")
     assert seen == {"same": True, "moved": 0, "blank": 0}
-    assert numbers(visit)["Latest"] == "70"
+    eventually(lambda: numbers(visit).get("Latest") == "70", "the figures of the newest minute")
 
 
 def hostile(end: int) -> Iterator[Row]:
@@ -228,10 +228,9 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     assert "3 latest events of 3" in head.inner_text()
     assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 6
     visit.page.locator(".st-key-card-density").scroll_into_view_if_needed()
-    cell = visit.page.locator(".st-key-chart-density .nsewdrag").bounding_box()
-    assert cell is not None
-    visit.page.mouse.move(cell["x"] + cell["width"] - 3, cell["y"] + 8)
-    visit.page.locator(".st-key-chart-density .hovertext").first.wait_for()
+    label = visit.page.locator(".st-key-chart-density .hovertext")
+    cells = visit.page.locator(".st-key-chart-density .nsewdrag")
+    visit.point_at(cells, label, lambda box: (box["x"] + box["width"] - 3, box["y"] + 8))
     categories = visit.page.get_by_role("combobox", name="Category")
     categories.scroll_into_view_if_needed()  # a list closes when the page scrolls
     categories.click()

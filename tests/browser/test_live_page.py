@@ -81,8 +81,8 @@ def test_the_switch_shows_one_audience_and_stays_in_the_address(valkey: Any, vis
     visit.wait_for_standing("live")
     visit.page.get_by_role("radio", name="Bots").or_(visit.page.get_by_role("button", name="Bots")).click()
     bots = grouped(valkey.hget("rollup:bot:visitors", "5m"))
-    eventually(lambda: visit.key_figures()[0] == bots, "the bots' visitors", 60)
-    assert visit.page.url.endswith("?audience=Bots")
+    eventually(lambda: visit.key_figures()[:1] == [bots], "the bots' visitors")
+    eventually(lambda: visit.page.evaluate("location.search") == "?audience=Bots", "the audience in the address")
     visit.page.reload()
     visit.wait_for_standing("live")
     assert visit.key_figures()[0] == bots
@@ -113,7 +113,7 @@ def test_new_numbers_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
         rollup = sample_rollup((int(time.time()) + AHEAD_SECONDS) * 1000, newest_event_ms=int(time.time()) * 1000)
         windows = replace(rollup.audiences["all"], visitors={"5m": number}, devices_10m={"Desktop": number})
         publish(valkey, replace(rollup, audiences={**rollup.audiences, "all": windows}))
-        eventually(lambda number=number: visit.key_figures()[0] == str(number), "the new number", 60)  # type: ignore[misc]
+        eventually(lambda number=number: visit.key_figures()[:1] == [str(number)], "the new number", 60)  # type: ignore[misc]
     ring = visit.page.locator(".card-devices .annotation-text").first
     eventually(lambda: ring.text_content() == "33", "the new figure", 60)
     seen = visit.page.evaluate("""() => ({
@@ -154,10 +154,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
         assert "<img src=" in visit.page.locator(table).inner_text(), table
     chart = visit.page.locator(".card-categories")
     assert chart.locator(".ytick text").all_text_contents() == ['<a href="https:/…', "<b>bold</b>"]
-    bar = chart.locator(".bars .point").first.bounding_box()
-    assert bar is not None
-    visit.page.mouse.move(bar["x"] + 10, bar["y"] + 5)
-    chart.locator(".hovertext").first.wait_for()
+    bar = chart.locator(".bars .point").first
+    visit.point_at(bar, chart.locator(".hovertext"), lambda box: (box["x"] + 10, box["y"] + 5))
     assert HOSTILE_CATEGORY in " ".join(chart.locator(".hovertext").all_text_contents())
     assert visit.page.locator(".board").locator("img, script, a, b, .MathJax, svg b").all_inner_texts() == [
         *visit.page.locator(".key b").all_inner_texts()

@@ -118,12 +118,9 @@ def test_the_figures_of_running_services_are_those_in_redis(valkey: Any, start: 
             return bool(up) and rest == as_shown(statuses(valkey)[service])
 
         eventually(agrees, f"the figures of {service}", 60)
-    letters = visit.page.locator(".letters tbody tr").all_inner_texts()
-    assert [line.split() for line in letters] == [
-        ["not_an_object", "enrich", "2"],
-        ["missing_field", "enrich", "1"],
-        ["not_json", "enrich", "1"],
-    ]
+    letters = visit.page.locator(".letters tbody tr")
+    by_reason = [["not_an_object", "enrich", "2"], ["missing_field", "enrich", "1"], ["not_json", "enrich", "1"]]
+    eventually(lambda: [line.split() for line in letters.all_inner_texts()] == by_reason, "the dead letters")
     state = statuses(valkey)["aggregate"].state_bytes
     assert set(state) == {0, 1, 2, 3}
     partitions = visit.page.locator(".partitions tbody tr")
@@ -134,10 +131,9 @@ def test_the_figures_of_running_services_are_those_in_redis(valkey: Any, start: 
         ),
         "nothing behind",
     )
-    assert visit.page.locator(".strip").get_attribute("data-standing") == "live"
-    told = visit.page.locator(".transitions .what").all_inner_texts()
+    visit.wait_for_standing("live")
     for message in ("publishes the rollups", "reads partitions 0–3", "started, version 0.1.0"):
-        assert any(message in line for line in told), told
+        visit.page.locator(".transitions .what", has_text=message).first.wait_for()
     curves = visit.page.get_by_role("img", name="Memory of aggregate")
     eventually(lambda: curves.count() == 1, "a curve", 30)
 
@@ -151,23 +147,26 @@ def test_a_service_that_is_killed_is_shown_as_gone_and_its_successor_heals_the_p
     visit.wait_for_standing("live")
     killed = statuses(valkey)["enrich"].replica
     processes["enrich"].kill()
-    strip = visit.wait_for_standing("failing")
-    assert f"enrich {killed} does not report since" in strip
-    assert "No replica of clickpulse enrich runs." in strip
+    # The page's parts come one after the other.
+    strip = visit.page.locator('.strip[data-standing="failing"]', has_text=f"enrich {killed} does not report since")
+    strip.filter(has_text="No replica of clickpulse enrich runs.").wait_for()
     gone = row(visit, killed)
-    assert gone.get_attribute("data-standing") == "gone"
+    eventually(lambda: gone.get_attribute("data-standing") == "gone", "its row")
     assert "silent since" in gone.locator(".how").inner_text()
-    assert "reports no longer" in visit.page.locator(".transitions tbody tr").first.inner_text()
-    assert "unread" in visit.page.locator(".partitions tbody tr").first.inner_text()
+    newest = visit.page.locator(".transitions tbody tr").first
+    eventually(lambda: "reports no longer" in newest.inner_text(), "its end")
+    first_partition = visit.page.locator(".partitions tbody tr").first
+    eventually(lambda: "unread" in first_partition.inner_text(), "its partitions")
     processes["detect"].terminate()
     assert processes["detect"].wait(30) == 0
     both = "clickpulse enrich and clickpulse detect runs"
     eventually(lambda: both in visit.page.locator(".strip").inner_text(), "the end of detect")
     start("enrich")
     start("detect")
-    visit.wait_for_standing("live")
+    visit.page.wait_for_selector('.strip[data-standing="live"]', timeout=150_000)
+    healthy = visit.page.locator('.replicas tr[data-standing="healthy"]')
+    eventually(lambda: healthy.count() == 4, "the successors")
     assert gone.get_attribute("data-standing") == "gone"
-    assert visit.page.locator('.replicas tr[data-standing="healthy"]').count() == 4
     told = visit.page.locator(".transitions tbody tr").all_inner_texts()
     assert any("detect" in line and "stopped" in line for line in told), told
 
@@ -185,6 +184,7 @@ def test_new_figures_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
     report_all(valkey)
     open_operations(visit)
     visit.wait_for_standing("live")
+    visit.page.wait_for_selector(".transitions tbody tr")  # the last of the page
     visit.page.evaluate("""() => {
         window.places = () => [...document.querySelectorAll('.strip, .kpi, [class*="st-key-card-"], .replicas td')]
             .map(box => JSON.stringify(box.getBoundingClientRect()))
@@ -217,7 +217,7 @@ def test_markup_of_whoever_writes_to_redis_is_shown_as_text_and_does_nothing(val
     open_operations(visit)
     visit.wait_for_standing("failing")
     for place in (".strip", ".replicas", ".partitions", ".transitions"):
-        assert "<img src=" in visit.page.locator(place).inner_text(), place
+        visit.page.locator(place, has_text="<img src=").first.wait_for()
     assert visit.page.locator(".st-key-board").locator("img, script, a").count() == 0
     assert visit.page.evaluate("window.pwned") is None
 
@@ -241,7 +241,7 @@ def test_a_page_heals_by_itself_when_redis_returns(dashboard: Dashboard, visit: 
     assert f"127.0.0.1:{dashboard.redis_port} does not answer since" in visit.wait_for_standing("unreachable")
     with running_valkey(tmp_path, dashboard.redis_port) as url, connect(url) as client:
         visit.wait_for_standing("waiting")
-        assert "No service reports" in visit.page.inner_text(".notice")
+        visit.page.wait_for_selector(".notice >> text=No service reports")
         report_all(client)
         visit.wait_for_standing("live")
     assert "The numbers below are of" in visit.wait_for_standing("unreachable")

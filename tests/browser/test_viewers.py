@@ -11,7 +11,7 @@ from tests.browser.conftest import Dashboard
 from tests.browser.test_live_page import publish_now
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-VIEWERS, SECONDS = 8, 6
+VIEWERS, SECONDS = 8, 12
 
 
 def test_all_viewers_of_a_process_share_one_round_trip_a_second(dashboard: Dashboard, valkey: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from shared.timestamps import MINUTE_MS, iso_second
-from tests.browser.conftest import Dashboard, visiting
+from tests.browser.conftest import Dashboard, foot, visiting
 from tests.browser.test_explore_page import open_page, publish_hour, query
 from tests.browser.test_operations_page import report_all
 from tests.polling import eventually
@@ -32,11 +32,9 @@ def test_the_explore_page_tells_the_viewers_time_and_keeps_utc_in_its_address(
         open_page(visit)
         page = visit.page
         assert page.locator(".st-key-card-series .head p").inner_text() == f"Last 1 h, to {local(end)}, UTC+5:45"
-        bar = page.locator(".st-key-chart-series .bars .point").nth(30).bounding_box()
-        assert bar is not None
-        page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
+        bar = page.locator(".st-key-chart-series .bars .point").nth(30)
         label = page.locator(".st-key-chart-series .hoverlayer").filter(has_text=f"{local(end - 30)} UTC+5:45")
-        label.filter(has_text=f"{utc(end - 30)} UTC").wait_for()
+        visit.point_at(bar, label.filter(has_text=f"{utc(end - 30)} UTC"), foot)
         axis = page.locator(".st-key-chart-series .xtick text").all_text_contents()
         assert set(axis) <= {local(minute) for minute in range(end - 60, end + 1)}
         slider = page.get_by_role("slider", name="Minute to look at")

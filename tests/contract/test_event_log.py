@@ -135,11 +135,15 @@ def test_an_empty_poll_returns_within_its_timeout(log: EventLog) -> None:
     owner = Owner()
     with log.consumer(topic, a_group(), owner) as consumer:
         until(lambda: bool(owner.assigned), lambda: consumer.poll(10, 0.1))
-        started = time.monotonic()
-        assert list(consumer.poll(10, 0.3)) == []
-        assert 0.2 < time.monotonic() - started < 0.9
-        with within(0.3):
-            assert list(consumer.poll(10, 0)) == []
+
+        def seconds_of_a_poll(timeout_seconds: float) -> float:
+            started = time.monotonic()
+            assert list(consumer.poll(10, timeout_seconds)) == []
+            return time.monotonic() - started
+
+        # The quickest of some: a busy machine holds up one or the other.
+        assert 0.2 < min(seconds_of_a_poll(0.3) for _ in range(4)) < 0.9
+        assert min(seconds_of_a_poll(0) for _ in range(4)) < 0.3
 
 
 def test_a_poll_returns_as_soon_as_there_is_a_record(log: EventLog) -> None:
@@ -148,8 +152,8 @@ def test_a_poll_returns_as_soon_as_there_is_a_record(log: EventLog) -> None:
     with log.consumer(topic, a_group(), owner) as consumer:
         until(lambda: bool(owner.assigned), lambda: consumer.poll(10, 0.1))
         append(log, topic, b"one")
-        with within(4):
-            assert values(consumer.poll(1000, 10)) == [b"one"]
+        with within(15):
+            assert values(consumer.poll(1000, 30)) == [b"one"]
 
 
 # --- positions -------------------------------------------------------------------------------------------------------
@@ -283,7 +287,7 @@ def test_lag_counts_what_is_left_and_goes_to_zero(log: EventLog) -> None:
     append(log, topic, *[b""] * 300, key=None)
     with log.consumer(topic, a_group(), Owner()) as consumer:
         read(consumer, 1, max_records=50)
-        assert until(lambda: 200 <= sum(consumer.lag().values()) < 300, lambda: consumer.poll(1, 0.1), 5)
+        assert until(lambda: 200 <= sum(consumer.lag().values()) < 300, lambda: consumer.poll(1, 0.1))
         seen_to_the_end = until(lambda: sum(consumer.lag().values()) == 0, lambda: consumer.poll(1000, 0.1))
         assert seen_to_the_end
         assert sorted(consumer.lag()) == [0, 1]
@@ -362,12 +366,12 @@ def test_a_log_that_nobody_serves_is_unavailable_and_says_where(dead_log: EventL
     assert dead_log.address.startswith("127.0.0.1:")
     with pytest.raises(LogUnavailable, match=dead_log.address.rpartition(":")[2]), within(6):
         dead_log.ensure_topics([TopicSpec("topic", 1, HOUR_MS)])
-    with within(4), dead_log.consumer("topic", "group", Owner()) as consumer:
+    with within(12), dead_log.consumer("topic", "group", Owner()) as consumer:
         for _ in range(2):
-            with pytest.raises(LogUnavailable), within(1.5):
+            with pytest.raises(LogUnavailable), within(4):
                 consumer.poll(10, 0.5)
         assert consumer.lag() == {}
-    with within(4), dead_log.processor("topic", "group") as processor, pytest.raises(LogUnavailable), within(1.5):
+    with within(12), dead_log.processor("topic", "group") as processor, pytest.raises(LogUnavailable), within(4):
         processor.poll(10, 0.5)
     with within(10), dead_log.producer() as producer, pytest.raises(LogUnavailable):
         producer.send([NewRecord("topic", b"key", b"value")])

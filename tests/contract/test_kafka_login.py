@@ -1,6 +1,7 @@
 """A real Kafka behind SASL and TLS: who may goes on, and who may not is told why and waits."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,6 +74,17 @@ def first_record(reader: Consumer | Processor) -> Record:
     return eventually(polled, "the first record")
 
 
+def refusal_of(chosen: dict[str, str], reason: str) -> str:
+    """What is told with the reason; a busy broker may need longer to give it than it is asked for."""
+
+    def told() -> str | None:
+        with pytest.raises(LogUnavailable) as refusal:
+            a_topic(opened(chosen))
+        return str(refusal.value) if re.search(reason, str(refusal.value)) else None
+
+    return eventually(told, reason)
+
+
 @pytest.mark.parametrize(("protocol", "mechanism"), [*LOGINS, ("SSL", None)])
 def test_who_may_log_in_writes_reads_and_works_in_transactions(
     kafka: SecuredKafka, protocol: str, mechanism: str | None
@@ -90,14 +102,12 @@ def test_who_may_log_in_writes_reads_and_works_in_transactions(
 
 @pytest.mark.parametrize(("protocol", "mechanism"), LOGINS)
 def test_a_wrong_password_is_told(kafka: SecuredKafka, protocol: str, mechanism: str) -> None:
-    with pytest.raises(LogUnavailable, match=r"Authentication failed|Invalid username or password") as refusal:
-        a_topic(opened(options(kafka, protocol, mechanism, password="guess")))
-    assert "guess" not in str(refusal.value)
+    guessed = options(kafka, protocol, mechanism, password="guess")
+    assert "guess" not in refusal_of(guessed, "Authentication failed|Invalid username or password")
 
 
 def test_a_ca_that_did_not_sign_the_brokers_certificate_is_told(kafka: SecuredKafka) -> None:
-    with pytest.raises(LogUnavailable, match="certificate verify failed"):
-        a_topic(opened(options(kafka, "SASL_SSL", "SCRAM-SHA-256", ca=kafka.other_ca)))
+    refusal_of(options(kafka, "SASL_SSL", "SCRAM-SHA-256", ca=kafka.other_ca), "certificate verify failed")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
         returned.step()
         second.step()
 
-    assert until(lambda: returned.owned == owned_before, both, 5)
+    assert until(lambda: returned.owned == owned_before, both)
     with log.producer() as producer:
         producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(100)])
     assert until(lambda: len(returned.values | second.values) == 100, both)
@@ -108,7 +108,7 @@ def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka
         first.consumer.poll(10, 0.1)
     with pytest.raises(Fenced):
         first.consumer.commit({0: 0})
-    with within(3):
+    with within(8):
         first.consumer.close()
     assert first.owned == set()  # it closed its state
     append(log, topic, b"click")
@@ -177,6 +177,7 @@ SESSION_SECONDS = 10.0
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_waiting", [False, True], ids=["after the return", "that waits for the return"])
 def test_a_commit_that_meets_the_end_of_the_session_is_no_twins_doing(own_kafka: Kafka, is_waiting: bool) -> None:
     """Without the broker for longer than the session the client drops its id, which the broker holds for fenced."""
@@ -194,12 +195,19 @@ def test_a_commit_that_meets_the_end_of_the_session_is_no_twins_doing(own_kafka:
         with suppress(LogUnavailable):  # but for Fenced
             replica.consumer.commit({0: 1})
         returning.join()
-        append(log, topic, b"1")
-        assert until(lambda: b"1" in replica.values, replica.step_if_possible, 30)
+        taken: list[bytes] = []
+
+        def append_one() -> None:
+            append(log, topic, b"1")
+            taken.append(b"1")
+
+        assert until(lambda: bool(taken), append_one)  # it listens before it leads
+        assert until(lambda: b"1" in replica.values, replica.step_if_possible)
         replica.consumer.commit({0: 2})
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_processor_whose_session_ended_sends_again(own_kafka: Kafka) -> None:
     log = KafkaUnderTest(own_kafka.address, "alone").log
     source, target, group = a_topic(log), a_topic(log), a_group()
@@ -222,6 +230,6 @@ def test_a_processor_whose_session_ended_sends_again(own_kafka: Kafka) -> None:
             with suppress(LogUnavailable):
                 processor.poll(10, 0.1)
 
-        assert until(lambda: bool(sent), poll_and_copy, 30)
+        assert until(lambda: bool(sent), poll_and_copy)
     with log.consumer(target, a_group(), Owner()) as consumer:
         assert values(read(consumer, 1)) == [b"0"]

@@ -152,6 +152,6 @@ def test_partitions_that_are_added_are_read_from_their_beginning(
         admin.create_partitions([NewPartitions(topic, 3)])[topic].result(10)
         with KafkaUnderTest(under_test.broker).log.producer() as producer:
             producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(50)])
-        records = read(consumer, 50)  # within the patience of 20 s, where the client's default is 5 min
+        records = read(consumer, 50)  # within our patience, where the client's default is 5 min
     assert sorted(int(record.value) for record in records) == list(range(50))
     assert {record.partition for record in records} == {0, 1, 2}

@@ -175,11 +175,11 @@ def test_the_log_goes_on_after_the_database_was_flushed(under_test: RedisUnderTe
         client.flushall()
         producer.send([NewRecord(topic, b"visitor", b"1")])
         assert values(read(consumer, 1)) == [b"1"]
-        assert until(lambda: sum(consumer.lag().values()) == 0, lambda: consumer.poll(10, 0.2), 5)
+        assert until(lambda: sum(consumer.lag().values()) == 0, lambda: consumer.poll(10, 0.2))
         assert sorted(owner.heard) == ["+0", "+1", "+2"]
         processor.send([NewRecord(target, b"key", b"of the lost")], {records[0].partition: records[0].offset + 1})
         assert values(read(processor, 1)) == [b"1"]
-        assert until(lambda: bool(client.hexists(topics_key(""), topic)), lambda: consumer.poll(1, 0.2), 5)
+        assert until(lambda: bool(client.hexists(topics_key(""), topic)), lambda: consumer.poll(1, 0.2))
     successor = Owner()
     with log.consumer(topic, a_group(), successor) as consumer:
         assert values(read(consumer, 1)) == [b"1"]

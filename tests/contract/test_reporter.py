@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,9 +42,9 @@ def test_a_process_reports_itself_while_it_runs_and_its_end(redis_url: str) -> N
                 "running",
                 "healthy",
             )
-            gauges.lag = {0: 5}
             health.failing("log", "away")
-            assert eventually(lambda: newer(client, first), "the next report", 5).lag == {0: 5}
+            gauges.lag = {0: 5}
+            eventually(lambda: read(client, "shop:").replicas[0].lag == {0: 5}, "the next report")
         reports = read(client, "shop:")
     (last,) = reports.replicas
     assert (last.state, last.lag, last.troubles) == ("stopped", {0: 5}, {})
@@ -55,11 +54,6 @@ def test_a_process_reports_itself_while_it_runs_and_its_end(redis_url: str) -> N
         "reads partition 0",
         "stopped",
     ]
-
-
-def newer(client: Any, first: ReplicaStatus) -> ReplicaStatus | None:
-    (status,) = read(client, "shop:").replicas
-    return status if status.reported_at_ms > first.reported_at_ms else None
 
 
 def test_a_block_that_raises_has_failed(redis_url: str) -> None:
@@ -87,12 +81,8 @@ def test_transitions_of_an_outage_are_written_after_it(tmp_path: Path) -> None:
         lag[3] = 0
         time.sleep(5 * QUICK_SECONDS)
         with running_valkey(tmp_path, port) as url, connect(url) as reader:
-            eventually(lambda: read(reader, "").replicas or None, "a report after the outage")
-            assert messages(read(reader, "")) == [
-                "started, version 0.1.0",
-                "publishes the rollups",
-                "reads partition 3",
-            ]
+            told = ["started, version 0.1.0", "publishes the rollups", "reads partition 3"]
+            eventually(lambda: messages(read(reader, "")) == told, "what happened in the outage")
             time.sleep(5 * QUICK_SECONDS)
             assert len(read(reader, "").transitions) == 3  # each once
 
@@ -109,7 +99,7 @@ def test_a_redis_that_hangs_holds_the_end_up_for_seconds_at_most() -> None:
         settings = RedisSettings(redis_url=f"redis://127.0.0.1:{port}/0")
         began = time.monotonic()
         with reporting("enrich", settings, Health("enrich"), Gauges()):
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 0.9  # Redis is given a second
         assert time.monotonic() - began < 4
 
 

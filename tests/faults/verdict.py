@@ -4,7 +4,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,20 +40,25 @@ def read_topics(settings: ServiceSettings) -> Topics:
 
 
 def read_topic(settings: ServiceSettings, topic: str) -> list[Record]:
-    """Every committed record of a topic, partition by partition, when for a while there come no more."""
+    """Every committed record of a topic, partition by partition, when for a while none of them has more."""
     records: list[Record] = []
     deadline = time.monotonic() + _READ_SECONDS
     quiet_since = time.monotonic()
+    everything = _Everything()
     with (
         closing(open_log(settings, "test")) as log,
-        log.consumer(topic, f"test-{uuid.uuid4().hex}", _Everything()) as consumer,
+        log.consumer(topic, f"test-{uuid.uuid4().hex}", everything) as consumer,
     ):
         while time.monotonic() - quiet_since < _QUIET_SECONDS:
             assert time.monotonic() < deadline, f"{topic} has no end"
-            with suppress(LogUnavailable):  # for now: a busy broker answers late
-                if batch := consumer.poll(10_000, 0.5):
-                    records += batch
-                    quiet_since = time.monotonic()
+            try:
+                batch = consumer.poll(10_000, 0.5)
+            except LogUnavailable:  # for now: a busy broker answers late
+                quiet_since = time.monotonic()
+                continue
+            records += batch
+            if batch or len(everything.assigned) < settings.partitions:
+                quiet_since = time.monotonic()
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
@@ -127,7 +132,11 @@ def _some(numbers: Counter[int]) -> list[tuple[int, int]]:
 
 
 class _Everything:
-    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - the interface's
+    def __init__(self) -> None:
+        self.assigned: set[int] = set()
+
+    def on_assigned(self, assignment: Assignment) -> Position:
+        self.assigned.add(assignment.partition)
         return FromTime(0)
 
     def on_revoked(self, partition: int) -> None:

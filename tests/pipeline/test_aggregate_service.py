@@ -276,7 +276,7 @@ def _meta(client: Any) -> Meta:
 def _failing_part(health: str) -> str | None:
     """The first part that the health endpoint calls failing."""
     try:
-        urllib.request.urlopen(health, timeout=5).close()
+        urllib.request.urlopen(health, timeout=60).close()
     except urllib.error.HTTPError as refusal:
         return str(next(iter(json.loads(refusal.read())["failures"])))
     return None

@@ -49,8 +49,8 @@ def test_numbers_a_mended_crash_a_quick_stop_and_the_data_there_again(tmp_path: 
             assert status_of(port) == 200
 
             os.kill(demo.service("aggregate"), signal.SIGKILL)
-            demo.wait_until_shown("aggregate ended (killed by SIGKILL); it is started again", 10)
-            demo.wait_until_shown("aggregate runs again", 10)
+            demo.wait_until_shown("aggregate ended (killed by SIGKILL); it is started again", 60)
+            demo.wait_until_shown("aggregate runs again", 60)
             published = meta(client, "as_of_ms")
             demo.wait_until(lambda: meta(client, "as_of_ms") > published, 60)
             counted = meta(client, "counted")
@@ -83,9 +83,9 @@ def test_no_process_outlives_a_killed_demo(tmp_path: Path) -> None:
 
 def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with running(demo_command(tmp_path, free_port())) as first:
-        first.wait_until(lambda: len(first.descendants()) > 0, 20)
+        first.wait_until(lambda: len(first.descendants()) > 0, 60)
         with running(demo_command(tmp_path, free_port(), "--fresh")) as second:
-            assert second.ended(20) == 3
+            assert second.ended(60) == 3
         assert f"a demo (process {first.process.pid}) already runs in {tmp_path}" in second.output
         assert first.stop() < STOP_SECONDS
 
@@ -94,12 +94,12 @@ def test_a_taken_port_is_named_with_the_option_that_mends_it(tmp_path: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with running(demo_command(tmp_path, port)) as demo:
-            assert demo.ended(20) == 2
+            assert demo.ended(60) == 2
         assert f"argument --port: port {port} is in use, try --port" in demo.output
 
 
 def status_of(port: int) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/")
         return connection.getresponse().status

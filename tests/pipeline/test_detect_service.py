@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,13 @@ from shared.events import EnrichedEvent, encode_enriched
 from shared.redis_client import connect
 from shared.rollup_keys import STATE_LOG, STATE_LOG_LENGTH
 from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromCommitted, NewRecord, TopicSpec
+from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Record, TopicSpec
 from shared.streams.choose import open_log
 
-DEADLINE_SECONDS = 60.0
-STOP_SECONDS = 5.0
+pytestmark = pytest.mark.timeout(400)
+
+DEADLINE_SECONDS = 120.0
+STOP_SECONDS = 10.0
 PARTITIONS = 2
 PATH = (("coat", "clothing"), ("boots", "shoes"), ("hat", "clothing"))
 
@@ -76,7 +78,9 @@ class Site:
                 producer.send([NewRecord(self.offers_topic, str(key).encode(), mark) for key in range(50)])
             with log.consumer(self.offers_topic, reading, FromTheStart()) as consumer:
                 while len(ended) < PARTITIONS:
-                    records = consumer.poll(1_000, 0.5)
+                    records: Sequence[Record] = []
+                    with suppress(LogUnavailable):  # for now: a busy broker answers late
+                        records = consumer.poll(1_000, 0.5)
                     values += [record.value for record in records if record.value.startswith(b"{")]
                     ended |= {record.partition for record in records if record.value == mark}
                     assert time.monotonic() < deadline, "the offers cannot be read to their end"

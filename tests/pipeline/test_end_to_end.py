@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 from shared.redis_client import connect
 from shared.rollup_keys import Snapshot, read
 from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromTime, Position
+from shared.streams import Assignment, FromTime, LogUnavailable, Position, Record
 from shared.streams.choose import open_log
 from tests.polling import eventually
 
@@ -52,15 +52,19 @@ class Site:
             process.kill()
             process.wait()
 
-    def enriched(self) -> pd.DataFrame:
-        """Every event of the enriched topic."""
+    def enriched(self, at_least: int) -> pd.DataFrame:
+        """Every event of the enriched topic, once there are so many and for a while there came no more."""
         with open_log(self.settings, "test").consumer(
             self.settings.enriched_topic, f"pandas-{uuid.uuid4()}", Earliest()
         ) as consumer:
             rows: list[dict[str, Any]] = []
             quiet_since = time.monotonic()
-            while time.monotonic() - quiet_since < 3:
-                records = consumer.poll(10_000, 0.5)
+            deadline = quiet_since + CATCH_UP_SECONDS
+            while len(rows) < at_least or time.monotonic() - quiet_since < 3:
+                assert time.monotonic() < deadline, f"{len(rows)} of {at_least} events"
+                records: Sequence[Record] = []
+                with suppress(LogUnavailable):  # for now: a busy broker answers late
+                    records = consumer.poll(10_000, 0.5)
                 if records:
                     quiet_since = time.monotonic()
                 rows += [json.loads(record.value) | {"arrival_ms": record.timestamp_ms} for record in records]
@@ -152,7 +156,7 @@ def test_a_recording_gives_the_numbers_that_pandas_computes(site: Site, name: st
         snapshot = _caught_up(site, counts["sent"])
     assert snapshot.meta.balances
     assert snapshot.meta.dead_letters == snapshot.meta.duplicates == 0
-    _assert_equals_pandas(snapshot, site.enriched(), counts["sent"])
+    _assert_equals_pandas(snapshot, site.enriched(counts["sent"]), counts["sent"])
 
 
 def _counts(summary: str) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import metadata, version
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from services import cli, probe
 from shared.health import Health, health_endpoint
 from shared.settings import ConfigurationError
+from tests.servers import free_port
 
 
 def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +114,7 @@ def test_health_of_a_failing_service(capsys: pytest.CaptureFixture[str], monkeyp
 
 
 def test_health_of_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEALTH_PORT", str(_free_port()))
+    monkeypatch.setenv("HEALTH_PORT", str(free_port()))
     assert cli.main(["health"]) == 1
     assert "unreachable" in capsys.readouterr().out
 
@@ -127,12 +127,7 @@ def test_health_without_a_port_names_the_variable(port: str, monkeypatch: pytest
 
 
 def _ask_health(health: Health, monkeypatch: pytest.MonkeyPatch) -> int:
-    port = _free_port()
+    port = free_port()
     monkeypatch.setenv("HEALTH_PORT", str(port))
     with health_endpoint(health, port):
         return cli.main(["health"])
-
-
-def _free_port() -> int:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        return int(server.server_address[1])

@@ -200,13 +200,12 @@ def test_a_second_ctrl_c_kills_at_once() -> None:
         assert runs.wait_until(lambda: screen.getvalue().count("deaf") == len(STOP_ORDER), 10)
         pids = list(runs.pids().values())
         # Sent from outside: a second apart, so that it is no echo of the first.
-        sender = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                f"import os, time; os.kill({os.getpid()}, 2); time.sleep(1); os.kill({os.getpid()}, 2)",
-            ]
-        )
+        presses = f"os.kill({os.getpid()}, 2); time.sleep(1); os.kill({os.getpid()}, 2)"
+        code = f"import os, time; print('runs', flush=True); {presses}"
+        sender = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert sender.stdout is not None
+        with sender.stdout:
+            assert sender.stdout.readline()
         began = time.monotonic()
         with pytest.raises(Stopped):
             runs.serve()

@@ -23,6 +23,7 @@ from shared.gauges import Gauges
 from shared.health import Health
 from shared.refusals import Reason
 from tests.memory_producer import MemoryProducer
+from tests.polling import eventually
 
 BASE = 1_795_000_000_000
 PLAIN = ReplayOptions(
@@ -192,12 +193,16 @@ def test_a_loop_over_nothing_ends(tmp_path: Path) -> None:
 
 
 def test_speed_keeps_the_distances(tmp_path: Path) -> None:
-    sent_at: list[float] = []
-    producer = MemoryProducer(on_send=lambda _: sent_at.append(monotonic()))
-    Run(replace(recording(tmp_path, clicks(BASE, BASE + 3000, BASE + 2000, BASE + 6000)), speed=20.0), producer).run()
-    assert len(sent_at) == 3  # the event that is out of order goes with the one before it
-    assert sent_at[1] - sent_at[0] == pytest.approx(0.15, abs=0.1)
-    assert sent_at[2] - sent_at[0] >= 0.28
+    options = replace(recording(tmp_path, clicks(BASE, BASE + 3000, BASE + 2000, BASE + 6000)), speed=20.0)
+
+    def is_paced() -> bool:
+        sent_at: list[float] = []
+        Run(options, MemoryProducer(on_send=lambda _: sent_at.append(monotonic()))).run()
+        assert len(sent_at) == 3  # the event that is out of order goes with the one before it
+        first, second, third = sent_at
+        return second - first == pytest.approx(0.15, abs=0.1) and third - first >= 0.28
+
+    eventually(is_paced, "a run that the machine does not hold up", 20)
 
 
 def test_a_stop_during_a_long_wait_ends_at_once(tmp_path: Path) -> None:
