@@ -1,5 +1,6 @@
 """Waiting for a dependency: one clear line that names it, then retries with backoff until it answers or we stop."""
 
+import re
 from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
@@ -16,6 +17,7 @@ Answer = TypeVar("Answer")
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 1.0  # whoever waits shall be right again within seconds of a return
 _ATTEMPTS_A_LINE = 50
+_NUMBERS = re.compile(r"\d+")  # such as milliseconds, which differ each time
 
 
 class Stopped(Exception):  # noqa: N818 - a request of the owner, not a mistake
@@ -32,16 +34,20 @@ def wait_for(
 ) -> Answer:
     """Call until it returns, with growing, jittered waits of up to a second after an exception of the `passing` types.
 
-    `dependency` is what the log line calls it ("Redis at 127.0.0.1:6379"); the first failure is logged, then every
-    fiftieth, then the return. `on_failure` hears each failure, for the health endpoint. Raises Stopped when `stop` is
-    set before the call succeeds, and whatever else the call raises.
+    `dependency` is what the log line calls it ("Redis at 127.0.0.1:6379"). The first failure of each kind is logged,
+    every fiftieth, and the return. `on_failure` hears each failure, for the health endpoint. Raises Stopped when `stop`
+    is set before the call succeeds, and whatever else the call raises.
     """
+
+    told: set[str] = set()  # the first may be but a timeout, and only the next tell of the wrong password
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         reason = f"{dependency} does not answer: {error}"
         on_failure(reason)
-        if state.attempt_number % _ATTEMPTS_A_LINE == 1:
+        kind = _NUMBERS.sub("", reason)
+        if state.attempt_number % _ATTEMPTS_A_LINE == 1 or kind not in told:
+            told.add(kind)
             logger.warning("waiting", dependency=dependency, error=str(error), attempt=state.attempt_number)
 
     retrying = Retrying(

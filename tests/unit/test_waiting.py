@@ -39,6 +39,19 @@ def test_it_waits_until_the_dependency_answers_and_says_so() -> None:
     ]
 
 
+def test_each_kind_of_failure_is_told_once() -> None:
+    failures = ["timed out after 12 ms", "wrong password", "timed out after 9 ms", "wrong password"]
+
+    def call() -> None:
+        if failures:
+            raise Away(failures.pop(0))
+
+    with capture_logs() as lines:
+        wait_for(call, dependency="Redis", passing=Away, stop=Event())
+    told = [(line["error"], line["attempt"]) for line in lines if line["event"] == "waiting"]
+    assert told == [("timed out after 12 ms", 1), ("wrong password", 2)]
+
+
 def test_a_stop_ends_the_wait() -> None:
     stop = Event()
     outcome: list[type[BaseException]] = []
