@@ -140,15 +140,21 @@ class Reader:
                 return records
 
     def ask_broker(self, timeout_seconds: float, silence_seconds: float = _SILENCE_SECONDS) -> None:
-        """Make sure that a broker answers, if none was heard of lately: many a call would wait long for it."""
+        """Make sure that a broker answers and has the topic, if no record came lately.
+
+        Without the broker many a call would wait long; without the topic the client waits for it, and tells only once.
+        """
         if time.monotonic() - self._heard_at > silence_seconds:
             is_connected = self._heard_at > float("-inf")  # connecting takes longer than an answer, with TLS above all
             least_seconds = _LEAST_ANSWER_SECONDS if is_connected else _CONNECT_SECONDS
             try:
-                self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, least_seconds))
+                known = self._consumer.list_topics(self._topic, timeout=max(timeout_seconds, least_seconds))
             except KafkaException:
                 self._away_at = time.monotonic()
                 raise
+            missing = known.topics[self._topic].error
+            if missing is not None:
+                raise KafkaException(KafkaError(missing.code(), f"topic {self._topic}: {missing.str()}"))
             self._heard_at = time.monotonic()
 
     def _on_error(self, error: KafkaError) -> None:

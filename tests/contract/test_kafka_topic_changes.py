@@ -84,6 +84,30 @@ def test_a_topic_made_anew_under_its_reader_is_read_from_its_beginning(
         assert values(found) == fresh
 
 
+def test_a_topic_that_is_gone_is_told_for_as_long_as_it_is(under_test: KafkaUnderTest, admin: AdminClient) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    append(log, topic, b"old")
+    told: list[str] = []
+    with log.consumer(topic, a_group(), Owner()) as consumer:
+        read(consumer, 1)
+        admin.delete_topics([topic])[topic].result(10)
+
+        def poll() -> None:
+            try:
+                consumer.poll(10, 0.2)
+                told.clear()
+            except LogUnavailable as error:
+                told.append(str(error))
+
+        assert until(lambda: len(told) == 20, poll)
+        assert f"topic {topic}: Broker: Unknown topic or partition" in told[-1]
+        with suppress(LogUnavailable):
+            log.ensure_topics([TopicSpec(topic, 1, 24 * HOUR_MS)])
+        append(log, topic, b"new")
+        assert values(read(consumer, 1)) == [b"new"]
+
+
 def test_lag_is_counted_anew_where_a_topic_was_made_anew(under_test: KafkaUnderTest, admin: AdminClient) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()

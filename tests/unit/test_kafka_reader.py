@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -64,9 +65,10 @@ class ConsumerInMemory:
     def seek(self, place: TopicPartition) -> None:
         self.sought.append((place.partition, place.offset))
 
-    def list_topics(self, *_: object, **__: object) -> None:
+    def list_topics(self, topic: str, **__: object) -> SimpleNamespace:
         if self.is_away:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its public name
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=None)})
 
     def incremental_assign(self, *_: object) -> None: ...
     def pause(self, *_: object) -> None: ...
