@@ -158,7 +158,7 @@ class Reader:
             self._heard_at = time.monotonic()
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._TRANSPORT:  # noqa: SLF001 - its public name
+        if error.code() in AWAY:
             self._away_at = time.monotonic()
 
     def may_fence_itself(self) -> bool:

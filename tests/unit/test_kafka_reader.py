@@ -144,7 +144,7 @@ def asked(consumer: ConsumerInMemory, reader: Reader) -> None:
 
 
 def told(consumer: ConsumerInMemory, reader: Reader) -> None:  # noqa: ARG001 - as the other
-    consumer.on_error(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its public name
+    consumer.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))  # noqa: SLF001 - its public name
 
 
 @pytest.mark.parametrize("outage", [asked, told])
