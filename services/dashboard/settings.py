@@ -11,7 +11,9 @@ class DashboardSettings(RedisSettings, LogSettings):
     """Where the dashboard listens, and how often a page asks for new numbers."""
 
     dashboard_address: str = Field(
-        default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is every interface."
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; 0.0.0.0 is every interface. Whoever reaches it needs no login.",
     )
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=8501, description="Port to listen on.")
     refresh_seconds: float = Field(
