@@ -122,7 +122,13 @@ class KafkaConsumer:
 
     def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
         self._clients = clients
-        self._reader = Reader(partial(clients.consumer, group), topic, listener, partial(clients.topic_id, topic))
+        self._reader = Reader(
+            partial(clients.consumer, group),
+            topic,
+            listener,
+            second_round=clients.second_round(topic, group),
+            ask_topic_id=partial(clients.topic_id, topic),
+        )
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""

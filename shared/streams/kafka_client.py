@@ -11,8 +11,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 
+from shared.refusals import dead_letter_topic
 from shared.settings import ServiceSettings
 from shared.streams import Fenced, LogUnavailable, ToAppend
+from shared.streams.kafka_second_round import SecondRound
 
 _OPTIONS: Final[dict[str, Any]] = {
     "socket.timeout.ms": 10_000,
@@ -31,6 +33,7 @@ _CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     "queued.max.messages.kbytes": 32_768,  # prefetched, by consumer
     "statistics.interval.ms": 0,
 }
+_STRANGER_OPTIONS: Final[dict[str, Any]] = {"session.timeout.ms": 6_000}  # the least that brokers allow by default
 _PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     **_OPTIONS,
     "enable.idempotence": True,
@@ -101,7 +104,7 @@ class KafkaClients:
             auto_commit_enable=False,
             on_commit=on_commit,
             error_callback=partial(_tell, on_error),
-            extra_config=_CONSUMER_OPTIONS | self._membership if is_member else dict(_CONSUMER_OPTIONS),
+            extra_config=_CONSUMER_OPTIONS | (self._membership if is_member else _STRANGER_OPTIONS),
         )
 
     def producer(self, transactional_id: str | None = None) -> Producer:
@@ -118,6 +121,12 @@ class KafkaClients:
             **self._connection.as_librdkafka_dict(),
             "logger": logging.getLogger(_ADMIN_LOGGER),
         }
+
+    def second_round(self, topic: str, group: str) -> SecondRound | None:
+        """What a member of the group that reads the topic asks with; none for one without a name: it needs none."""
+        if "group.instance.id" not in self._membership:
+            return None
+        return SecondRound(partial(self.consumer, group, is_member=False), dead_letter_topic(topic))
 
     def topic_id(self, topic: str) -> str:
         """What tells the topic from one of that name before or after it; empty where brokers before 2.8 have none.

@@ -32,7 +32,8 @@ class KafkaProcessor:
         self._topic = topic
         self._group = group
         self._transactional_id = f"{group}-{uuid.uuid4()}"
-        self._reader = Reader(partial(clients.consumer, group), topic, _Committed())
+        second_round = clients.second_round(topic, group)
+        self._reader = Reader(partial(clients.consumer, group), topic, _Committed(), second_round=second_round)
         self._producer: Producer | None = None
         self._left_open = False  # a transaction, by a producer that we dropped
         self._last_output: str | None = None  # topic

@@ -22,6 +22,7 @@ from shared.streams import (
     Record,
     RecordBatch,
 )
+from shared.streams.kafka_second_round import SecondRound
 
 logger = get_logger(__name__)
 
@@ -86,9 +87,12 @@ class Reader:
         make_consumer: Callable[[OnCommit, OnError], Consumer],
         topic: str,
         listener: Listener,
+        *,
+        second_round: SecondRound | None = None,
         ask_topic_id: Callable[[], str] = str,
     ) -> None:
         """`ask_topic_id` is for a listener that keeps offsets of its own: the broker drops a dead topic's."""
+        self._second_round = second_round
         self._ask_topic_id = ask_topic_id
         self._make_consumer = make_consumer
         self._consumer = make_consumer(self._on_commit, self._on_error)
@@ -115,10 +119,7 @@ class Reader:
             raise deferred
         deadline = time.monotonic() + timeout_seconds
         if not self._subscribed:
-            self._consumer.subscribe(
-                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
-            )
-            self._subscribed = True
+            self._subscribe()
         self._left.clear()
         try:
             self.ask_broker(timeout_seconds)
@@ -138,6 +139,14 @@ class Reader:
                 self._deferred = failure
             if records or time.monotonic() >= deadline:
                 return records
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+        self._subscribed = True
+        if self._second_round is not None:
+            self._second_round.start()
 
     def ask_broker(self, timeout_seconds: float, silence_seconds: float = _SILENCE_SECONDS) -> None:
         """Make sure that a broker answers and has the topic, if no record came lately.
@@ -221,6 +230,8 @@ class Reader:
 
     def close(self) -> None:
         """Revoke every partition and leave the group."""
+        if self._second_round is not None:
+            self._second_round.close()
         self._revoke(self._arriving | self._reading.keys())  # first, as leaving waits for a broker that hangs
         self._consumer.close()
         self._raise_failure()

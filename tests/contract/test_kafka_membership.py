@@ -5,7 +5,10 @@ from contextlib import suppress
 from threading import Timer
 
 import pytest
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import AdminClient
 
+from shared.refusals import dead_letter_topic
 from shared.streams import (
     Assignment,
     EventLog,
@@ -15,6 +18,7 @@ from shared.streams import (
     NewRecord,
     Position,
     Processor,
+    TopicSpec,
 )
 from tests.contract.event_logs import KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values, within
 from tests.servers import Kafka
@@ -69,6 +73,7 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
     log: EventLog, kafka_broker: str
 ) -> None:
     topic, group = a_topic(log, partitions=4), a_group()
+    log.ensure_topics([TopicSpec(dead_letter_topic(topic), 1, 3_600_000)])
     first, second = two_replicas(kafka_broker, topic, group)
     owned_before, heard_before = set(first.owned), list(second.heard)
     first.consumer.close()  # and does not leave the group
@@ -81,6 +86,9 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
         second.step()
 
     assert until(lambda: returned.owned == owned_before, both)
+    asked_until = time.monotonic() + 8  # longer than until it asks for a second round
+    until(lambda: time.monotonic() > asked_until, both)
+    assert returned.heard == [f"+{partition}" for partition in sorted(owned_before)]
     with log.producer() as producer:
         producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(100)])
     assert until(lambda: len(returned.values | second.values) == 100, both)
@@ -90,6 +98,34 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
     assert second.values
     returned.consumer.close()
     second.consumer.close()
+
+
+def test_a_replica_that_dies_in_the_middle_of_a_rebalance_leaves_no_partition_without_a_reader(
+    log: EventLog, kafka_broker: str
+) -> None:
+    topic, group = a_topic(log, partitions=4), a_group()
+    log.ensure_topics([TopicSpec(dead_letter_topic(topic), 1, 3_600_000)])
+    first = Replica(kafka_broker, "first", topic, group)
+    assert until(lambda: len(first.owned) == 4, first.step)
+    second = Replica(kafka_broker, "second", topic, group)
+    admin = AdminClient({"bootstrap.servers": kafka_broker})
+
+    def is_between_the_rounds() -> bool:
+        second.step()
+        known = admin.describe_consumer_groups([group])[group].result(10)
+        return known.state is ConsumerGroupState.STABLE and len(known.members) == 2
+
+    # The first is told to give two up, and does not poll any more to hear of it.
+    assert until(is_between_the_rounds, lambda: None)
+    successor = Replica(kafka_broker, "first", topic, group)
+
+    def both() -> None:
+        successor.step()
+        second.step()
+
+    assert until(lambda: len(successor.owned) == len(second.owned) == 2, both)
+    for replica in (first, second, successor):
+        replica.consumer.close()
 
 
 def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka_broker: str) -> None:
