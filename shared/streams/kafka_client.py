@@ -146,6 +146,8 @@ class KafkaClients:
             yield
         except KafkaException as error:
             raise translated(error, self.address) from error
+        except TimeoutError as error:  # of an answer that the client itself should have given up
+            raise LogUnavailable(f"Kafka at {self.address}: no answer") from error
 
 
 def _tell(on_error: Callable[[KafkaError], None] | None, error: KafkaError) -> None:

@@ -1,0 +1,22 @@
+"""What the errors of Kafka's clients mean to the services."""
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from shared.settings import ServiceSettings
+from shared.streams import Fenced, LogUnavailable
+from shared.streams.kafka_client import KafkaClients
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), LogUnavailable),
+        (KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID)), Fenced),
+        (TimeoutError(), LogUnavailable),  # of a future
+    ],
+)
+def test_errors_name_the_broker_and_none_of_kafkas_passes(error: Exception, meaning: type[Exception]) -> None:
+    clients = KafkaClients(ServiceSettings(kafka_broker="kafka:9092"), "test")
+    with pytest.raises(meaning, match="kafka:9092"), clients.outages():
+        raise error
