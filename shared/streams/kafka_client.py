@@ -14,7 +14,7 @@ from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 from shared.refusals import dead_letter_topic
 from shared.settings import ServiceSettings
 from shared.streams import Fenced, LogUnavailable, ToAppend
-from shared.streams.kafka_second_round import SecondRound
+from shared.streams.kafka_second_round import SecondRound, assigned_partitions
 
 _OPTIONS: Final[dict[str, Any]] = {
     "socket.timeout.ms": 10_000,
@@ -126,7 +126,19 @@ class KafkaClients:
         """What a member of the group that reads the topic asks with; none for one without a name: it needs none."""
         if "group.instance.id" not in self._membership:
             return None
-        return SecondRound(partial(self.consumer, group, is_member=False), dead_letter_topic(topic))
+        stranger = partial(self.consumer, group, is_member=False)
+        return SecondRound(partial(self._unread, topic, group), stranger, dead_letter_topic(topic))
+
+    def _unread(self, topic: str, group: str) -> set[int] | None:
+        """The topic's partitions that no member of the group has; None while the group is not at rest."""
+        admin = AdminClient(self.admin_options())
+        # Deprecated. But its successor, describe_consumer_groups, ends the process by an assertion of librdkafka 2.12
+        # where it meets an outage.
+        (known,) = admin.list_groups(group, timeout=_ANSWER_SECONDS) or (None,)
+        if known is None or known.state != "Stable":
+            return None
+        assigned = set().union(*(assigned_partitions(member.assignment, topic) for member in known.members))
+        return set(admin.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions) - assigned
 
     def topic_id(self, topic: str) -> str:
         """What tells the topic from one of that name before or after it; empty where brokers before 2.8 have none.
@@ -135,7 +147,12 @@ class KafkaClients:
         """
         admin = AdminClient(self.admin_options())  # without a name it would be gone before the answer
         described = admin.describe_topics(TopicCollection([topic]), request_timeout=_ANSWER_SECONDS)
-        found = described[topic].result(2 * _ANSWER_SECONDS).topic_id
+        try:
+            found = described[topic].result(2 * _ANSWER_SECONDS).topic_id
+        except TimeoutError as error:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error  # noqa: SLF001 - its public name
+        finally:
+            described.clear()  # or a failure in it would keep this frame, and the client, for long
         bits = found.get_most_significant_bits() or found.get_least_significant_bits()
         return str(found) if bits else ""
 

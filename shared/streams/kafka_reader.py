@@ -108,6 +108,7 @@ class Reader:
         self._commit_failure: KafkaException | None = None  # a fatal one
         self._heard_at = float("-inf")  # time.monotonic() of the broker's last sign of life
         self._away_at = float("-inf")  # likewise, of its absence
+        self._believed_at = float("-inf")  # likewise, when a twin was taken for ourselves
         self._subscribed = False
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
@@ -167,7 +168,8 @@ class Reader:
             self._heard_at = time.monotonic()
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in AWAY:
+        # A new client tells of each address that it tries: of those no outage follows.
+        if error.code() in AWAY and time.monotonic() - self._believed_at > _GHOST_SECONDS:
             self._away_at = time.monotonic()
 
     def may_fence_itself(self) -> bool:
@@ -230,10 +232,10 @@ class Reader:
 
     def close(self) -> None:
         """Revoke every partition and leave the group."""
-        if self._second_round is not None:
-            self._second_round.close()
         self._revoke(self._arriving | self._reading.keys())  # first, as leaving waits for a broker that hangs
         self._consumer.close()
+        if self._second_round is not None:
+            self._second_round.close()
         self._raise_failure()
 
     # --- consuming ---------------------------------------------------------------------------------------------------
@@ -289,7 +291,8 @@ class Reader:
                 # Of a consumer, the one fatal error that there is. It is said once, and nothing comes after it.
                 self._fatal = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
                 raise self._fatal from error
-            self._away_at = float("-inf")  # once an outage, or two twins would fence each other for ever
+            # Once an outage, or two twins would fence each other for ever.
+            self._away_at, self._believed_at = float("-inf"), time.monotonic()
         logger.warning("the session in the group is over, joining it anew", topic=self._topic)
         broken, self._consumer = self._consumer, self._make_consumer(self._on_commit, self._on_error)
         self._subscribed, self._told, self._commit_failure = False, {}, None

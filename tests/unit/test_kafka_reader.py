@@ -156,6 +156,7 @@ def test_after_an_outage_a_twin_is_taken_for_what_the_broker_remembers_of_us_onc
     made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(SessionOver):
         reader.poll(1, 0)
+    told(made[1], reader)  # of an address that it tried, as new clients do
     made[1].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(KafkaException, match="FENCED_INSTANCE_ID"):
         reader.poll(1, 0)
