@@ -102,7 +102,7 @@ def _panels(
     products = {product: dict(about) for product, about in snapshot.products_info.items()}
     leading = list(windows.categories_1h)[: charts.CATEGORIES_DRAWN]
     of_products = [info.get("category") for product in windows.products_1h if (info := products.get(product))]
-    slots_here = slots.of([*dict.fromkeys([*leading, *(name for name in of_products if name is not None)])])
+    slots_here = slots.of([*leading, *(name for name in of_products if name is not None)])
     views, visitors = windows.views.get("15m", 0), windows.visitors.get("15m", 0)
     half_hours = list(windows.visitors_30m.values())
     devices = windows.devices_10m
