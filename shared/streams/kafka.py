@@ -126,8 +126,8 @@ class KafkaConsumer:
             partial(clients.consumer, group),
             topic,
             listener,
-            second_round=clients.second_round(topic, group),
             ask_topic_id=partial(clients.topic_id, topic),
+            second_round=clients.second_round(topic, group),
         )
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:

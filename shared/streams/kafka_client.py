@@ -1,6 +1,7 @@
 """How we talk to Kafka: the options of every client, and what its errors mean to us."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ _CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     **_OPTIONS,
     "isolation.level": "read_committed",
     "partition.assignment.strategy": "cooperative-sticky",  # a rebalance moves only the partitions that must move
+    "debug": "metadata",  # what is told there alone: see _ConsumerLog
     "enable.partition.eof": False,  # before librdkafka 2.14 it makes consume() skip a record (librdkafka #5213)
     "fetch.wait.max.ms": 100,  # a partition that starts waits for the fetch that is under way
     "heartbeat.interval.ms": 2_000,
@@ -90,18 +92,21 @@ class KafkaClients:
         group: str,
         on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
         on_error: Callable[[KafkaError], None] | None = None,
+        on_made_anew: Callable[[], None] | None = None,
         *,
         is_member: bool = True,
     ) -> Consumer:
         """A consumer that commits when told to. `is_member`: it joins the group, under this replica's name if any.
 
-        `on_error` is told, within its calls, of what the client tries again by itself.
+        `on_error` is told, within its calls, of what the client tries again by itself; `on_made_anew` likewise, when a
+        topic that it reads is another one than before, ahead of its records.
         """
         return Consumer(
             self._connection,
             group,
             auto_offset_reset="earliest",
             auto_commit_enable=False,
+            logger=_ConsumerLog(on_made_anew),
             on_commit=on_commit,
             error_callback=partial(_tell, on_error),
             extra_config=_CONSUMER_OPTIONS | (self._membership if is_member else _STRANGER_OPTIONS),
@@ -204,6 +209,28 @@ def produce(
                 if time.monotonic() > deadline:
                     raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from error  # noqa: SLF001 - its public name
                 client.poll(0.1)
+
+
+class _ConsumerLog(logging.Logger):
+    """A consumer's log, which librdkafka calls within the consumer's own calls.
+
+    Of a topic that was deleted and made anew it tells nowhere else, and reads on at the offset it was at; a comment
+    within rd_kafka_topic_metadata_update of librdkafka 2.12 calls that a thing to mend. The line comes ahead of the new
+    topic's records: since Kafka 3.1 they are fetched by the topic's id, and whoever does not know it gets none.
+    """
+
+    _MADE_ANEW: Final = re.compile(r" changed id from (?!A+ )")  # at first it changes from 0, in base64
+
+    def __init__(self, on_made_anew: Callable[[], None] | None) -> None:
+        super().__init__(_CONSUMER_LOGGER)
+        self._on_made_anew = on_made_anew
+
+    def log(self, level: int, msg: object, *args: object, **_: object) -> None:
+        """Called as `log(level, "%s [%s] %s", facility, client, line)`."""
+        if level > logging.DEBUG:
+            logging.getLogger(self.name).log(level, msg, *args)
+        elif self._on_made_anew is not None and self._MADE_ANEW.search(str(args[-1])):
+            self._on_made_anew()
 
 
 class _OnceAMinute(logging.Filter):

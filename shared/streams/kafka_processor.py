@@ -32,8 +32,13 @@ class KafkaProcessor:
         self._topic = topic
         self._group = group
         self._transactional_id = f"{group}-{uuid.uuid4()}"
-        second_round = clients.second_round(topic, group)
-        self._reader = Reader(partial(clients.consumer, group), topic, _Committed(), second_round=second_round)
+        self._reader = Reader(
+            partial(clients.consumer, group),
+            topic,
+            _Committed(),
+            ask_topic_id=partial(clients.topic_id, topic),
+            second_round=clients.second_round(topic, group),
+        )
         self._producer: Producer | None = None
         self._left_open = False  # a transaction, by a producer that we dropped
         self._last_output: str | None = None  # topic

@@ -45,6 +45,7 @@ or be cut off before it is kept, or before its answer reaches us.
 
 OnError = Callable[[KafkaError], None]
 OnCommit = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
+OnMadeAnew = Callable[[], None]
 
 _FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
 
@@ -69,10 +70,11 @@ class SessionOver(KafkaException):  # type: ignore[misc]  # likewise
 
 
 class _Started(NamedTuple):
-    """Where reading a partition started, and where its end was then."""
+    """Where reading a partition started, where its end was then, and of which topic."""
 
     offset: int
     end_offset: int
+    topic_id: str
 
 
 class Reader:
@@ -84,18 +86,17 @@ class Reader:
 
     def __init__(
         self,
-        make_consumer: Callable[[OnCommit, OnError], Consumer],
+        make_consumer: Callable[[OnCommit, OnError, OnMadeAnew], Consumer],
         topic: str,
         listener: Listener,
         *,
+        ask_topic_id: Callable[[], str],
         second_round: SecondRound | None = None,
-        ask_topic_id: Callable[[], str] = str,
     ) -> None:
-        """`ask_topic_id` is for a listener that keeps offsets of its own: the broker drops a dead topic's."""
         self._second_round = second_round
         self._ask_topic_id = ask_topic_id
         self._make_consumer = make_consumer
-        self._consumer = make_consumer(self._on_commit, self._on_error)
+        self._consumer = self._new_consumer()
         self._topic = topic
         self._listener = listener
         self._arriving: set[int] = set()
@@ -110,6 +111,10 @@ class Reader:
         self._away_at = float("-inf")  # likewise, of its absence
         self._believed_at = float("-inf")  # likewise, when a twin was taken for ourselves
         self._subscribed = False
+        self._was_made_anew = False  # the topic, since the poll before
+
+    def _new_consumer(self) -> Consumer:
+        return self._make_consumer(self._on_commit, self._on_error, self._on_made_anew)
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Consumer.poll`."""
@@ -208,8 +213,13 @@ class Reader:
             raise SessionOver
 
     def places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
-        """Offsets by partition, as Kafka's client takes them."""
-        return [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+        """Offsets by partition, as Kafka's client takes them, each with the id of the topic that it is of."""
+        return [
+            TopicPartition(self._topic, partition, offset, self._reading[partition].topic_id)
+            if partition in self._reading
+            else TopicPartition(self._topic, partition, offset)
+            for partition, offset in offsets.items()
+        ]
 
     def is_reading(self, partition: int) -> bool:
         """Whether the partition is ours and its position is known."""
@@ -248,6 +258,8 @@ class Reader:
         self._raise_failure()
         if self._commit_failure is not None:
             self._fail(self._commit_failure)
+        if self._was_made_anew:  # told ahead of the first of its records
+            self._begin_anew()
         if not messages:
             return MessageBatch(())
         self._heard_at = time.monotonic()
@@ -255,23 +267,19 @@ class Reader:
             messages = self._without_errors(messages)
         if self._left or self._arriving:  # what came before a rebalance within this poll
             messages = [message for message in messages if self._is_due(message.partition())]
-        if messages:
-            self._notice_new_beginning(messages[0])  # of one partition a batch: they have their turns
         return MessageBatch(messages)
 
-    def _notice_new_beginning(self, message: Message) -> None:
-        """See when the topic was made anew while we read it: its offsets begin again, and lag counts from there."""
-        partition, offset = message.partition(), message.offset()
-        started = self._reading.get(partition)
-        if started is not None and offset < started.offset:
-            logger.warning(
-                "the topic was made anew, reading it from its beginning",
-                topic=self._topic,
-                partition=partition,
-                offset=offset,
-                before=started.offset,
-            )
-            self._reading[partition] = _Started(offset, offset)
+    def _on_made_anew(self) -> None:
+        self._was_made_anew = True
+
+    def _begin_anew(self) -> None:
+        """Start every partition again, as the client itself would go on at the offset that it was at."""
+        self._was_made_anew = False
+        logger.warning("the topic was made anew, reading it from its beginning", topic=self._topic)
+        reading = set(self._reading)
+        self._consumer.pause(self._partitions(reading))
+        self._revoke(reading)
+        self._arriving |= reading
 
     def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
         records = [message for message in messages if message.error() is None]
@@ -294,7 +302,7 @@ class Reader:
             # Once an outage, or two twins would fence each other for ever.
             self._away_at, self._believed_at = float("-inf"), time.monotonic()
         logger.warning("the session in the group is over, joining it anew", topic=self._topic)
-        broken, self._consumer = self._consumer, self._make_consumer(self._on_commit, self._on_error)
+        broken, self._consumer = self._consumer, self._new_consumer()
         self._subscribed, self._told, self._commit_failure = False, {}, None
         broken.close()
         self._revoke(self._arriving | self._reading.keys())
@@ -355,36 +363,42 @@ class Reader:
         place = TopicPartition(self._topic, partition)
         low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
         position = self._listener.on_assigned(Assignment(partition, low, high, topic_id))
-        place.offset = self._offset(place, position, low, high)
+        place.offset = self._offset(place, position, low, high, topic_id)
         self._consumer.seek(place)
         self._consumer.resume([place])
         self._arriving.discard(partition)
         self._left.discard(partition)  # it came back: what is read from now on is from where it starts
-        self._reading[partition] = _Started(place.offset, high)
+        self._reading[partition] = _Started(place.offset, high, topic_id)
 
-    def _offset(self, place: TopicPartition, position: Position, low: int, high: int) -> int:
+    def _offset(self, place: TopicPartition, position: Position, low: int, high: int, topic_id: str) -> int:
         match position:
             case FromTime(timestamp_ms):
                 asked = TopicPartition(place.topic, place.partition, timestamp_ms)
                 found = self._only(self._consumer.offsets_for_times([asked], timeout=_ANSWER_SECONDS))
-                return found if found >= 0 else high
+                return found.offset if found.offset >= 0 else high
             case FromOffset(offset):
                 wanted = offset
             case FromCommitted():
-                wanted = self._committed(place)
-                self._warn_when_out_of_range(place.partition, wanted, low, high)
+                committed = self._committed(place)
+                is_of_another = bool(topic_id and committed.metadata and committed.metadata != topic_id)
+                wanted = committed.offset
+                self._warn_when_out_of_range(place.partition, wanted, low, high, is_of_another=is_of_another)
+                if is_of_another:
+                    return low
         # Ahead of the end: the topic was deleted and made anew since, so that nothing of it has been read.
         return wanted if low <= wanted <= high else low
 
-    def _warn_when_out_of_range(self, partition: int, committed: int, low: int, high: int) -> None:
+    def _warn_when_out_of_range(
+        self, partition: int, committed: int, low: int, high: int, *, is_of_another: bool
+    ) -> None:
         """Tell what nobody else does: who starts at an offset of its own knows the ends and judges them itself."""
         place = {"topic": self._topic, "partition": partition, "committed": committed}
-        if 0 <= committed < low:
-            logger.warning("records left retention before they were read", **place, missing=low - committed)
-        elif committed > high:
+        if committed > high or is_of_another:
             logger.warning("the topic was made anew, reading it from its beginning", **place, end=high)
+        elif 0 <= committed < low:
+            logger.warning("records left retention before they were read", **place, missing=low - committed)
 
-    def _committed(self, place: TopicPartition) -> int:
+    def _committed(self, place: TopicPartition) -> TopicPartition:
         try:
             return self._only(self._consumer.committed([place], timeout=_ANSWER_SECONDS))
         except KafkaException as error:
@@ -392,11 +406,11 @@ class Reader:
                 raise UnstableOffsets(*error.args) from error
             raise
 
-    def _only(self, answers: Sequence[TopicPartition]) -> int:
+    def _only(self, answers: Sequence[TopicPartition]) -> TopicPartition:
         (answer,) = answers
         if answer.error is not None:
             raise KafkaException(answer.error)
-        return int(answer.offset)
+        return answer
 
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in numbers]

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import fakeredis
 import redis
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from shared.redis_client import connect
 from shared.settings import ServiceSettings
@@ -89,9 +91,6 @@ class KafkaUnderTest:
         self.log = open_log(ServiceSettings(kafka_broker=broker, kafka_instance_id=instance_id), "test")
 
     def expire_before(self, topic: str, partition: int, offset: int) -> None:
-        from confluent_kafka import TopicPartition
-        from confluent_kafka.admin import AdminClient
-
         admin = AdminClient({"bootstrap.servers": self.broker})
         for deleted in admin.delete_records([TopicPartition(topic, partition, offset)]).values():
             deleted.result(10)
@@ -130,14 +129,19 @@ def a_group() -> str:
 def append(log: EventLog, topic: str, *values: bytes, key: bytes | None = b"visitor") -> None:
     """Append the values under one key."""
     with log.producer() as producer:
-        producer.send([NewRecord(topic, key, value) for value in values])
+        producer.send(records(topic, *values, key=key))
+
+
+def records(topic: str, *values: bytes, key: bytes | None = b"visitor") -> list[NewRecord]:
+    """Records to append with the values under one key."""
+    return [NewRecord(topic, key, value) for value in values]
 
 
 def read(reader: Consumer | Processor, count: int, max_records: int = 1000) -> list[Record]:
     """Poll until `count` records are read; fewer only when they do not come."""
-    records: list[Record] = []
-    until(lambda: len(records) >= count, lambda: records.extend(reader.poll(max_records, 0.2)))
-    return records
+    found: list[Record] = []
+    until(lambda: len(found) >= count, lambda: found.extend(reader.poll(max_records, 0.2)))
+    return found
 
 
 def until(condition: Callable[[], bool], step: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
@@ -149,6 +153,29 @@ def until(condition: Callable[[], bool], step: Callable[[], object], seconds: fl
         with suppress(LogUnavailable):  # for now: a busy broker answers late
             step()
     return True
+
+
+def make_anew(log: EventLog, admin: AdminClient, topic: str) -> None:
+    """Delete a topic of one partition and create it again."""
+    delete(admin, topic)
+    create_again(log, topic)
+
+
+def delete(admin: AdminClient, topic: str) -> None:
+    """Delete the topic; returns when the broker knows it no more."""
+    admin.delete_topics([topic])[topic].result(10)
+    assert until(lambda: topic not in admin.list_topics(timeout=10).topics, partial(time.sleep, 0.005))
+
+
+def create_again(log: EventLog, topic: str) -> None:
+    """Create the topic as soon as the broker is through with the old one."""
+    created: list[str] = []
+
+    def create() -> None:
+        log.ensure_topics([TopicSpec(topic, 1, 24 * HOUR_MS)])
+        created.append(topic)
+
+    assert until(lambda: bool(created), create)
 
 
 def values(records: Sequence[Record]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A topic that is deleted and made anew while aggregate is down: its state tells of another topic's events."""
+"""A topic that is deleted and made anew: aggregate's state tells of another topic's events, down or running."""
 
 import time
 import uuid
@@ -14,39 +14,42 @@ from shared.rollup_keys import read
 from shared.settings import ServiceSettings
 from shared.streams import NewRecord
 from shared.streams.choose import open_log
+from tests.contract.event_logs import make_anew
 from tests.pipeline.test_aggregate_service import caught_up, running
 from tests.polling import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 
 
+@pytest.mark.parametrize("is_running", [False, True], ids=["down", "running"])
 def test_a_longer_topic_of_the_same_name_is_counted_whole_and_alone(
-    kafka_broker: str, redis_url: str, tmp_path: Path
+    kafka_broker: str, redis_url: str, tmp_path: Path, is_running: bool
 ) -> None:
     topic = f"enriched-{uuid.uuid4().hex[:8]}"
     options = {"KAFKA_BROKER": kafka_broker, "ENRICHED_TOPIC": topic, "AGGREGATE_GROUP": topic, "PARTITIONS": "1"}
     log = open_log(ServiceSettings(kafka_broker=kafka_broker), "test")
+    admin = AdminClient({"bootstrap.servers": kafka_broker})
 
     def send(product: str, count: int) -> None:
         now_ms = time.time_ns() // 1_000_000
         event = EnrichedEvent(
             timestamp=now_ms, userId="u", ip="203.0.113.1", productId=product, country="Kenya", deviceType="Desktop"
         )
-        with log.producer() as producer:
-            producer.send([NewRecord(topic, b"u", encode_enriched(event))] * count)
+        producer.send([NewRecord(topic, b"u", encode_enriched(event))] * count)
 
-    with connect(redis_url) as client:
+    with connect(redis_url) as client, log.producer() as producer:
         with running(redis_url, tmp_path, **options):
             eventually(lambda: read(client, "all", ""), "a rollup", 40)
             send("old", 5)
             caught_up(client, 5)
-        admin = AdminClient({"bootstrap.servers": kafka_broker})
-        admin.delete_topics([topic])[topic].result(10)
-        eventually(lambda: topic not in admin.list_topics(timeout=10).topics, "the end of the topic")
-        # Aggregate makes it, as the first start of a service does.
-        with running(redis_url, tmp_path, **options):
-            eventually(lambda: topic in admin.list_topics(timeout=10).topics, "the new topic", 40)
-        send("new", 8)
+            if is_running:
+                make_anew(log, admin, topic)
+                send("new", 8)
+                caught_up(client, 8)
+                assert products(client) == {b"new": 8}
+        if not is_running:
+            make_anew(log, admin, topic)
+            send("new", 8)
         with running(redis_url, tmp_path, **options):
             caught_up(client, 8)
             assert products(client) == {b"new": 8}

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message,
 from quixstreams.kafka import Consumer
 
 from shared.streams import Assignment, FromCommitted, Position
-from shared.streams.kafka_reader import OnCommit, OnError, Reader, SessionOver
+from shared.streams.kafka_reader import OnCommit, OnError, OnMadeAnew, Reader, SessionOver
 
 Rebalanced = Callable[[object, list[TopicPartition]], None]
 
@@ -86,11 +86,11 @@ class Nobody:
 def a_reader() -> tuple[Reader, list[ConsumerInMemory]]:
     made: list[ConsumerInMemory] = []
 
-    def make(on_commit: OnCommit, on_error: OnError) -> Consumer:
+    def make(on_commit: OnCommit, on_error: OnError, _: OnMadeAnew) -> Consumer:
         made.append(ConsumerInMemory(on_commit, on_error))
         return cast(Consumer, made[-1])
 
-    return Reader(make, "topic", Nobody()), made
+    return Reader(make, "topic", Nobody(), ask_topic_id=lambda: "id"), made
 
 
 def places(offsets: Mapping[int, int]) -> list[TopicPartition]:
