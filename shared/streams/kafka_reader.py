@@ -6,6 +6,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Final, NamedTuple, NoReturn, overload
 
+from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from quixstreams.kafka import Consumer
@@ -80,8 +81,12 @@ class _Started(NamedTuple):
 class Reader:
     """Reads a topic for a group. Not thread-safe. Kafka's exceptions pass through.
 
-    A partition that arrives in a rebalance is assigned paused, and started by the next poll: asking the broker for its
-    offsets and the listener for its position may fail, and is tried again by the poll after that.
+    A partition that arrives in a rebalance is the client's when the next poll has found out where it starts: asking the
+    broker for its offsets and the listener for its position may fail, and is tried again by the poll after that.
+
+    It is given to the client with its offset, and never moved by `seek`: a client that looks up where a partition
+    begins, as it does without an offset, may go there half a second after the seek. (librdkafka takes the answer for
+    outdated, and asks again: rd_kafka_toppar_handle_Offset, 2.12.)
     """
 
     def __init__(
@@ -227,7 +232,7 @@ class Reader:
 
     def rewind(self) -> None:
         """Forget how far we read: the next poll asks the listener again where to start."""
-        self._consumer.pause(self._partitions(self._reading))
+        self._consumer.incremental_unassign(self._partitions(self._reading))
         self._arriving.update(self._reading)
         self._reading.clear()
 
@@ -242,7 +247,10 @@ class Reader:
 
     def close(self) -> None:
         """Revoke every partition and leave the group."""
+        reading = self._partitions(self._reading)
         self._revoke(self._arriving | self._reading.keys())  # first, as leaving waits for a broker that hangs
+        if reading:
+            self._consumer.incremental_unassign(reading)
         self._consumer.close()
         if self._second_round is not None:
             self._second_round.close()
@@ -277,8 +285,8 @@ class Reader:
         self._was_made_anew = False
         logger.warning("the topic was made anew, reading it from its beginning", topic=self._topic)
         reading = set(self._reading)
-        self._consumer.pause(self._partitions(reading))
         self._revoke(reading)
+        self._consumer.incremental_unassign(self._partitions(reading))
         self._arriving |= reading
 
     def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
@@ -313,13 +321,15 @@ class Reader:
 
     # --- assignment --------------------------------------------------------------------------------------------------
 
-    def _on_assign(self, _: object, partitions: list[TopicPartition]) -> None:
-        self._consumer.incremental_assign(partitions)
-        self._consumer.pause(partitions)
+    def _on_assign(self, client: Client, partitions: list[TopicPartition]) -> None:
+        client.incremental_assign([])  # or the client would do it, with all of them
         self._arriving |= {partition.partition for partition in partitions}
 
-    def _on_revoke(self, _: object, partitions: list[TopicPartition]) -> None:
-        self._revoke({partition.partition for partition in partitions})
+    def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
+        revoked = {partition.partition for partition in partitions}
+        reading = self._partitions(revoked & self._reading.keys())
+        self._revoke(revoked)
+        client.incremental_unassign(reading)  # likewise, with those that it has not got
 
     def _revoke(self, partitions: set[int]) -> None:
         self._left |= partitions
@@ -337,10 +347,7 @@ class Reader:
             raise failure
 
     def _start_arrived(self) -> KafkaException | None:
-        """Start what can be started. Returns why the others cannot: UnstableOffsets rather than anything else.
-
-        While one partition's committed offset is held back the client starts none of them, and fails to seek.
-        """
+        """Start what can be started. Returns why the others cannot: UnstableOffsets rather than anything else."""
         if not self._arriving:
             return None
         try:
@@ -364,8 +371,7 @@ class Reader:
         low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
         position = self._listener.on_assigned(Assignment(partition, low, high, topic_id))
         place.offset = self._offset(place, position, low, high, topic_id)
-        self._consumer.seek(place)
-        self._consumer.resume([place])
+        self._consumer.incremental_assign([place])
         self._arriving.discard(partition)
         self._left.discard(partition)  # it came back: what is read from now on is from where it starts
         self._reading[partition] = _Started(place.offset, high, topic_id)

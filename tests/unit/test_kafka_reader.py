@@ -39,7 +39,8 @@ class ConsumerInMemory:
         self.commits: list[dict[int, int]] = []
         self.member_id = "me"
         self.events: list[tuple[Callable[[], object], list[Message]]] = []
-        self.sought: list[tuple[int, int]] = []
+        self.assigned: dict[int, int] = {}  # partition → offset
+        self.started: list[tuple[int, int]] = []
 
     def memberid(self) -> str:
         return self.member_id
@@ -62,17 +63,22 @@ class ConsumerInMemory:
     def committed(self, asked: list[TopicPartition], **_: object) -> list[TopicPartition]:
         return [TopicPartition(place.topic, place.partition, 1) for place in asked]
 
-    def seek(self, place: TopicPartition) -> None:
-        self.sought.append((place.partition, place.offset))
+    def incremental_assign(self, places: list[TopicPartition]) -> None:
+        for place in places:
+            assert place.partition not in self.assigned
+            assert place.offset >= 0, "a client that looks an offset up may go back to it later"
+            self.assigned[place.partition] = place.offset
+            self.started.append((place.partition, place.offset))
+
+    def incremental_unassign(self, places: list[TopicPartition]) -> None:
+        for place in places:
+            del self.assigned[place.partition]
 
     def list_topics(self, topic: str, **__: object) -> SimpleNamespace:
         if self.is_away:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its public name
         return SimpleNamespace(topics={topic: SimpleNamespace(error=None)})
 
-    def incremental_assign(self, *_: object) -> None: ...
-    def pause(self, *_: object) -> None: ...
-    def resume(self, *_: object) -> None: ...
     def close(self) -> None: ...
 
 
@@ -178,17 +184,17 @@ def test_a_partition_that_left_and_came_back_within_a_poll_is_read_from_where_it
 ) -> None:
     reader, (consumer,) = a_reader()
     own = places({0: OFFSET_INVALID})
-    consumer.events = [(lambda: consumer.on_assign(None, own), []), (_nothing, messages[:3]), (_nothing, [])]
+    consumer.events = [(lambda: consumer.on_assign(consumer, own), []), (_nothing, messages[:3]), (_nothing, [])]
     assert reader.poll(10, 1).next_offsets() == {0: 3}
     consumer.events = [
-        (lambda: consumer.on_lost(None, own), messages[3:5]),  # of before: whoever owns it now reads them
+        (lambda: consumer.on_lost(consumer, own), messages[3:5]),  # of before: whoever owns it now reads them
         (_nothing, []),
-        (lambda: consumer.on_assign(None, own), []),
+        (lambda: consumer.on_assign(consumer, own), []),
         (_nothing, messages[1:4]),
         (_nothing, []),
     ]
     assert [record.offset for record in reader.poll(10, 1)] == [1, 2, 3]
-    assert consumer.sought == [(0, 1), (0, 1)]
+    assert consumer.started == [(0, 1), (0, 1)]
 
 
 def _nothing() -> None:
