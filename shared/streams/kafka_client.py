@@ -92,14 +92,14 @@ class KafkaClients:
         group: str,
         on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
         on_error: Callable[[KafkaError], None] | None = None,
-        on_made_anew: Callable[[], None] | None = None,
+        on_made_anew: Callable[[str], None] | None = None,
         *,
         is_member: bool = True,
     ) -> Consumer:
         """A consumer that commits when told to. `is_member`: it joins the group, under this replica's name if any.
 
-        `on_error` is told, within its calls, of what the client tries again by itself; `on_made_anew` likewise, when a
-        topic that it reads is another one than before, ahead of its records.
+        `on_error` is told, within its calls, of what the client tries again by itself; `on_made_anew` likewise, when
+        the topic that it reads is another one than before: of its id, ahead of its records.
         """
         return Consumer(
             self._connection,
@@ -219,9 +219,9 @@ class _ConsumerLog(logging.Logger):
     topic's records: since Kafka 3.1 they are fetched by the topic's id, and whoever does not know it gets none.
     """
 
-    _MADE_ANEW: Final = re.compile(r" changed id from (?!A+ )")  # at first it changes from 0, in base64
+    _MADE_ANEW: Final = re.compile(r" changed id from (?!A+ )\S+ to (\S+)")  # at first it changes from 0, in base64
 
-    def __init__(self, on_made_anew: Callable[[], None] | None) -> None:
+    def __init__(self, on_made_anew: Callable[[str], None] | None) -> None:
         super().__init__(_CONSUMER_LOGGER)
         self._on_made_anew = on_made_anew
 
@@ -229,8 +229,8 @@ class _ConsumerLog(logging.Logger):
         """Called as `log(level, "%s [%s] %s", facility, client, line)`."""
         if level > logging.DEBUG:
             logging.getLogger(self.name).log(level, msg, *args)
-        elif self._on_made_anew is not None and self._MADE_ANEW.search(str(args[-1])):
-            self._on_made_anew()
+        elif self._on_made_anew is not None and (told := self._MADE_ANEW.search(str(args[-1]))):
+            self._on_made_anew(told[1])
 
 
 class _OnceAMinute(logging.Filter):

@@ -46,7 +46,7 @@ or be cut off before it is kept, or before its answer reaches us.
 
 OnError = Callable[[KafkaError], None]
 OnCommit = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
-OnMadeAnew = Callable[[], None]
+OnMadeAnew = Callable[[str], None]
 
 _FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
 
@@ -116,7 +116,7 @@ class Reader:
         self._away_at = float("-inf")  # likewise, of its absence
         self._believed_at = float("-inf")  # likewise, when a twin was taken for ourselves
         self._subscribed = False
-        self._was_made_anew = False  # the topic, since the poll before
+        self._newest_id = ""  # of the topic, if the client saw it change
 
     def _new_consumer(self) -> Consumer:
         return self._make_consumer(self._on_commit, self._on_error, self._on_made_anew)
@@ -249,9 +249,11 @@ class Reader:
         """Revoke every partition and leave the group."""
         reading = self._partitions(self._reading)
         self._revoke(self._arriving | self._reading.keys())  # first, as leaving waits for a broker that hangs
-        if reading:
-            self._consumer.incremental_unassign(reading)
-        self._consumer.close()
+        try:
+            if reading:
+                self._consumer.incremental_unassign(reading)
+        finally:
+            self._consumer.close()
         if self._second_round is not None:
             self._second_round.close()
         self._raise_failure()
@@ -266,8 +268,8 @@ class Reader:
         self._raise_failure()
         if self._commit_failure is not None:
             self._fail(self._commit_failure)
-        if self._was_made_anew:  # told ahead of the first of its records
-            self._begin_anew()
+        if self._newest_id and any(started.topic_id != self._newest_id for started in self._reading.values()):
+            self._begin_anew()  # the change is told ahead of the first new record
         if not messages:
             return MessageBatch(())
         self._heard_at = time.monotonic()
@@ -277,17 +279,17 @@ class Reader:
             messages = [message for message in messages if self._is_due(message.partition())]
         return MessageBatch(messages)
 
-    def _on_made_anew(self) -> None:
-        self._was_made_anew = True
+    def _on_made_anew(self, topic_id: str) -> None:
+        self._newest_id = topic_id
 
     def _begin_anew(self) -> None:
         """Start every partition again, as the client itself would go on at the offset that it was at."""
-        self._was_made_anew = False
         logger.warning("the topic was made anew, reading it from its beginning", topic=self._topic)
         reading = set(self._reading)
-        self._revoke(reading)
         self._consumer.incremental_unassign(self._partitions(reading))
+        self._revoke(reading)
         self._arriving |= reading
+        self._told = {}
 
     def _without_errors(self, messages: Sequence[Message]) -> list[Message]:
         records = [message for message in messages if message.error() is None]
@@ -311,8 +313,9 @@ class Reader:
             self._away_at, self._believed_at = float("-inf"), time.monotonic()
         logger.warning("the session in the group is over, joining it anew", topic=self._topic)
         broken, self._consumer = self._consumer, self._new_consumer()
-        self._subscribed, self._told, self._commit_failure = False, {}, None
+        self._subscribed, self._told = False, {}
         broken.close()
+        self._commit_failure = None  # closing may tell of one more
         self._revoke(self._arriving | self._reading.keys())
         raise SessionOver from error
 
@@ -327,9 +330,9 @@ class Reader:
 
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
         revoked = {partition.partition for partition in partitions}
-        reading = self._partitions(revoked & self._reading.keys())
         self._revoke(revoked)
-        client.incremental_unassign(reading)  # likewise, with those that it has not got
+        has = {partition.partition for partition in client.assignment()}
+        client.incremental_unassign(self._partitions(revoked & has))  # likewise, with those that it has not got
 
     def _revoke(self, partitions: set[int]) -> None:
         self._left |= partitions
@@ -354,6 +357,8 @@ class Reader:
             topic_id = self._ask_topic_id()
         except KafkaException as error:
             return error
+        if self._newest_id not in ("", topic_id):  # of several brokers one may know it later
+            return KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_ID, "a broker tells of another topic"))
         failure: KafkaException | None = None
         for partition in sorted(self._arriving):
             try:

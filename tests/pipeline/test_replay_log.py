@@ -123,7 +123,7 @@ def test_every_event_arrives_once_and_in_its_visitors_order(log: Log, tmp_path: 
 
 
 def test_generated_clicks_arrive(log: Log) -> None:
-    arguments = ("--rate", "10", "--history", "10m", "--count", "2500")
+    arguments = ("--rate", "10", "--history", "1h", "--count", "2500")  # of the past, at whatever hour of the day
     process = log.start("generate", *arguments)
     out, err = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0, err.decode()

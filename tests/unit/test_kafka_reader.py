@@ -70,6 +70,9 @@ class ConsumerInMemory:
             self.assigned[place.partition] = place.offset
             self.started.append((place.partition, place.offset))
 
+    def assignment(self) -> list[TopicPartition]:
+        return places(self.assigned)
+
     def incremental_unassign(self, places: list[TopicPartition]) -> None:
         for place in places:
             del self.assigned[place.partition]
