@@ -151,12 +151,20 @@ def test_a_refused_setting_is_not_tried_again() -> None:
     assert screen.getvalue().count("PARTITIONS: wrong") == 1
 
 
+@contextmanager
+def not_ignored(number: signal.Signals) -> Iterator[None]:
+    """The tests may run under nohup, where the end of the terminal is not to be heeded."""
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_all_in_order_each_after_the_one_before(number: signal.Signals) -> None:
     screen = Screen()
-    if signal.getsignal(number) is signal.SIG_IGN:
-        pytest.skip(f"started with {number.name} ignored, as by nohup, which the supervisor respects")
-    with supervisor(screen) as runs:
+    with not_ignored(number), supervisor(screen) as runs:
         for name in reversed(STOP_ORDER):
             runs.start(lasting(name), restart_as=lasting(name))
         assert runs.wait_until(lambda: all(screen.shows(f"{name} is up") for name in STOP_ORDER), 10)
