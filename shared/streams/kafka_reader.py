@@ -313,7 +313,7 @@ class Reader:
             self._away_at, self._believed_at = float("-inf"), time.monotonic()
         logger.warning("the session in the group is over, joining it anew", topic=self._topic)
         broken, self._consumer = self._consumer, self._new_consumer()
-        self._subscribed, self._told = False, {}
+        self._subscribed, self._told, self._newest_id = False, {}, ""  # the new one may have missed a change
         broken.close()
         self._commit_failure = None  # closing may tell of one more
         self._revoke(self._arriving | self._reading.keys())
@@ -374,40 +374,42 @@ class Reader:
     def _start(self, partition: int, topic_id: str) -> None:
         place = TopicPartition(self._topic, partition)
         low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
-        position = self._listener.on_assigned(Assignment(partition, low, high, topic_id))
-        place.offset = self._offset(place, position, low, high, topic_id)
+        assignment = Assignment(partition, low, high, topic_id)
+        place.offset = self._offset(place, self._listener.on_assigned(assignment), assignment)
         self._consumer.incremental_assign([place])
         self._arriving.discard(partition)
         self._left.discard(partition)  # it came back: what is read from now on is from where it starts
         self._reading[partition] = _Started(place.offset, high, topic_id)
 
-    def _offset(self, place: TopicPartition, position: Position, low: int, high: int, topic_id: str) -> int:
+    def _offset(self, place: TopicPartition, position: Position, assignment: Assignment) -> int:
+        begin, end = assignment.begin_offset, assignment.end_offset
         match position:
             case FromTime(timestamp_ms):
                 asked = TopicPartition(place.topic, place.partition, timestamp_ms)
                 found = self._only(self._consumer.offsets_for_times([asked], timeout=_ANSWER_SECONDS))
-                return found.offset if found.offset >= 0 else high
+                return found.offset if found.offset >= 0 else end
             case FromOffset(offset):
                 wanted = offset
             case FromCommitted():
                 committed = self._committed(place)
-                is_of_another = bool(topic_id and committed.metadata and committed.metadata != topic_id)
-                wanted = committed.offset
-                self._warn_when_out_of_range(place.partition, wanted, low, high, is_of_another=is_of_another)
-                if is_of_another:
-                    return low
+                wanted = begin if self._is_void(committed, assignment) else committed.offset
         # Ahead of the end: the topic was deleted and made anew since, so that nothing of it has been read.
-        return wanted if low <= wanted <= high else low
+        return wanted if begin <= wanted <= end else begin
 
-    def _warn_when_out_of_range(
-        self, partition: int, committed: int, low: int, high: int, *, is_of_another: bool
-    ) -> None:
-        """Tell what nobody else does: who starts at an offset of its own knows the ends and judges them itself."""
-        place = {"topic": self._topic, "partition": partition, "committed": committed}
-        if committed > high or is_of_another:
-            logger.warning("the topic was made anew, reading it from its beginning", **place, end=high)
-        elif 0 <= committed < low:
-            logger.warning("records left retention before they were read", **place, missing=low - committed)
+    def _is_void(self, committed: TopicPartition, assignment: Assignment) -> bool:
+        """Whether the offset is of a topic before this one, or of records that expired.
+
+        It tells what nobody else does: who starts at an offset of its own knows the ends and judges them itself.
+        """
+        place = {"topic": self._topic, "partition": assignment.partition, "committed": committed.offset}
+        begin, end = assignment.begin_offset, assignment.end_offset
+        is_of_another = committed.metadata and assignment.topic_id and committed.metadata != assignment.topic_id
+        if is_of_another or committed.offset > end:
+            logger.warning("the topic was made anew, reading it from its beginning", **place, end=end)
+            return True
+        if 0 <= committed.offset < begin:
+            logger.warning("records left retention before they were read", **place, missing=begin - committed.offset)
+        return bool(committed.offset < begin)
 
     def _committed(self, place: TopicPartition) -> TopicPartition:
         try:

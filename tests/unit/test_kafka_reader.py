@@ -32,9 +32,10 @@ class ConsumerInMemory:
     Each wait for messages takes the next of `events`: something that happens within it, and what it returns.
     """
 
-    def __init__(self, on_commit: OnCommit, on_error: OnError) -> None:
+    def __init__(self, on_commit: OnCommit, on_error: OnError, on_made_anew: OnMadeAnew) -> None:
         self.on_commit = on_commit
         self.on_error = on_error
+        self.on_made_anew = on_made_anew
         self.is_away = False
         self.commits: list[dict[int, int]] = []
         self.member_id = "me"
@@ -92,14 +93,14 @@ class Nobody:
     def on_revoked(self, partition: int) -> None: ...
 
 
-def a_reader() -> tuple[Reader, list[ConsumerInMemory]]:
+def a_reader(ask_topic_id: Callable[[], str] = lambda: "id") -> tuple[Reader, list[ConsumerInMemory]]:
     made: list[ConsumerInMemory] = []
 
-    def make(on_commit: OnCommit, on_error: OnError, _: OnMadeAnew) -> Consumer:
-        made.append(ConsumerInMemory(on_commit, on_error))
+    def make(on_commit: OnCommit, on_error: OnError, on_made_anew: OnMadeAnew) -> Consumer:
+        made.append(ConsumerInMemory(on_commit, on_error, on_made_anew))
         return cast(Consumer, made[-1])
 
-    return Reader(make, "topic", Nobody(), ask_topic_id=lambda: "id"), made
+    return Reader(make, "topic", Nobody(), ask_topic_id=ask_topic_id), made
 
 
 def places(offsets: Mapping[int, int]) -> list[TopicPartition]:
@@ -198,6 +199,48 @@ def test_a_partition_that_left_and_came_back_within_a_poll_is_read_from_where_it
     ]
     assert [record.offset for record in reader.poll(10, 1)] == [1, 2, 3]
     assert consumer.started == [(0, 1), (0, 1)]
+
+
+def test_a_topic_made_anew_is_started_when_the_broker_that_is_asked_knows_it_too() -> None:
+    known = ["old", "old", "new"]
+    reader, (consumer,) = a_reader(lambda: known.pop(0))
+    consumer.events = [(lambda: consumer.on_assign(consumer, places({0: OFFSET_INVALID})), [])]
+    reader.poll(10, 0)
+    reader.poll(10, 0)
+    assert reader.is_reading(0)
+    consumer.events = [(lambda: consumer.on_made_anew("new"), [])]
+    reader.poll(10, 0)
+    assert not reader.is_reading(0)
+    with pytest.raises(KafkaException, match="another topic"):
+        reader.poll(10, 0)
+    assert consumer.assigned == {}
+    reader.poll(10, 0)
+    assert reader.is_reading(0)
+
+
+def test_a_change_of_the_topic_that_is_known_already_starts_nothing_again() -> None:
+    reader, (consumer,) = a_reader(lambda: "new")
+    consumer.events = [(lambda: consumer.on_assign(consumer, places({0: OFFSET_INVALID})), [])]
+    reader.poll(10, 0)
+    reader.poll(10, 0)
+    consumer.events = [(lambda: consumer.on_made_anew("new"), [])]
+    reader.poll(10, 0)
+    assert reader.is_reading(0)
+    assert consumer.started == [(0, 1)]
+
+
+def test_what_a_client_before_told_of_the_topic_does_not_hold_for_its_successor() -> None:
+    reader, made = a_reader(lambda: "newest")
+    made[0].on_made_anew("new")
+    made[0].member_id = ""
+    made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
+    with pytest.raises(SessionOver):
+        reader.poll(10, 0)
+    successor = made[1]
+    successor.events = [(lambda: successor.on_assign(successor, places({0: OFFSET_INVALID})), [])]
+    reader.poll(10, 0)
+    reader.poll(10, 0)
+    assert reader.is_reading(0)
 
 
 def _nothing() -> None:
