@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
 from typing import Any, Final, NamedTuple, NoReturn, overload
@@ -247,13 +248,8 @@ class Reader:
 
     def close(self) -> None:
         """Revoke every partition and leave the group."""
-        reading = self._partitions(self._reading)
         self._revoke(self._arriving | self._reading.keys())  # first, as leaving waits for a broker that hangs
-        try:
-            if reading:
-                self._consumer.incremental_unassign(reading)
-        finally:
-            self._consumer.close()
+        self._consumer.close()  # calls _on_revoke
         if self._second_round is not None:
             self._second_round.close()
         self._raise_failure()
@@ -325,14 +321,16 @@ class Reader:
     # --- assignment --------------------------------------------------------------------------------------------------
 
     def _on_assign(self, client: Client, partitions: list[TopicPartition]) -> None:
-        client.incremental_assign([])  # or the client would do it, with all of them
+        with _unless_closed():
+            client.incremental_assign([])  # or the client would do it, with all of them
         self._arriving |= {partition.partition for partition in partitions}
 
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
         revoked = {partition.partition for partition in partitions}
         self._revoke(revoked)
-        has = {partition.partition for partition in client.assignment()}
-        client.incremental_unassign(self._partitions(revoked & has))  # likewise, with those that it has not got
+        with _unless_closed():
+            has = {partition.partition for partition in client.assignment()}
+            client.incremental_unassign(self._partitions(revoked & has))  # likewise, with those that it has not got
 
     def _revoke(self, partitions: set[int]) -> None:
         self._left |= partitions
@@ -427,6 +425,16 @@ class Reader:
 
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in numbers]
+
+
+@contextmanager
+def _unless_closed() -> Iterator[None]:
+    """A rebalance may be told while the client closes, and after it gave up by itself all that it had."""
+    try:
+        yield
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._DESTROY:  # noqa: SLF001 - its public name
+            raise
 
 
 class MessageBatch(RecordBatch):

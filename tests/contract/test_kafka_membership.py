@@ -65,6 +65,23 @@ def two_replicas(kafka_broker: str, topic: str, group: str) -> tuple[Replica, Re
     return first, second
 
 
+def between_two_rounds(log: EventLog, kafka_broker: str, topic: str, group: str) -> tuple[Replica, Replica]:
+    """Two of them. The first is told to give up two of its four partitions, and does not poll to hear of it."""
+    log.ensure_topics([TopicSpec(dead_letter_topic(topic), 1, 3_600_000)])
+    first = Replica(kafka_broker, "first", topic, group)
+    assert until(lambda: len(first.owned) == 4, first.step)
+    second = Replica(kafka_broker, "second", topic, group)
+    admin = AdminClient({"bootstrap.servers": kafka_broker})
+
+    def is_between_the_rounds() -> bool:
+        second.step()
+        known = admin.describe_consumer_groups([group])[group].result(10)
+        return known.state is ConsumerGroupState.STABLE and len(known.members) == 2
+
+    assert until(is_between_the_rounds, lambda: None)
+    return first, second
+
+
 def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
     log: EventLog, kafka_broker: str
 ) -> None:
@@ -100,19 +117,7 @@ def test_a_replica_that_dies_in_the_middle_of_a_rebalance_leaves_no_partition_wi
     log: EventLog, kafka_broker: str
 ) -> None:
     topic, group = a_topic(log, partitions=4), a_group()
-    log.ensure_topics([TopicSpec(dead_letter_topic(topic), 1, 3_600_000)])
-    first = Replica(kafka_broker, "first", topic, group)
-    assert until(lambda: len(first.owned) == 4, first.step)
-    second = Replica(kafka_broker, "second", topic, group)
-    admin = AdminClient({"bootstrap.servers": kafka_broker})
-
-    def is_between_the_rounds() -> bool:
-        second.step()
-        known = admin.describe_consumer_groups([group])[group].result(10)
-        return known.state is ConsumerGroupState.STABLE and len(known.members) == 2
-
-    # The first is told to give two up, and does not poll any more to hear of it.
-    assert until(is_between_the_rounds, lambda: None)
+    first, second = between_two_rounds(log, kafka_broker, topic, group)
     successor = Replica(kafka_broker, "first", topic, group)
 
     def both() -> None:
@@ -122,6 +127,14 @@ def test_a_replica_that_dies_in_the_middle_of_a_rebalance_leaves_no_partition_wi
     assert until(lambda: len(successor.owned) == len(second.owned) == 2, both)
     for replica in (first, second, successor):
         replica.consumer.close()
+
+
+def test_a_replica_closes_that_has_not_heard_of_a_rebalance(log: EventLog, kafka_broker: str) -> None:
+    """Its client gives everything up as it closes, and tells of the rebalance after that."""
+    first, second = between_two_rounds(log, kafka_broker, a_topic(log, partitions=4), a_group())
+    first.consumer.close()
+    assert first.owned == set()
+    second.consumer.close()
 
 
 def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka_broker: str) -> None:
