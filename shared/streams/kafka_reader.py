@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
 from typing import Any, Final, NamedTuple, NoReturn, overload
@@ -321,16 +320,20 @@ class Reader:
     # --- assignment --------------------------------------------------------------------------------------------------
 
     def _on_assign(self, client: Client, partitions: list[TopicPartition]) -> None:
-        with _unless_closed():
-            client.incremental_assign([])  # or the client would do it, with all of them
+        client.incremental_assign([])  # or the client would do it, with all of them
         self._arriving |= {partition.partition for partition in partitions}
 
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
         revoked = {partition.partition for partition in partitions}
         self._revoke(revoked)
-        with _unless_closed():
+        try:
             has = {partition.partition for partition in client.assignment()}
             client.incremental_unassign(self._partitions(revoked & has))  # likewise, with those that it has not got
+        except KafkaException as error:
+            # A client that closes before it has told of a revocation tells of two: of that one, and of the rest. With
+            # the first it gives everything up, and is through when it tells of the second.
+            if error.args[0].code() != KafkaError._DESTROY:  # noqa: SLF001 - its public name
+                raise
 
     def _revoke(self, partitions: set[int]) -> None:
         self._left |= partitions
@@ -425,16 +428,6 @@ class Reader:
 
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in numbers]
-
-
-@contextmanager
-def _unless_closed() -> Iterator[None]:
-    """A rebalance may be told while the client closes, and after it gave up by itself all that it had."""
-    try:
-        yield
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError._DESTROY:  # noqa: SLF001 - its public name
-            raise
 
 
 class MessageBatch(RecordBatch):

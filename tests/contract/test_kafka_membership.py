@@ -130,7 +130,7 @@ def test_a_replica_that_dies_in_the_middle_of_a_rebalance_leaves_no_partition_wi
 
 
 def test_a_replica_closes_that_has_not_heard_of_a_rebalance(log: EventLog, kafka_broker: str) -> None:
-    """Its client gives everything up as it closes, and tells of the rebalance after that."""
+    """Its client gives everything up with the first of two revocations, and is through when it tells of the second."""
     first, second = between_two_rounds(log, kafka_broker, a_topic(log, partitions=4), a_group())
     first.consumer.close()
     assert first.owned == set()
