@@ -39,9 +39,11 @@ class DigestTable:
     of a digest are independent: the second one is as good as another hash, and keeps the longest probe short.
     """
 
-    def __init__(self) -> None:
-        self._keys: Digests = np.zeros((_FEWEST_SLOTS, 2), np.uint64)
-        self.values = np.zeros(_FEWEST_SLOTS, np.uint32)
+    def __init__(self, room: int = 0) -> None:
+        """`room`: so many digests fit in before the table has to be rebuilt."""
+        size = _slots_for(room, _FEWEST_SLOTS)
+        self._keys: Digests = np.zeros((size, 2), np.uint64)
+        self.values = np.zeros(size, np.uint32)
         """By slot. The owner sets that of a digest which `locate` added."""
         self._used = 0
 
@@ -51,8 +53,7 @@ class DigestTable:
     def locate(self, digests: Digests) -> tuple[Ints, Ints]:
         """The slot of each digest, which may repeat; and the first row of each that was not here, which is added."""
         self._make_room(len(digests))
-        last_slot = len(self.values) - 1
-        slot, step = (digests & np.uint64(last_slot)).astype(np.int64).T
+        slot, step = self._first_slots(digests)
         is_new = np.zeros(len(digests), np.bool_)
         pending = np.arange(len(digests))
         wanted, at = digests, slot
@@ -60,12 +61,39 @@ class DigestTable:
             is_free = self._keys[at, 0] == 0
             if is_free.any():
                 self._keys[at[is_free]] = wanted[is_free]  # of several that claim a slot the last one gets it
-            is_settled = _equal(self._keys[at], wanted)
+            is_settled = _equal(self._keys.take(at, axis=0), wanted)  # far quicker than self._keys[at]
             is_new[pending] = is_free & is_settled
             pending = pending[~is_settled]
             wanted = digests[pending]
-            at = slot[pending] = (slot[pending] + (step[pending] | 1)) & last_slot  # odd: it comes to every slot
+            at = slot[pending] = self._next_slots(slot[pending], step[pending])
         return slot, self._added(slot, np.flatnonzero(is_new))
+
+    def find(self, digests: Digests) -> tuple[Ints, Ints]:
+        """The rows of those digests that are here, and their slots. Made for when these are few."""
+        at, step = self._first_slots(digests)
+        rows, wanted = np.arange(len(digests)), digests[:, 0]
+        found, slots = [rows[:0]], [rows[:0]]
+        while len(rows):
+            key = self._keys[at, 0]
+            goes_on = key != 0
+            alike = np.flatnonzero(key == wanted)
+            if len(alike):
+                alike = alike[self._keys[at[alike], 1] == digests[rows[alike], 1]]
+                found.append(rows[alike])
+                slots.append(at[alike])
+                goes_on[alike] = False
+            rows, wanted, step = rows[goes_on], wanted[goes_on], step[goes_on]
+            at = self._next_slots(at[goes_on], step)
+        return np.concatenate(found), np.concatenate(slots)
+
+    def _first_slots(self, digests: Digests) -> tuple[Ints, Ints]:
+        """Where the search for each digest begins, and how far it steps."""
+        slot, step = (digests & np.uint64(len(self.values) - 1)).astype(np.int64).T
+        return slot, step | 1  # odd: it comes to every slot
+
+    def _next_slots(self, slot: Ints, step: Ints) -> Ints:
+        after: Ints = (slot + step) & (len(self.values) - 1)
+        return after
 
     def _added(self, slot: Ints, new: Ints) -> Ints:
         """Of the rows whose digest was not here the first of each: the value of their slot tells them apart."""
@@ -92,9 +120,7 @@ class DigestTable:
         return self._used + newcomers > len(self.values) * _FULLEST
 
     def _make_room(self, newcomers: int) -> None:
-        size = len(self.values)
-        while self._used + newcomers > size * _FULLEST:
-            size *= 2
+        size = _slots_for(self._used + newcomers, len(self.values))
         if size > len(self.values):
             self._rebuild(size, self.used())
 
@@ -103,6 +129,14 @@ class DigestTable:
         self._keys, self.values, self._used = np.zeros((size, 2), np.uint64), np.zeros(size, np.uint32), 0
         slot, _ = self.locate(digests)
         self.values[slot] = values
+
+
+def _slots_for(digests: int, fewest: int) -> int:
+    """The power of two from `fewest` on, itself one, at which so many digests leave the table empty enough."""
+    size = fewest
+    while digests > size * _FULLEST:
+        size *= 2
+    return size
 
 
 def _equal(digests: Digests, others: Digests) -> Bools:

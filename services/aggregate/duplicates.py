@@ -1,6 +1,11 @@
-"""Duplicates: an event whose eventId arrived within the hour before it is counted once."""
+"""Duplicates: an event whose eventId arrived within the hour before it is counted once.
+
+The ids are kept in generations, tables that are filled one after another. One is given up as a whole when the hour has
+gone over its last id, so that none is ever rebuilt: among millions of ids that takes seconds, in which nothing is read.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,6 +15,26 @@ from services.aggregate.digests import Digests, DigestTable, as_bools
 from services.aggregate.recent import MINUTE_SECONDS
 
 REMEMBERED_SECONDS: Final = 3600
+_LEAST_ROOM: Final = 16_384  # ids of a generation
+_SPAN_SECONDS: Final = 600
+"""A generation is made for the ids of such a time: were it less, each id would be looked for in more tables; were it
+more, more ids would be kept past their hour."""
+_LARGEST_STEP: Final = 4  # to so many times the ids that there are, as they may have come in one burst
+
+
+@dataclass(slots=True)
+class _Generation:
+    """Ids and the second each first arrived."""
+
+    first_arrival: DigestTable
+    began_s: int
+    last_s: int = 0  # none of the ids arrived later; known when no more are added
+
+    def arrived_in(self, minute: int) -> tuple[Digests, Array]:
+        arrival_s = self.first_arrival.values  # 0 where no id is
+        begin_s = minute * MINUTE_SECONDS
+        slots = np.flatnonzero((arrival_s >= begin_s) & (arrival_s < begin_s + MINUTE_SECONDS))
+        return self.first_arrival.keys(slots), arrival_s[slots]
 
 
 class SeenIds:
@@ -20,9 +45,14 @@ class SeenIds:
     """
 
     def __init__(self) -> None:
-        self._first_arrival = DigestTable()
+        self._older: list[_Generation] = []
+        self._newest = _Generation(DigestTable(_LEAST_ROOM), began_s=0)
         self._latest_s = 0
         self.unsaved_minutes: set[int] = set()  # of arrival
+
+    def __len__(self) -> int:
+        """How many ids are kept, those included whose hour is over."""
+        return sum(len(generation.first_arrival) for generation in (*self._older, self._newest))
 
     def arrivals(self, arrival_s: Ints) -> Ints:
         """The seconds that records in log order count as arrived at."""
@@ -30,8 +60,19 @@ class SeenIds:
 
     def accept(self, digests: Digests, arrival_s: Ints) -> Bools:
         """Which ids, in log order, are no duplicates; they are remembered. `arrival_s` is of `arrivals`."""
-        slot, first = self._locate(digests, arrival_s)
-        first_s = self._first_arrival.values
+        self._make_room(len(digests), arrival_s)
+        accepted = np.ones(len(digests), np.bool_)
+        for generation in self._older:
+            rows, slot = generation.first_arrival.find(digests)
+            accepted[rows[arrival_s[rows] - generation.first_arrival.values[slot] < REMEMBERED_SECONDS]] = False
+        accepted[accepted] = self._accept(digests[accepted], arrival_s[accepted])
+        self.unsaved_minutes.update(np.unique(arrival_s[accepted] // MINUTE_SECONDS).tolist())
+        return accepted
+
+    def _accept(self, digests: Digests, arrival_s: Ints) -> Bools:
+        """Which are no duplicates of each other or of those in the newest generation, where they are remembered."""
+        slot, first = self._newest.first_arrival.locate(digests)
+        first_s = self._newest.first_arrival.values
         first_s[slot[first]] = arrival_s[first]
         accepted = as_bools(first, len(digests))
         over = ~accepted & (arrival_s - first_s[slot] >= REMEMBERED_SECONDS)
@@ -39,27 +80,27 @@ class SeenIds:
             if arrival_s[place] - int(first_s[slot[place]]) >= REMEMBERED_SECONDS:
                 accepted[place] = True
                 first_s[slot[place]] = arrival_s[place]
-        self.unsaved_minutes.update(np.unique(arrival_s[accepted] // MINUTE_SECONDS).tolist())
         return accepted
 
     def remember(self, digests: Digests, arrival_s: Ints) -> None:
         """Take over ids that were accepted, in log order."""
-        slot, _ = self._locate(digests, arrival_s)
-        self._first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
+        self._make_room(len(digests), arrival_s)
+        slot, _ = self._newest.first_arrival.locate(digests)
+        self._newest.first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
         self.unsaved_minutes.update(np.unique(arrival_s // MINUTE_SECONDS).tolist())
 
-    def _locate(self, digests: Digests, arrival_s: Ints) -> tuple[Ints, Ints]:
+    def _make_room(self, newcomers: int, arrival_s: Ints) -> None:
+        """Have a newest generation with room for so many more. What is a duplicate does not depend on it."""
         self._latest_s = max(self._latest_s, int(arrival_s.max(initial=0)))
-        if self._first_arrival.is_full_for(len(digests)):
-            self._forget()
-        return self._first_arrival.locate(digests)
-
-    def _forget(self) -> None:
-        """Forget ids that no longer matter, if they are worth it. What is a duplicate does not depend on it."""
-        used = self._first_arrival.used()
-        live = used[self._first_arrival.values[used] > self._latest_s - REMEMBERED_SECONDS]
-        if 4 * len(live) <= 3 * len(used):
-            self._first_arrival.keep(live)
+        oldest_s = self._latest_s - REMEMBERED_SECONDS + 1
+        self._older = [generation for generation in self._older if generation.last_s >= oldest_s]
+        if self._newest.first_arrival.is_full_for(newcomers):
+            full = self._newest
+            full.last_s = self._latest_s
+            expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.began_s)
+            room = max(_LEAST_ROOM, newcomers, min(expected, _LARGEST_STEP * len(self)))
+            self._older.append(full)
+            self._newest = _Generation(DigestTable(room), began_s=self._latest_s)
 
     def oldest_minute(self) -> int:
         """The first minute of arrival whose ids matter."""
@@ -67,12 +108,13 @@ class SeenIds:
 
     def save(self, minutes: Iterable[int]) -> dict[int, dict[str, Array]]:
         """The ids that first arrived in each of these minutes, for `load`."""
-        used = self._first_arrival.used()
-        arrived = self._first_arrival.values[used]
         saved = {}
         for minute in minutes:
-            slots = used[arrived // MINUTE_SECONDS == minute]
-            saved[minute] = {"digests": self._first_arrival.keys(slots), "arrival_s": self._first_arrival.values[slots]}
+            older = [generation for generation in self._older if generation.last_s >= minute * MINUTE_SECONDS]
+            digests, arrival_s = zip(
+                *(generation.arrived_in(minute) for generation in (*older, self._newest)), strict=True
+            )
+            saved[minute] = {"digests": np.concatenate(digests), "arrival_s": np.concatenate(arrival_s)}
         return saved
 
     def load(self, saved: Mapping[str, Array]) -> None:

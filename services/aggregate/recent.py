@@ -17,6 +17,7 @@ class RecentRows:
 
     def __init__(self) -> None:
         self._minutes: dict[int, list[Array]] = {}
+        self._codes: dict[int, dict[str, Array]] = {}  # those in use, where known, by minute and dimension
         self.unsaved: set[int] = set()  # minutes that have changed since they were last saved
         self.unpublished: set[int] = set()  # likewise, since a segment was last made of them
 
@@ -28,6 +29,7 @@ class RecentRows:
         for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
             number = int(minute[order[start]])
             self._minutes.setdefault(number, []).append(rows[order[start:end]])
+            self._codes.pop(number, None)
             self.unsaved.add(number)
             self.unpublished.add(number)
 
@@ -57,20 +59,30 @@ class RecentRows:
         """Forget the minutes before this one."""
         for old in [number for number in self._minutes if number < minute]:
             del self._minutes[old]
+            self._codes.pop(old, None)
         self.unsaved = {number for number in self.unsaved if number >= minute}
         self.unpublished = {number for number in self.unpublished if number >= minute}
 
     def codes_in_use(self, dimension: str, names: int) -> Bools:
-        """For each code of a dimension below `names` whether a row has it."""
+        """For each code of a dimension below `names` whether a row has it.
+
+        Only the minutes that have changed since are looked at again: there are millions of rows.
+        """
         in_use = np.zeros(names, np.bool_)
-        for rows in map(self.minute, self.minutes()):
-            codes = rows[dimension]
-            in_use[codes[codes != NONE]] = True
+        for minute in self.minutes():
+            known = self._codes.setdefault(minute, {})
+            if dimension not in known:
+                codes = self.minute(minute)[dimension]
+                here = np.zeros(names, np.bool_)
+                here[codes[codes != NONE]] = True
+                known[dimension] = np.flatnonzero(here).astype(np.int32)
+            in_use[known[dimension]] = True
         return in_use
 
     def renumber(self, dimension: str, codes: Ints) -> None:
         """Give rows new codes: `codes` of the old one, NONE staying NONE."""
         for minute in self.minutes():
+            self._codes.get(minute, {}).pop(dimension, None)
             rows = self.minute(minute).copy()
             rows[dimension] = np.append(codes, NONE)[rows[dimension]]
             self._minutes[minute] = [rows]
