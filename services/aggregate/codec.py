@@ -138,7 +138,7 @@ def encode_checkpoint(windows: Windows) -> Checkpoint:
         parts[_ARRAYS + name] = _encode(_SavedArray(array.dtype.str, array.shape, array.tobytes()))
     for minute in windows.recent.unsaved:
         parts[_minute_part(_ROWS, minute)] = _encode_rows(windows.recent.minute(minute))
-    for minute, ids in windows.seen_ids.save(windows.seen_ids.unsaved_minutes).items():
+    for minute, ids in windows.seen_ids.save().items():
         saved = _SavedIds(ids["digests"].tobytes(), ids["arrival_s"].tobytes())
         parts[_minute_part(_EVENT_IDS, minute)] = _encode(saved)
     oldest_rows, oldest_ids = windows.oldest_kept_minute(), windows.seen_ids.oldest_minute()

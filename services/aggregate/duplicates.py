@@ -4,13 +4,14 @@ The ids are kept in generations, tables that are filled one after another. One i
 gone over its last id, so that none is ever rebuilt: among millions of ids that takes seconds, in which nothing is read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from services.aggregate.arrays import Array, Bools, Ints
+from services.aggregate.arrays import Array, Bools, Ints, run_starts
 from services.aggregate.digests import Digests, DigestTable, as_bools
 from services.aggregate.recent import MINUTE_SECONDS
 
@@ -30,12 +31,6 @@ class _Generation:
     began_s: int
     last_s: int = 0  # none of the ids arrived later; known when no more are added
 
-    def arrived_in(self, minute: int) -> tuple[Digests, Array]:
-        arrival_s = self.first_arrival.values  # 0 where no id is
-        begin_s = minute * MINUTE_SECONDS
-        slots = np.flatnonzero((arrival_s >= begin_s) & (arrival_s < begin_s + MINUTE_SECONDS))
-        return self.first_arrival.keys(slots), arrival_s[slots]
-
 
 class SeenIds:
     """The digests of the eventIds that arrived within the hour, with the second each first did.
@@ -48,7 +43,9 @@ class SeenIds:
         self._older: list[_Generation] = []
         self._newest = _Generation(DigestTable(_LEAST_ROOM), began_s=0)
         self._latest_s = 0
-        self.unsaved_minutes: set[int] = set()  # of arrival
+        # By minute of arrival, for those that were not saved yet or may still change, as arrival never goes back:
+        self._ids_by_minute: dict[int, list[tuple[Digests, Ints]]] = {}
+        self._unsaved_minutes: set[int] = set()
 
     def __len__(self) -> int:
         """How many ids are kept, those included whose hour is over."""
@@ -66,7 +63,7 @@ class SeenIds:
             rows, slot = generation.first_arrival.find(digests)
             accepted[rows[arrival_s[rows] - generation.first_arrival.values[slot] < REMEMBERED_SECONDS]] = False
         accepted[accepted] = self._accept(digests[accepted], arrival_s[accepted])
-        self.unsaved_minutes.update(np.unique(arrival_s[accepted] // MINUTE_SECONDS).tolist())
+        self._note(digests[accepted], arrival_s[accepted])
         return accepted
 
     def _accept(self, digests: Digests, arrival_s: Ints) -> Bools:
@@ -87,7 +84,16 @@ class SeenIds:
         self._make_room(len(digests), arrival_s)
         slot, _ = self._newest.first_arrival.locate(digests)
         self._newest.first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
-        self.unsaved_minutes.update(np.unique(arrival_s // MINUTE_SECONDS).tolist())
+        self._note(digests, arrival_s)
+
+    def _note(self, digests: Digests, arrival_s: Ints) -> None:
+        """Have ids saved the next time."""
+        minute = arrival_s // MINUTE_SECONDS
+        starts = run_starts(minute).tolist()
+        for start, end in pairwise([*starts, len(minute)]):
+            number = int(minute[start])
+            self._ids_by_minute.setdefault(number, []).append((digests[start:end], arrival_s[start:end]))
+            self._unsaved_minutes.add(number)
 
     def _make_room(self, newcomers: int, arrival_s: Ints) -> None:
         """Have a newest generation with room for so many more. What is a duplicate does not depend on it."""
@@ -106,18 +112,24 @@ class SeenIds:
         """The first minute of arrival whose ids matter."""
         return (self._latest_s - REMEMBERED_SECONDS + 1) // MINUTE_SECONDS
 
-    def save(self, minutes: Iterable[int]) -> dict[int, dict[str, Array]]:
-        """The ids that first arrived in each of these minutes, for `load`."""
+    def save(self) -> dict[int, dict[str, Array]]:
+        """The ids that first arrived in each of the minutes that have changed since `saved`, for `load`."""
         saved = {}
-        for minute in minutes:
-            older = [generation for generation in self._older if generation.last_s >= minute * MINUTE_SECONDS]
-            digests, arrival_s = zip(
-                *(generation.arrived_in(minute) for generation in (*older, self._newest)), strict=True
-            )
-            saved[minute] = {"digests": np.concatenate(digests), "arrival_s": np.concatenate(arrival_s)}
+        for minute in sorted(self._unsaved_minutes):
+            digests, arrival_s = zip(*self._ids_by_minute[minute], strict=True)
+            saved[minute] = {
+                "digests": np.concatenate(digests),
+                "arrival_s": np.concatenate(arrival_s).astype(np.uint32),
+            }
         return saved
+
+    def saved(self) -> None:
+        """Note that what `save` gave is kept."""
+        running = self._latest_s // MINUTE_SECONDS
+        self._ids_by_minute = {minute: ids for minute, ids in self._ids_by_minute.items() if minute == running}
+        self._unsaved_minutes.clear()
 
     def load(self, saved: Mapping[str, Array]) -> None:
         """Take over what `save` gave of a minute. Minutes are to be loaded in order."""
         self.remember(saved["digests"], saved["arrival_s"].astype(np.int64))
-        self.unsaved_minutes.clear()
+        self.saved()

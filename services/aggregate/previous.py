@@ -10,12 +10,11 @@ from typing import Final
 import numpy as np
 
 from services.aggregate.arrays import Ints
-from services.aggregate.batch import seconds_of
+from services.aggregate.batch import BOT_DEVICE
 from services.aggregate.popularity import HOUR_SECONDS
-from services.aggregate.recent import MINUTE_SECONDS
-from services.aggregate.visits import visits_of
+from services.aggregate.recent import MINUTE_SECONDS, NO_ROWS
 from services.aggregate.windows import Windows
-from shared.rollup_keys import MINUTES_SHOWN, WINDOW_SECONDS, WINDOWS_WITH_PREVIOUS
+from shared.rollup_keys import AUDIENCES, MINUTES_SHOWN, WINDOW_SECONDS, WINDOWS_WITH_PREVIOUS
 
 PERIODS: Final = tuple(WINDOW_SECONDS[window] for window in WINDOWS_WITH_PREVIOUS)
 assert all(2 * seconds <= MINUTES_SHOWN * MINUTE_SECONDS or seconds == HOUR_SECONDS for seconds in PERIODS)
@@ -36,10 +35,13 @@ def _before(windows: Windows, seconds: int) -> Ints:
     #        cut   minutes wholly in the period  cut
     first_whole, first_after = -(-first // MINUTE_SECONDS), (last + 1) // MINUTE_SECONDS
     cut = [
-        windows.recent.between(first, first_whole * MINUTE_SECONDS - 1),
-        windows.recent.between(first_after * MINUTE_SECONDS, last),
+        *windows.recent.by_minute_between(first, first_whole * MINUTE_SECONDS - 1),
+        *windows.recent.by_minute_between(first_after * MINUTE_SECONDS, last),
     ]
-    rows = np.concatenate(cut)
-    place = windows.recent_visitors.places(rows["visitor"].astype(np.int64))
-    visits = visits_of(place, seconds_of(rows), rows["device"]).by_audience
-    return windows.by_minute.distinct(first_whole, first_after - 1, [own.visitor for own in visits])
+    # Column by column: to copy whole rows takes many times as long.
+    visitor = np.concatenate([rows["visitor"][which] for rows, which in cut] or [NO_ROWS["visitor"]])
+    device = np.concatenate([rows["device"][which] for rows, which in cut] or [NO_ROWS["device"]])
+    place = windows.recent_visitors.places(visitor.astype(np.int64))
+    bots = device == BOT_DEVICE
+    own = {"human": place[~bots], "bot": place[bots], "all": place}
+    return windows.by_minute.distinct(first_whole, first_after - 1, [own[audience] for audience in AUDIENCES])

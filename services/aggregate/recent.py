@@ -1,12 +1,12 @@
 """The events of the recent minutes, by minute: what leaves the trailing hour, and what segments are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from services.aggregate.arrays import Array, Bools, Ints, run_starts
-from services.aggregate.batch import NONE, ROW, seconds_of
+from services.aggregate.batch import NONE, ROW
 
 MINUTE_SECONDS: Final = 60
 NO_ROWS: Final = np.empty(0, ROW)
@@ -46,14 +46,17 @@ class RecentRows:
 
     def between(self, first_second: int, last_second: int) -> Array:
         """The rows of the seconds from first to last, both included."""
+        found = [rows[which] for rows, which in self.by_minute_between(first_second, last_second)]
+        return np.concatenate([NO_ROWS, *found])
+
+    def by_minute_between(self, first_second: int, last_second: int) -> Iterator[tuple[Array, Bools]]:
+        """The rows of each minute that these seconds are in, and which of the rows are in the seconds."""
         minutes: Sequence[int] = range(first_second // MINUTE_SECONDS, last_second // MINUTE_SECONDS + 1)
         if len(minutes) > len(self._minutes):
             minutes = self.minutes()
-        found = []
         for rows in map(self.minute, minutes):
-            second = seconds_of(rows)
-            found.append(rows[(second >= first_second) & (second <= last_second)])
-        return np.concatenate([NO_ROWS, *found])
+            time_ms = rows["timestamp"]
+            yield rows, (time_ms >= first_second * 1000) & (time_ms < (last_second + 1) * 1000)
 
     def drop_before(self, minute: int) -> None:
         """Forget the minutes before this one."""

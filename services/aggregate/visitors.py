@@ -118,13 +118,14 @@ class DistinctByBucket:
         return self._counts[:, [bucket % self._slots for bucket in range(last - self._shown + 1, last + 1)]]
 
     def distinct(self, first_bucket: int, last_bucket: int, others: list[Ints]) -> Ints:
-        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's sorted `others`."""
+        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's `others`."""
         within = np.array([bucket % self._slots for bucket in range(first_bucket, last_bucket + 1)], np.int64)
         wanted = np.bitwise_or.reduce(self._bit(within))
         counts = []
         for bits, own in zip(self._bits, others, strict=True):
-            seen = bits & wanted
-            counts.append(np.count_nonzero(seen) + np.count_nonzero(seen[own[run_starts(own)]] == 0))
+            seen = bits & wanted != 0
+            seen[own] = True
+            counts.append(np.count_nonzero(seen))
         return np.array(counts, np.int64)
 
     def forget(self, visitors: Ints) -> None:

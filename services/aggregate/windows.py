@@ -235,7 +235,7 @@ class Windows:
     def saved(self) -> None:
         """Note that the state was saved as it is."""
         self.recent.unsaved.clear()
-        self.seen_ids.unsaved_minutes.clear()
+        self.seen_ids.saved()
 
     def load_arrays(self, saved: Mapping[str, Array]) -> None:
         """Take over what `save_arrays` gave, after the rows were loaded."""
