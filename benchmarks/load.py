@@ -2,8 +2,9 @@
 
 Broker, Redis, producer, enrich and aggregate share the machine. The rate goes up by STEP from phase to phase until one
 is not sustained twice, then half a step down; then the latency is measured at RATES and at the sustained rate, and with
-`--minutes` the memory, so long at half the sustained rate. What counts as sustained is in `Phase.is_sustained`. Results
-are written after each phase. See docs/performance.md.
+`--minutes` the memory, so long at half the sustained rate, with an hour of such clicks in the windows before: until the
+trailing hour is full, what it holds grows. What counts as sustained is in `Phase.is_sustained`. Results are written
+after each phase. See docs/performance.md.
 """
 
 import argparse
@@ -21,13 +22,16 @@ from benchmarks.site import Servers, running_servers
 RESULTS: Final = Path(__file__).parent / "results" / "load.json"
 STEP: Final = 4_000  # events/s
 RATES: Final = (1_000, 10_000)
+HOUR_SECONDS: Final = 3600
 
 
 def main() -> int:
     """Measure, print each phase, write RESULTS."""
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=40, help="of each phase, after 10 s to warm up (default 40)")
-    parser.add_argument("--minutes", type=float, default=0, help="at half the sustained rate, at the end (default 0)")
+    parser.add_argument(
+        "--minutes", type=float, default=0, help="at half the sustained rate, at the end, the hour full (default 0)"
+    )
     parser.add_argument("--sustained", type=float, help="take this rate as sustained instead of searching it; 0: none")
     parser.add_argument("--rates", type=float, nargs="*", default=RATES, help="events/s to measure at (1000 10000)")
     options = parser.parse_args()
@@ -41,7 +45,7 @@ def main() -> int:
         for rate in (*options.rates, *([sustained] if sustained else [])):
             _measure(servers, rate, options.seconds, f"at_{rate:.0f}", results)
         if options.minutes and sustained:
-            _measure(servers, sustained / 2, options.minutes * 60, "at_half", results)
+            _measure(servers, sustained / 2, options.minutes * 60, "at_half", results, past_seconds=HOUR_SECONDS)
     print(f"sustained: {sustained:,.0f} events/s; {time.monotonic() - began:,.0f} s in all; everything is in {RESULTS}")  # noqa: T201
     return 0
 
@@ -61,8 +65,10 @@ def _sustained(servers: Servers, seconds: float, results: dict[str, object]) -> 
             step /= 2
 
 
-def _measure(servers: Servers, rate: float, seconds: float, name: str, results: dict[str, object]) -> Phase:
-    phase = run_phase(servers, rate, seconds)
+def _measure(
+    servers: Servers, rate: float, seconds: float, name: str, results: dict[str, object], *, past_seconds: int = 0
+) -> Phase:
+    phase = run_phase(servers, rate, seconds, past_seconds=past_seconds)
     print(phase, flush=True)  # noqa: T201 - for people
     for process, sizes in phase.resident_mb.items() if seconds > 60 else ():
         print(f"    {process:<10} MB {sizes}")  # noqa: T201

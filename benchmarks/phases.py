@@ -1,7 +1,7 @@
 """One phase of the load benchmark: clicks at a steady rate, through services and topics that have seen nothing."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -9,6 +9,7 @@ from typing import Final
 
 from benchmarks.markers import Made, between, latencies, quantile
 from benchmarks.paced_clicks import WORLD, made_by
+from benchmarks.processes import figures_of
 from benchmarks.site import Servers, fresh_site, load_lookups, running_service, wait_until
 from benchmarks.usage import CpuReading
 from benchmarks.watch import Watch
@@ -16,6 +17,7 @@ from shared.redis_client import connect
 
 WARM_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0
+PAST_SECONDS: Final = 1_200.0
 _PRIME_SECONDS: Final = 2.0
 _MOST_GROWTH_MS: Final = 300
 _MOST_P99_MS: Final = 3_000
@@ -62,8 +64,11 @@ class Phase:
         )
 
 
-def run_phase(servers: Servers, rate: float, seconds: float) -> Phase:
-    """Send at the rate for WARM_SECONDS and then for so long, and wait until all is published."""
+def run_phase(servers: Servers, rate: float, seconds: float, *, past_seconds: int = 0) -> Phase:
+    """Send at the rate for WARM_SECONDS and then for so long, and wait until all is published.
+
+    Before it, the clicks of `past_seconds` at that rate are in the windows.
+    """
     site = fresh_site(servers)
     load_lookups(WORLD, site)
     watch, stop = Watch(), Event()
@@ -75,20 +80,28 @@ def run_phase(servers: Servers, rate: float, seconds: float) -> Phase:
         watching.start()
         stack.callback(watching.join)
         stack.callback(stop.set)
+        wait_until(lambda: bool(watch.sightings), "the first rollup is published")  # the topics are there
+        past = _append_past(round(rate), past_seconds, site) if past_seconds else 0
+        wait_until(lambda: watch.newest_counted == past, "the clicks of the past are published", PAST_SECONDS)
         # A few clicks first, so that nothing that starts up is measured.
         prime = made_by(200, _PRIME_SECONDS, site)
-        wait_until(lambda: watch.newest_counted == prime.clicks, "the first clicks are published")
+        before = past + prime.clicks
+        wait_until(lambda: watch.newest_counted == before, "the first clicks are published")
         readings: list[CpuReading] = []
         made = made_by(rate, WARM_SECONDS + seconds, site, lambda: readings.append(CpuReading.of(process_ids)))
         cores = CpuReading.of(process_ids).cores_since(readings[0], made.seconds, producer=made.cpu_seconds)
         load_average = os.getloadavg()[0]
         wait_until(
-            lambda: watch.newest_counted == prime.clicks + made.clicks,
+            lambda: watch.newest_counted == before + made.clicks,
             "all is published",
             DRAIN_SECONDS,
             required=False,
         )
     return _measured(rate, seconds, prime, made, watch, cores, load_average)
+
+
+def _append_past(rate: int, seconds: int, site: Mapping[str, str]) -> int:
+    return int(figures_of("past_clicks", str(rate), str(seconds), environment=site)["clicks"])
 
 
 def _measured(

@@ -20,7 +20,6 @@ _LEAST_ROOM: Final = 16_384  # ids of a generation
 _SPAN_SECONDS: Final = 600
 """A generation is made for the ids of such a time: were it less, each id would be looked for in more tables; were it
 more, more ids would be kept past their hour."""
-_LARGEST_STEP: Final = 4  # to so many times the ids that there are, as they may have come in one burst
 
 
 @dataclass(slots=True)
@@ -104,7 +103,8 @@ class SeenIds:
             full = self._newest
             full.last_s = self._latest_s
             expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.began_s)
-            room = max(_LEAST_ROOM, newcomers, min(expected, _LARGEST_STEP * len(self)))
+            # The last ones may have come in one burst: the room at most doubles.
+            room = max(_LEAST_ROOM, newcomers, min(expected, len(self)))
             self._older.append(full)
             self._newest = _Generation(DigestTable(room), began_s=self._latest_s)
 
