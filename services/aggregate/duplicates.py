@@ -42,7 +42,7 @@ class SeenIds:
         self._older: list[_Generation] = []
         self._newest = _Generation(DigestTable(_LEAST_ROOM), began_s=0)
         self._latest_s = 0
-        # By minute of arrival, for those that were not saved yet or may still change, as arrival never goes back:
+        # By minute of arrival, of the minutes not saved yet and the newest: the others do not change any more.
         self._ids_by_minute: dict[int, list[tuple[Digests, Ints]]] = {}
         self._unsaved_minutes: set[int] = set()
 
@@ -56,16 +56,16 @@ class SeenIds:
 
     def accept(self, digests: Digests, arrival_s: Ints) -> Bools:
         """Which ids, in log order, are no duplicates; they are remembered. `arrival_s` is of `arrivals`."""
-        self._make_room(len(digests), arrival_s)
+        self._move_on(len(digests), arrival_s)
         accepted = np.ones(len(digests), np.bool_)
         for generation in self._older:
             rows, slot = generation.first_arrival.find(digests)
             accepted[rows[arrival_s[rows] - generation.first_arrival.values[slot] < REMEMBERED_SECONDS]] = False
-        accepted[accepted] = self._accept(digests[accepted], arrival_s[accepted])
+        accepted[accepted] = self._accept_by_newest(digests[accepted], arrival_s[accepted])
         self._note(digests[accepted], arrival_s[accepted])
         return accepted
 
-    def _accept(self, digests: Digests, arrival_s: Ints) -> Bools:
+    def _accept_by_newest(self, digests: Digests, arrival_s: Ints) -> Bools:
         """Which are no duplicates of each other or of those in the newest generation, where they are remembered."""
         slot, first = self._newest.first_arrival.locate(digests)
         first_s = self._newest.first_arrival.values
@@ -80,7 +80,7 @@ class SeenIds:
 
     def remember(self, digests: Digests, arrival_s: Ints) -> None:
         """Take over ids that were accepted, in log order."""
-        self._make_room(len(digests), arrival_s)
+        self._move_on(len(digests), arrival_s)
         slot, _ = self._newest.first_arrival.locate(digests)
         self._newest.first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
         self._note(digests, arrival_s)
@@ -94,28 +94,29 @@ class SeenIds:
             self._ids_by_minute.setdefault(number, []).append((digests[start:end], arrival_s[start:end]))
             self._unsaved_minutes.add(number)
 
-    def _make_room(self, newcomers: int, arrival_s: Ints) -> None:
-        """Have a newest generation with room for so many more. What is a duplicate does not depend on it."""
-        self._latest_s = max(self._latest_s, int(arrival_s.max(initial=0)))
+    def _move_on(self, newcomers: int, arrival_s: Ints) -> None:
+        """Give up the generations whose hour is over, and have room for so many more in the newest."""
+        # As of before the newcomers: to the first of them an id matters that to the last one no longer does.
         oldest_s = self._latest_s - REMEMBERED_SECONDS + 1
         self._older = [generation for generation in self._older if generation.last_s >= oldest_s]
-        if self._newest.first_arrival.is_full_for(newcomers):
-            full = self._newest
+        full = self._newest
+        if full.first_arrival.is_full_for(newcomers):
             full.last_s = self._latest_s
             expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.began_s)
             # The last ones may have come in one burst: the room at most doubles.
             room = max(_LEAST_ROOM, newcomers, min(expected, len(self)))
             self._older.append(full)
             self._newest = _Generation(DigestTable(room), began_s=self._latest_s)
+        self._latest_s = max(self._latest_s, int(arrival_s.max(initial=0)))
 
     def oldest_minute(self) -> int:
         """The first minute of arrival whose ids matter."""
         return (self._latest_s - REMEMBERED_SECONDS + 1) // MINUTE_SECONDS
 
     def save(self) -> dict[int, dict[str, Array]]:
-        """The ids that first arrived in each of the minutes that have changed since `saved`, for `load`."""
+        """The ids that first arrived in each minute of the hour that has changed since `saved`, for `load`."""
         saved = {}
-        for minute in sorted(self._unsaved_minutes):
+        for minute in sorted(minute for minute in self._unsaved_minutes if minute >= self.oldest_minute()):
             digests, arrival_s = zip(*self._ids_by_minute[minute], strict=True)
             saved[minute] = {
                 "digests": np.concatenate(digests),

@@ -8,7 +8,14 @@ from typing import Final, Protocol
 
 import msgspec
 
-from services.aggregate.codec import SCHEMA_VERSION, decode_block, decode_checkpoint, encode_block, encode_checkpoint
+from services.aggregate.codec import (
+    SCHEMA_VERSION,
+    Checkpoint,
+    decode_block,
+    decode_checkpoint,
+    encode_block,
+    encode_checkpoint,
+)
 from services.aggregate.duplicates import REMEMBERED_SECONDS
 from services.aggregate.intake import Intake, Reception
 from services.aggregate.popularity import HOUR_SECONDS
@@ -57,6 +64,7 @@ class Partition:
         self._store = store
         self._reception = Reception(windows)
         self._intake: Intake | None = None  # sorted out and not folded yet
+        self._owed: Checkpoint | None = None  # encoded, and refused by the store
         self._folded_since_checkpoint = 0
         self._checkpoint_s = windows.now_s
 
@@ -92,6 +100,7 @@ class Partition:
         intake = self._intake
         if intake is None:
             return
+        self._pay_checkpoint()
         if self._first_after_gap_ms is not None:
             # Before the batch: a crash between the two finds the gap again.
             self._store.begin(self._first_after_gap_ms, self._topic_id)
@@ -112,21 +121,33 @@ class Partition:
     def is_checkpoint_due(self) -> bool:
         """Whether a restart would have to fold more than it should."""
         elapsed_s = self._windows.now_s - self._checkpoint_s
-        return self._folded_since_checkpoint >= CHECKPOINT_EVENTS or (
-            self._folded_since_checkpoint > 0 and elapsed_s >= CHECKPOINT_SECONDS
+        return (
+            self._owed is not None
+            or self._folded_since_checkpoint >= CHECKPOINT_EVENTS
+            or (self._folded_since_checkpoint > 0 and elapsed_s >= CHECKPOINT_SECONDS)
         )
 
     def checkpoint(self) -> None:
-        """Compact the windows and store them whole, when nothing waits to be folded. Raises StateUnwritable."""
+        """Compact the windows and store them whole, when nothing waits to be folded.
+
+        Raises StateUnwritable; `fold` or the next call then writes it first.
+        """
         assert not len(self._reception)
+        self._pay_checkpoint()
         if self._folded_since_checkpoint:
             self._windows.compact()
-            checkpoint = encode_checkpoint(self._windows)
-            self._store.checkpoint(checkpoint.parts, checkpoint.oldest)
+            self._owed = encode_checkpoint(self._windows)
             self._windows.saved()
             self._reception = Reception(self._windows)  # names may have other codes now
             self._folded_since_checkpoint = 0
+            self._pay_checkpoint()
         self._checkpoint_s = self._windows.now_s
+
+    def _pay_checkpoint(self) -> None:
+        """Write the checkpoint that the store refused: blocks to come have codes that only it explains."""
+        if self._owed is not None:
+            self._store.checkpoint(self._owed.parts, self._owed.oldest)
+            self._owed = None
 
     def roll_up(self) -> PartitionRollup:
         """The figures as of the windows' end."""

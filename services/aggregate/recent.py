@@ -50,7 +50,7 @@ class RecentRows:
         return np.concatenate([NO_ROWS, *found])
 
     def by_minute_between(self, first_second: int, last_second: int) -> Iterator[tuple[Array, Bools]]:
-        """The rows of each minute that these seconds are in, and which of the rows are in the seconds."""
+        """Rows by minute, and which of them are in these seconds; there may be minutes in which none is."""
         minutes: Sequence[int] = range(first_second // MINUTE_SECONDS, last_second // MINUTE_SECONDS + 1)
         if len(minutes) > len(self._minutes):
             minutes = self.minutes()
@@ -69,7 +69,7 @@ class RecentRows:
     def codes_in_use(self, dimension: str, names: int) -> Bools:
         """For each code of a dimension below `names` whether a row has it.
 
-        Only the minutes that have changed since are looked at again: there are millions of rows.
+        Only minutes that have changed since they were last looked at are again: there are millions of rows.
         """
         in_use = np.zeros(names, np.bool_)
         for minute in self.minutes():

@@ -118,7 +118,9 @@ class DistinctByBucket:
         return self._counts[:, [bucket % self._slots for bucket in range(last - self._shown + 1, last + 1)]]
 
     def distinct(self, first_bucket: int, last_bucket: int, others: list[Ints]) -> Ints:
-        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's `others`."""
+        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's `others`,
+        which may repeat.
+        """
         within = np.array([bucket % self._slots for bucket in range(first_bucket, last_bucket + 1)], np.int64)
         wanted = np.bitwise_or.reduce(self._bit(within))
         counts = []

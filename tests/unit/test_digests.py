@@ -1,9 +1,11 @@
 """The hash table of digests against a dict, and the duplicates that are told with it."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.aggregate import digests, duplicates
 from services.aggregate.arrays import Array
 from services.aggregate.digests import DigestTable, digests_of
 from services.aggregate.duplicates import SeenIds
@@ -36,10 +38,10 @@ def test_the_table_equals_a_dict(batches: list[list[str]], kept: int) -> None:
 
 def test_many_digests_that_want_the_same_slot_all_find_a_place() -> None:
     table = DigestTable()
-    digests = np.stack([np.full(3000, 7, np.uint64), np.arange(3000, dtype=np.uint64)], axis=1)
-    slot, first = table.locate(digests)
+    alike = np.stack([np.full(3000, 7, np.uint64), np.arange(3000, dtype=np.uint64)], axis=1)
+    slot, first = table.locate(alike)
     assert len(np.unique(slot)) == len(first) == len(table) == 3000
-    assert not len(table.locate(digests)[1])
+    assert not len(table.locate(alike)[1])
 
 
 def test_a_digest_of_zeros_is_not_taken_for_a_free_slot() -> None:
@@ -63,6 +65,14 @@ def test_half_a_digest_in_common_is_no_common_digest() -> None:
 def test_an_id_is_a_duplicate_within_the_hour_after_it_was_accepted(
     arrivals: list[tuple[str, int]], data: st.DataObject
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # generations of two ids, so that there are some
+        patch.setattr(duplicates, "_LEAST_ROOM", 2)
+        patch.setattr(digests, "_FEWEST_SLOTS", 4)
+        accepted, expected = _accepted_and_expected(arrivals, data)
+    assert accepted == expected
+
+
+def _accepted_and_expected(arrivals: list[tuple[str, int]], data: st.DataObject) -> tuple[list[bool], list[bool]]:
     seen, accepted, expected = SeenIds(), list[bool](), list[bool]()
     first_s: dict[str, int] = {}
     clock_s, latest_s = 1_795_343_400, 0
@@ -81,12 +91,18 @@ def test_an_id_is_a_duplicate_within_the_hour_after_it_was_accepted(
         place += len(batch)
         arrival_s = seen.arrivals(np.array([arrived_s for _, arrived_s in batch]))
         accepted += seen.accept(digests_of([event_id for event_id, _ in batch]), arrival_s).tolist()
-        if data.draw(st.booleans(), label="restart"):
-            kept |= seen.save()
-            seen = SeenIds()
-            for minute in sorted(kept):
-                seen.load(kept[minute])
-    assert accepted == expected
+        match data.draw(st.sampled_from(["nothing", "checkpoint", "refused checkpoint", "restart"])):
+            case "checkpoint":
+                kept |= seen.save()
+                seen.saved()
+            case "refused checkpoint":
+                seen.save()
+            case "restart":
+                kept |= seen.save()
+                seen = SeenIds()
+                for minute in sorted(kept):
+                    seen.load(kept[minute])
+    return accepted, expected
 
 
 def test_ids_of_the_past_hour_alone_are_remembered() -> None:
@@ -95,6 +111,20 @@ def test_ids_of_the_past_hour_alone_are_remembered() -> None:
         ids = [f"{minute} {number}" for number in range(500)]
         assert seen.accept(digests_of(ids), np.full(500, minute * 60)).all()
     assert len(seen) < 2 * 60 * 500
+
+
+def test_no_table_of_ids_is_ever_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rebuild(*_: object) -> None:
+        raise AssertionError("among millions of ids it takes seconds")
+
+    monkeypatch.setattr(DigestTable, "_rebuild", rebuild)
+    seen = SeenIds()
+    for second in range(0, 7200, 60):
+        ids = [f"{second} {number}" for number in range(1500)]
+        assert seen.accept(digests_of(ids), seen.arrivals(np.full(1500, second))).all()
+    burst = digests_of([f"burst {number}" for number in range(100_000)])
+    assert seen.accept(burst, seen.arrivals(np.full(100_000, 7200))).all()
+    assert not seen.accept(burst, seen.arrivals(np.full(100_000, 10_799))).any()
 
 
 def test_codes_that_were_given_up_are_given_again_and_survive_a_restart() -> None:
