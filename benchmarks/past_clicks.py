@@ -1,30 +1,63 @@
 """Enriched clicks of the past: `python -m benchmarks.past_clicks RATE SECONDS`, settings from the environment.
 
 They are appended to ENRICHED_TOPIC as fast as the broker takes them, each with the time, of the event and of its
-arrival, that it would have had if they had come at RATE until now: so the windows are full at once. None is a bot's,
-as those are how markers are found.
+arrival, that it would have had if they had come at RATE, from SECONDS ago until now; then they go on at RATE, so that
+there is no gap in the windows, until the standard input ends. None is a bot's, as those are how markers are found.
 """
 
+import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count, cycle, islice
 from typing import Final
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from benchmarks.clicks import Clicks
 from benchmarks.paced_clicks import WORLD
-from benchmarks.processes import answer, quieten_logs
+from benchmarks.processes import answer, figures_until, quieten_logs
 from services.aggregate.settings import AggregateSettings
 from shared.process import spare_garbage_collector
 from shared.settings import read_settings
 from shared.streams.kafka_client import KafkaClients
 
 _POOL_CLICKS: Final = 50_000
-_SLOT_MS: Final = 100
+_SLOT_SECONDS: Final = 0.1
 _FULL_SECONDS: Final = 0.05
 _FLUSH_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 10.0
+
+
+def past_made_by(rate: float, seconds: int, environment: Mapping[str, str], wait: Callable[[], object]) -> int:
+    """Run this module as a process until `wait` returns; how many were appended."""
+    return int(figures_until(wait, "past_clicks", str(rate), str(seconds), environment=environment)["clicks"])
+
+
+def main(rate: float, seconds: int) -> None:
+    """Append, and answer how many."""
+    settings = read_settings(AggregateSettings)
+    clients, topic = KafkaClients(settings, client_id="clickpulse-bench"), settings.enriched_topic
+    client: Producer = clients.producer()._producer  # noqa: SLF001 - see `produce`
+    people, numbers = cycle(list(_pool())), count()
+    spare_garbage_collector()
+    _take_times_of(clients, topic, "CreateTime")  # the arrival is ours to tell
+    began_at = time.time() - seconds
+    for slot in count(1):
+        until = began_at + slot * _SLOT_SECONDS
+        wait_seconds = until - time.time()
+        if wait_seconds > 0 and select.select([sys.stdin], [], [], wait_seconds)[0]:
+            break
+        time_ms = int((until - _SLOT_SECONDS) * 1000)
+        due = round(slot * _SLOT_SECONDS * rate) - round((slot - 1) * _SLOT_SECONDS * rate)
+        for key, before, after in islice(people, due):
+            value = b'{"timestamp":%d%bpast-%x%b' % (time_ms, before, next(numbers), after)
+            _append(client, topic, key, value, time_ms)
+        client.poll(0)
+    assert client.flush(_FLUSH_SECONDS) == 0
+    _take_times_of(clients, topic, "LogAppendTime")
+    answer({"clicks": next(numbers)})
 
 
 def _pool() -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -39,32 +72,29 @@ def _pool() -> Iterator[tuple[bytes, bytes, bytes]]:
                 yield record.key, b"," + before + id_field, b'"' + after
 
 
-def main(rate: int, seconds: int) -> None:
-    """Append, and answer how many."""
-    settings = read_settings(AggregateSettings)
-    client: Producer = KafkaClients(settings, client_id="clickpulse-bench").producer()._producer  # noqa: SLF001 - see `produce`
-    people, numbers = cycle(list(_pool())), count()
-    spare_garbage_collector()
-    begin_ms = int((time.time() - seconds) * 1000)
-    for time_ms in range(begin_ms, begin_ms + seconds * 1000, _SLOT_MS):
-        for key, before, after in islice(people, rate * _SLOT_MS // 1000):
-            value = b'{"timestamp":%d%bpast-%x%b' % (time_ms, before, next(numbers), after)
-            _append(client, settings.enriched_topic, key, value, time_ms)
-        client.poll(0)
-    client.flush(_FLUSH_SECONDS)
-    answer({"clicks": next(numbers)})
-
-
 def _append(client: Producer, topic: str, key: bytes, value: bytes, time_ms: int) -> None:
     while True:
         try:
-            client.produce(topic, value, key, timestamp=time_ms)
+            client.produce(topic, value, key, timestamp=time_ms, on_delivery=_delivered)
         except BufferError:  # its queue is full: let some out
             client.poll(_FULL_SECONDS)
         else:
             return
 
 
+def _delivered(error: KafkaError | None, _: Message) -> None:
+    if error is not None:
+        raise KafkaException(error)
+
+
+def _take_times_of(clients: KafkaClients, topic: str, kind: str) -> None:
+    entry = ConfigEntry("message.timestamp.type", kind, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient(clients.admin_options())
+    (done,) = admin.incremental_alter_configs([resource]).values()
+    done.result(timeout=_ANSWER_SECONDS)
+
+
 if __name__ == "__main__":
     quieten_logs()
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(float(sys.argv[1]), int(sys.argv[2]))

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Final
 
+import redis
+
 from benchmarks.markers import Made, between, latencies, quantile
 from benchmarks.paced_clicks import WORLD, made_by
-from benchmarks.processes import figures_of
+from benchmarks.past_clicks import past_made_by
 from benchmarks.site import Servers, fresh_site, load_lookups, running_service, wait_until
 from benchmarks.usage import CpuReading
 from benchmarks.watch import Watch
 from shared.redis_client import connect
+from shared.rollup_keys import META_KEY
 
 WARM_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0
-PAST_SECONDS: Final = 1_200.0
+_PAST_SECONDS: Final = 1_800.0
 _PRIME_SECONDS: Final = 2.0
 _MOST_GROWTH_MS: Final = 300
 _MOST_P99_MS: Final = 3_000
@@ -81,8 +84,7 @@ def run_phase(servers: Servers, rate: float, seconds: float, *, past_seconds: in
         stack.callback(watching.join)
         stack.callback(stop.set)
         wait_until(lambda: bool(watch.sightings), "the first rollup is published")  # the topics are there
-        past = _append_past(round(rate), past_seconds, site) if past_seconds else 0
-        wait_until(lambda: watch.newest_counted == past, "the clicks of the past are published", PAST_SECONDS)
+        past = _filled(rate, past_seconds, site, watch, client) if past_seconds else 0
         # A few clicks first, so that nothing that starts up is measured.
         prime = made_by(200, _PRIME_SECONDS, site)
         before = past + prime.clicks
@@ -100,8 +102,17 @@ def run_phase(servers: Servers, rate: float, seconds: float, *, past_seconds: in
     return _measured(rate, seconds, prime, made, watch, cores, load_average)
 
 
-def _append_past(rate: int, seconds: int, site: Mapping[str, str]) -> int:
-    return int(figures_of("past_clicks", str(rate), str(seconds), environment=site)["clicks"])
+def _filled(rate: float, seconds: int, site: Mapping[str, str], watch: Watch, client: redis.Redis) -> int:
+    """Have the windows hold clicks of so long until now; how many were sent."""
+
+    def is_caught_up() -> bool:
+        return watch.newest_counted >= rate * seconds and int(client.hget(META_KEY, "lag") or 0) < rate
+
+    past = past_made_by(
+        rate, seconds, site, lambda: wait_until(is_caught_up, "the clicks of the past are published", _PAST_SECONDS)
+    )
+    wait_until(lambda: watch.newest_counted == past, "the last of them are published")
+    return past
 
 
 def _measured(

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from shared.logs import configure_logs
 
@@ -46,6 +46,25 @@ def figures_of_killed(module: str, *arguments: str, environment: Mapping[str, st
         raise RuntimeError(f"{process.args!r} failed:\n{complaints}")
     _report_progress(began, module, arguments)
     return _decoded(line)
+
+
+def figures_until(wait: Callable[[], object], module: str, *arguments: str, environment: Mapping[str, str]) -> Figures:
+    """Likewise, but end its standard input once `wait` returns."""
+    began = time.monotonic()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        _command(module, arguments), env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        try:
+            wait()
+            answered, complaints = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise RuntimeError(f"{process.args!r} failed:\n{complaints}")
+    _report_progress(began, module, arguments)
+    return _decoded(answered.splitlines()[-1])
 
 
 def _report_progress(began: float, module: str, arguments: tuple[str, ...]) -> None:

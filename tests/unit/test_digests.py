@@ -105,6 +105,34 @@ def _accepted_and_expected(arrivals: list[tuple[str, int]], data: st.DataObject)
     return accepted, expected
 
 
+def test_the_first_of_a_batch_is_a_duplicate_although_to_the_last_its_hour_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(duplicates, "_LEAST_ROOM", 2)
+    monkeypatch.setattr(digests, "_FEWEST_SLOTS", 4)
+    seen = SeenIds()
+    for ids in ("ab", "cd", "ef"):  # generations
+        assert seen.accept(digests_of(ids), np.full(2, 1000)).all()
+    assert seen.accept(digests_of("axa"), np.array([4599, 4600, 4600])).tolist() == [False, True, True]
+
+
+def test_the_ids_of_a_minute_are_saved_whole_again_after_a_checkpoint_within_it() -> None:
+    seen = SeenIds()
+    seen.accept(digests_of("a"), np.array([6000]))
+    kept = seen.save()
+    seen.saved()
+    assert not seen.save()
+    seen.accept(digests_of("b"), np.array([6001]))
+    kept |= seen.save()
+    again = SeenIds()
+    for minute in sorted(kept):
+        again.load(kept[minute])
+    again.accept(digests_of("c"), np.array([6002]))
+    (saved,) = again.save().values()
+    assert len(saved["digests"]) == 3
+    assert not again.accept(digests_of("abc"), np.full(3, 6010)).any()
+
+
 def test_ids_of_the_past_hour_alone_are_remembered() -> None:
     seen = SeenIds()
     for minute in range(600):
