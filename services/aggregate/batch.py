@@ -70,6 +70,7 @@ class Batch:
     new_visitor_codes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     event_ids: Digests = field(default_factory=NO_DIGESTS.copy)  # of the events that have one, and their arrival:
     event_id_arrival_s: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    latest_arrival_s: int = 0  # see `SeenIds`
     latest: tuple[LatestEvent, ...] = ()  # the events that may be among the latest events or visitors
 
     def __len__(self) -> int:

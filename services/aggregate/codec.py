@@ -49,6 +49,7 @@ class _Block(msgspec.Struct, array_like=True):
     event_ids: bytes
     event_id_arrival_s: bytes
     latest: list[LatestEvent]
+    latest_arrival_s: int = 0  # joined later
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -64,6 +65,7 @@ class _Head(msgspec.Struct, array_like=True):
     waiting_latest: list[LatestEvent]
     segment_versions: dict[int, int]
     unpublished_minutes: list[int]
+    latest_arrival_s: int = 0  # joined later
 
 
 class _SavedArray(msgspec.Struct, array_like=True):
@@ -97,6 +99,7 @@ def encode_block(batch: Batch, conservation: Conservation, now_s: int) -> bytes:
             event_ids=batch.event_ids.tobytes(),
             event_id_arrival_s=batch.event_id_arrival_s.astype(np.uint32).tobytes(),
             latest=list(batch.latest),
+            latest_arrival_s=batch.latest_arrival_s,
         )
     )
 
@@ -112,6 +115,7 @@ def decode_block(block: bytes) -> tuple[Batch, Conservation, int]:
         event_ids=_digests(saved.event_ids),
         event_id_arrival_s=np.frombuffer(saved.event_id_arrival_s, np.uint32).astype(np.int64),
         latest=tuple(saved.latest),
+        latest_arrival_s=saved.latest_arrival_s,
     )
     return batch, Conservation(*saved.conservation), saved.now_s
 
@@ -132,6 +136,7 @@ def encode_checkpoint(windows: Windows) -> Checkpoint:
         waiting_latest=windows.waiting_latest,
         segment_versions=windows.segment_versions,
         unpublished_minutes=sorted(windows.recent.unpublished),
+        latest_arrival_s=windows.seen_ids.latest_arrival_s,
     )
     parts = {_HEAD: _encode(head)}
     for name, array in windows.save_arrays().items():
@@ -169,6 +174,7 @@ def decode_checkpoint(parts: Mapping[str, bytes], kept_seconds: int) -> Windows:
     for _, part in _by_minute(parts, _EVENT_IDS):
         ids = _decode_ids(part)
         windows.seen_ids.load({"digests": _digests(ids.digests), "arrival_s": np.frombuffer(ids.arrival_s, np.uint32)})
+    windows.seen_ids.latest_arrival_s = max(windows.seen_ids.latest_arrival_s, head.latest_arrival_s)
     windows.load_arrays(
         {name.removeprefix(_ARRAYS): _array(part) for name, part in parts.items() if name.startswith(_ARRAYS)}
     )

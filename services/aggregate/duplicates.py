@@ -35,13 +35,13 @@ class SeenIds:
     """The digests of the eventIds that arrived within the hour, with the second each first did.
 
     Arrival is the record's append time, so that a replay of the log finds the same duplicates. Where the log's clock
-    goes back, arrival stands still.
+    goes back, arrival stands still: `latest_arrival_s` is that of all records so far, with or without an id.
     """
 
     def __init__(self) -> None:
         self._older: list[_Generation] = []
         self._newest = _Generation(DigestTable(_LEAST_ROOM), began_s=0)
-        self._latest_s = 0
+        self.latest_arrival_s = 0
         # By minute of arrival, of the minutes not saved yet and the newest: the others do not change any more.
         self._ids_by_minute: dict[int, list[tuple[Digests, Ints]]] = {}
         self._unsaved_minutes: set[int] = set()
@@ -51,8 +51,10 @@ class SeenIds:
         return sum(len(generation.first_arrival) for generation in (*self._older, self._newest))
 
     def arrivals(self, arrival_s: Ints) -> Ints:
-        """The seconds that records in log order count as arrived at."""
-        return np.maximum(np.maximum.accumulate(arrival_s), self._latest_s)
+        """The seconds that records in log order count as arrived at, which follow those asked about before."""
+        arrivals: Ints = np.maximum(np.maximum.accumulate(arrival_s), self.latest_arrival_s)
+        self.latest_arrival_s = int(arrivals.max(initial=self.latest_arrival_s))
+        return arrivals
 
     def accept(self, digests: Digests, arrival_s: Ints) -> Bools:
         """Which ids, in log order, are no duplicates; they are remembered. `arrival_s` is of `arrivals`."""
@@ -80,6 +82,7 @@ class SeenIds:
 
     def remember(self, digests: Digests, arrival_s: Ints) -> None:
         """Take over ids that were accepted, in log order."""
+        self.latest_arrival_s = int(arrival_s.max(initial=self.latest_arrival_s))
         self._move_on(len(digests), arrival_s)
         slot, _ = self._newest.first_arrival.locate(digests)
         self._newest.first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
@@ -96,22 +99,21 @@ class SeenIds:
 
     def _move_on(self, newcomers: int, arrival_s: Ints) -> None:
         """Give up the generations whose hour is over, and have room for so many more in the newest."""
-        # As of before the newcomers: to the first of them an id matters that to the last one no longer does.
-        oldest_s = self._latest_s - REMEMBERED_SECONDS + 1
-        self._older = [generation for generation in self._older if generation.last_s >= oldest_s]
+        # To the first of the newcomers an id may matter that to the last of them does not. None here arrived later.
+        first_s = int(arrival_s.min(initial=self.latest_arrival_s))
+        self._older = [generation for generation in self._older if first_s - generation.last_s < REMEMBERED_SECONDS]
         full = self._newest
         if full.first_arrival.is_full_for(newcomers):
-            full.last_s = self._latest_s
+            full.last_s = first_s
             expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.began_s)
             # The last ones may have come in one burst: the room at most doubles.
             room = max(_LEAST_ROOM, newcomers, min(expected, len(self)))
             self._older.append(full)
-            self._newest = _Generation(DigestTable(room), began_s=self._latest_s)
-        self._latest_s = max(self._latest_s, int(arrival_s.max(initial=0)))
+            self._newest = _Generation(DigestTable(room), began_s=first_s)
 
     def oldest_minute(self) -> int:
         """The first minute of arrival whose ids matter."""
-        return (self._latest_s - REMEMBERED_SECONDS + 1) // MINUTE_SECONDS
+        return (self.latest_arrival_s - REMEMBERED_SECONDS + 1) // MINUTE_SECONDS
 
     def save(self) -> dict[int, dict[str, Array]]:
         """The ids that first arrived in each minute of the hour that has changed since `saved`, for `load`."""
@@ -126,7 +128,7 @@ class SeenIds:
 
     def saved(self) -> None:
         """Note that what `save` gave is kept."""
-        running = self._latest_s // MINUTE_SECONDS
+        running = self.latest_arrival_s // MINUTE_SECONDS
         self._ids_by_minute = {minute: ids for minute, ids in self._ids_by_minute.items() if minute == running}
         self._unsaved_minutes.clear()
 

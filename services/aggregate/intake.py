@@ -105,7 +105,8 @@ class Reception:
         refused = self._refused + [(record, _future(record, ms)) for record, ms in self._chosen(future)]
         late = timestamp_ms < oldest_second(arrival_ms // 1000) * 1000
         conservation.late = int(np.count_nonzero(late))
-        counted, event_ids, event_id_arrival_s = self._without_duplicates(~(future | late), arrival_ms // 1000)
+        arrival_s = windows.seen_ids.arrivals(arrival_ms // 1000)
+        counted, event_ids, event_id_arrival_s = self._without_duplicates(~(future | late), arrival_s)
         conservation.counted = int(np.count_nonzero(counted))
         conservation.dead_letters = len(refused)
         conservation.duplicates = len(self) - conservation.read
@@ -117,6 +118,7 @@ class Reception:
             new_visitor_codes=new_visitor_codes,
             event_ids=event_ids,
             event_id_arrival_s=event_id_arrival_s,
+            latest_arrival_s=windows.seen_ids.latest_arrival_s,
             latest=self._latest(counted, timestamp_ms, arrival_ms),
         )
         return Intake(batch, conservation, refused, self._last.offset + 1, self._last.timestamp_ms)
@@ -132,7 +134,7 @@ class Reception:
             return which, NO_DIGESTS, np.empty(0, np.int64)
         ids = compress(self._event_ids, has_id.tolist())
         digests = as_digests(ids)  # type: ignore[arg-type] # none of these is None
-        arrival_s = self._windows.seen_ids.arrivals(arrival_s)[has_id]
+        arrival_s = arrival_s[has_id]
         accepted = self._windows.seen_ids.accept(digests, arrival_s)
         counted = which.copy()
         counted[has_id] = accepted

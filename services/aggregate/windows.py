@@ -77,6 +77,7 @@ class Windows:
         self.names.extend(batch.names)
         self.visitors.take_over(batch.new_visitors, batch.new_visitor_codes)
         self.seen_ids.remember(batch.event_ids, batch.event_id_arrival_s)
+        self.seen_ids.latest_arrival_s = max(self.seen_ids.latest_arrival_s, batch.latest_arrival_s)
 
     def fold(self, batch: Batch, conservation: Conservation) -> None:
         """Add a micro-batch and what became of the events that were read for it."""
