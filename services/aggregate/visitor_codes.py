@@ -1,12 +1,15 @@
 """Visitors as numbers. A visitor keeps the number while any window or minute segment may hold an event of theirs."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
 from services.aggregate.arrays import Array, Ints
 from services.aggregate.digests import Digests, DigestTable
 from services.aggregate.numbering import Numbering
+
+_WORTH_SHARE: Final = 8
 
 
 class VisitorCodes:
@@ -39,13 +42,17 @@ class VisitorCodes:
         self._codes.settle(self._code.values[self._code.used()].astype(np.int64))
 
     def forget(self, last_seen_s: Array, oldest_s: int) -> Ints:
-        """Give up the visitors last seen before `oldest_s`, by code; returns their codes."""
+        """Give up the visitors last seen before `oldest_s`, by code; returns their codes.
+
+        Not before they are an eighth of all: each time the whole table is made anew.
+        """
         used = self._code.used()
         codes = self._code.values[used].astype(np.int64)
         gone = last_seen_s[codes] < oldest_s
-        if gone.any():
-            self._code.keep(used[~gone])
-            self.settle()
+        if np.count_nonzero(gone) * _WORTH_SHARE < len(used) or not gone.any():
+            return codes[:0]
+        self._code.keep(used[~gone])
+        self.settle()
         return codes[gone]
 
     def save(self) -> dict[str, Array]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.plan import broker_plan, kafka_plan, redis_plan
 from tests.faults.run import run
-from tests.faults.site import a_site
+from tests.faults.site import BATCH_RECORDS, a_site
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
         plan = redis_plan(seed, options.kills, options.longest_outage)
     _say(f"seed {seed}, {len(plan)} faults, logs in {folder}")
     try:
-        with a_site(folder, options.log) as site:
+        with a_site(folder, options.log, options.batch_records) as site:
             run(site, plan, seed, options.rate, _say)
     except BaseException:
         _say(f"FAILED with seed {seed}; the logs are in {folder}")
@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log", choices=["kafka", "redis"], default="kafka", help="the event log (kafka)")
     parser.add_argument("--longest-outage", type=float, default=60.0, help="seconds for which a wire is cut (60)")
     parser.add_argument("--broker-crashes", type=int, default=0, help="instead: crash the broker alone, so often")
+    parser.add_argument(
+        "--batch-records",
+        type=int,
+        default=BATCH_RECORDS,
+        help=f"of a transaction at most ({BATCH_RECORDS}; 5000 as by default in production: recovers sooner)",
+    )
     parser.add_argument("--rate", type=int, default=60, help="clicks a second (60)")
     return parser
 

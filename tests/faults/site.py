@@ -24,8 +24,8 @@ from tests.servers import Kafka, Valkey, share_kafka_classes
 EventLogName = Literal["kafka", "redis"]
 PARTITIONS: Final = 4
 SESSION_SECONDS: Final = 6
-_BATCH_RECORDS: Final = 20
-"""Few, so that at any moment a transaction is likely to be open."""
+BATCH_RECORDS: Final = 20
+"""Of enrich. Few, so that at any moment a transaction is likely to be open."""
 
 _FRESH_SECONDS: Final = 2.5
 _SIDE_OF: Final[dict[str, Side]] = {"a": "a", "b": "b", "c": "b"}
@@ -36,10 +36,18 @@ _UNNAMED: Final = "enrich-b"
 class Site:
     """Servers, the wires to them by side, and services that are not started yet."""
 
-    def __init__(self, folder: Path, valkey: Valkey, kafka: Kafka | None, wires: dict[tuple[str, Side], Proxy]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        valkey: Valkey,
+        kafka: Kafka | None,
+        wires: dict[tuple[str, Side], Proxy],
+        batch_records: int,
+    ) -> None:
         self.valkey = valkey
         self.kafka = kafka
         self._wires = wires
+        self._batch_records = batch_records
         self.settings = ServiceSettings(
             redis_url=valkey.url, kafka_broker=kafka.address if kafka else None, partitions=PARTITIONS
         )
@@ -125,7 +133,7 @@ class Site:
         environment = self._environment_of_all(f"redis://127.0.0.1:{self.wire('redis', side).port}/0")
         environment |= {
             "STATE_DIR": str(folder / f"state-{name}"),
-            "ENRICH_BATCH_RECORDS": str(_BATCH_RECORDS),
+            "ENRICH_BATCH_RECORDS": str(self._batch_records),
             "LOG_FORMAT": "json",
         }
         if self.kafka is None:
@@ -142,7 +150,7 @@ class Site:
 
 
 @contextmanager
-def a_site(folder: Path, log: EventLogName) -> Iterator[Site]:
+def a_site(folder: Path, log: EventLogName, batch_records: int = BATCH_RECORDS) -> Iterator[Site]:
     """Servers that run, with topics and lookups, and services to start. Raises ServerMissing."""
     with ExitStack() as stack:
         servers: Sequence[str] = ("broker", "redis") if log == "kafka" else ("redis",)
@@ -159,7 +167,7 @@ def a_site(folder: Path, log: EventLogName) -> Iterator[Site]:
             kafka.start()
         for (server, _), wire in wires.items():
             wire.forward_to(valkey.port if server == "redis" else _behind(kafka, wire.port))
-        site = Site(folder, valkey, kafka, wires)
+        site = Site(folder, valkey, kafka, wires, batch_records)
         stack.callback(site.client.close)
         site.make_topics()
         site.load_lookups()

@@ -168,6 +168,16 @@ def test_no_table_of_ids_is_ever_rebuilt(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not seen.accept(burst, seen.arrivals(np.full(100_000, 10_799))).any()
 
 
+def test_visitors_are_forgotten_once_they_are_an_eighth_of_all() -> None:
+    visitors = VisitorCodes()
+    codes, _, _ = visitors.codes(digests_of(map(str, range(80))))
+    last_seen = np.full(80, 100)
+    last_seen[codes[:9]] = 5
+    assert not len(visitors.forget(last_seen, oldest_s=6))
+    last_seen[codes[9]] = 5
+    assert sorted(visitors.forget(last_seen, oldest_s=6).tolist()) == sorted(codes[:10].tolist())
+
+
 def test_codes_that_were_given_up_are_given_again_and_survive_a_restart() -> None:
     visitors = VisitorCodes()
     codes, _, given_codes = visitors.codes(digests_of(["a", "b", "a", "c"]))
