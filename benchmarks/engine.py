@@ -16,13 +16,13 @@ from typing import Final
 import redis
 
 from benchmarks.clicks import PARTITIONS
-from services.aggregate.partition import Partition, open_partition, resume
-from services.aggregate.publisher import RedisPublisher
-from services.aggregate.reports import PartitionReport
-from services.aggregate.sender import Publication, Sender
+from services.aggregate.publishing.publisher import RedisPublisher
+from services.aggregate.publishing.sender import Publication, Sender
+from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
-from services.aggregate.store import SavedState
+from services.aggregate.state.partition import Partition, open_partition, resume
+from services.aggregate.state.store import SavedState
 from shared.health import Health
 from shared.redis_client import connect
 from shared.streams import Assignment, Producer, Record

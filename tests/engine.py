@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.aggregate.partition import Partition
-from services.aggregate.publication import published
-from services.aggregate.rollups import PartitionRollup, merge
+from services.aggregate.rollups.partition_rollup import PartitionRollup, merge
+from services.aggregate.rollups.presentation import published
+from services.aggregate.state.partition import Partition
 from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
 from shared.rollup_keys import AUDIENCES, Meta, Rollup
 from shared.streams import Record

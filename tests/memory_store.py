@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from services.aggregate.store import SavedState
+from services.aggregate.state.store import SavedState
 
 
 class MemoryStore:

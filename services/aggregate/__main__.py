@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from functools import partial
 from threading import Event
 
-from services.aggregate.publisher import RedisPublisher
-from services.aggregate.sender import Sender
+from services.aggregate.publishing.publisher import RedisPublisher
+from services.aggregate.publishing.sender import Sender
+from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
-from services.aggregate.timed_publisher import TimedPublisher
 from shared.gauges import Gauges
 from shared.health import Health
 from shared.process import STARTING, await_topics, run_process, spare_garbage_collector

@@ -9,11 +9,11 @@ from operator import attrgetter
 from threading import Event
 from typing import Final
 
-from services.aggregate.partition import Partition, open_partition
-from services.aggregate.reports import PartitionReport
-from services.aggregate.sender import Publication
+from services.aggregate.publishing.sender import Publication
+from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
-from services.aggregate.store import StateUnwritable
+from services.aggregate.state.partition import Partition, open_partition
+from services.aggregate.state.store import StateUnwritable
 from shared.gauges import Gauges
 from shared.health import Health
 from shared.logs import get_logger

@@ -10,7 +10,7 @@ import fakeredis
 import pytest
 import redis
 
-from services.aggregate.lease import LeaseLost, PublisherLease
+from services.aggregate.publishing.lease import LeaseLost, PublisherLease
 from shared.redis_client import connect
 from tests.polling import eventually
 from tests.servers import free_port, running_valkey

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from services.aggregate.replicas import FORGOTTEN_SECONDS, KEPT_SECONDS, LIVE_SECONDS, Replicas
+from services.aggregate.publishing.replicas import FORGOTTEN_SECONDS, KEPT_SECONDS, LIVE_SECONDS, Replicas
 from shared.redis_client import connect
 from tests.servers import free_port
 

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from services.aggregate.batch import NONE, ROW
-from services.aggregate.dictionaries import Dictionaries
-from services.aggregate.segment_writer import SegmentWriter
-from services.aggregate.segments import PartitionMinutes
+from services.aggregate.columns.batch import NONE, ROW
+from services.aggregate.columns.dictionaries import Dictionaries
+from services.aggregate.publishing.segment_writer import SegmentWriter
+from services.aggregate.rollups.segments import PartitionMinutes
 from shared.redis_client import connect
 from shared.rollup_keys import SEGMENTS_KEY, segment_field, segment_key
 from shared.timestamps import iso_second

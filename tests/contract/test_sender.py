@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.aggregate.publisher import RedisPublisher
-from services.aggregate.reports import PartitionReport
-from services.aggregate.rollups import roll_up
-from services.aggregate.sender import Publication, Sender
+from services.aggregate.engine.windows import Windows
+from services.aggregate.publishing.publisher import RedisPublisher
+from services.aggregate.publishing.sender import Publication, Sender
+from services.aggregate.publishing.timed_publisher import TimedPublisher
+from services.aggregate.rollups.partition_rollup import roll_up
+from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
-from services.aggregate.timed_publisher import TimedPublisher
-from services.aggregate.windows import Windows
 from shared.gauges import Gauges
 from shared.health import Health
 from shared.redis_client import connect

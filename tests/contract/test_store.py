@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rocksdict import Options, Rdict
 from structlog.testing import capture_logs
 
-from services.aggregate.codec import SCHEMA_VERSION
-from services.aggregate.partition import PartitionStore, open_partition
-from services.aggregate.store import SavedState, StateUnusable, StateUnwritable, Store
+from services.aggregate.state.codec import SCHEMA_VERSION
+from services.aggregate.state.partition import PartitionStore, open_partition
+from services.aggregate.state.store import SavedState, StateUnusable, StateUnwritable, Store
 from shared.events import EnrichedEvent, encode_enriched
 from shared.streams import Assignment, FromOffset, FromTime, Record
 from tests.memory_store import MemoryStore

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from services.aggregate.sender import Publication
+from services.aggregate.publishing.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
 from shared.gauges import Gauges

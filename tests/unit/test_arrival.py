@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.aggregate.partition import Partition, resume
+from services.aggregate.state.partition import Partition, resume
 from shared.events import EnrichedEvent, encode_enriched
 from shared.streams import Assignment, Record
 from tests.memory_store import MemoryStore

@@ -1,6 +1,6 @@
 """From when on a partition has read every record: what coverage is made of."""
 
-from services.aggregate.partition import Partition, resume
+from services.aggregate.state.partition import Partition, resume
 from shared.events import EnrichedEvent, encode_enriched
 from shared.streams import Assignment, Record
 from tests.engine import fold

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregate import digests, duplicates
-from services.aggregate.arrays import Array
-from services.aggregate.digests import DigestTable, digests_of
-from services.aggregate.duplicates import SeenIds
-from services.aggregate.visitor_codes import VisitorCodes
+from services.aggregate.columns import digests
+from services.aggregate.columns.arrays import Array
+from services.aggregate.columns.digests import DigestTable, digests_of
+from services.aggregate.columns.visitor_codes import VisitorCodes
+from services.aggregate.engine import duplicates
+from services.aggregate.engine.duplicates import SeenIds
 
 BATCHES = st.lists(st.lists(st.integers(0, 60).map(str), max_size=40), max_size=8)
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregate.batch import NONE, ROW, seconds_of
-from services.aggregate.recent import RecentRows
+from services.aggregate.columns.batch import NONE, ROW, seconds_of
+from services.aggregate.engine.recent import RecentRows
 
 CODES = 8
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(NONE, CODES - 1)), min_size=1, max_size=6)  # minute, code

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.aggregate.partition import Partition, resume
-from services.aggregate.store import StateUnwritable
+from services.aggregate.state.partition import Partition, resume
+from services.aggregate.state.store import StateUnwritable
 from shared.events import EnrichedEvent, encode_enriched
 from shared.streams import Assignment, Record
 from tests.memory_store import MemoryStore

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.aggregate.partition import resume
-from services.aggregate.publication import published
-from services.aggregate.rollups import merge
+from services.aggregate.rollups.partition_rollup import merge
+from services.aggregate.rollups.presentation import published
+from services.aggregate.state.partition import resume
 from shared.events import EnrichedEvent, encode_enriched
 from shared.rollup_keys import Meta, Rollup
 from shared.streams import Assignment, Record

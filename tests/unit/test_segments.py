@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from services.aggregate.names import Names
-from services.aggregate.partition import Partition, resume
-from services.aggregate.segments import PartitionMinutes, encode_segment
+from services.aggregate.columns.names import Names
+from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
+from services.aggregate.state.partition import Partition, resume
 from shared.events import EnrichedEvent, encode_enriched
 from shared.streams import Assignment, Record
 from tests.memory_store import MemoryStore

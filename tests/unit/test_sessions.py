@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregate.recent_visitors import RECENT_SECONDS, RecentVisitors
-from services.aggregate.sessions import Sessions
-from services.aggregate.visits import Visits
+from services.aggregate.engine.recent_visitors import RECENT_SECONDS, RecentVisitors
+from services.aggregate.engine.sessions import Sessions
+from services.aggregate.engine.visits import Visits
 
 BASE_S = 1_795_343_400
 

@@ -1,0 +1,1 @@
+"""Events as numpy columns: names, visitors and ids become small numbers. Pure."""

@@ -1,0 +1,96 @@
+"""The events of the recent minutes, by minute: what leaves the trailing hour, and what segments are made of."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from services.aggregate.columns.arrays import Array, Bools, Ints, run_starts
+from services.aggregate.columns.batch import NONE, ROW
+
+MINUTE_SECONDS: Final = 60
+NO_ROWS: Final = np.empty(0, ROW)
+
+
+class RecentRows:
+    """Rows by the minute of their event. Arrays of rows are never changed in place: another thread may read them."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[int, list[Array]] = {}
+        self._codes: dict[int, dict[str, Array]] = {}  # those in use, where known, by minute and dimension
+        self.unsaved: set[int] = set()  # minutes that have changed since they were last saved
+        self.unpublished: set[int] = set()  # likewise, since a segment was last made of them
+
+    def add(self, rows: Array, second: Ints) -> None:
+        """Keep rows."""
+        minute = second // MINUTE_SECONDS
+        order = np.argsort(minute, kind="stable")
+        starts = run_starts(minute[order])
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+            number = int(minute[order[start]])
+            self._minutes.setdefault(number, []).append(rows[order[start:end]])
+            self._codes.pop(number, None)
+            self.unsaved.add(number)
+            self.unpublished.add(number)
+
+    def minute(self, minute: int) -> Array:
+        """The rows of one minute, in the order they were added."""
+        chunks = self._minutes.get(minute, [])
+        if len(chunks) > 1:
+            self._minutes[minute] = chunks = [np.concatenate(chunks)]
+        return chunks[0] if chunks else NO_ROWS
+
+    def minutes(self) -> list[int]:
+        """The minutes that have rows, in order."""
+        return sorted(self._minutes)
+
+    def between(self, first_second: int, last_second: int) -> Array:
+        """The rows of the seconds from first to last, both included."""
+        found = [rows[which] for rows, which in self.by_minute_between(first_second, last_second)]
+        return np.concatenate([NO_ROWS, *found])
+
+    def by_minute_between(self, first_second: int, last_second: int) -> Iterator[tuple[Array, Bools]]:
+        """Rows by minute, and which of them are in these seconds; there may be minutes in which none is."""
+        minutes: Sequence[int] = range(first_second // MINUTE_SECONDS, last_second // MINUTE_SECONDS + 1)
+        if len(minutes) > len(self._minutes):
+            minutes = self.minutes()
+        for rows in map(self.minute, minutes):
+            time_ms = rows["timestamp"]
+            yield rows, (time_ms >= first_second * 1000) & (time_ms < (last_second + 1) * 1000)
+
+    def drop_before(self, minute: int) -> None:
+        """Forget the minutes before this one."""
+        for old in [number for number in self._minutes if number < minute]:
+            del self._minutes[old]
+            self._codes.pop(old, None)
+        self.unsaved = {number for number in self.unsaved if number >= minute}
+        self.unpublished = {number for number in self.unpublished if number >= minute}
+
+    def codes_in_use(self, dimension: str, names: int) -> Bools:
+        """For each code of a dimension below `names` whether a row has it.
+
+        Only minutes that have changed since they were last looked at are again: there are millions of rows.
+        """
+        in_use = np.zeros(names, np.bool_)
+        for minute in self.minutes():
+            known = self._codes.setdefault(minute, {})
+            if dimension not in known:
+                codes = self.minute(minute)[dimension]
+                here = np.zeros(names, np.bool_)
+                here[codes[codes != NONE]] = True
+                known[dimension] = np.flatnonzero(here).astype(np.int32)
+            in_use[known[dimension]] = True
+        return in_use
+
+    def renumber(self, dimension: str, codes: Ints) -> None:
+        """Give rows new codes: `codes` of the old one, NONE staying NONE."""
+        for minute in self.minutes():
+            self._codes.get(minute, {}).pop(dimension, None)
+            rows = self.minute(minute).copy()
+            rows[dimension] = np.append(codes, NONE)[rows[dimension]]
+            self._minutes[minute] = [rows]
+            self.unsaved.add(minute)
+
+    def load(self, saved: Mapping[int, Array]) -> None:
+        """Take over the rows of minutes. These count as saved and published."""
+        self._minutes.update({minute: [rows] for minute, rows in saved.items()})

@@ -1,0 +1,148 @@
+"""Distinct visitors, exact over any trailing window, at a cost an event that no window's size touches.
+
+For each visitor the second of the last event is kept, and for each second the number of visitors whose last event it
+holds. The distinct visitors of a trailing window are then the sum over its seconds: a visitor is in the window exactly
+when the last event is. Visitors by minute and half hour are a bit each, set when the visitor is first seen in one.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.aggregate.columns.arrays import (
+    RING_SECONDS,
+    Array,
+    Ints,
+    count_at,
+    enter_seconds,
+    grown,
+    run_starts,
+    slots,
+    trailing,
+)
+from services.aggregate.engine.visits import Visits, since
+
+
+class LastSeen:
+    """The second each visitor was last seen, and visitors by that second; for several rows of visits."""
+
+    def __init__(self, rows: int, ring_seconds: int = RING_SECONDS) -> None:
+        self._last = np.zeros((rows, 0), np.uint32)
+        self._by_second = np.zeros((rows, ring_seconds), np.int32)
+
+    def enter(self, first_second: int, last_second: int) -> None:
+        """Make room for the seconds that the clock entered."""
+        enter_seconds(self._by_second, first_second, last_second)
+
+    def fold(self, visits: list[Visits], visitors: int, now_s: int) -> None:
+        """Add visits by row, none of them after `now_s`; `visitors` is above every number in use."""
+        self._last = grown(self._last, visitors)
+        oldest = now_s - self._by_second.shape[1]
+        for row, (visitor, second) in since(visits, oldest + 1):
+            ends = np.append(run_starts(visitor)[1:], len(visitor)) - 1  # the last event of each visitor
+            who, after = visitor[ends], second[ends]
+            before = self._last[row, who].astype(np.int64)
+            moved = after > before
+            who, after, before = who[moved], after[moved], before[moved]
+            self._last[row, who] = after
+            by_second = self._by_second[row]
+            count_at(by_second, slots(by_second, before[before > oldest]), -1)
+            count_at(by_second, slots(by_second, after))
+
+    def distinct(self, now_s: int, seconds: int) -> Ints:
+        """Distinct visitors by row whose last event is in the trailing window."""
+        counts: Ints = trailing(self._by_second, now_s, seconds).sum(axis=1, dtype=np.int64)
+        return counts
+
+    def last(self, row: int) -> npt.NDArray[np.uint32]:
+        """By visitor, the second of the last event of a row; 0 for those without one."""
+        last: npt.NDArray[np.uint32] = self._last[row]
+        return last
+
+    def forget(self, visitors: Ints) -> None:
+        """Make the numbers of visitors, none of whom is within the ring, those of nobody."""
+        self._last[:, visitors[visitors < self._last.shape[1]]] = 0
+
+    def save(self) -> dict[str, Array]:
+        """The state as arrays, for `load`."""
+        return {"last": self._last, "by_second": self._by_second}
+
+    def load(self, saved: Mapping[str, Array]) -> None:
+        """Take over what `save` gave."""
+        self._last, self._by_second = saved["last"], saved["by_second"]
+
+
+class DistinctByBucket:
+    """Distinct visitors in each of the latest buckets (minutes, half hours), for several rows of visits."""
+
+    def __init__(self, rows: int, bucket_seconds: int, shown: int, bits: npt.DTypeLike) -> None:
+        """`bits` is an unsigned integer with a bit for each bucket shown."""
+        self._bucket_seconds = bucket_seconds
+        self._shown = shown
+        self._bits = np.zeros((rows, 0), bits)
+        self._slots: Final = 8 * self._bits.itemsize
+        assert shown <= self._slots
+        self._counts = np.zeros((rows, self._slots), np.int64)
+
+    def enter(self, first_second: int, last_second: int) -> None:
+        """Clear the buckets that begin between the two seconds, both included."""
+        first, last = -(-first_second // self._bucket_seconds), last_second // self._bucket_seconds
+        entered = sorted({bucket % self._slots for bucket in range(max(first, last - self._slots + 1), last + 1)})
+        if entered:
+            self._bits &= ~np.bitwise_or.reduce(self._bit(np.array(entered)))
+            self._counts[:, entered] = 0
+
+    def fold(self, visits: list[Visits], visitors: int, now_s: int) -> None:
+        """Add visits by row, none of them after `now_s`; those before the buckets shown change nothing."""
+        self._bits = grown(self._bits, visitors)
+        first_shown = now_s // self._bucket_seconds - self._shown + 1
+        for row, (visitor, second) in since(visits, first_shown * self._bucket_seconds):
+            bucket = second // self._bucket_seconds
+            starts = run_starts(visitor, bucket)
+            who, slot = visitor[starts], bucket[starts] % self._slots
+            bit = self._bit(slot)
+            bits = self._bits[row]
+            new = bits[who] & bit == 0
+            if not new.any():
+                continue
+            who, bit = who[new], bit[new]
+            self._counts[row] += np.bincount(slot[new], minlength=self._slots)
+            starts = run_starts(who)
+            bits[who[starts]] |= np.bitwise_or.reduceat(bit, starts)
+
+    def counts(self, now_s: int) -> Ints:
+        """Distinct visitors by row and bucket, oldest bucket first, the running one last."""
+        last = now_s // self._bucket_seconds
+        return self._counts[:, [bucket % self._slots for bucket in range(last - self._shown + 1, last + 1)]]
+
+    def distinct(self, first_bucket: int, last_bucket: int, others: list[Ints]) -> Ints:
+        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's `others`,
+        which may repeat.
+        """
+        within = np.array([bucket % self._slots for bucket in range(first_bucket, last_bucket + 1)], np.int64)
+        wanted = np.bitwise_or.reduce(self._bit(within))
+        counts = []
+        for bits, own in zip(self._bits, others, strict=True):
+            seen = bits & wanted != 0
+            seen[own] = True
+            counts.append(np.count_nonzero(seen))
+        return np.array(counts, np.int64)
+
+    def forget(self, visitors: Ints) -> None:
+        """Make the numbers of visitors, none of whom is in a bucket shown, those of nobody."""
+        self._bits[:, visitors[visitors < self._bits.shape[1]]] = 0
+
+    def save(self) -> dict[str, Array]:
+        """The state as arrays, for `load`."""
+        return {"bits": self._bits, "counts": self._counts}
+
+    def load(self, saved: Mapping[str, Array]) -> None:
+        """Take over what `save` gave."""
+        self._bits, self._counts = saved["bits"], saved["counts"]
+
+    def _bit(self, slot: Ints) -> Array:
+        one = self._bits.dtype.type(1)
+        bit: Array = one << slot.astype(self._bits.dtype)
+        return bit

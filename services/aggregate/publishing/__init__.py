@@ -1,0 +1,1 @@
+"""Publishing to Redis: the sender thread, the replicas and their lease, the minute segments."""

@@ -1,0 +1,90 @@
+"""Writes the minute segments of this replica's partitions to Redis: those that are new or changed, and no others."""
+
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, Final
+
+import redis
+
+from services.aggregate.columns.arrays import Array
+from services.aggregate.columns.dictionaries import Dictionaries
+from services.aggregate.engine.recent import MINUTE_SECONDS
+from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
+from shared.rollup_keys import SEGMENTS_KEY, parse_segment_field, segment_field, segment_key
+
+_MOST_ROWS_AT_ONCE: Final = 250_000
+"""Rows that are written between two publishes, after a restart say: about a tenth of a second."""
+_LOOK_SECONDS: Final = 5
+"""So often is it looked what Redis has: a replica may have written that does not know yet whose partition it is."""
+_GRACE_SECONDS: Final = 2 * MINUTE_SECONDS  # by which a segment outlives its minute, as clocks differ
+
+
+class SegmentWriter:
+    """One replica's segments in Redis. Not thread-safe. Redis's exceptions pass through.
+
+    It goes by what Redis has: versions that are there are not written again after a restart, and what a flush or a
+    restart of Redis lost is.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str, kept_seconds: int, most_events: int) -> None:
+        """`kept_seconds` is how far back segments reach, `most_events` how many rows each may have."""
+        self._client = client
+        self._prefix = prefix
+        self._kept_seconds = kept_seconds
+        self._most_events = most_events
+        self._present: dict[str, int] | None = None  # field → version; None: not known
+        self._look_due_s = 0  # publish instant
+
+    def write(self, instant_s: int, partitions: Sequence[PartitionMinutes]) -> None:
+        """Make Redis hold the segments of `partitions`, as of a publish instant (epoch seconds)."""
+        if self._present is None or instant_s >= self._look_due_s:
+            self._present = self._look()
+            self._look_due_s = instant_s + _LOOK_SECONDS
+        present, self._present = self._present, None  # not known while a transaction may or may not have been executed
+        wanted = {
+            segment_field(number, own.partition): (version, rows, own.names)
+            for own in partitions
+            for number, (version, rows) in own.minutes.items()
+        }
+        due = list(self._due(present, wanted))
+        gone = list(self._gone(present, wanted, {own.partition for own in partitions}, instant_s))
+        if not due and not gone and not present.keys() & wanted.keys():
+            self._present = present
+            return
+        witness = max(present.keys() & wanted.keys(), default=None)
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hget(self._prefix + SEGMENTS_KEY, witness or "")
+            for field in due:
+                version, rows, names = wanted[field]
+                expires_s = parse_segment_field(field)[0] * MINUTE_SECONDS + self._kept_seconds + _GRACE_SECONDS
+                segment = encode_segment(rows, names, self._most_events)
+                pipeline.set(self._prefix + segment_key(field), segment, exat=expires_s)
+                pipeline.hset(self._prefix + SEGMENTS_KEY, field, version)
+                present[field] = version
+            for field in gone:
+                pipeline.delete(self._prefix + segment_key(field))
+                pipeline.hdel(self._prefix + SEGMENTS_KEY, field)
+                del present[field]
+            pipeline.expire(self._prefix + SEGMENTS_KEY, self._kept_seconds + _GRACE_SECONDS)
+            version_there = pipeline.execute()[0]
+        if witness is None or version_there is not None:
+            self._present = present  # otherwise Redis lost it: the next write looks anew
+
+    def _look(self) -> dict[str, int]:
+        fields: Any = self._client.hgetall(self._prefix + SEGMENTS_KEY)
+        return {field.decode(): int(version) for field, version in fields.items()}
+
+    def _due(self, present: dict[str, int], wanted: dict[str, tuple[int, Array, Dictionaries]]) -> Iterator[str]:
+        """The segments that Redis lacks or has in another version, the newest first, as many as may be at once."""
+        rows_due = 0
+        for field, (version, rows, _) in sorted(wanted.items(), reverse=True):
+            if present.get(field) != version and rows_due < _MOST_ROWS_AT_ONCE:
+                rows_due += len(rows)
+                yield field
+
+    def _gone(self, present: dict[str, int], wanted: Container[str], own: set[int], instant_s: int) -> Iterator[str]:
+        """The segments that are over: of this replica's partitions at once, of others when nobody took them away."""
+        for field in present:
+            minute, partition = parse_segment_field(field)
+            is_over = (minute + 1) * MINUTE_SECONDS <= instant_s - self._kept_seconds
+            if (partition in own and field not in wanted) or (partition not in own and is_over):
+                yield field

@@ -1,0 +1,129 @@
+"""The sender thread: publishes the newest reports of this replica's partitions, and never holds up folding."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Condition, Thread
+from typing import Final, Protocol, Self
+
+import redis
+
+from services.aggregate.rollups.reports import PartitionReport
+from services.aggregate.rollups.segments import PartitionMinutes
+from shared.health import Health
+from shared.logs import get_logger
+
+logger = get_logger(__name__)
+
+_FIRST_WAIT_SECONDS: Final = 0.25
+_LONGEST_WAIT_SECONDS: Final = 2.0
+_PART: Final = "redis"
+_LAST_ATTEMPT_SECONDS: Final = 3.0
+"""So long after it was asked to stop the sender may begin its last publish. A Redis that does not answer takes
+`shared.redis_client`'s five seconds to tell, and the whole process shall end within ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a replica has to publish at an instant (epoch seconds): of each of its partitions, none before the first."""
+
+    instant_s: int
+    reports: Mapping[int, PartitionReport]
+    segments: Sequence[PartitionMinutes]
+
+
+class Publisher(Protocol):
+    """Where publications go. See `services.aggregate.publishing.publisher.RedisPublisher`."""
+
+    def publish(self, publication: Publication) -> None:
+        """Publish it. Raises redis.RedisError, and may then be called again with it or a newer one."""
+
+    def leave(self) -> None:
+        """Let the other replicas know that nothing more comes. Raises redis.RedisError."""
+
+
+class Sender:
+    """Publishes what `offer` was last given. `with` starts its thread, and ends it with a last publish.
+
+    While Redis is away only the newest publication is kept, so that its return is answered with the current truth.
+    A Redis that is away holds up the end for no longer than one attempt, or what is left of one and another.
+    """
+
+    def __init__(self, publisher: Publisher, health: Health) -> None:
+        self._publisher = publisher
+        self._health = health
+        self._offered: Publication | None = None
+        self._changed = Condition()  # guards the swap alone, never I/O
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._last_attempt_at = float("inf")  # time.monotonic()
+        self._thread = Thread(target=self._run, name="sender", daemon=True)
+
+    def offer(self, publication: Publication) -> None:
+        """Hand over the newest publication; it takes the place of one that was not published yet.
+
+        Raises what ended the thread, if anything did: a service that counts and never publishes helps nobody.
+        """
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            self._offered = publication
+            self._changed.notify()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._stopping = True
+            self._last_attempt_at = time.monotonic() + _LAST_ATTEMPT_SECONDS
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._publish_until_stopped()
+        except Exception as failure:
+            logger.exception("publishing failed for good")
+            with self._changed:
+                self._failure = failure  # for the thread that offers, which ends the process
+
+    def _publish_until_stopped(self) -> None:
+        wait_seconds = _FIRST_WAIT_SECONDS
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._offered is not None)
+                publication, self._offered = self._offered, None
+                stopping = self._stopping
+            if time.monotonic() > self._last_attempt_at:
+                logger.warning("Redis does not answer, the last rollup is not published")
+                return
+            if publication is None or self._is_published(publication):
+                wait_seconds = _FIRST_WAIT_SECONDS
+            elif stopping:
+                return  # the other replicas find out in two seconds that nothing more comes
+            else:
+                with self._changed:
+                    self._offered = self._offered or publication
+                    self._changed.wait_for(lambda: self._stopping, wait_seconds)
+                wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
+            if stopping:
+                with suppress(redis.RedisError):
+                    self._publisher.leave()
+                return
+
+    def _is_published(self, publication: Publication) -> bool:
+        try:
+            self._publisher.publish(publication)
+        except redis.RedisError as error:
+            self._health.failing(_PART, f"rollups cannot be published: {error}")
+            logger.warning(
+                "publish failed, trying again with the newest rollup", instant=publication.instant_s, error=str(error)
+            )
+            return False
+        if not self._health.is_working(_PART):
+            logger.info("publishing again", instant=publication.instant_s)
+        self._health.working(_PART)
+        return True

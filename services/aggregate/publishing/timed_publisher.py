@@ -1,0 +1,26 @@
+"""A publisher that fills the service's gauges: how long a publish took, and whether this replica's was the rollup."""
+
+import time
+
+from services.aggregate.publishing.publisher import RedisPublisher
+from services.aggregate.publishing.sender import Publication
+from shared.gauges import Gauges
+
+
+class TimedPublisher:
+    """As the publisher that it is given. Not thread-safe."""
+
+    def __init__(self, publisher: RedisPublisher, gauges: Gauges) -> None:
+        self._publisher = publisher
+        self._gauges = gauges
+
+    def publish(self, publication: Publication) -> None:
+        """See `sender.Publisher`."""
+        began_at = time.monotonic()
+        self._publisher.publish(publication)
+        self._gauges.publish_ms = 1000 * (time.monotonic() - began_at)
+        self._gauges.is_publisher = self._publisher.leads
+
+    def leave(self) -> None:
+        """See `sender.Publisher`."""
+        self._publisher.leave()

@@ -1,0 +1,191 @@
+"""What is published of a merged rollup: labelled, ranked, cut, and without personal data unless it is exposed."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from heapq import nsmallest
+from typing import Any, Final, TypeVar
+
+import humanize
+import msgspec
+import numpy as np
+
+from services.aggregate.columns.arrays import Ints
+from services.aggregate.columns.batch import Product
+from services.aggregate.engine.popularity import BOT, HUMAN
+from services.aggregate.engine.recent import MINUTE_SECONDS
+from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
+from services.aggregate.engine.windows import HALF_HOUR_SECONDS
+from services.aggregate.rollups.partition_rollup import PartitionRollup, Popularity
+from shared.addresses import truncated_ip
+from shared.events import DEVICE_TYPES, EnrichedEvent, decode_shown
+from shared.rollup_keys import (
+    AUDIENCES,
+    LATEST_VISITORS_SHOWN,
+    PAGES_SHOWN,
+    PRODUCTS_SHOWN,
+    SEED_PRODUCTS_SHOWN,
+    SESSION_BUCKET_MS,
+    WINDOW_SECONDS,
+    WINDOWS_WITH_PREVIOUS,
+    Audience,
+    AudienceRollup,
+    Meta,
+    PublishedEvent,
+    Rollup,
+    SeedRollup,
+    Sessions,
+)
+
+_AUDIENCE_DEVICES: Final[Mapping[Audience, tuple[str, ...]]] = {
+    "human": tuple(device for device in DEVICE_TYPES if device != "Bot"),
+    "bot": ("Bot",),
+    "all": DEVICE_TYPES,
+}
+_SESSION_WINDOW: Final = "30m"  # as long as the gap that ends one
+
+_Ordered = TypeVar("_Ordered", str, tuple[str, str])
+_AUDIENCE_ROWS: Final[Mapping[Audience, list[int]]] = {"human": [HUMAN], "bot": [BOT], "all": [HUMAN, BOT]}
+
+
+def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollup:
+    """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed."""
+    variants = rollup.products_1h
+    products = _grouped(variants, [variant.product_id for variant in variants.members])
+    categories = _grouped(variants, [variant.category for variant in variants.members])
+    audiences = {audience: _audience_rollup(rollup, audience, products, categories) for audience in AUDIENCES}
+    events = [_published_event(decode_shown(latest.value), expose_pii=expose_pii) for latest, _ in rollup.latest_events]
+    visitors = [
+        _published_event(decode_shown(latest.value), expose_pii=expose_pii) for latest, _ in rollup.latest_visitors
+    ]
+    shown = {product for windows in audiences.values() for product in windows.products_1h}
+    info = _main_variant(variants, shown)
+    return Rollup(
+        meta=meta,
+        audiences=audiences,
+        products_info={
+            product: {"title": info[product].title, "category": info[product].category} for product in sorted(shown)
+        },
+        latest_visitors=visitors,
+        latest_events=events,
+        seed=_seed(rollup, audiences["all"]),
+        relative_times=[
+            humanize.naturaltime(rollup.now_s - event["timestamp"] // 1000) for event in events[:LATEST_VISITORS_SHOWN]
+        ],
+    )
+
+
+def _audience_rollup(
+    rollup: PartitionRollup, audience: Audience, products: Popularity, categories: Popularity
+) -> AudienceRollup:
+    row = AUDIENCES.index(audience)
+    periods = [*WINDOW_SECONDS, *(f"{window}:prev" for window in WINDOWS_WITH_PREVIOUS)]
+    visitors = dict(zip(periods, rollup.visitors[row].tolist(), strict=True))
+    devices = dict(zip(DEVICE_TYPES, rollup.device_visitors_10m.tolist(), strict=True))
+
+    def ranked(popularity: Popularity, most: int | None = None) -> dict[str, int]:
+        return dict(_ranked(popularity.members, popularity.events[_AUDIENCE_ROWS[audience]].sum(axis=0), most))
+
+    return AudienceRollup(
+        visitors=visitors,
+        views=dict(zip(periods, rollup.views[row].tolist(), strict=True)),
+        sessions=_sessions(rollup.sessions[row], active=visitors[_SESSION_WINDOW]),
+        sessions_5m=_labelled(rollup.sessions_5m[row, STARTED], rollup.now_s, SESSION_BUCKET_MS // 1000),
+        bounces_5m=_labelled(rollup.sessions_5m[row, SINGLE], rollup.now_s, SESSION_BUCKET_MS // 1000),
+        durations_5m=_labelled(rollup.sessions_5m[row, DURATION_S], rollup.now_s, SESSION_BUCKET_MS // 1000),
+        views_1m=_labelled(rollup.views_1m[row], rollup.now_s, MINUTE_SECONDS),
+        visitors_1m=_labelled(rollup.visitors_1m[row], rollup.now_s, MINUTE_SECONDS),
+        views_30m=_labelled(rollup.views_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
+        visitors_30m=_labelled(rollup.visitors_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
+        products_1h=ranked(products, PRODUCTS_SHOWN),
+        categories_1h=ranked(categories),
+        countries_1h=ranked(rollup.countries_1h),
+        pages_1h=ranked(rollup.pages_1h, PAGES_SHOWN),
+        devices_10m={device: devices[device] for device in _AUDIENCE_DEVICES[audience]},
+    )
+
+
+def _sessions(figures: Ints, active: int) -> Sessions:
+    """`active` is the visitors of the trailing half hour: no visitor has two sessions whose last event is in it."""
+    started, single, views, duration_s = figures.tolist()
+    if not started:
+        return Sessions(active=active)
+    return Sessions(
+        active=active,
+        started_1h=started,
+        bounce_rate_1h=round(single / started, 4),
+        views_per_session_1h=round(views / started, 4),
+        duration_s_1h=round(duration_s / started, 1),
+    )
+
+
+def _seed(rollup: PartitionRollup, everyone: AudienceRollup) -> SeedRollup:
+    minutes = _labelled(rollup.visits_15m, rollup.now_s, MINUTE_SECONDS)
+    products = _grouped(
+        rollup.products_1h, [(variant.product_id, variant.category) for variant in rollup.products_1h.members]
+    )
+    ranked = _ranked(products.members, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
+    return SeedRollup(
+        # As the template's Grouper: from the first minute with an event to the last, those between filled with zero.
+        visits_15m=dict(_without_empty_ends(list(minutes.items()))),
+        users_30m={start: users for start, users in everyone.visitors_30m.items() if users},
+        device_events_10m=dict(zip(DEVICE_TYPES, rollup.device_events_10m.tolist(), strict=True)),
+        products_1h=[(*product, events) for product, events in ranked],
+        categories_1h=list(everyone.categories_1h.items()),
+    )
+
+
+def _grouped(popularity: Popularity, groups: Sequence[Any]) -> Popularity:
+    """The events of each group, `groups` being that of each member."""
+    place: dict[Any, int] = {}
+    places = np.array([place.setdefault(group, len(place)) for group in groups], np.int64)
+    events = [np.bincount(places, row, len(place)).astype(np.int64) for row in popularity.events]
+    return Popularity(list(place), np.stack(events))
+
+
+def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, Product]:
+    """Each product shown as most of its events have it, ties to the smaller category and title."""
+    best: dict[str, tuple[int, Product]] = {}
+    for variant, events in zip(products.members, products.events.sum(axis=0).tolist(), strict=True):
+        product_id = variant.product_id
+        if product_id in shown and (product_id not in best or (-events, variant) < best[product_id]):
+            best[product_id] = (-events, variant)
+    return {product_id: variant for product_id, (_, variant) in best.items()}
+
+
+def _published_event(event: EnrichedEvent, *, expose_pii: bool) -> PublishedEvent:
+    fields: PublishedEvent = {
+        name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET
+    }
+    fields["datetime"] = event.datetime.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    if not expose_pii:
+        del fields["birthdate"]
+        fields["ip"] = _truncated_ip(fields["ip"])
+    return fields
+
+
+_truncated_ip = lru_cache(maxsize=4096)(truncated_ip)  # a publish shows nearly all that the one before did
+
+
+def _labelled(counts: Ints, now_s: int, bucket_seconds: int) -> dict[int, int]:
+    last = now_s // bucket_seconds
+    starts = range(last - len(counts) + 1, last + 1)
+    return {start * bucket_seconds * 1000: count for start, count in zip(starts, counts.tolist(), strict=True)}
+
+
+def _without_empty_ends(counts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    filled = [place for place, (_, count) in enumerate(counts) if count]
+    return counts[filled[0] : filled[-1] + 1] if filled else []
+
+
+def _ranked(members: Sequence[_Ordered], events: Ints, most: int | None = None) -> list[tuple[_Ordered, int]]:
+    """The members with events, greatest first, ties to the smaller member bytewise, at most `most`.
+
+    Text in Python sorts by code point, and so does its UTF-8 by byte.
+    """
+    places = np.flatnonzero(events)
+    if most is not None and len(places) > most:
+        least = np.partition(events[places], -most)[-most]
+        places = places[events[places] >= least]
+    counted = [(members[place], count) for place, count in zip(places.tolist(), events[places].tolist(), strict=True)]
+    return nsmallest(len(counted) if most is None else most, counted, key=lambda member: (-member[1], member[0]))

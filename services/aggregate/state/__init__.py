@@ -1,0 +1,1 @@
+"""The state of one partition in RocksDB: blocks, checkpoints, and opening them again."""
