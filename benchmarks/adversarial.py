@@ -13,7 +13,7 @@ from threading import Event
 from typing import Final
 
 from benchmarks.processes import answer, quieten_logs
-from services.enrich.catalogue import Product, Visitor
+from services.enrich.lookups.catalogue import Product, Visitor
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events import RawEvent, encode_raw

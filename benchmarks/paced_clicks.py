@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.markers import MARKERS, USER_AGENT, Made, product
 from benchmarks.processes import quieten_logs
-from services.enrich.device import device_types
+from services.enrich.attributes.device import device_types
 from services.traffic.simulation import World, simulate
 from shared.events import RawEvent, encode_raw
 from shared.process import spare_garbage_collector

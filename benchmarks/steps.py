@@ -18,9 +18,9 @@ from threading import Event
 from benchmarks.engine import running_service
 from benchmarks.processes import answer, quieten_logs
 from services.aggregate.settings import AggregateSettings
-from services.enrich import load_lookups
-from services.enrich.country import Allocations, Countries
-from services.enrich.lookups import Lookups
+from services.enrich.attributes.country import Allocations, Countries
+from services.enrich.lookup_files import command as load_lookups
+from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.service import EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally

@@ -52,13 +52,13 @@ def _replay(argv: Sequence[str]) -> int:
 
 
 def _load_lookups(argv: Sequence[str]) -> int:
-    from services.enrich.load_lookups import main
+    from services.enrich.lookup_files.command import main
 
     return main(argv)
 
 
 def _dead_letters(argv: Sequence[str]) -> int:
-    from services.enrich.dead_letters import main
+    from services.enrich.dead_letters.command import main
 
     return main(argv)
 

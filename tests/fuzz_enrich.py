@@ -15,8 +15,8 @@ from typing import Final, Self
 
 import fakeredis
 
-from services.enrich.lookups import Lookups
-from services.enrich.pseudonyms import Pseudonyms
+from services.enrich.lookups.redis_lookups import Lookups
+from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events import EnrichedEvent, decode_enriched

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import pycountry
 
-from services.enrich.country import country_name
+from services.enrich.attributes.country import country_name
 
 SOURCE: Final = "Natural Earth 1:110m and 1:50m (public domain) by way of world-atlas 2.0.2; Natural Earth projection"
 

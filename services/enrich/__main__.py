@@ -9,12 +9,12 @@ from threading import Event
 
 import redis
 
-from services.enrich.bad_input import BadInput
-from services.enrich.country import Allocations, Countries
-from services.enrich.geoip import GeoIpFile
-from services.enrich.impatient_lookups import ImpatientLookups
-from services.enrich.lookups import Lookups
-from services.enrich.pseudonyms import Pseudonyms
+from services.enrich.attributes.country import Allocations, Countries
+from services.enrich.attributes.geoip import GeoIpFile
+from services.enrich.dead_letters.flood import BadInput
+from services.enrich.lookups.circuit_breaker import ImpatientLookups
+from services.enrich.lookups.redis_lookups import Lookups
+from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally

@@ -7,14 +7,14 @@ from operator import attrgetter
 from threading import Event
 from typing import Final, Protocol, TypeVar, cast
 
-from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
-from services.enrich.country import Allocations, Countries
-from services.enrich.device import device_types
-from services.enrich.enrich import encoded, enrich
-from services.enrich.privacy import truncated_ips
-from services.enrich.pseudonyms import Pseudonyms
+from services.enrich.attributes.country import Allocations, Countries
+from services.enrich.attributes.device import device_types
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
+from services.enrich.privacy.policy import truncated_ips
+from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
-from services.enrich.verbatim import append_answers
+from services.enrich.transform.enrich import encoded, enrich
+from services.enrich.transform.fast_path import append_answers
 from shared.events import EnrichedEvent, RawEvent, decode_raw
 from shared.health import Health
 from shared.redis_client import REDIS_UNAVAILABLE

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from services.enrich.bad_input import BadInput
+from services.enrich.dead_letters.flood import BadInput
 from shared.gauges import Gauges
 from shared.logs import get_logger
 from shared.refusals import Reason

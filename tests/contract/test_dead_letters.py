@@ -8,14 +8,14 @@ from typing import Any, Self
 import fakeredis
 import pytest
 
-from services.enrich.dead_letter_replay import (
+from services.enrich.dead_letters.replay import (
     REPLAYED_HEADER,
     Replay,
     Replayed,
     refusal_of_enriched,
     refusal_of_raw,
 )
-from services.enrich.dead_letter_topic import DeadLetter, read_dead_letters
+from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
 from shared.events import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched, encode_raw
 from shared.refusals import Origin, Reason, Refusal, dead_letter_headers
 from shared.streams import Consumer, EventLog, Listener, LogUnavailable, NewRecord, Record

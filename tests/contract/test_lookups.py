@@ -13,11 +13,11 @@ import fakeredis
 import pytest
 import redis
 
-from services.enrich.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
-from services.enrich.load_lookups import Loader, Summary
-from services.enrich.lookup_fields import PRODUCTS, VISITORS, Kind
-from services.enrich.lookup_rows import UnreadableFile
-from services.enrich.lookups import Lookups
+from services.enrich.lookup_files.command import Loader, Summary
+from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind
+from services.enrich.lookup_files.rows import UnreadableFile
+from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
+from services.enrich.lookups.redis_lookups import Lookups
 from shared.events import RawEvent
 from shared.redis_client import connect
 

@@ -8,8 +8,8 @@ import fakeredis
 import pytest
 import redis
 
-from services.enrich.privacy import Rotation, period_of, pseudonym_of
-from services.enrich.pseudonyms import CONFIRM_MS, Pseudonyms, crossing_key, salt_key
+from services.enrich.privacy.policy import Rotation, period_of, pseudonym_of
+from services.enrich.privacy.pseudonyms import CONFIRM_MS, Pseudonyms, crossing_key, salt_key
 from shared.events import RawEvent
 from shared.redis_client import connect
 

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from services.enrich.bad_input import LEAST_REFUSED, WINDOW_SECONDS, BadInput
+from services.enrich.dead_letters.flood import LEAST_REFUSED, WINDOW_SECONDS, BadInput
 from shared.health import Health
 from shared.refusals import Reason
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from is_bot import Bots
 
-from services.enrich.bots import _patterns, is_bot
+from services.enrich.attributes.bots import _patterns, is_bot
 from services.traffic.user_agents import BOTS, BROWSERS
 from shared.events import RawEvent, decode_raw
 from tests.mutations import mutated_events

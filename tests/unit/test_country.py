@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.enrich.country import Allocations, Countries, country_name, public_address
+from services.enrich.attributes.country import Allocations, Countries, country_name, public_address
 
 country_of = Countries(Allocations()).by_ip.__getitem__
 

@@ -6,7 +6,7 @@ import pycountry
 
 from services.dashboard import world_map
 from services.dashboard.plot import WORLD_FILE
-from services.enrich.country import country_name
+from services.enrich.attributes.country import country_name
 
 HOSTILE = "<script>\u202e"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.enrich.dead_letter_options import parse
-from services.enrich.dead_letter_text import described, one_line, parse_since, printable
-from services.enrich.dead_letter_topic import DeadLetter
+from services.enrich.dead_letters.options import parse
+from services.enrich.dead_letters.text import described, one_line, parse_since, printable
+from services.enrich.dead_letters.topic import DeadLetter
 from shared.refusals import Origin
 from shared.streams import Record
 

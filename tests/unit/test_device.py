@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.enrich.device import device_type_of
+from services.enrich.attributes.device import device_type_of
 from shared.events import DEVICE_TYPES
 
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "user_agents_labelled.csv"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.enrich import __main__ as enrich_command
-from services.enrich import load_lookups
+from services.enrich.lookup_files import command as load_lookups
 from shared.configuration import ConfigurationError
 
 

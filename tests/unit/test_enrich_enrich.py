@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor, visitor_of
-from services.enrich.enrich import enrich
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor, visitor_of
+from services.enrich.transform.enrich import enrich
 from shared.events import EnrichedEvent, RawEvent
 from shared.refusals import Reason, Refusal
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrich.lookup_fields import MAX_TEXT_LENGTH, PRODUCTS, VISITORS, Kind, Lookup, RefusedRow
-from services.enrich.lookup_rows import Row, UnreadableFile, read_rows
+from services.enrich.lookup_files.fields import MAX_TEXT_LENGTH, PRODUCTS, VISITORS, Kind, Lookup, RefusedRow
+from services.enrich.lookup_files.rows import Row, UnreadableFile, read_rows
 
 VASES = [{"id": "V1", "title": "Blue, tall"}, {"id": "V2", "title": "Größe 2"}]
 FORMATS = {

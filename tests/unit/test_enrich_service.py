@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from services.enrich.lookups import Lookups
-from services.enrich.privacy import derived_salt, period_of, pseudonym_of
-from services.enrich.pseudonyms import Pseudonyms
+from services.enrich.lookups.redis_lookups import Lookups
+from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
+from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events import MAX_EVENT_BYTES, RawEvent, encode_raw

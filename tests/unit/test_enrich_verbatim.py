@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Product, Visitor, visitor_of
-from services.enrich.enrich import encoded, enrich
-from services.enrich.verbatim import append_answers
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Product, Visitor, visitor_of
+from services.enrich.transform.enrich import encoded, enrich
+from services.enrich.transform.fast_path import append_answers
 from services.traffic.simulation import World, simulate
 from shared.events import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_enriched, decode_raw, encode_raw
 from shared.streams import NewRecord

@@ -9,8 +9,8 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 from structlog.testing import capture_logs
 
-from services.enrich.country import Countries
-from services.enrich.geoip import LOOK_SECONDS, GeoIpFile
+from services.enrich.attributes.country import Countries
+from services.enrich.attributes.geoip import LOOK_SECONDS, GeoIpFile
 from shared.configuration import ConfigurationError
 from shared.health import Health
 

@@ -4,9 +4,9 @@ import fakeredis
 import pytest
 from structlog.testing import capture_logs
 
-from services.enrich.catalogue import Visitor
-from services.enrich.impatient_lookups import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ImpatientLookups
-from services.enrich.lookups import Lookups
+from services.enrich.lookups.catalogue import Visitor
+from services.enrich.lookups.circuit_breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ImpatientLookups
+from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
 from shared.events import RawEvent
 from shared.health import Health

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrich.privacy import (
+from services.enrich.privacy.policy import (
     Crossing,
     Period,
     Rotation,

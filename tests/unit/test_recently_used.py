@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrich.recently_used import RecentlyUsed
+from services.enrich.lookups.lru import RecentlyUsed
 
 ENTRIES = 10
 

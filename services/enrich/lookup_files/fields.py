@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from services.enrich.catalogue import (
+from services.enrich.lookups.catalogue import (
     MAX_ID_LENGTH,
     birth_date_of,
     gender_of,

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import iptocc
 import pycountry
 
-from services.enrich.recently_used import RecentlyUsed
+from services.enrich.lookups.lru import RecentlyUsed
 from shared.addresses import LONGEST_ADDRESS, plain_address
 from shared.events import UNKNOWN
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.enrich.dead_letter_text import parse_since
+from services.enrich.dead_letters.text import parse_since
 from shared.refusals import Reason
 
 _LIMIT: Final = 20

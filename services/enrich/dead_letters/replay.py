@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 import redis
 
-from services.enrich.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
-from services.enrich.dead_letter_topic import DeadLetter
-from services.enrich.enrich import encoded, enrich
+from services.enrich.dead_letters.topic import DeadLetter
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
+from services.enrich.transform.enrich import encoded, enrich
 from shared.events import UNKNOWN, decode_enriched, decode_raw
 from shared.refusals import Refusal
 from shared.streams import NewRecord, Producer

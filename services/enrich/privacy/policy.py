@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
-from services.enrich.recently_used import RecentlyUsed
+from services.enrich.lookups.lru import RecentlyUsed
 from shared.addresses import LONGEST_ADDRESS, truncated_ip
 from shared.timestamps import DAY_MS
 

@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar, cast
 
 import redis
 
-from services.enrich.catalogue import (
+from services.enrich.lookups.catalogue import (
     MAX_ID_LENGTH,
     PRODUCT_FIELDS,
     UNKNOWN_PRODUCT,

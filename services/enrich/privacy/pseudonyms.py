@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, cast
 
 import redis
 
-from services.enrich.privacy import (
+from services.enrich.privacy.policy import (
     LONGEST_CROSSING_MS,
     REMEMBERED_MS,
     SESSION_GAP_SECONDS,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from services.enrich.catalogue import Product, Visitor
-from services.enrich.lookups import Lookups
+from services.enrich.lookups.catalogue import Product, Visitor
+from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
 from shared.events import RawEvent
 from shared.health import Health

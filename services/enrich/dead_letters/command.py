@@ -12,10 +12,10 @@ from typing import Final
 
 from redis.exceptions import LockError
 
-from services.enrich.dead_letter_options import Options, parse
-from services.enrich.dead_letter_replay import CHUNK, Plan, Replay, Replayed, refusal_of_enriched, refusal_of_raw
-from services.enrich.dead_letter_text import described, one_line
-from services.enrich.dead_letter_topic import DeadLetter, read_dead_letters
+from services.enrich.dead_letters.options import Options, parse
+from services.enrich.dead_letters.replay import CHUNK, Plan, Replay, Replayed, refusal_of_enriched, refusal_of_raw
+from services.enrich.dead_letters.text import described, one_line
+from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
 from shared.logs import configure_logs, get_logger
 from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.refusals import dead_letter_topic

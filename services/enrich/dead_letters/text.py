@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from services.enrich.dead_letter_topic import DeadLetter
+from services.enrich.dead_letters.topic import DeadLetter
 from shared.timestamps import iso_second, parse_timestamp_ms
 
 _PREVIEW_CHARACTERS: Final = 80

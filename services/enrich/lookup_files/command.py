@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import redis
 
-from services.enrich.lookup_fields import PRODUCTS, VISITORS, Kind, RefusedRow
-from services.enrich.lookup_rows import Row, UnreadableFile, read_rows
+from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind, RefusedRow
+from services.enrich.lookup_files.rows import Row, UnreadableFile, read_rows
 from shared.logs import configure_logs, get_logger
 from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings

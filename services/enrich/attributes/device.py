@@ -7,8 +7,8 @@ from ua_parser import Parser
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
-from services.enrich.bots import is_bot
-from services.enrich.recently_used import RecentlyUsed
+from services.enrich.attributes.bots import is_bot
+from services.enrich.lookups.lru import RecentlyUsed
 
 CACHE_ENTRIES: Final = 32_768
 _LONGEST_USER_AGENT: Final = 512  # what follows tells nothing, and the time of a search grows with the length

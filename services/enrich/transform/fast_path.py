@@ -1,7 +1,8 @@
 """Most clicks need no writing anew: what the producer wrote is kept, and the answers are appended to it. Pure.
 
 That takes half of what it takes to make an event and to write that. The result reads the same as what
-`services.enrich.enrich` makes, which takes all other clicks, and every click where privacy changes what may be seen.
+`services.enrich.transform.enrich` makes, which takes all other clicks, and every click where privacy changes what
+may be seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.enrich.catalogue import NO_PRODUCT, Appendix, Product, Visitor, json_members
-from services.enrich.enrich import OLDEST_YEARS, years_since
+from services.enrich.lookups.catalogue import NO_PRODUCT, Appendix, Product, Visitor, json_members
+from services.enrich.transform.enrich import OLDEST_YEARS, years_since
 from shared.events import MAX_EVENT_BYTES
 from shared.streams import ToAppend
 from shared.timestamps import DAY_MS, EPOCH_MS, FUTURE_TOLERANCE_MS

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from services.enrich.catalogue import Product, Visitor, gender_of, number_of
+from services.enrich.lookups.catalogue import Product, Visitor, gender_of, number_of
 from shared.events import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched
 from shared.refusals import Reason, Refusal
 from shared.timestamps import DAY_MS, FUTURE_TOLERANCE_MS, parse_timestamp_ms

@@ -1,0 +1,1 @@
+"""What an address and a user agent say: country, device and bot."""

@@ -1,0 +1,1 @@
+"""`clickpulse load-lookups`: products and visitors from files into Redis."""

@@ -1,0 +1,1 @@
+"""Products and visitors as Redis holds them, behind bounded caches."""
