@@ -16,10 +16,10 @@ from benchmarks.processes import answer, quieten_logs
 from services.enrich.lookups.catalogue import Product, Visitor
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
-from shared.events import RawEvent, encode_raw
-from shared.health import Health
-from shared.process import spare_garbage_collector
-from shared.streams import Record, RecordBatch, ToAppend
+from shared.events.schema import RawEvent, encode_raw
+from shared.runtime.process import spare_garbage_collector
+from shared.status.health import Health
+from shared.streams.event_log import Record, RecordBatch, ToAppend
 
 _BATCH_EVENTS: Final = 1000
 _WARM_BATCHES: Final = 5

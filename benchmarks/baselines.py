@@ -18,9 +18,9 @@ from typing import Final
 import msgspec
 
 from benchmarks.processes import answer, quieten_logs
-from shared.events import EnrichedEvent, RawEvent
-from shared.settings import ServiceSettings, read_settings
-from shared.streams.kafka_client import KafkaClients
+from shared.events.schema import EnrichedEvent, RawEvent
+from shared.runtime.settings import ServiceSettings, read_settings
+from shared.streams.kafka.client import KafkaClients
 
 BATCH_EVENTS: Final = 500  # in larger ones the messages leave the cache before they are decoded: a fifth dearer
 _WAIT_SECONDS: Final = 0.5
@@ -49,7 +49,7 @@ def passthrough(clients: KafkaClients, settings: ServiceSettings, events: int) -
     encode = msgspec.json.Encoder().encode
     out = f"{settings.raw_topic}-out"
     with closing(clients.consumer(f"{settings.raw_topic}-{uuid.uuid4().hex[:8]}")) as consumer:
-        # As in `shared.streams.kafka_client.produce`: Quix Streams' own produce() costs twice the client's beneath it.
+        # As in `shared.streams.kafka.client.produce`: Quix Streams' own produce() costs twice the client's beneath it.
         producer = clients.producer()._producer  # noqa: SLF001
         consumer.subscribe([settings.raw_topic])
         while not consumer.consume(1, timeout=_WAIT_SECONDS):

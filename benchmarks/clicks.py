@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
-from shared.streams import Record
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.streams.event_log import Record
 
 PARTITIONS: Final = 4
 BATCH_EVENTS: Final = 5_000

@@ -23,9 +23,9 @@ from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.partition import Partition, open_partition, resume
 from services.aggregate.state.store import SavedState
-from shared.health import Health
-from shared.redis_client import connect
-from shared.streams import Assignment, Producer, Record
+from shared.runtime.redis_client import connect
+from shared.status.health import Health
+from shared.streams.event_log import Assignment, Producer, Record
 
 _END_OFFSET: Final = 1 << 62  # no topic is read: the state is never ahead of it
 

@@ -18,8 +18,8 @@ from services.dashboard import distributions, series
 from services.dashboard.exploration import Choices, explore
 from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
-from shared.rollup_keys import META_KEY, SEGMENTS_KEY, segment_field, segment_key
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
+from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 
 EVENTS: Final = 1_000_000
 VISITORS: Final = 200_000

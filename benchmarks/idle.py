@@ -12,8 +12,8 @@ from benchmarks.paced_clicks import WORLD, made_by
 from benchmarks.processes import answer, quieten_logs
 from benchmarks.site import fresh_site, load_lookups, running_servers, running_service, wait_until
 from benchmarks.usage import CpuReading
-from shared.redis_client import connect
-from shared.rollup_keys import META_KEY
+from shared.rollups.contract import META_KEY
+from shared.runtime.redis_client import connect
 
 SERVICES: Final = ("enrich", "aggregate", "detect")
 WARM_SECONDS: Final = 10.0

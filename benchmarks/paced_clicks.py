@@ -18,11 +18,11 @@ from benchmarks.markers import MARKERS, USER_AGENT, Made, product
 from benchmarks.processes import quieten_logs
 from services.enrich.attributes.device import device_types
 from services.traffic.simulation import World, simulate
-from shared.events import RawEvent, encode_raw
-from shared.process import spare_garbage_collector
-from shared.settings import ServiceSettings, read_settings
-from shared.streams import NewRecord
-from shared.streams.kafka_client import KafkaClients, produce
+from shared.events.schema import RawEvent, encode_raw
+from shared.runtime.process import spare_garbage_collector
+from shared.runtime.settings import ServiceSettings, read_settings
+from shared.streams.event_log import NewRecord
+from shared.streams.kafka.client import KafkaClients, produce
 
 WORLD: Final = World(seed=1, rate=50, visitors=50_000)
 SLOT_SECONDS: Final = 0.01

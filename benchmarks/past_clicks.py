@@ -19,9 +19,9 @@ from benchmarks.clicks import Clicks
 from benchmarks.paced_clicks import WORLD
 from benchmarks.processes import answer, figures_until, quieten_logs
 from services.aggregate.settings import AggregateSettings
-from shared.process import spare_garbage_collector
-from shared.settings import read_settings
-from shared.streams.kafka_client import KafkaClients
+from shared.runtime.process import spare_garbage_collector
+from shared.runtime.settings import read_settings
+from shared.streams.kafka.client import KafkaClients
 
 _POOL_CLICKS: Final = 50_000
 _SLOT_SECONDS: Final = 0.1

@@ -15,8 +15,8 @@ from benchmarks.past_clicks import past_made_by
 from benchmarks.site import Servers, fresh_site, load_lookups, running_service, wait_until
 from benchmarks.usage import CpuReading
 from benchmarks.watch import Watch
-from shared.redis_client import connect
-from shared.rollup_keys import META_KEY
+from shared.rollups.contract import META_KEY
+from shared.runtime.redis_client import connect
 
 WARM_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 30.0

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from shared.logs import configure_logs
+from shared.runtime.logs import configure_logs
 
 Figures = dict[str, float]
 

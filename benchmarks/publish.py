@@ -19,8 +19,8 @@ from typing import Final
 from benchmarks.clicks import Clicks
 from benchmarks.engine import Engine, publisher
 from benchmarks.processes import answer, quieten_logs
-from shared.process import spare_garbage_collector
-from shared.redis_client import connect
+from shared.runtime.process import spare_garbage_collector
+from shared.runtime.redis_client import connect
 
 INSTANTS_BEFORE: Final = 10
 INSTANTS: Final = 60

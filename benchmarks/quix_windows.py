@@ -18,7 +18,7 @@ from quixstreams import Application
 from quixstreams.dataframe import StreamingDataFrame
 
 from benchmarks.processes import answer, quieten_logs
-from shared.settings import ServiceSettings, read_settings
+from shared.runtime.settings import ServiceSettings, read_settings
 
 _IDLE_SECONDS = 20.0  # ends the run should fewer events come than were asked for
 

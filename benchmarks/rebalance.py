@@ -21,7 +21,7 @@ from benchmarks.paced_clicks import WORLD, made_by
 from benchmarks.processes import quieten_logs
 from benchmarks.site import Servers, fresh_site, load_lookups, running_servers, running_service, wait_until
 from benchmarks.watch import Watch
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 
 RATE: Final = 300
 SETTLE_SECONDS: Final = 25.0

@@ -26,14 +26,14 @@ from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World, simulate
-from shared.events import encode_raw
-from shared.health import Health
-from shared.process import spare_garbage_collector
-from shared.redis_client import connect
-from shared.refusals import dead_letter_topic
-from shared.settings import ServiceSettings, read_settings
-from shared.streams import Consumer, NewRecord, Processor, Record, TopicSpec
-from shared.streams.kafka import KafkaLog
+from shared.events.refusals import dead_letter_topic
+from shared.events.schema import encode_raw
+from shared.runtime.process import spare_garbage_collector
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings, read_settings
+from shared.status.health import Health
+from shared.streams.event_log import Consumer, NewRecord, Processor, Record, TopicSpec
+from shared.streams.kafka.log import KafkaLog
 
 SPAN_SECONDS = 8 * 3600
 VISITORS = 50_000

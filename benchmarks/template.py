@@ -25,7 +25,7 @@ from rocksdict import Rdict
 
 from benchmarks.clicks import Clicks
 from benchmarks.processes import answer, quieten_logs
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 
 CALLS: Final = 30
 _COLUMNS: Final = (

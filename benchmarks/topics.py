@@ -5,8 +5,8 @@ import sys
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.processes import answer, quieten_logs
-from shared.settings import ServiceSettings, read_settings
-from shared.streams.kafka_client import KafkaClients
+from shared.runtime.settings import ServiceSettings, read_settings
+from shared.streams.kafka.client import KafkaClients
 
 _ANSWER_SECONDS = 10.0
 

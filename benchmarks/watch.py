@@ -9,7 +9,7 @@ import redis
 
 from benchmarks.markers import Sighting
 from benchmarks.usage import resident_mb
-from shared.rollup_keys import META_KEY
+from shared.rollups.contract import META_KEY
 
 _POLL_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 5.0

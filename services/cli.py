@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.configuration import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
+from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
 
 
 def _demo(argv: Sequence[str]) -> int:

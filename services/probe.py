@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from shared.configuration import ConfigurationError
+from shared.runtime.configuration import ConfigurationError
 
 _TIMEOUT_SECONDS: Final = 3.0
 

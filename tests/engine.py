@@ -10,9 +10,9 @@ from msgspec import UNSET
 from services.aggregate.rollups.partition_rollup import PartitionRollup, merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import Partition
-from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
-from shared.rollup_keys import AUDIENCES, Meta, Rollup
-from shared.streams import Record
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.rollups.contract import AUDIENCES, Meta, Rollup
+from shared.streams.event_log import Record
 from tests.oracle import Arrived, outcomes, rollups
 
 BASE_S = 1_795_343_400 - 1800 * 3  # a half hour begins here

@@ -19,11 +19,11 @@ from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
-from shared.events import EnrichedEvent, decode_enriched
-from shared.health import Health
-from shared.logs import configure_logs
-from shared.refusals import Reason
-from shared.streams import NewRecord, Record, RecordBatch, ToAppend
+from shared.events.refusals import Reason
+from shared.events.schema import EnrichedEvent, decode_enriched
+from shared.runtime.logs import configure_logs
+from shared.status.health import Health
+from shared.streams.event_log import NewRecord, Record, RecordBatch, ToAppend
 from tests.mutations import NOW_MS, mutated_events
 
 BATCH: Final = 1_000

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import msgspec
 
-from shared.streams import LogUnavailable, NewRecord
+from shared.streams.event_log import LogUnavailable, NewRecord
 
 
 class MemoryProducer:

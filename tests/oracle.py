@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.events import EnrichedEvent
+from shared.events.schema import EnrichedEvent
 
 WINDOWS = {"5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "8h": 28800}
 DEVICES = {"human": ("Desktop", "Mobile", "Tablet", "Other"), "bot": ("Bot",)}

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import redis
 
-from shared.rollup_keys import (
+from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS, iso_second
+from shared.rollups.contract import (
     AUDIENCES,
     HALF_HOURS_SHOWN,
     MINUTES_SHOWN,
@@ -19,7 +20,6 @@ from shared.rollup_keys import (
     Sessions,
     write,
 )
-from shared.timestamps import HALF_HOUR_MS, MINUTE_MS, iso_second
 
 NOON_MS: Final = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 _FACTORS: Final[dict[Audience, int]] = {"human": 2, "bot": 1, "all": 3}

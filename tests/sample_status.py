@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.status import Complaint, ReplicaStatus, Trouble
+from shared.status.replica_status import Complaint, ReplicaStatus, Trouble
 
 NOON_MS = 1_795_348_800_000
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.dashboard.status_reader import Reported
 from services.dashboard.watch import SLOT_MS, Curves, Watched
-from shared.status import ReplicaStatus, Transition
+from shared.status.replica_status import ReplicaStatus, Transition
 from tests.sample_status import NOON_MS, sample_status
 
 NOW_MS = NOON_MS + 1_000

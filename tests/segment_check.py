@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared.rollup_keys import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 from tests.oracle import Arrived
 
 SETTLE_SECONDS = 2  # a minute's segment is written so long after its end

@@ -16,13 +16,13 @@ from services.aggregate.publishing.sender import Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.service import SERVICE, AggregateService
 from services.aggregate.settings import AggregateSettings
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.process import STARTING, await_topics, run_process, spare_garbage_collector
-from shared.redis_client import connect
-from shared.refusals import dead_letter_topic
-from shared.settings import read_settings
-from shared.streams import EventLog
+from shared.events.refusals import dead_letter_topic
+from shared.runtime.process import STARTING, await_topics, run_process, spare_garbage_collector
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import read_settings
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import EventLog
 
 
 def main(argv: Sequence[str]) -> int:

@@ -14,12 +14,12 @@ from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.partition import Partition, open_partition
 from services.aggregate.state.store import StateUnwritable
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.logs import get_logger
-from shared.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
-from shared.streams import Assignment, Consumer, LogUnavailable, NewRecord, Position, Producer, Record
-from shared.waiting import Stopped, wait_for
+from shared.events.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
+from shared.runtime.logs import get_logger
+from shared.runtime.waiting import Stopped, wait_for
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import Assignment, Consumer, LogUnavailable, NewRecord, Position, Producer, Record
 
 logger = get_logger(__name__)
 

@@ -13,12 +13,12 @@ from typing import Final
 
 from services.dashboard import theme
 from services.dashboard.settings import DashboardSettings
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.logs import configure_logs, get_logger
-from shared.redis_client import redis_address
-from shared.reporter import reporting
-from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.redis_client import redis_address
+from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.status.reporter import reporting
 
 logger = get_logger(__name__)
 

@@ -14,8 +14,8 @@ from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.status_reader import StatusReader
 from services.dashboard.views import explore, live, navigation, operations
-from shared.redis_client import connect, redis_address
-from shared.settings import read_settings
+from shared.runtime.redis_client import connect, redis_address
+from shared.runtime.settings import read_settings
 
 
 @st.cache_resource(show_spinner=False)

@@ -15,7 +15,7 @@ from services.dashboard.reader import Empty, Live, Malformed, Observation, Unrea
 from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
 from services.dashboard.world_map import WorldMap
-from shared.rollup_keys import Audience, Snapshot
+from shared.rollups.contract import Audience, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.freshness import Freshness, Standing
 from services.dashboard.wording import ago, counted, duration, grouped, rate
-from shared.rollup_keys import Meta
+from shared.rollups.contract import Meta
 
 HOUR_SECONDS: Final = 3600
 BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'

@@ -13,7 +13,7 @@ from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_plotly
 from services.dashboard.theme import Palette
 from services.dashboard.wording import grouped
-from shared.timestamps import HALF_HOUR_MS, MINUTE_MS
+from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]

@@ -14,7 +14,7 @@ from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.segments import DIMENSIONS, Array, Frame
 from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.series import Measure, Series, Statistics
-from shared.timestamps import MINUTE_MS, iso_second, parse_iso_second
+from shared.events.timestamps import MINUTE_MS, iso_second, parse_iso_second
 
 WINDOWS: Final = {15: "15 min", 30: "30 min", 60: "1 h", 120: "2 h", 240: "4 h", 480: "8 h"}
 STEPS: Final = {1: "minute", 5: "5 min", 30: "half hour", 60: "hour"}

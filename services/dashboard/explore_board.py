@@ -26,7 +26,7 @@ from services.dashboard.exploration import (
 from services.dashboard.selection import Span
 from services.dashboard.theme import Palette
 from services.dashboard.wording import counted, grouped
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
 
 _GAPS_NAMED: Final = 3
 

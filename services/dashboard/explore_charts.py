@@ -16,7 +16,7 @@ from services.dashboard.selection import Span
 from services.dashboard.series import Series
 from services.dashboard.theme import Palette
 from services.dashboard.wording import grouped
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
 
 HEIGHT_PX: Final = {"series": 396, "density": 412, "histogram": 178}
 

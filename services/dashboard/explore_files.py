@@ -10,7 +10,7 @@ from services.dashboard import distributions, exploration, explore_tables, sprea
 from services.dashboard.exploration import MEASURES, NAMES, Choices, Exploration
 from services.dashboard.selection import Span
 from services.dashboard.spreadsheet import Cell
-from shared.timestamps import MINUTE_MS, iso_second
+from shared.events.timestamps import MINUTE_MS, iso_second
 
 MOST_ROWS: Final = 50_000
 """Of names and of events, which have no end otherwise."""

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from services.dashboard import sparkline
 from services.dashboard.wording import UNKNOWN, counted, grouped, percentage, rate, span
-from shared.rollup_keys import WINDOW_SECONDS, AudienceRollup, Meta
+from shared.rollups.contract import WINDOW_SECONDS, AudienceRollup, Meta
 
 _RATE_WINDOW: Final = "15m"
 """Of the views per minute: shorter ones compare so few views with so few that their change is never still."""

@@ -6,7 +6,7 @@ from services.dashboard import board, layout, theme
 from services.dashboard.category_slots import CategorySlots
 from services.dashboard.clocks import Clock, clock_of
 from services.dashboard.reader import Observation
-from shared.rollup_keys import AUDIENCES, Audience
+from shared.rollups.contract import AUDIENCES, Audience
 
 
 class Pages:

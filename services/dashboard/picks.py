@@ -8,7 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from services.dashboard.clocks import Clock
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -9,8 +9,8 @@ import redis
 from services.dashboard.shared_answer import Malformed as Malformed
 from services.dashboard.shared_answer import SharedAnswer
 from services.dashboard.shared_answer import Unreachable as Unreachable
-from shared import rollup_keys
-from shared.rollup_keys import AUDIENCES, Audience, MalformedRollup, Snapshot
+from shared.rollups import contract as rollup_keys
+from shared.rollups.contract import AUDIENCES, Audience, MalformedRollup, Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)

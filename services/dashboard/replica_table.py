@@ -12,7 +12,7 @@ from services.dashboard.escaping import in_html
 from services.dashboard.standings import Replica, Standing
 from services.dashboard.watch import Curve
 from services.dashboard.wording import UNKNOWN, ago, duration, grouped
-from shared.status import ReplicaStatus
+from shared.status.replica_status import ReplicaStatus
 
 _NAMES: Final = {
     Standing.HEALTHY: "Healthy",

@@ -12,7 +12,7 @@ import redis
 from services.dashboard.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.segments import MalformedSegment, Segment, assemble, decode_segment
 from services.dashboard.shared_answer import SharedAnswer
-from shared.rollup_keys import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
+from shared.rollups.contract import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
 
 SETTLE_SECONDS: Final = 4
 """So long after its end a minute's segments are in Redis, if it has any: two seconds, and the time to write them."""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.rollup_keys import parse_segment_field
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
+from shared.rollups.contract import parse_segment_field
 
 Array = npt.NDArray[Any]
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from services.dashboard.segments import DIMENSIONS, Array, Frame
-from shared.rollup_keys import Audience
+from shared.rollups.contract import Audience
 
 
 @dataclass(frozen=True, slots=True)

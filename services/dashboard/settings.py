@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import LogSettings, RedisSettings
+from shared.runtime.settings import LogSettings, RedisSettings
 
 
 class DashboardSettings(RedisSettings, LogSettings):

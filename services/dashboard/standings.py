@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from services.dashboard.watch import Watched
-from shared.status import STARTING
+from shared.status.replica_status import STARTING
 
 GONE_AFTER_SECONDS: Final = 6.0
 """Each replica reports once a second: one that is silent for longer was killed, hangs, or is cut off from Redis."""

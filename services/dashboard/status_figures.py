@@ -8,7 +8,7 @@ from services.dashboard.key_figures import Figure
 from services.dashboard.standings import Replica, Standing
 from services.dashboard.watch import Curve, Curves
 from services.dashboard.wording import UNKNOWN, counted, grouped
-from shared.status import ReplicaStatus
+from shared.status.replica_status import ReplicaStatus
 
 
 def draw(replicas: Sequence[Replica], now_ms: int) -> str:

@@ -11,9 +11,9 @@ import redis
 
 from services.dashboard.shared_answer import Malformed, SharedAnswer, Unreachable
 from services.dashboard.watch import Watch, Watched
-from shared import status_keys
-from shared.status import Transition
-from shared.status_keys import MalformedStatus
+from shared.status import keys as status_keys
+from shared.status.keys import MalformedStatus
+from shared.status.replica_status import Transition
 
 _WATCH_SECONDS: Final = 2.5
 """Between two looks while nobody looks: two to each slot of a curve."""

@@ -9,7 +9,7 @@ from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.standings import Replica, Standing
 from services.dashboard.wording import grouped
-from shared.status import Level, Transition
+from shared.status.replica_status import Level, Transition
 
 TRANSITIONS_SHOWN: Final = 100
 _REASONS_SHOWN: Final = 12

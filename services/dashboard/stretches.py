@@ -5,7 +5,7 @@ What a stretch holds is a matter of UTC alone: an hour that ends at 10:00 UTC is
 
 from services.dashboard.clocks import UTC_CLOCK, Clock
 from services.dashboard.selection import Span
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
 
 
 def minute(number: int, clock: Clock) -> str:

@@ -7,7 +7,7 @@ from services.dashboard import wording
 from services.dashboard.clocks import Clock
 from services.dashboard.escaping import in_html
 from services.dashboard.theme import LIGHT
-from shared.rollup_keys import PublishedEvent, StateLogEntry
+from shared.rollups.contract import PublishedEvent, StateLogEntry
 
 PAGES_SHOWN: Final = 10
 COUNTRIES_SHOWN: Final = 10

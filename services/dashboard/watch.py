@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.status import ReplicaStatus
+from shared.status.replica_status import ReplicaStatus
 
 SLOT_MS: Final = 5_000
 SLOTS: Final = 60

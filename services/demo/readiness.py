@@ -6,8 +6,8 @@ from typing import Final
 
 import redis
 
-from shared.redis_client import REDIS_UNAVAILABLE
-from shared.rollup_keys import META_KEY
+from shared.rollups.contract import META_KEY
+from shared.runtime.redis_client import REDIS_UNAVAILABLE
 
 _TIMEOUT_SECONDS: Final = 1.0
 _UNREADABLE: Final[tuple[type[Exception], ...]] = (*REDIS_UNAVAILABLE, redis.exceptions.ResponseError, ValueError)

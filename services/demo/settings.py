@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import RedisSettings
+from shared.runtime.settings import RedisSettings
 
 
 class DemoSettings(RedisSettings):

@@ -16,7 +16,7 @@ from services.demo.programs import SERVICES, STORE, Commands, history_seconds, s
 from services.demo.settings import DemoSettings
 from services.demo.state_dir import StateDir
 from services.demo.supervisor import Supervisor
-from shared.redis_client import connect, redis_address
+from shared.runtime.redis_client import connect, redis_address
 
 _REDIS_PORT: Final = 6379
 # The embedded server reads its data from disk before it answers.

@@ -11,12 +11,12 @@ from typing import Final
 from services.detect.machines import MachineStore
 from services.detect.service import DetectService
 from services.detect.settings import DetectSettings
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.process import STARTING, await_redis, await_topics, run_process
-from shared.redis_client import connect, redis_address
-from shared.settings import read_settings
-from shared.streams import EventLog
+from shared.runtime.process import STARTING, await_redis, await_topics, run_process
+from shared.runtime.redis_client import connect, redis_address
+from shared.runtime.settings import read_settings
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import EventLog
 from shared.streams.observed import ObservedProcessor
 
 SERVICE: Final = "detect"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.detect.offers import AUDIENCES, START, Journey, State, Transition, advance
-from shared.events import EnrichedEvent
+from shared.events.schema import EnrichedEvent
 
 
 class Click(NamedTuple):

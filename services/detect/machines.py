@@ -8,8 +8,8 @@ import redis
 from redis.client import Pipeline
 
 from services.detect.detection import Detection, Entry, Machine, log_message
-from shared.logs import get_logger
-from shared.rollup_keys import KEY_TTL_SECONDS, STATE_LOG, STATE_LOG_LENGTH
+from shared.rollups.contract import KEY_TTL_SECONDS, STATE_LOG, STATE_LOG_LENGTH
+from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

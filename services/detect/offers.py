@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shared.events import EnrichedEvent
+from shared.events.schema import EnrichedEvent
 
 
 class State(StrEnum):

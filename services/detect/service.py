@@ -9,13 +9,13 @@ import msgspec
 from services.detect.detection import Click, Detection, detect
 from services.detect.machines import MachineStore
 from services.detect.offers import concerns
-from shared.events import decode_enriched
-from shared.health import Health
-from shared.logs import get_logger
-from shared.redis_client import REDIS_UNAVAILABLE
-from shared.refusals import Refusal
-from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch
-from shared.waiting import Stopped, wait_for
+from shared.events.refusals import Refusal
+from shared.events.schema import decode_enriched
+from shared.runtime.logs import get_logger
+from shared.runtime.redis_client import REDIS_UNAVAILABLE
+from shared.runtime.waiting import Stopped, wait_for
+from shared.status.health import Health
+from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch
 
 logger = get_logger(__name__)
 

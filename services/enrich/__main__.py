@@ -18,13 +18,13 @@ from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
-from shared.redis_client import connect, redis_address
-from shared.refusals import dead_letter_topic
-from shared.settings import read_settings
-from shared.streams import EventLog
+from shared.events.refusals import dead_letter_topic
+from shared.runtime.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
+from shared.runtime.redis_client import connect, redis_address
+from shared.runtime.settings import read_settings
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import EventLog
 from shared.streams.observed import ObservedProcessor
 
 

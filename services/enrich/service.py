@@ -15,12 +15,12 @@ from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
 from services.enrich.transform.enrich import encoded, enrich
 from services.enrich.transform.fast_path import append_answers
-from shared.events import EnrichedEvent, RawEvent, decode_raw
-from shared.health import Health
-from shared.redis_client import REDIS_UNAVAILABLE
-from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
-from shared.streams import LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
-from shared.waiting import Stopped, wait_for
+from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
+from shared.events.schema import EnrichedEvent, RawEvent, decode_raw
+from shared.runtime.redis_client import REDIS_UNAVAILABLE
+from shared.runtime.waiting import Stopped, wait_for
+from shared.status.health import Health
+from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 
 SERVICE: Final = "enrich"
 

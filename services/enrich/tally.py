@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from services.enrich.dead_letters.flood import BadInput
-from shared.gauges import Gauges
-from shared.logs import get_logger
-from shared.refusals import Reason
+from shared.events.refusals import Reason
+from shared.runtime.logs import get_logger
+from shared.status.gauges import Gauges
 
 logger = get_logger(__name__)
 

@@ -10,14 +10,14 @@ from services.traffic.formats.entries import UnusableRecording
 from services.traffic.lookups import write_lookups
 from services.traffic.sending import Outbox
 from services.traffic.settings import TrafficSettings
-from shared.gauges import Gauges
-from shared.health import Health, health_endpoint
-from shared.logs import configure_logs, get_logger
-from shared.reporter import reporting
-from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
-from shared.signals import stop_on_signals
-from shared.streams import Fenced, Producer, TopicSpec
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
+from shared.runtime.signals import stop_on_signals
+from shared.status.gauges import Gauges
+from shared.status.health import Health, health_endpoint
+from shared.status.reporter import reporting
 from shared.streams.choose import open_log
+from shared.streams.event_log import Fenced, Producer, TopicSpec
 
 logger = get_logger(__name__)
 

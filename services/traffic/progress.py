@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from shared.logs import get_logger
+from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

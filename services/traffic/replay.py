@@ -19,10 +19,10 @@ from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import Outbox
 from services.traffic.stamping import Pass, stamp
 from services.traffic.tally import Tally
-from shared.events import MAX_EVENT_BYTES, RawEvent, decode_raw
-from shared.logs import get_logger
-from shared.refusals import Refusal
-from shared.waiting import Stopped
+from shared.events.refusals import Refusal
+from shared.events.schema import MAX_EVENT_BYTES, RawEvent, decode_raw
+from shared.runtime.logs import get_logger
+from shared.runtime.waiting import Stopped
 
 logger = get_logger(__name__)
 

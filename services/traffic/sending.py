@@ -5,10 +5,10 @@ from collections.abc import Callable
 from threading import Event
 from typing import Final
 
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.streams import LogUnavailable, NewRecord, Producer
-from shared.waiting import wait_for
+from shared.runtime.waiting import wait_for
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import LogUnavailable, NewRecord, Producer
 
 BATCH_RECORDS: Final = 1000
 

@@ -1,6 +1,6 @@
 """Settings of the traffic commands: where the log is comes from the environment, what to send from the command line."""
 
-from shared.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings
 
 
 class TrafficSettings(ServiceSettings):

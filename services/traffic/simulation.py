@@ -15,8 +15,8 @@ from typing import Final
 
 from services.traffic.browsing import browse, crawl, draw_referrer
 from services.traffic.visitors import BOT_ADDRESSES, Visitor, bot, person
-from shared.events import RawEvent
-from shared.timestamps import HALF_HOUR_MS
+from shared.events.schema import RawEvent
+from shared.events.timestamps import HALF_HOUR_MS
 
 HOURLY_SHAPE: Final = (
     0.72, 0.60, 0.50, 0.44, 0.42, 0.46, 0.58, 0.76, 0.94, 1.06, 1.12, 1.16,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.traffic.formats.entries import Entry
-from shared.events import RawEvent
+from shared.events.schema import RawEvent
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode

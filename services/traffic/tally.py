@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
 
 
 @dataclass(slots=True)

@@ -3,10 +3,10 @@
 import warnings
 from functools import partial
 
-from shared.redis_client import connect, redis_address
-from shared.settings import ServiceSettings
-from shared.streams import EventLog
-from shared.streams.redis import RedisLog
+from shared.runtime.redis_client import connect, redis_address
+from shared.runtime.settings import ServiceSettings
+from shared.streams.event_log import EventLog
+from shared.streams.redis.log import RedisLog
 
 
 def open_log(settings: ServiceSettings, service: str) -> EventLog:
@@ -14,7 +14,7 @@ def open_log(settings: ServiceSettings, service: str) -> EventLog:
     if settings.kafka_broker is not None:
         # Imported here: quixstreams takes a second and 100 MB that a small site need not pay.
         with warnings.catch_warnings(record=True):  # of a client of quixstreams that is not ours to mend
-            from shared.streams.kafka import KafkaLog
+            from shared.streams.kafka.log import KafkaLog
 
         return KafkaLog(settings, client_id=f"clickpulse-{service}")
     return RedisLog(

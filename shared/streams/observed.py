@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Self
 
-from shared.gauges import Gauges
-from shared.streams import LogUnavailable, Processor, RecordBatch, ToAppend
+from shared.status.gauges import Gauges
+from shared.streams.event_log import LogUnavailable, Processor, RecordBatch, ToAppend
 
 _LAG_SECONDS: Final = 1.0
 

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 from tests.polling import eventually
 from tests.servers import free_port, running_valkey
 

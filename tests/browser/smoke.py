@@ -15,8 +15,8 @@ import pyarrow as pa
 import redis
 from playwright.sync_api import Page, sync_playwright
 
-from shared.rollup_keys import SEGMENTS_KEY, audience_key, parse_segment_field, read, segment_key
-from shared.timestamps import MINUTE_MS, iso_second
+from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.rollups.contract import SEGMENTS_KEY, audience_key, parse_segment_field, read, segment_key
 from tests.browser.explore_figures import figures
 from tests.running_demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
 from tests.servers import free_port

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser
 
-from shared.rollup_keys import SEGMENTS_KEY, parse_segment_field, segment_key
-from shared.timestamps import MINUTE_MS, iso_second
+from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.rollups.contract import SEGMENTS_KEY, parse_segment_field, segment_key
 from tests.browser.conftest import Dashboard, Visit, foot, visiting
 from tests.browser.explore_figures import figures
 from tests.polling import eventually

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 from tests.browser.conftest import Dashboard, Visit, running_dashboard, visiting
 from tests.polling import eventually
 from tests.sample_rollup import publish, sample_rollup

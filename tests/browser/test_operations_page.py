@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from services.dashboard import wording
-from shared.redis_client import connect
-from shared.status import ReplicaStatus, Transition
-from shared.status_keys import read, write
+from shared.runtime.redis_client import connect
+from shared.status.keys import read, write
+from shared.status.replica_status import ReplicaStatus, Transition
 from tests.browser.conftest import Dashboard, Visit, visiting
 from tests.browser.test_live_page import FITTING, HOSTILE
 from tests.polling import eventually

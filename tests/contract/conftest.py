@@ -6,7 +6,7 @@ from typing import Any
 import fakeredis
 import pytest
 
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 
 
 @pytest.fixture(params=["fake", "real"])

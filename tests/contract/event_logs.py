@@ -12,9 +12,10 @@ import redis
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from shared.redis_client import connect
-from shared.settings import ServiceSettings
-from shared.streams import (
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
+from shared.streams.choose import open_log
+from shared.streams.event_log import (
     Assignment,
     Consumer,
     EventLog,
@@ -26,9 +27,8 @@ from shared.streams import (
     Record,
     TopicSpec,
 )
-from shared.streams.choose import open_log
-from shared.streams.redis import RedisLog
-from shared.streams.redis_layout import entry_id_of, stream_key
+from shared.streams.redis.layout import entry_id_of, stream_key
+from shared.streams.redis.log import RedisLog
 
 HOUR_MS = 3_600_000
 PATIENCE_SECONDS = 60.0

@@ -16,10 +16,10 @@ from services.enrich.dead_letters.replay import (
     refusal_of_raw,
 )
 from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
-from shared.events import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched, encode_raw
-from shared.refusals import Origin, Reason, Refusal, dead_letter_headers
-from shared.streams import Consumer, EventLog, Listener, LogUnavailable, NewRecord, Record
-from shared.waiting import Stopped
+from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers
+from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched, encode_raw
+from shared.runtime.waiting import Stopped
+from shared.streams.event_log import Consumer, EventLog, Listener, LogUnavailable, NewRecord, Record
 from tests.contract.event_logs import (
     HOUR_MS,
     KafkaUnderTest,

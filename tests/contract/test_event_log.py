@@ -1,12 +1,12 @@
-"""What every event log does: the contract in `shared.streams`, on Kafka, on Redis, and on Redis in memory."""
+"""What every event log does: the contract in `shared.streams.event_log`, on Kafka, on Redis, and on Redis in memory."""
 
 import time
 
 import pytest
 
-from shared.settings import ServiceSettings
-from shared.streams import EventLog, FromOffset, FromTime, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import EventLog, FromOffset, FromTime, LogUnavailable, NewRecord, Record, TopicSpec
 from tests.contract.event_logs import (
     HOUR_MS,
     KafkaUnderTest,

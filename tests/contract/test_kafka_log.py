@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from structlog.testing import capture_logs
 
-from shared.streams import (
+from shared.streams.event_log import (
     Assignment,
     EventLog,
     FromCommitted,
@@ -22,7 +22,7 @@ from shared.streams import (
     Record,
     TopicSpec,
 )
-from shared.streams.kafka_processor import KafkaProcessor
+from shared.streams.kafka.processor import KafkaProcessor
 from tests.contract.event_logs import HOUR_MS, KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values
 from tests.servers import Kafka
 

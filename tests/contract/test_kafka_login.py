@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import ServiceSettings
-from shared.streams import Consumer, EventLog, LogUnavailable, NewRecord, Processor, Record
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import Consumer, EventLog, LogUnavailable, NewRecord, Processor, Record
 from tests.contract.event_logs import Owner, a_group, a_topic, append
 from tests.polling import eventually
 from tests.secured_kafka import MECHANISMS, PASSWORD, USER, SecuredKafka, running_secured_kafka

@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import ConsumerGroupState
 from confluent_kafka.admin import AdminClient
 
-from shared.refusals import dead_letter_topic
-from shared.streams import (
+from shared.events.refusals import dead_letter_topic
+from shared.streams.event_log import (
     Assignment,
     EventLog,
     Fenced,

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 from structlog.testing import capture_logs
 
-from shared.streams import FromOffset, LogUnavailable, NewRecord, Record
+from shared.streams.event_log import FromOffset, LogUnavailable, NewRecord, Record
 from tests.contract.event_logs import (
     KafkaUnderTest,
     Owner,

@@ -18,8 +18,8 @@ from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind
 from services.enrich.lookup_files.rows import UnreadableFile
 from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
 from services.enrich.lookups.redis_lookups import Lookups
-from shared.events import RawEvent
-from shared.redis_client import connect
+from shared.events.schema import RawEvent
+from shared.runtime.redis_client import connect
 
 PREFIX = "shop[1]*:"  # with what SCAN takes for a pattern
 ENTRIES = 4

@@ -10,8 +10,8 @@ import redis
 
 from services.enrich.privacy.policy import Rotation, period_of, pseudonym_of
 from services.enrich.privacy.pseudonyms import CONFIRM_MS, Pseudonyms, crossing_key, salt_key
-from shared.events import RawEvent
-from shared.redis_client import connect
+from shared.events.schema import RawEvent
+from shared.runtime.redis_client import connect
 
 PREFIX = "shop:"
 SECRET = "a secret of some length"

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from services.aggregate.publishing.lease import LeaseLost, PublisherLease
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 from tests.polling import eventually
 from tests.servers import free_port, running_valkey
 

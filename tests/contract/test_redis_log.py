@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import redis
 
-from shared.redis_client import connect
-from shared.streams import Fenced, FromOffset, LogUnavailable, NewRecord, Record, TopicSpec
-from shared.streams.redis import RedisLog
-from shared.streams.redis_layout import lease_key, stream_key, topics_key
+from shared.runtime.redis_client import connect
+from shared.streams.event_log import Fenced, FromOffset, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.streams.redis.layout import lease_key, stream_key, topics_key
+from shared.streams.redis.log import RedisLog
 from tests.contract.event_logs import (
     HOUR_MS,
     LEASE_SECONDS,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.redis_client import connect
-from shared.reporter import Reporter, reporting
-from shared.settings import RedisSettings
-from shared.status import ReplicaStatus, State
-from shared.status_keys import Statuses, read
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import RedisSettings
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.status.keys import Statuses, read
+from shared.status.replica_status import ReplicaStatus, State
+from shared.status.reporter import Reporter, reporting
 from tests.polling import eventually
 from tests.sample_status import sample_status
 from tests.servers import free_port, running_valkey

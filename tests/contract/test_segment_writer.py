@@ -11,9 +11,9 @@ from services.aggregate.columns.batch import NONE, ROW
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.publishing.segment_writer import SegmentWriter
 from services.aggregate.rollups.segments import PartitionMinutes
-from shared.redis_client import connect
-from shared.rollup_keys import SEGMENTS_KEY, segment_field, segment_key
-from shared.timestamps import iso_second
+from shared.events.timestamps import iso_second
+from shared.rollups.contract import SEGMENTS_KEY, segment_field, segment_key
+from shared.runtime.redis_client import connect
 
 NOW_S = int(time.time())  # Redis drops what has expired by its own clock
 MINUTE = NOW_S // 60 - 5

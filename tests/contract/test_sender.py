@@ -13,10 +13,10 @@ from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.rollups.partition_rollup import roll_up
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.redis_client import connect
-from shared.rollup_keys import AUDIENCES, KEY_TTL_SECONDS, read
+from shared.rollups.contract import AUDIENCES, KEY_TTL_SECONDS, read
+from shared.runtime.redis_client import connect
+from shared.status.gauges import Gauges
+from shared.status.health import Health
 from tests.polling import eventually
 from tests.servers import free_port, running_valkey
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import redis
 
-from shared.redis_client import connect
-from shared.status import Transition
-from shared.status_keys import MalformedStatus, read, remove_departed, write
+from shared.runtime.redis_client import connect
+from shared.status.keys import MalformedStatus, read, remove_departed, write
+from shared.status.replica_status import Transition
 from tests.sample_status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value

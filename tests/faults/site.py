@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from shared.redis_client import connect
-from shared.refusals import dead_letter_topic
-from shared.rollup_keys import Meta, read
-from shared.settings import ServiceSettings
-from shared.streams import TopicSpec
+from shared.events.refusals import dead_letter_topic
+from shared.rollups.contract import Meta, read
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import TopicSpec
 from tests.faults.clicks import PRODUCTS
 from tests.faults.plan import AGGREGATES, ENRICHES, SIDES, Side
 from tests.faults.proxy import Proxy

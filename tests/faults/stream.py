@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from threading import Event, Lock, Thread
 from typing import Final, Self
 
-from shared.settings import ServiceSettings
-from shared.streams import LogUnavailable, NewRecord, Producer
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import LogUnavailable, NewRecord, Producer
 from tests.faults.clicks import Click, Clicks
 
 _BATCHES_PER_SECOND: Final = 10

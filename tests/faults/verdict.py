@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from shared.events import EnrichedEvent, decode_enriched
-from shared.refusals import dead_letter_topic, read_dead_letter_headers
-from shared.rollup_keys import Meta
-from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromTime, LogUnavailable, Position, Record
+from shared.events.refusals import dead_letter_topic, read_dead_letter_headers
+from shared.events.schema import EnrichedEvent, decode_enriched
+from shared.rollups.contract import Meta
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Position, Record
 from tests.faults.clicks import Click, number_of
 from tests.oracle import Arrived, outcomes
 from tests.pipeline.test_aggregate_service import assert_published

@@ -20,12 +20,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from shared.events import DEVICE_TYPES, EnrichedEvent, encode_enriched
-from shared.redis_client import connect
-from shared.rollup_keys import AUDIENCES, Audience, Meta, Snapshot, read
-from shared.settings import ServiceSettings
-from shared.streams import NewRecord
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.rollups.contract import AUDIENCES, Audience, Meta, Snapshot, read
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import NewRecord
 from tests.oracle import Arrived, outcomes, rollups
 from tests.polling import eventually
 from tests.segment_check import assert_segments_hold

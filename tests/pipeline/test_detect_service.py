@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.events import EnrichedEvent, encode_enriched
-from shared.redis_client import connect
-from shared.rollup_keys import STATE_LOG, STATE_LOG_LENGTH
-from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.rollups.contract import STATE_LOG, STATE_LOG_LENGTH
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import Assignment, FromCommitted, LogUnavailable, NewRecord, Record, TopicSpec
 
 pytestmark = pytest.mark.timeout(400)
 

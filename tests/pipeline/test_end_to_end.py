@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from shared.redis_client import connect
-from shared.rollup_keys import Snapshot, read
-from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromTime, LogUnavailable, Position, Record
+from shared.rollups.contract import Snapshot, read
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Position, Record
 from tests.polling import eventually
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -17,12 +17,12 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from shared.events import EnrichedEvent, RawEvent, decode_enriched, encode_raw
-from shared.redis_client import connect
-from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
-from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromCommitted, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
+from shared.events.schema import EnrichedEvent, RawEvent, decode_enriched, encode_raw
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import Assignment, FromCommitted, LogUnavailable, NewRecord, Record, TopicSpec
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.process import FENCED_EXIT_CODE
-from shared.redis_client import connect
-from shared.settings import ServiceSettings
-from shared.streams import NewRecord
+from shared.runtime.process import FENCED_EXIT_CODE
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
-from shared.streams.redis_layout import lease_key
+from shared.streams.event_log import NewRecord
+from shared.streams.redis.layout import lease_key
 from tests.polling import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.settings import ServiceSettings
-from shared.streams import Assignment, FromCommitted, LogUnavailable, Record
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import Assignment, FromCommitted, LogUnavailable, Record
 from tests.servers import free_port, running_valkey
 
 BASE = 1_795_000_000_000

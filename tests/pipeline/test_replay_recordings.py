@@ -8,7 +8,7 @@ import pytest
 from services.traffic.replay import Replay
 from services.traffic.replay_options import parse
 from services.traffic.sending import Outbox
-from shared.health import Health
+from shared.status.health import Health
 from tests.memory_producer import MemoryProducer
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -16,12 +16,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.events import EnrichedEvent, RawEvent, decode_enriched, encode_enriched, encode_raw
-from shared.redis_client import connect
-from shared.rollup_keys import Meta, read
-from shared.settings import ServiceSettings
-from shared.streams import Assignment, EventLog, FromTime, LogUnavailable, NewRecord, Position, Record, TopicSpec
+from shared.events.schema import EnrichedEvent, RawEvent, decode_enriched, encode_enriched, encode_raw
+from shared.rollups.contract import Meta, read
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import (
+    Assignment,
+    EventLog,
+    FromTime,
+    LogUnavailable,
+    NewRecord,
+    Position,
+    Record,
+    TopicSpec,
+)
 from tests.oracle import Arrived
 from tests.pipeline.test_aggregate_service import assert_published, events
 from tests.polling import eventually

@@ -19,9 +19,9 @@ import pytest
 import redis
 from confluent_kafka import Consumer, TopicPartition
 
-from shared.settings import ServiceSettings
-from shared.streams import NewRecord
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import NewRecord
 from tests.polling import eventually
 from tests.servers import Kafka, free_port, running_valkey
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from shared.events import EnrichedEvent, encode_enriched
-from shared.redis_client import connect
-from shared.rollup_keys import read
-from shared.settings import ServiceSettings
-from shared.streams import NewRecord
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.rollups.contract import read
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
+from shared.streams.event_log import NewRecord
 from tests.contract.event_logs import make_anew
 from tests.pipeline.test_aggregate_service import caught_up, running
 from tests.polling import eventually

@@ -8,9 +8,9 @@ import pytest
 from services.aggregate.publishing.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.streams import Assignment, FromTime, LogUnavailable, Record
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Record
 from tests.memory_producer import MemoryProducer
 
 NOW_S = 1_795_343_400

@@ -3,8 +3,8 @@
 import pytest
 
 from services.aggregate.state.partition import Partition, resume
-from shared.events import EnrichedEvent, encode_enriched
-from shared.streams import Assignment, Record
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.streams.event_log import Assignment, Record
 from tests.memory_store import MemoryStore
 
 START_S = 1_795_343_400

@@ -4,8 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.enrich.dead_letters.flood import LEAST_REFUSED, WINDOW_SECONDS, BadInput
-from shared.health import Health
-from shared.refusals import Reason
+from shared.events.refusals import Reason
+from shared.status.health import Health
 
 
 class Clock:

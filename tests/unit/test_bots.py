@@ -9,7 +9,7 @@ from is_bot import Bots
 
 from services.enrich.attributes.bots import _patterns, is_bot
 from services.traffic.user_agents import BOTS, BROWSERS
-from shared.events import RawEvent, decode_raw
+from shared.events.schema import RawEvent, decode_raw
 from tests.mutations import mutated_events
 
 _library = Bots()

@@ -7,8 +7,8 @@ from importlib.metadata import metadata, version
 import pytest
 
 from services import cli, probe
-from shared.health import Health, health_endpoint
-from shared.settings import ConfigurationError
+from shared.runtime.settings import ConfigurationError
+from shared.status.health import Health, health_endpoint
 from tests.servers import free_port
 
 

@@ -2,8 +2,8 @@
 
 import logging
 
-from shared.complaints import kept_complaints
-from shared.logs import configure_logs, get_logger
+from shared.runtime.logs import configure_logs, get_logger
+from shared.status.complaints import kept_complaints
 
 
 def test_the_last_warning_is_kept_with_its_error_and_time() -> None:

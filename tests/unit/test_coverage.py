@@ -1,8 +1,8 @@
 """From when on a partition has read every record: what coverage is made of."""
 
 from services.aggregate.state.partition import Partition, resume
-from shared.events import EnrichedEvent, encode_enriched
-from shared.streams import Assignment, Record
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.streams.event_log import Assignment, Record
 from tests.engine import fold
 from tests.memory_store import MemoryStore
 

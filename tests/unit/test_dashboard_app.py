@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import services.dashboard
-from shared.redis_client import connect
+from shared.runtime.redis_client import connect
 from tests.sample_rollup import publish, sample_rollup
 from tests.servers import free_port
 

@@ -15,8 +15,8 @@ from services.dashboard.category_slots import CategorySlots
 from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.theme import LIGHT
 from services.dashboard.world_map import WorldMap
-from shared import rollup_keys
-from shared.rollup_keys import Audience, Rollup, Snapshot
+from shared.rollups import contract as rollup_keys
+from shared.rollups.contract import Audience, Rollup, Snapshot
 from tests.sample_rollup import NOON_MS, publish, sample_event, sample_rollup
 
 ADDRESS = "127.0.0.1:6379"

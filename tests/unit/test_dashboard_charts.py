@@ -8,7 +8,7 @@ import pytest
 from services.dashboard import charts, theme
 from services.dashboard.category_slots import CategorySlots
 from services.dashboard.theme import DARK, LIGHT
-from shared.timestamps import HALF_HOUR_MS, MINUTE_MS
+from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
 
 NOON_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 MINUTES = {NOON_MS + number * MINUTE_MS: 10 + number for number in range(60)}

@@ -9,7 +9,7 @@ import structlog
 
 from services.dashboard.__main__ import main
 from services.dashboard.settings import DashboardSettings
-from shared.settings import ConfigurationError, read_settings
+from shared.runtime.settings import ConfigurationError, read_settings
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.dashboard import distributions, series
 from services.dashboard.segments import Frame, MalformedSegment, assemble, decode_segment
 from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
-from shared.rollup_keys import Audience, segment_field
+from shared.rollups.contract import Audience, segment_field
 from tests.sample_segments import MINUTE, Row, by_segment, encoded, stream_of
 
 NAMES = {"category": "category", "country": "country", "deviceType": "device", "gender": "gender", "page": "page"}

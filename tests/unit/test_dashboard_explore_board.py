@@ -15,7 +15,7 @@ from services.dashboard.explore_board import ExplorePanels
 from services.dashboard.segments import assemble, decode_segment
 from services.dashboard.selection import Span
 from services.dashboard.theme import LIGHT
-from shared.timestamps import MINUTE_MS
+from shared.events.timestamps import MINUTE_MS
 from tests.sample_segments import MINUTE, Row, by_segment, encoded
 
 KATHMANDU = clock_of("Asia/Kathmandu")

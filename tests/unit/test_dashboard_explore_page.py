@@ -9,8 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from shared.rollup_keys import segment_field, segment_key
-from shared.timestamps import MINUTE_MS, iso_second
+from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.rollups.contract import segment_field, segment_key
 from tests.opened_page import opened, shown
 from tests.sample_rollup import publish, sample_rollup
 from tests.sample_segments import Row, tell_time, write_segments

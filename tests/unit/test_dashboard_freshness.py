@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.dashboard.freshness import Freshness, Standing, judge
-from shared.rollup_keys import Meta
+from shared.rollups.contract import Meta
 
 NOW_MS = 1_795_348_800_000
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.dashboard import key_figures
-from shared.rollup_keys import AudienceRollup, Meta, Sessions
+from shared.rollups.contract import AudienceRollup, Meta, Sessions
 from tests.sample_rollup import sample_rollup
 
 META = sample_rollup().meta

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from shared.status_keys import write
+from shared.status.keys import write
 from tests import opened_page
 from tests.sample_status import REDIS_AWAY, sample_status
 from tests.servers import free_port

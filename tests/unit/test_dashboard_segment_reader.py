@@ -10,8 +10,8 @@ import redis
 
 from services.dashboard.closed_minutes import ClosedMinutes
 from services.dashboard.segment_reader import SegmentReader
-from shared.redis_client import connect
-from shared.rollup_keys import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from shared.runtime.redis_client import connect
 from tests.counting_redis import Clock
 from tests.counting_redis import clock as clock
 from tests.polling import eventually

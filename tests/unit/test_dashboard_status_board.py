@@ -11,7 +11,7 @@ from services.dashboard.clocks import clock_of
 from services.dashboard.shared_answer import Malformed, Unreachable
 from services.dashboard.status_board import Board, Panels
 from services.dashboard.watch import Watched
-from shared.status import STARTING, Complaint, Trouble
+from shared.status.replica_status import STARTING, Complaint, Trouble
 from tests.sample_status import BAD_INPUT, REDIS_AWAY
 from tests.sample_watched import NOW_MS, pipeline, reported, silent, transition, watched
 from tests.unit.test_dashboard_board import HOSTILE, Markup

@@ -9,7 +9,7 @@ import pytest
 
 from services.dashboard.shared_answer import Malformed, Unreachable
 from services.dashboard.status_reader import Reported, StatusReader
-from shared.status_keys import write
+from shared.status.keys import write
 from tests.counting_redis import Clock, CountingRedis
 from tests.counting_redis import client as client
 from tests.counting_redis import clock as clock

@@ -5,8 +5,8 @@ import pytest
 from services.enrich.dead_letters.options import parse
 from services.enrich.dead_letters.text import described, one_line, parse_since, printable
 from services.enrich.dead_letters.topic import DeadLetter
-from shared.refusals import Origin
-from shared.streams import Record
+from shared.events.refusals import Origin
+from shared.streams.event_log import Record
 
 NOW_MS = 1_790_000_000_123  # 2026-09-21T14:13:20Z
 ORIGIN = Origin("enrich", "click-data", 3, 42, NOW_MS - 1000)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.detect.detection import Click, Machine, Offer, detect, log_message
 from services.detect.offers import State
-from shared.events import EnrichedEvent
+from shared.events.schema import EnrichedEvent
 
 WINDOW_MS = 30 * 60_000
 APPENDED_MS = 1_700_000_000_000

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from services.detect.offers import START, Journey, State, Transition, advance, concerns
-from shared.events import EnrichedEvent
+from shared.events.schema import EnrichedEvent
 
 MINUTE_MS = 60_000
 WINDOW_MS = 30 * MINUTE_MS

@@ -13,12 +13,12 @@ from services.detect.__main__ import main
 from services.detect.detection import Detection, Machine
 from services.detect.machines import MachineStore
 from services.detect.service import DetectService
-from shared.events import EnrichedEvent, encode_enriched
-from shared.health import Health
-from shared.rollup_keys import STATE_LOG
-from shared.settings import ConfigurationError
-from shared.streams import LogUnavailable, NewRecord, Record, RecordBatch, ToAppend
-from shared.waiting import Stopped
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.rollups.contract import STATE_LOG
+from shared.runtime.settings import ConfigurationError
+from shared.runtime.waiting import Stopped
+from shared.status.health import Health
+from shared.streams.event_log import LogUnavailable, NewRecord, Record, RecordBatch, ToAppend
 
 NOW_MS = 1_700_000_000_000
 WINDOW_MS = 30 * 60_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.enrich.attributes.device import device_type_of
-from shared.events import DEVICE_TYPES
+from shared.events.schema import DEVICE_TYPES
 
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "user_agents_labelled.csv"
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report
 from services.aggregate.state.partition import Partition, resume
-from shared.streams import Assignment, FromOffset, FromTime
+from shared.streams.event_log import Assignment, FromOffset, FromTime
 from tests.engine import BASE_S, as_records, assert_equals_the_oracle, events, fold, published_of
 from tests.memory_store import MemoryStore
 from tests.oracle import Arrived

@@ -7,7 +7,7 @@ import pytest
 
 from services.enrich import __main__ as enrich_command
 from services.enrich.lookup_files import command as load_lookups
-from shared.configuration import ConfigurationError
+from shared.runtime.configuration import ConfigurationError
 
 
 def test_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

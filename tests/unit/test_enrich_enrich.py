@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor, visitor_of
 from services.enrich.transform.enrich import enrich
-from shared.events import EnrichedEvent, RawEvent
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
+from shared.events.schema import EnrichedEvent, RawEvent
 
 NOW_MS = 1_790_000_000_123
 VASE = Product("vases", "Blue vase")

@@ -4,9 +4,9 @@ from itertools import islice
 
 import pytest
 
-from shared.events import EnrichedEvent, encode_enriched
-from shared.refusals import Reason
-from shared.streams import NewRecord, Record
+from shared.events.refusals import Reason
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.streams.event_log import NewRecord, Record
 from tests.fuzz_enrich import _outcome, fuzz
 from tests.mutations import HUGE_BYTES, NOW_MS, mutated_events
 

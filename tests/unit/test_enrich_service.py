@@ -14,9 +14,9 @@ from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
-from shared.events import MAX_EVENT_BYTES, RawEvent, encode_raw
-from shared.health import Health
-from shared.streams import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
+from shared.events.schema import MAX_EVENT_BYTES, RawEvent, encode_raw
+from shared.status.health import Health
+from shared.streams.event_log import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 
 NOW_MS = 1_790_000_000_123
 SECRET = "a secret of some length"

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.enrich.tally import Tally
-from shared.gauges import Gauges
-from shared.refusals import Reason
+from shared.events.refusals import Reason
+from shared.status.gauges import Gauges
 
 
 class Clock:

@@ -12,8 +12,8 @@ from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Produ
 from services.enrich.transform.enrich import encoded, enrich
 from services.enrich.transform.fast_path import append_answers
 from services.traffic.simulation import World, simulate
-from shared.events import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_enriched, decode_raw, encode_raw
-from shared.streams import NewRecord
+from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_enriched, decode_raw, encode_raw
+from shared.streams.event_log import NewRecord
 from tests.mutations import NOW_MS, mutated_events
 
 ADA = visitor_of(b"F", b"2000-02-29") or Visitor()

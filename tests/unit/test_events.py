@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.events import (
+from shared.events.refusals import Reason, Refusal
+from shared.events.schema import (
     MAX_EVENT_BYTES,
     EnrichedEvent,
     RawEvent,
@@ -16,8 +17,7 @@ from shared.events import (
     encode_enriched,
     encode_raw,
 )
-from shared.refusals import Reason, Refusal
-from shared.timestamps import EPOCH_MS, LATEST_MS
+from shared.events.timestamps import EPOCH_MS, LATEST_MS
 
 CLICK: dict[str, Any] = {"timestamp": 1_790_000_000_123, "userId": "ada"}
 

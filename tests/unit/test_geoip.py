@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from services.enrich.attributes.country import Countries
 from services.enrich.attributes.geoip import LOOK_SECONDS, GeoIpFile
-from shared.configuration import ConfigurationError
-from shared.health import Health
+from shared.runtime.configuration import ConfigurationError
+from shared.status.health import Health
 
 Records = dict[str, dict[str, Any]]
 

@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
-from shared.health import Health, health_endpoint
+from shared.status.health import Health, health_endpoint
 from tests.servers import free_port
 
 

@@ -8,8 +8,8 @@ from services.enrich.lookups.catalogue import Visitor
 from services.enrich.lookups.circuit_breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ImpatientLookups
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
-from shared.events import RawEvent
-from shared.health import Health
+from shared.events.schema import RawEvent
+from shared.status.health import Health
 
 
 class Clock:

@@ -3,9 +3,9 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from shared.settings import ServiceSettings
-from shared.streams import Fenced, LogUnavailable
-from shared.streams.kafka_client import KafkaClients
+from shared.runtime.settings import ServiceSettings
+from shared.streams.event_log import Fenced, LogUnavailable
+from shared.streams.kafka.client import KafkaClients
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, Producer, TopicPartition
 from quixstreams.kafka import Consumer
 
-from shared.streams import Assignment, FromCommitted, Position
-from shared.streams.kafka_reader import OnCommit, OnError, OnMadeAnew, Reader, SessionOver
+from shared.streams.event_log import Assignment, FromCommitted, Position
+from shared.streams.kafka.reader import OnCommit, OnError, OnMadeAnew, Reader, SessionOver
 
 Rebalanced = Callable[[object, list[TopicPartition]], None]
 

@@ -7,8 +7,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka import Consumer
 
-from shared.streams import kafka_second_round
-from shared.streams.kafka_second_round import SecondRound, assigned_partitions
+from shared.streams.kafka import second_round as kafka_second_round
+from shared.streams.kafka.second_round import SecondRound, assigned_partitions
 from tests.polling import eventually
 
 ASSIGNMENT = (

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.configuration import ConfigurationError
-from shared.settings import ServiceSettings, read_settings
+from shared.runtime.configuration import ConfigurationError
+from shared.runtime.settings import ServiceSettings, read_settings
 
 BROKER = {"KAFKA_BROKER": "kafka:9092"}
 LOGIN = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.streams import TopicSpec
-from shared.streams.kafka_topics import new_topic_options, shortcomings
+from shared.streams.event_log import TopicSpec
+from shared.streams.kafka.topics import new_topic_options, shortcomings
 
 HOUR_MS = 3_600_000
 SPEC = TopicSpec("clicks", 4, 24 * HOUR_MS)

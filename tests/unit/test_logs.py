@@ -6,7 +6,7 @@ import sys
 
 PROGRAM = """
 import logging
-from shared.logs import configure_logs, get_logger
+from shared.runtime.logs import configure_logs, get_logger
 configure_logs("enrich", {log_format!r}, "INFO")
 get_logger("ours").info("counted", events=3)
 logging.getLogger("theirs").warning("odd %s", "thing")

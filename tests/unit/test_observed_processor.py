@@ -5,8 +5,8 @@ from typing import Self
 
 import pytest
 
-from shared.gauges import Gauges
-from shared.streams import LogUnavailable, Processor, Record, RecordBatch, ToAppend
+from shared.status.gauges import Gauges
+from shared.streams.event_log import LogUnavailable, Processor, Record, RecordBatch, ToAppend
 from shared.streams.observed import ObservedProcessor
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.streams.partitioning import partition_of
+from shared.streams.redis.partitioning import partition_of
 
 
 @given(st.binary(), st.integers(1, 1024))

@@ -24,8 +24,8 @@ def running(body: str, seconds: float) -> Iterator["subprocess.Popen[str]"]:
     """A process at `body` within the block; it has said its first line."""
     code = f"""
 from threading import Event
-from shared.patience import ending_in_time
-from shared.signals import stop_on_signals
+from shared.runtime.shutdown_deadline import ending_in_time
+from shared.runtime.signals import stop_on_signals
 stop = Event()
 with ending_in_time({seconds}), stop_on_signals(stop):
 {textwrap.indent(textwrap.dedent(body), "    ")}

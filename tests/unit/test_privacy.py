@@ -14,8 +14,8 @@ from services.enrich.privacy.policy import (
     period_of,
     pseudonym_of,
 )
-from shared.addresses import truncated_ip
-from shared.timestamps import LATEST_MS
+from shared.events.addresses import truncated_ip
+from shared.events.timestamps import LATEST_MS
 
 HOUR_MS = 3_600_000
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.streams import NewRecord, Record, TopicSpec
-from shared.streams.redis_layout import (
+from shared.streams.event_log import NewRecord, Record, TopicSpec
+from shared.streams.redis.layout import (
     decode_entries,
     decode_spec,
     encode_fields,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
+from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
 
 ORIGIN = Origin(service="enrich", topic="click-data", partition=3, offset=42, timestamp_ms=1_790_000_000_123)
 

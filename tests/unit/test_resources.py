@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from shared.resources import CpuMeter, disk_bytes, resident_bytes
+from shared.status.resources import CpuMeter, disk_bytes, resident_bytes
 
 
 def test_cpu_is_the_share_of_a_core_since_the_look_before() -> None:

@@ -5,9 +5,9 @@ import pytest
 from services.aggregate.rollups.partition_rollup import merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import resume
-from shared.events import EnrichedEvent, encode_enriched
-from shared.rollup_keys import Meta, Rollup
-from shared.streams import Assignment, Record
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.rollups.contract import Meta, Rollup
+from shared.streams.event_log import Assignment, Record
 from tests.memory_store import MemoryStore
 
 NOW_S = 1_795_343_400

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.complaints import LastComplaint
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.refusals import Reason
-from shared.sampler import Sampler, replica_name
+from shared.events.refusals import Reason
+from shared.status.complaints import LastComplaint
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.status.sampler import Sampler, replica_name
 from tests.sample_status import NOON_MS
 
 

@@ -9,8 +9,8 @@ import pytest
 from services.aggregate.columns.names import Names
 from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
 from services.aggregate.state.partition import Partition, resume
-from shared.events import EnrichedEvent, encode_enriched
-from shared.streams import Assignment, Record
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.streams.event_log import Assignment, Record
 from tests.memory_store import MemoryStore
 
 MINUTE = 29_922_390

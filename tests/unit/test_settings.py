@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.configuration import ConfigurationError
-from shared.settings import ServiceSettings, read_settings
+from shared.runtime.configuration import ConfigurationError
+from shared.runtime.settings import ServiceSettings, read_settings
 
 
 @pytest.mark.parametrize(

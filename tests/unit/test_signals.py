@@ -5,7 +5,7 @@ import sys
 
 ASKED_WITHIN_A_WAIT = """
 import signal, threading
-from shared.signals import stop_on_signals
+from shared.runtime.signals import stop_on_signals
 
 stop = threading.Event()
 with stop_on_signals(stop):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.status import STARTING, ReplicaStatus, Trouble, transitions
+from shared.status.replica_status import STARTING, ReplicaStatus, Trouble, transitions
 from tests.sample_status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.timestamps import EPOCH_MS, LATEST_MS, iso_second, parse_iso_second, parse_timestamp_ms
+from shared.events.timestamps import EPOCH_MS, LATEST_MS, iso_second, parse_iso_second, parse_timestamp_ms
 
 NOON_MS = 1_790_078_400_000  # 2026-09-22T12:00:00Z
 

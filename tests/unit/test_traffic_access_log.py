@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from services.traffic.formats.access_log import is_log_line, read_log_line
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
 
 REQUEST = "GET /shoes?size=41 HTTP/1.1"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.traffic.formats.delimited import read_delimited
 from services.traffic.formats.entries import Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, read_lines
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
 
 HEADER = b"timestamp,userId,productId,url\n"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.traffic.formats.entries import Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, DamagedRecording, read_lines
 from services.traffic.formats.reading import Format, detect_format, read_entries
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
 
 LOG_LINE = b'192.0.2.1 - - [20/Feb/2016:00:00:45 -0500] "GET / HTTP/1.1" 200 187 "-" "curl/8"'
 

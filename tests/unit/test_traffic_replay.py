@@ -18,10 +18,10 @@ from services.traffic.formats.reading import Format
 from services.traffic.replay import Replay, replay
 from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import BATCH_RECORDS, Outbox
-from shared.events import MAX_EVENT_BYTES
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.refusals import Reason
+from shared.events.refusals import Reason
+from shared.events.schema import MAX_EVENT_BYTES
+from shared.status.gauges import Gauges
+from shared.status.health import Health
 from tests.memory_producer import MemoryProducer
 from tests.polling import eventually
 

@@ -17,8 +17,8 @@ from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import HOURLY_SHAPE, World, simulate, visit_shape
 from services.traffic.user_agents import BOTS, BROWSERS
 from services.traffic.visitors import person
-from shared.events import RawEvent
-from shared.timestamps import HALF_HOUR_MS
+from shared.events.schema import RawEvent
+from shared.events.timestamps import HALF_HOUR_MS
 
 MIDNIGHT = 1_795_046_400_000
 HOUR = 3_600_000

@@ -5,7 +5,7 @@ from threading import Event, Thread
 import pytest
 from structlog.testing import capture_logs
 
-from shared.waiting import Stopped, wait_for
+from shared.runtime.waiting import Stopped, wait_for
 
 
 class Away(Exception):  # noqa: N818 - a condition, as those it stands for

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregate.state.partition import resume
-from shared.streams import Assignment
+from shared.streams.event_log import Assignment
 from tests.engine import BASE_S, as_records, assert_equals_the_oracle, events, figures, fold, published_at
 from tests.memory_store import MemoryStore
 from tests.oracle import Arrived, outcomes, rollups

@@ -7,7 +7,7 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Array, Bools, Ints
 from services.aggregate.columns.digests import Digests
-from shared.events import DEVICE_TYPES
+from shared.events.schema import DEVICE_TYPES
 
 DEVICE_CODES: Final = {device: code for code, device in enumerate(DEVICE_TYPES)}
 OTHER_DEVICE: Final = DEVICE_CODES["Other"]

@@ -14,7 +14,7 @@ from services.aggregate.columns.arrays import Array, grown
 from services.aggregate.columns.batch import DEVICE_CODES, NONE, OTHER_DEVICE, Product
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.columns.pages import page_of
-from shared.events import DEFAULT_EVENT_TYPE, GENDERS, UNKNOWN
+from shared.events.schema import DEFAULT_EVENT_TYPE, GENDERS, UNKNOWN
 
 _MOST_COMBINATIONS: Final = 100_000
 _MOST_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long

@@ -18,10 +18,10 @@ from services.aggregate.columns.batch import NO_DIGESTS, NONE, ROW, Batch, Conse
 from services.aggregate.columns.digests import Digests, as_digests
 from services.aggregate.engine.latest import latest_first
 from services.aggregate.engine.windows import Windows, oldest_second
-from shared.events import decode_counted_all
-from shared.refusals import Reason, Refusal
-from shared.streams import Record
-from shared.timestamps import FUTURE_TOLERANCE_MS, iso_second
+from shared.events.refusals import Reason, Refusal
+from shared.events.schema import decode_counted_all
+from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
+from shared.streams.event_log import Record
 
 _SLICE: Final = 256
 """Events that are decoded and taken apart at once: few enough that they are still in the processor's cache."""

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from services.aggregate.columns.arrays import Array, Ints
 from services.aggregate.columns.batch import BOT_DEVICE
-from shared.events import DEVICE_TYPES
-from shared.rollup_keys import AUDIENCES
+from shared.events.schema import DEVICE_TYPES
+from shared.rollups.contract import AUDIENCES
 
 _DEVICE_BITS: Final = 3
 _SECOND_BITS: Final = 33

@@ -23,7 +23,7 @@ import msgspec
 import redis
 from redis.client import Pipeline
 
-from shared.logs import get_logger
+from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

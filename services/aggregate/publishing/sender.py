@@ -11,8 +11,8 @@ import redis
 
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.rollups.segments import PartitionMinutes
-from shared.health import Health
-from shared.logs import get_logger
+from shared.runtime.logs import get_logger
+from shared.status.health import Health
 
 logger = get_logger(__name__)
 
@@ -21,7 +21,7 @@ _LONGEST_WAIT_SECONDS: Final = 2.0
 _PART: Final = "redis"
 _LAST_ATTEMPT_SECONDS: Final = 3.0
 """So long after it was asked to stop the sender may begin its last publish. A Redis that does not answer takes
-`shared.redis_client`'s five seconds to tell, and the whole process shall end within ten."""
+`shared.runtime.redis_client`'s five seconds to tell, and the whole process shall end within ten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import time
 
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Publication
-from shared.gauges import Gauges
+from shared.status.gauges import Gauges
 
 
 class TimedPublisher:

@@ -17,9 +17,9 @@ from services.aggregate.engine.recent import MINUTE_SECONDS
 from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
 from services.aggregate.engine.windows import HALF_HOUR_SECONDS
 from services.aggregate.rollups.partition_rollup import PartitionRollup, Popularity
-from shared.addresses import truncated_ip
-from shared.events import DEVICE_TYPES, EnrichedEvent, decode_shown
-from shared.rollup_keys import (
+from shared.events.addresses import truncated_ip
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent, decode_shown
+from shared.rollups.contract import (
     AUDIENCES,
     LATEST_VISITORS_SHOWN,
     PAGES_SHOWN,

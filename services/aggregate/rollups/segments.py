@@ -10,7 +10,7 @@ import pyarrow as pa
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.batch import NONE, is_bot
 from services.aggregate.columns.dictionaries import Dictionaries
-from shared.events import DEVICE_TYPES, GENDERS
+from shared.events.schema import DEVICE_TYPES, GENDERS
 
 _DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 SCHEMA: Final = pa.schema(

@@ -23,10 +23,10 @@ from services.aggregate.state.codec import (
     encode_checkpoint,
 )
 from services.aggregate.state.store import SavedState, StateUnusable, Store, set_aside
-from shared.logs import get_logger
-from shared.refusals import Refusal
-from shared.streams import Assignment, FromOffset, FromTime, Position, Record
-from shared.timestamps import FUTURE_TOLERANCE_MS, iso_second
+from shared.events.refusals import Refusal
+from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
+from shared.runtime.logs import get_logger
+from shared.streams.event_log import Assignment, FromOffset, FromTime, Position, Record
 
 logger = get_logger(__name__)
 

@@ -21,8 +21,8 @@ from services.dashboard.recall import Recall
 from services.dashboard.segment_reader import SegmentReader
 from services.dashboard.selection import Filter
 from services.dashboard.views.navigation import Navigation
-from shared.rollup_keys import Audience
-from shared.timestamps import LATEST_MS, MINUTE_MS, iso_second
+from shared.events.timestamps import LATEST_MS, MINUTE_MS, iso_second
+from shared.rollups.contract import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}

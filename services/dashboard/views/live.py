@@ -10,7 +10,7 @@ from services.dashboard import theme
 from services.dashboard.pages import Pages
 from services.dashboard.reader import Reader
 from services.dashboard.views.navigation import Navigation
-from shared.rollup_keys import Audience
+from shared.rollups.contract import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _EVERYONE: Final[Audience] = "all"

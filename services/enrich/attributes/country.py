@@ -7,8 +7,8 @@ import iptocc
 import pycountry
 
 from services.enrich.lookups.lru import RecentlyUsed
-from shared.addresses import LONGEST_ADDRESS, plain_address
-from shared.events import UNKNOWN
+from shared.events.addresses import LONGEST_ADDRESS, plain_address
+from shared.events.schema import UNKNOWN
 
 CACHE_ENTRIES: Final = 262_144
 

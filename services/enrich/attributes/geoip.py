@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import maxminddb
 
-from shared.configuration import ConfigurationError
-from shared.health import Health
-from shared.logs import get_logger
+from shared.runtime.configuration import ConfigurationError
+from shared.runtime.logs import get_logger
+from shared.status.health import Health
 
 LOOK_SECONDS: Final = 10.0
 """How often the file is looked at."""

@@ -16,15 +16,15 @@ from services.enrich.dead_letters.options import Options, parse
 from services.enrich.dead_letters.replay import CHUNK, Plan, Replay, Replayed, refusal_of_enriched, refusal_of_raw
 from services.enrich.dead_letters.text import described, one_line
 from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
-from shared.logs import configure_logs, get_logger
-from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
-from shared.refusals import dead_letter_topic
-from shared.settings import ConfigurationError, ServiceSettings, read_settings
-from shared.signals import stop_on_signals
-from shared.streams import EventLog, LogUnavailable, TopicSpec
+from shared.events.refusals import dead_letter_topic
+from shared.events.timestamps import iso_second
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.settings import ConfigurationError, ServiceSettings, read_settings
+from shared.runtime.signals import stop_on_signals
+from shared.runtime.waiting import Stopped, wait_for
 from shared.streams.choose import open_log
-from shared.timestamps import iso_second
-from shared.waiting import Stopped, wait_for
+from shared.streams.event_log import EventLog, LogUnavailable, TopicSpec
 
 SERVICE: Final = "dead-letters"
 

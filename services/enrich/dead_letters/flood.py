@@ -4,9 +4,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from shared.health import Health
-from shared.logs import get_logger
-from shared.refusals import Reason
+from shared.events.refusals import Reason
+from shared.runtime.logs import get_logger
+from shared.status.health import Health
 
 WINDOW_SECONDS: Final = 60
 LEAST_REFUSED: Final = 10

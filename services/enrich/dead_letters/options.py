@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.enrich.dead_letters.text import parse_since
-from shared.refusals import Reason
+from shared.events.refusals import Reason
 
 _LIMIT: Final = 20
 

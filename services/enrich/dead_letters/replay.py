@@ -9,9 +9,9 @@ import redis
 from services.enrich.dead_letters.topic import DeadLetter
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
 from services.enrich.transform.enrich import encoded, enrich
-from shared.events import UNKNOWN, decode_enriched, decode_raw
-from shared.refusals import Refusal
-from shared.streams import NewRecord, Producer
+from shared.events.refusals import Refusal
+from shared.events.schema import UNKNOWN, decode_enriched, decode_raw
+from shared.streams.event_log import NewRecord, Producer
 
 CHUNK: Final = 500
 """Dead letters that are sent, then marked, at once: so many may be sent twice when that is interrupted."""

@@ -6,9 +6,18 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import Final, NamedTuple
 
-from shared.refusals import Origin, read_dead_letter_headers
-from shared.streams import Assignment, Consumer, EventLog, FromOffset, FromTime, LogUnavailable, Position, Record
-from shared.waiting import Stopped, wait_for
+from shared.events.refusals import Origin, read_dead_letter_headers
+from shared.runtime.waiting import Stopped, wait_for
+from shared.streams.event_log import (
+    Assignment,
+    Consumer,
+    EventLog,
+    FromOffset,
+    FromTime,
+    LogUnavailable,
+    Position,
+    Record,
+)
 
 _BATCH: Final = 1_000
 _POLL_SECONDS: Final = 0.3

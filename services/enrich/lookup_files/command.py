@@ -16,11 +16,11 @@ import redis
 
 from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind, RefusedRow
 from services.enrich.lookup_files.rows import Row, UnreadableFile, read_rows
-from shared.logs import configure_logs, get_logger
-from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
-from shared.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings
-from shared.signals import stop_on_signals
-from shared.waiting import Stopped, wait_for
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings
+from shared.runtime.signals import stop_on_signals
+from shared.runtime.waiting import Stopped, wait_for
 
 _BATCH: Final = 5_000
 _PROGRESS_INTERVAL_SECONDS: Final = 2.0

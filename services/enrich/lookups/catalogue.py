@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shared.events import UNKNOWN
+from shared.events.schema import UNKNOWN
 
 MAX_ID_LENGTH: Final = 512
 """Longer ids have no lookups, so that no producer can fill the memory with them."""

@@ -6,10 +6,10 @@ from typing import Final
 from services.enrich.lookups.catalogue import Product, Visitor
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
-from shared.events import RawEvent
-from shared.health import Health
-from shared.logs import get_logger
-from shared.redis_client import REDIS_UNAVAILABLE
+from shared.events.schema import RawEvent
+from shared.runtime.logs import get_logger
+from shared.runtime.redis_client import REDIS_UNAVAILABLE
+from shared.status.health import Health
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0

@@ -18,7 +18,7 @@ from services.enrich.lookups.catalogue import (
     visitor_key,
     visitor_of,
 )
-from shared.events import RawEvent
+from shared.events.schema import RawEvent
 
 Found = TypeVar("Found")
 

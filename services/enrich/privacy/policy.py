@@ -12,8 +12,8 @@ from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 from services.enrich.lookups.lru import RecentlyUsed
-from shared.addresses import LONGEST_ADDRESS, truncated_ip
-from shared.timestamps import DAY_MS
+from shared.events.addresses import LONGEST_ADDRESS, truncated_ip
+from shared.events.timestamps import DAY_MS
 
 Rotation = Literal["daily", "monthly"]
 

@@ -18,9 +18,9 @@ from services.enrich.privacy.policy import (
     period_of,
     pseudonym_of,
 )
-from shared.events import RawEvent
-from shared.redis_client import REDIS_UNAVAILABLE
-from shared.timestamps import DAY_MS
+from shared.events.schema import RawEvent
+from shared.events.timestamps import DAY_MS
+from shared.runtime.redis_client import REDIS_UNAVAILABLE
 
 CONFIRM_MS: Final = 60_000
 """How often a salt from Redis is looked at again: it may have lost it, and replicas must not come apart."""

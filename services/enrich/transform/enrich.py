@@ -7,9 +7,9 @@ from typing import Final
 from msgspec import UNSET
 
 from services.enrich.lookups.catalogue import Product, Visitor, gender_of, number_of
-from shared.events import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched
-from shared.refusals import Reason, Refusal
-from shared.timestamps import DAY_MS, FUTURE_TOLERANCE_MS, parse_timestamp_ms
+from shared.events.refusals import Reason, Refusal
+from shared.events.schema import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched
+from shared.events.timestamps import DAY_MS, FUTURE_TOLERANCE_MS, parse_timestamp_ms
 
 OLDEST_YEARS: Final = 150
 """Nobody is older, so that such an age is a mistake and unknown."""

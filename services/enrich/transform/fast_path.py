@@ -13,9 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from services.enrich.lookups.catalogue import NO_PRODUCT, Appendix, Product, Visitor, json_members
 from services.enrich.transform.enrich import OLDEST_YEARS, years_since
-from shared.events import MAX_EVENT_BYTES
-from shared.streams import ToAppend
-from shared.timestamps import DAY_MS, EPOCH_MS, FUTURE_TOLERANCE_MS
+from shared.events.schema import MAX_EVENT_BYTES
+from shared.events.timestamps import DAY_MS, EPOCH_MS, FUTURE_TOLERANCE_MS
+from shared.streams.event_log import ToAppend
 
 _Text = Annotated[str, Meta(min_length=1)]
 

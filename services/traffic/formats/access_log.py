@@ -18,7 +18,7 @@ import msgspec
 
 from services.traffic.formats.entries import Entry, read_line_by_line
 from services.traffic.formats.lines import Line
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
 
 # Possessive, so that a hostile line costs no more than its length.
 _QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'

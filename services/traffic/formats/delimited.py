@@ -10,8 +10,8 @@ import msgspec
 
 from services.traffic.formats.entries import TOO_LONG, Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
-from shared.events import RawEvent
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
+from shared.events.schema import RawEvent
 
 FIELDS: Final = RawEvent.__struct_fields__
 REQUIRED: Final = ("timestamp", "userId")

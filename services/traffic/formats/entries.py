@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
-from shared.refusals import Reason, Refusal
+from shared.events.refusals import Reason, Refusal
 
 
 class UnusableRecording(Exception):  # noqa: N818 - a property of the file, told to whoever named it

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
-from shared.events import MAX_EVENT_BYTES
+from shared.events.schema import MAX_EVENT_BYTES
 
 LONGEST_LINE_BYTES: Final = MAX_EVENT_BYTES
 _READ_BYTES: Final = LONGEST_LINE_BYTES + 2  # the longest line and its CR LF

@@ -6,7 +6,7 @@ import msgspec
 
 from services.traffic.formats.entries import Entry, read_line_by_line
 from services.traffic.formats.lines import Line
-from shared.refusals import Refusal
+from shared.events.refusals import Refusal
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode

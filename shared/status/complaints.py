@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.status import Complaint, Level
+from shared.status.replica_status import Complaint, Level
 
 _LONGEST: int = 300  # characters
 

@@ -12,10 +12,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 
-from shared.refusals import dead_letter_topic
-from shared.settings import ServiceSettings
-from shared.streams import Fenced, LogUnavailable, ToAppend
-from shared.streams.kafka_second_round import SecondRound, assigned_partitions
+from shared.events.refusals import dead_letter_topic
+from shared.runtime.settings import ServiceSettings
+from shared.streams.event_log import Fenced, LogUnavailable, ToAppend
+from shared.streams.kafka.second_round import SecondRound, assigned_partitions
 
 _OPTIONS: Final[dict[str, Any]] = {
     "socket.timeout.ms": 10_000,

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import redis
 from redis.client import Pipeline
 
-from shared.streams import LogUnavailable, ToAppend, TopicSpec
-from shared.streams.partitioning import partition_of
-from shared.streams.redis_layout import (
+from shared.streams.event_log import LogUnavailable, ToAppend, TopicSpec
+from shared.streams.redis.layout import (
     decode_spec,
     encode_fields,
     encode_spec,
@@ -18,6 +17,7 @@ from shared.streams.redis_layout import (
     stream_key,
     topics_key,
 )
+from shared.streams.redis.partitioning import partition_of
 
 
 class Topics:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from shared.streams import Headers, Record, ToAppend, TopicSpec
+from shared.streams.event_log import Headers, Record, ToAppend, TopicSpec
 
 _SEQUENCE_BITS: Final = 20
 _SEQUENCE_LIMIT: Final = 1 << _SEQUENCE_BITS

@@ -8,8 +8,17 @@ from typing import Any, Final
 import redis
 from redis.client import Pipeline
 
-from shared.streams import Assignment, FromCommitted, FromOffset, FromTime, Listener, Position, Record, TopicSpec
-from shared.streams.redis_layout import (
+from shared.streams.event_log import (
+    Assignment,
+    FromCommitted,
+    FromOffset,
+    FromTime,
+    Listener,
+    Position,
+    Record,
+    TopicSpec,
+)
+from shared.streams.redis.layout import (
     decode_entries,
     encode_spec,
     entry_id_before,
@@ -21,7 +30,7 @@ from shared.streams.redis_layout import (
     timestamp_ms_of,
     topics_key,
 )
-from shared.streams.redis_lease import Lease
+from shared.streams.redis.lease import Lease
 
 _LONGEST_BLOCK_SECONDS: Final = 2.0
 """One XREAD blocks no longer: well under the socket's timeout, and the lease wants renewing."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.streams import TopicSpec
+from shared.streams.event_log import TopicSpec
 
 REBUILD_HOURS: Final = 9
 """How far back the state of a partition is rebuilt from the log: the longest window, and half an hour to spare."""

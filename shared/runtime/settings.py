@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
-from shared.configuration import ConfigurationError as ConfigurationError
-from shared.kafka_security import contradictions
+from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
+from shared.runtime.configuration import ConfigurationError as ConfigurationError
+from shared.runtime.kafka_security import contradictions
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 

@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from quixstreams.kafka import Consumer
 
-from shared.logs import get_logger
-from shared.streams import (
+from shared.runtime.logs import get_logger
+from shared.streams.event_log import (
     Assignment,
     FromCommitted,
     FromOffset,
@@ -23,7 +23,7 @@ from shared.streams import (
     Record,
     RecordBatch,
 )
-from shared.streams.kafka_second_round import SecondRound
+from shared.streams.kafka.second_round import SecondRound
 
 logger = get_logger(__name__)
 

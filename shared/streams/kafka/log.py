@@ -12,13 +12,13 @@ from typing import Final, Self
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
-from shared.logs import get_logger
-from shared.settings import ServiceSettings
-from shared.streams import Listener, LogUnavailable, NewRecord, Record, TopicSpec
-from shared.streams.kafka_client import KafkaClients, produce, translated
-from shared.streams.kafka_processor import KafkaProcessor
-from shared.streams.kafka_reader import Reader
-from shared.streams.kafka_topics import new_topic_options, shortcomings
+from shared.runtime.logs import get_logger
+from shared.runtime.settings import ServiceSettings
+from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.streams.kafka.client import KafkaClients, produce, translated
+from shared.streams.kafka.processor import KafkaProcessor
+from shared.streams.kafka.reader import Reader
+from shared.streams.kafka.topics import new_topic_options, shortcomings
 
 logger = get_logger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Final
 import redis
 from redis.client import Pipeline
 
-from shared.streams import Fenced
+from shared.streams.event_log import Fenced
 
 OWNER_FIELD: Final = "owner"
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
-from shared.logs import get_logger
+from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import redis
 
-from shared.status import ReplicaStatus, Transition
+from shared.status.replica_status import ReplicaStatus, Transition
 
 REPLICAS_KEY: Final = "status:replicas"
 """`<service>:<replica>` → its latest status, JSON."""

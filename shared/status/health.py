@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
-from shared.status import Trouble, health_status
+from shared.status.replica_status import Trouble, health_status
 
 
 class Health:

@@ -16,7 +16,7 @@ from typing import Final
 from confluent_kafka import KafkaException
 from quixstreams.kafka import Consumer
 
-from shared.logs import get_logger
+from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shared.refusals import Reason
+from shared.events.refusals import Reason
 
 
 class Gauges:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from shared.complaints import LastComplaint
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.resources import CpuMeter, disk_bytes, resident_bytes
-from shared.status import ReplicaStatus, State
+from shared.status.complaints import LastComplaint
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.status.replica_status import ReplicaStatus, State
+from shared.status.resources import CpuMeter, disk_bytes, resident_bytes
 
 _RATE_SECONDS: Final = 10.0
 _STATE_SECONDS: Final = 5.0

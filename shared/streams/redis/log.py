@@ -1,6 +1,6 @@
 """The event log on Redis Streams: the small-site log, one replica a service, nothing to run but Redis (7 or later).
 
-`shared.streams.redis_layout` says how it lies in Redis. A topic that nobody created has the default specification.
+`shared.streams.redis.layout` says how it lies in Redis. A topic that nobody created has the default specification.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import redis
 
-from shared.streams import (
+from shared.streams.event_log import (
     Assignment,
     FromCommitted,
     Listener,
@@ -21,9 +21,9 @@ from shared.streams import (
     ToAppend,
     TopicSpec,
 )
-from shared.streams.redis_layout import encode_spec, topics_key
-from shared.streams.redis_reader import Reader
-from shared.streams.redis_topics import Topics
+from shared.streams.redis.layout import encode_spec, topics_key
+from shared.streams.redis.reader import Reader
+from shared.streams.redis.topics import Topics
 
 LEASE_SECONDS: Final = 3.0
 """How long a dead process keeps its successor waiting. A pause longer than this costs nothing unless another came."""

@@ -9,10 +9,10 @@ from typing import Final, Self
 from confluent_kafka import KafkaException, TopicPartition
 from quixstreams.kafka import Producer
 
-from shared.logs import get_logger
-from shared.streams import Assignment, Fenced, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
-from shared.streams.kafka_client import KafkaClients, produce, translated
-from shared.streams.kafka_reader import AWAY, Reader, SessionOver, UnstableOffsets
+from shared.runtime.logs import get_logger
+from shared.streams.event_log import Assignment, Fenced, FromCommitted, LogUnavailable, Position, RecordBatch, ToAppend
+from shared.streams.kafka.client import KafkaClients, produce, translated
+from shared.streams.kafka.reader import AWAY, Reader, SessionOver, UnstableOffsets
 
 logger = get_logger(__name__)
 

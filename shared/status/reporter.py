@@ -8,15 +8,15 @@ from typing import Final, Self
 
 import redis
 
-from shared.complaints import kept_complaints
-from shared.gauges import Gauges
-from shared.health import Health
-from shared.logs import get_logger
-from shared.redis_client import connect
-from shared.sampler import Sampler, replica_name
-from shared.settings import RedisSettings
-from shared.status import ReplicaStatus, State, Transition, transitions
-from shared.status_keys import REPORT_SECONDS, remove_departed, write
+from shared.runtime.logs import get_logger
+from shared.runtime.redis_client import connect
+from shared.runtime.settings import RedisSettings
+from shared.status.complaints import kept_complaints
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.status.keys import REPORT_SECONDS, remove_departed, write
+from shared.status.replica_status import ReplicaStatus, State, Transition, transitions
+from shared.status.sampler import Sampler, replica_name
 
 logger = get_logger(__name__)
 

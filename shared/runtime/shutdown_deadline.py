@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-from shared.logs import get_logger
+from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

@@ -12,7 +12,7 @@ import msgspec
 import redis
 from redis.client import Pipeline
 
-from shared.timestamps import iso_second, parse_iso_second
+from shared.events.timestamps import iso_second, parse_iso_second
 
 SCHEMA_VERSION: Final = 1
 KEY_TTL_SECONDS: Final = 24 * 3600

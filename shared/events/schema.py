@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from shared.refusals import Reason, Refusal
-from shared.timestamps import EPOCH_MS, LATEST_MS, parse_timestamp_ms
+from shared.events.refusals import Reason, Refusal
+from shared.events.timestamps import EPOCH_MS, LATEST_MS, parse_timestamp_ms
 
 MAX_EVENT_BYTES: Final = 256 * 1024
 DEVICE_TYPES: Final = ("Desktop", "Mobile", "Tablet", "Bot", "Other")

@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Final
 
-from shared.gauges import Gauges
-from shared.health import Health, health_endpoint
-from shared.logs import configure_logs, get_logger
-from shared.patience import ending_in_time
-from shared.redis_client import REDIS_UNAVAILABLE, connect, redis_address
-from shared.reporter import reporting
-from shared.settings import ServiceSettings
-from shared.signals import stop_on_signals
-from shared.status import STARTING as STARTING
-from shared.streams import EventLog, Fenced, LogUnavailable, TopicSpec
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.shutdown_deadline import ending_in_time
+from shared.runtime.signals import stop_on_signals
+from shared.runtime.waiting import Stopped, wait_for
+from shared.status.gauges import Gauges
+from shared.status.health import Health, health_endpoint
+from shared.status.replica_status import STARTING as STARTING
+from shared.status.reporter import reporting
 from shared.streams.choose import open_log
-from shared.waiting import Stopped, wait_for
+from shared.streams.event_log import EventLog, Fenced, LogUnavailable, TopicSpec
 
 logger = get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""The Redis contract of the rollups and minute segments."""

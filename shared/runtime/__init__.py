@@ -1,0 +1,1 @@
+"""The process of a service: settings, logs, signals, waiting for dependencies, shutdown."""

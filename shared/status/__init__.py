@@ -1,0 +1,1 @@
+"""What each service reports of itself: health, gauges, and the status in Redis."""
