@@ -14,10 +14,10 @@ import fakeredis
 import numpy as np
 import pyarrow as pa
 
-from services.dashboard import distributions, series
-from services.dashboard.exploration import Choices, explore
-from services.dashboard.segment_reader import SegmentReader
-from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.explore import distributions, series
+from services.dashboard.explore.exploration import Choices, explore
+from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.sources.segment_source import SegmentReader
 from shared.events.timestamps import MINUTE_MS
 from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 

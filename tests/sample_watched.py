@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.dashboard.status_reader import Reported
-from services.dashboard.watch import SLOT_MS, Curves, Watched
+from services.dashboard.sources.status_source import Reported
+from services.dashboard.sources.watch import SLOT_MS, Curves, Watched
 from shared.status.replica_status import ReplicaStatus, Transition
 from tests.sample_status import NOON_MS, sample_status
 

@@ -1,9 +1,10 @@
-"""Makes the dashboard's map of the world, `services/dashboard/world.json`, from Natural Earth's shapes.
+"""Makes the dashboard's map of the world, `services/dashboard/components/world.json`, from Natural Earth's shapes.
 
 They come as TopoJSON in the package world-atlas of npm, version 2.0.2:
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
-    python -m tools.world_shapes package/countries-110m.json package/countries-50m.json > services/dashboard/world.json
+    python -m tools.world_shapes package/countries-110m.json package/countries-50m.json \
+        > services/dashboard/components/world.json
 
 Countries of the coarse file become shapes, SVG paths; those that only the fine file has become dots, at the middle of
 their greatest island; those that neither has on its own, as they are parts of others there, dots at places given here.

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from services.dashboard import theme
+from services.dashboard.kit import theme
 from services.dashboard.settings import DashboardSettings
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import redis_address
@@ -23,7 +23,7 @@ from shared.status.reporter import reporting
 logger = get_logger(__name__)
 
 SERVICE: Final = "dashboard"
-_SERVER: Final = Path(__file__).with_name("server.py")
+_SERVER: Final = Path(__file__).parent / "web" / "server.py"
 _FIXED_OPTIONS: Final = {
     "server.headless": "true",
     "server.showEmailPrompt": "false",

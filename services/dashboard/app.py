@@ -5,15 +5,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from services.dashboard import picks, plot
-from services.dashboard.category_slots import CategorySlots
-from services.dashboard.page_document import EXPLORE, OPERATIONS
-from services.dashboard.pages import Pages
-from services.dashboard.reader import Reader
-from services.dashboard.segment_reader import SegmentReader
+from services.dashboard.components import picks, plot
+from services.dashboard.explore import page as explore
+from services.dashboard.kit import navigation
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.live import page as live
+from services.dashboard.live.pages import Pages
+from services.dashboard.operations import page as operations
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.status_reader import StatusReader
-from services.dashboard.views import explore, live, navigation, operations
+from services.dashboard.sources.rollup_source import Reader
+from services.dashboard.sources.segment_source import SegmentReader
+from services.dashboard.sources.status_source import StatusReader
+from services.dashboard.web.page_document import EXPLORE, OPERATIONS
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-import services.dashboard
+from services.dashboard import components
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-HERE = Path(services.dashboard.__file__).parent
+HERE = Path(components.__file__).parent
 SCRIPT = "".join((HERE / name).read_text(encoding="utf-8") for name in ("figure.js", "world_map.js", "board.js"))
 STRIP = '<div class="strip" data-standing="{0}"><strong>{0}</strong><p class="reason">{1}</p></div>'
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator
 
-from services.dashboard import wording
+from services.dashboard.kit import wording
 from shared.runtime.redis_client import connect
 from shared.status.keys import read, write
 from shared.status.replica_status import ReplicaStatus, Transition

@@ -9,12 +9,12 @@ from typing import Any
 import fakeredis
 import pytest
 
-from services.dashboard import board
-from services.dashboard.board import Board, Chart, Panels
-from services.dashboard.category_slots import CategorySlots
-from services.dashboard.reader import Empty, Live, Malformed, Observation, Unreachable
-from services.dashboard.theme import LIGHT
-from services.dashboard.world_map import WorldMap
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.theme import LIGHT
+from services.dashboard.live import board
+from services.dashboard.live.board import Board, Chart, Panels
+from services.dashboard.live.world_map import WorldMap
+from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups import contract as rollup_keys
 from shared.rollups.contract import Audience, Rollup, Snapshot
 from tests.sample_rollup import NOON_MS, publish, sample_event, sample_rollup

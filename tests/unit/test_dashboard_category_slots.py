@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard import board, explore_board
-from services.dashboard.board import Panels
-from services.dashboard.category_slots import CategorySlots
-from services.dashboard.closed_minutes import ClosedMinutes
-from services.dashboard.exploration import Choices, explore
-from services.dashboard.reader import Live
-from services.dashboard.segments import assemble, decode_segment
-from services.dashboard.theme import LIGHT, SERIES_SLOTS
+from services.dashboard.explore import board as explore_board
+from services.dashboard.explore.exploration import Choices, explore
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.theme import LIGHT, SERIES_SLOTS
+from services.dashboard.live import board
+from services.dashboard.live.board import Panels
+from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.rollup_source import Live
+from services.dashboard.sources.segments import assemble, decode_segment
 from tests.sample_rollup import NOON_MS, sample_rollup
 from tests.sample_segments import MINUTE, Row, by_segment, encoded
 from tests.unit.test_dashboard_board import snapshot_of

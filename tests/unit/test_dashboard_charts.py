@@ -5,9 +5,10 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from services.dashboard import charts, theme
-from services.dashboard.category_slots import CategorySlots
-from services.dashboard.theme import DARK, LIGHT
+from services.dashboard.kit import theme
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.theme import DARK, LIGHT
+from services.dashboard.live import charts
 from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
 
 NOON_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.clocks import UTC_CLOCK, clock_of
+from services.dashboard.kit.time_zones import UTC_CLOCK, clock_of
 from tests.sample_rollup import NOON_MS
 
 SUMMER_MS = 1_783_080_000_000  # 2026-07-03T12:00:00Z

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.escaping import in_html, in_plotly, legible
+from services.dashboard.kit.escaping import in_html, in_plotly, legible
 
 HOSTILE = [
     "<script>alert(1)</script>",

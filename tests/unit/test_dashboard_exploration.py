@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.dashboard import distributions, series
-from services.dashboard.segments import Frame, MalformedSegment, assemble, decode_segment
-from services.dashboard.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.explore import distributions, series
+from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.sources.segments import Frame, MalformedSegment, assemble, decode_segment
 from shared.rollups.contract import Audience, segment_field
 from tests.sample_segments import MINUTE, Row, by_segment, encoded, stream_of
 

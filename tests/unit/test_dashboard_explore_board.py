@@ -5,16 +5,16 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from services.dashboard import explore_board
-from services.dashboard.board import Chart
-from services.dashboard.category_slots import CategorySlots
-from services.dashboard.clocks import UTC_CLOCK, Clock, clock_of
-from services.dashboard.closed_minutes import ClosedMinutes, Gap, Trouble
-from services.dashboard.exploration import Choices, Focus, explore
-from services.dashboard.explore_board import ExplorePanels
-from services.dashboard.segments import assemble, decode_segment
-from services.dashboard.selection import Span
-from services.dashboard.theme import LIGHT
+from services.dashboard.explore import board as explore_board
+from services.dashboard.explore.board import ExplorePanels
+from services.dashboard.explore.exploration import Choices, Focus, explore
+from services.dashboard.explore.selection import Span
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.theme import LIGHT
+from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
+from services.dashboard.live.board import Chart
+from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
+from services.dashboard.sources.segments import assemble, decode_segment
 from shared.events.timestamps import MINUTE_MS
 from tests.sample_segments import MINUTE, Row, by_segment, encoded
 

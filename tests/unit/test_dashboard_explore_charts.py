@@ -4,14 +4,14 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from services.dashboard import explore_charts
-from services.dashboard.charts import Figure
-from services.dashboard.clocks import clock_of
-from services.dashboard.distributions import Density, Histogram
-from services.dashboard.exploration import Focus, read_focus
-from services.dashboard.selection import Span
-from services.dashboard.series import Series
-from services.dashboard.theme import DARK, LIGHT, Palette
+from services.dashboard.explore import charts as explore_charts
+from services.dashboard.explore.distributions import Density, Histogram
+from services.dashboard.explore.exploration import Focus, read_focus
+from services.dashboard.explore.selection import Span
+from services.dashboard.explore.series import Series
+from services.dashboard.kit.theme import DARK, LIGHT, Palette
+from services.dashboard.kit.time_zones import clock_of
+from services.dashboard.live.charts import Figure
 from tests.sample_segments import MINUTE
 
 SERIES = Series(MINUTE, 5, [3, None, 1200, 0])

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard import exploration
-from services.dashboard.closed_minutes import ClosedMinutes, Gap
-from services.dashboard.exploration import Choices, Focus, explore, latest_events, read_focus, read_minute
-from services.dashboard.selection import Filter, Span
+from services.dashboard.explore import exploration
+from services.dashboard.explore.exploration import Choices, Focus, explore, latest_events, read_focus, read_minute
+from services.dashboard.explore.selection import Filter, Span
+from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap
 from tests.sample_segments import MINUTE, Row
 from tests.unit.test_dashboard_exploration import frame_of
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.closed_minutes import ClosedMinutes, Gap
-from services.dashboard.exploration import Choices, Exploration, explore
-from services.dashboard.explore_files import FILES, file_name
-from services.dashboard.segments import assemble, decode_segment
+from services.dashboard.explore.exploration import Choices, Exploration, explore
+from services.dashboard.explore.files import FILES, file_name
+from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap
+from services.dashboard.sources.segments import assemble, decode_segment
 from tests.sample_segments import MINUTE, Row, by_segment, encoded
 
 FORMULA = '=HYPERLINK("https://evil.example")'

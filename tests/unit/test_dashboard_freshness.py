@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.freshness import Freshness, Standing, judge
+from services.dashboard.kit.freshness import Freshness, Standing, judge
 from shared.rollups.contract import Meta
 
 NOW_MS = 1_795_348_800_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard import key_figures
+from services.dashboard.live import key_figures
 from shared.rollups.contract import AudienceRollup, Meta, Sessions
 from tests.sample_rollup import sample_rollup
 

@@ -1,6 +1,6 @@
 """The document that each page's address answers with."""
 
-from services.dashboard.page_document import page_document
+from services.dashboard.web.page_document import page_document
 
 
 def test_the_server_is_told_before_streamlits_script_looks_for_it() -> None:

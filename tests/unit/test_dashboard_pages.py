@@ -4,9 +4,9 @@ import json
 import zlib
 from typing import Any
 
-from services.dashboard.category_slots import CategorySlots
-from services.dashboard.pages import Pages
-from services.dashboard.reader import Empty, Live, Observation
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.live.pages import Pages
+from services.dashboard.sources.rollup_source import Empty, Live, Observation
 from tests.sample_rollup import NOON_MS, sample_rollup
 from tests.unit.test_dashboard_board import snapshot_of
 

@@ -5,7 +5,7 @@ import threading
 import fakeredis
 import pytest
 
-from services.dashboard.reader import Empty, Live, Malformed, Reader, Unreachable
+from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Reader, Unreachable
 from tests.counting_redis import Clock, CountingRedis
 from tests.counting_redis import client as client
 from tests.counting_redis import clock as clock

@@ -3,9 +3,9 @@
 import gc
 import weakref
 
-from services.dashboard import recall
-from services.dashboard.closed_minutes import ClosedMinutes
-from services.dashboard.recall import Recall
+from services.dashboard.explore import recall
+from services.dashboard.explore.recall import Recall
+from services.dashboard.sources.closed_minutes import ClosedMinutes
 
 
 class Board:

@@ -2,8 +2,8 @@
 
 import re
 
-from services.dashboard import recent_curve
-from services.dashboard.watch import SLOT_MS, SLOTS
+from services.dashboard.operations import recent_curve
+from services.dashboard.sources.watch import SLOT_MS, SLOTS
 from tests.sample_status import NOON_MS
 
 NOW = NOON_MS // SLOT_MS

@@ -8,8 +8,8 @@ import fakeredis
 import pytest
 import redis
 
-from services.dashboard.closed_minutes import ClosedMinutes
-from services.dashboard.segment_reader import SegmentReader
+from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.segment_source import SegmentReader
 from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 from shared.runtime.redis_client import connect
 from tests.counting_redis import Clock

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.spreadsheet import as_csv, harmless
+from services.dashboard.kit.csv_file import as_csv, harmless
 
 SIGNS = "=+-@\t\r"
 

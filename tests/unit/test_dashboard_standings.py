@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.standings import Standing, judge, missing_services
+from services.dashboard.operations.standings import Standing, judge, missing_services
 from shared.status.replica_status import STARTING, Trouble
 from tests.sample_status import BAD_INPUT, REDIS_AWAY
 from tests.sample_watched import NOW_MS, pipeline, silent, watched

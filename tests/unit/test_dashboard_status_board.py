@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from services.dashboard import status_board
-from services.dashboard.clocks import clock_of
-from services.dashboard.shared_answer import Malformed, Unreachable
-from services.dashboard.status_board import Board, Panels
-from services.dashboard.watch import Watched
+from services.dashboard.kit.time_zones import clock_of
+from services.dashboard.operations import board as status_board
+from services.dashboard.operations.board import Board, Panels
+from services.dashboard.sources.single_flight import Malformed, Unreachable
+from services.dashboard.sources.watch import Watched
 from shared.status.replica_status import STARTING, Complaint, Trouble
 from tests.sample_status import BAD_INPUT, REDIS_AWAY
 from tests.sample_watched import NOW_MS, pipeline, reported, silent, transition, watched

@@ -7,8 +7,8 @@ from typing import Any
 import fakeredis
 import pytest
 
-from services.dashboard.shared_answer import Malformed, Unreachable
-from services.dashboard.status_reader import Reported, StatusReader
+from services.dashboard.sources.single_flight import Malformed, Unreachable
+from services.dashboard.sources.status_source import Reported, StatusReader
 from shared.status.keys import write
 from tests.counting_redis import Clock, CountingRedis
 from tests.counting_redis import client as client

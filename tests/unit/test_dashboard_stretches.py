@@ -1,8 +1,8 @@
 """Stretches of UTC as viewers in different zones read them."""
 
-from services.dashboard import stretches
-from services.dashboard.clocks import UTC_CLOCK, clock_of
-from services.dashboard.selection import Span
+from services.dashboard.explore import stretches
+from services.dashboard.explore.selection import Span
+from services.dashboard.kit.time_zones import UTC_CLOCK, clock_of
 from tests.sample_segments import MINUTE
 
 KATHMANDU = clock_of("Asia/Kathmandu")

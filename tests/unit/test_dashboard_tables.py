@@ -2,7 +2,7 @@
 
 import re
 
-from services.dashboard import tables
+from services.dashboard.live import tables
 
 
 def bars(html: str) -> list[float]:

@@ -5,8 +5,8 @@ from math import dist
 
 import pytest
 
-from services.dashboard import theme
-from services.dashboard.theme import DARK, LIGHT, Palette
+from services.dashboard.kit import theme
+from services.dashboard.kit.theme import DARK, LIGHT, Palette
 
 
 def luminance(colour: str) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.dashboard.watch import SLOT_MS, SLOTS, Watch, Watched
+from services.dashboard.sources.watch import SLOT_MS, SLOTS, Watch, Watched
 from tests.sample_status import NOON_MS, sample_status
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.dashboard import wording
+from services.dashboard.kit import wording
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import json
 
 import pycountry
 
-from services.dashboard import world_map
-from services.dashboard.plot import WORLD_FILE
+from services.dashboard.components.plot import WORLD_FILE
+from services.dashboard.live import world_map
 from services.enrich.attributes.country import country_name
 
 HOSTILE = "<script>\u202e"

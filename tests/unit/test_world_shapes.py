@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.plot import WORLD_FILE
+from services.dashboard.components.plot import WORLD_FILE
 from tools.world_shapes import HEIGHT, SOURCE, WIDTH, as_text, world
 
 # Two squares of ten degrees side by side at 0° north, 0° east; the border between them, the first arc, has bends.

@@ -1,0 +1,1 @@
+"""Browser components: the Python and the JavaScript of each side by side."""

@@ -1,0 +1,74 @@
+"""HTML whose buttons tell the page what was picked, and the slider over minutes (Streamlit edge)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from services.dashboard.kit.time_zones import Clock
+from shared.events.timestamps import MINUTE_MS
+
+_FOLDER: Final = Path(__file__).parent
+
+Picked = Callable[[object], None]
+"""Called before the run that follows, with what the browser sent; a stranger may send anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file for the viewer to keep. `token` tells it from the others of this viewer."""
+
+    name: str
+    media_type: str
+    text: str
+    token: str
+
+
+def listening(key: str, on_pick: Picked) -> dict[str, Any]:
+    """The arguments that make an element of ours, known by `key`, call `on_pick` with what is picked on it."""
+
+    def tell() -> None:
+        picked = st.session_state[key].get("picked")
+        if isinstance(picked, dict):
+            on_pick(picked.get("what"))
+
+    return {"on_picked_change": tell, "default": {"picked": None}}
+
+
+def register() -> tuple[Callable[..., None], Callable[..., None]]:
+    """Make both known to Streamlit, once a run of the app.
+
+    Returns `show(html, key, on_pick, file)`, whose HTML has buttons with a `data-pick`, and which hands out a file, or
+    None, until the page calls `on_got` with its token; and `scrub(first, last, at, bars, clock, key, on_move)`: three
+    minutes, the last of them the one that is looked at (None: the newest), the heights of the curve, 0 to 1, and what
+    tells the viewer's time. A minute that is picked is one of UTC.
+    """
+    html_element = _element("picks")
+    slider_element = _element("scrubber")
+
+    def show(html: str, *, key: str, on_pick: Picked, file: File | None = None, on_got: Picked | None = None) -> None:
+        data: dict[str, Any] = {"html": html}
+        handlers = listening(key, on_pick)
+        if file is not None:
+            data["file"] = {"name": file.name, "type": file.media_type, "text": file.text, "token": file.token}
+        if on_got is not None:
+            handlers["on_got_change"] = lambda: on_got(st.session_state[key].get("got"))
+            handlers["default"]["got"] = None
+        html_element(data=data, key=key, **handlers)
+
+    def scrub(
+        first: int, last: int, at: int | None, bars: list[float], clock: Clock, *, key: str, on_move: Picked
+    ) -> None:
+        # One distance from UTC for all of the slider, as on the charts' axes.
+        zone = {"zone": clock.name(last * MINUTE_MS), "ahead_ms": clock.offset_ms(last * MINUTE_MS)}
+        data = {"first": first, "last": last, "at": at, "bars": bars, **zone}
+        slider_element(data=data, key=key, **listening(key, on_move))
+
+    return show, scrub
+
+
+def _element(name: str) -> Any:
+    script = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    return st.components.v2.component(f"clickpulse_{name}", js=script, isolate_styles=False)

@@ -1,0 +1,100 @@
+"""What a viewer asks of the events: a span of minutes and a filter; and the events that answer to it. Pure."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from services.dashboard.sources.segments import DIMENSIONS, Array, Frame
+from shared.rollups.contract import Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whole minutes: `minutes` of them, the last one before `end_minute`."""
+
+    end_minute: int
+    minutes: int
+
+    @property
+    def first_minute(self) -> int:
+        return self.end_minute - self.minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An audience, and by dimension the names that are let through; a dimension that is not there lets all through."""
+
+    audience: Audience = "all"
+    names: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    def __post_init__(self) -> None:
+        assert all(dimension in DIMENSIONS for dimension, _ in self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The events of a span that pass a filter, as places of rows in the frame, ordered by minute."""
+
+    frame: Frame
+    span: Span
+    rows: Array | slice = field(default_factory=lambda: slice(0, 0))
+
+    @cached_property
+    def minutes(self) -> Array:
+        return self.frame.minutes[self.rows]
+
+    @cached_property
+    def visitors(self) -> Array:
+        return self.frame.visitors[self.rows]
+
+    @cached_property
+    def weights(self) -> Array | None:
+        return None if self.frame.weights is None else self.frame.weights[self.rows]
+
+    def codes(self, dimension: str) -> Array:
+        """The codes of a dimension, of each event."""
+        return self.frame.codes[dimension][self.rows]
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether some of the events stand for several."""
+        return self.weights is not None and bool((self.weights > 1).any())
+
+    def within(self, span: Span) -> "Selection":
+        """The part of it that lies in `span`."""
+        start, end = np.searchsorted(self.minutes, [span.first_minute, span.end_minute])
+        if isinstance(self.rows, slice):
+            return Selection(self.frame, span, slice(self.rows.start + int(start), self.rows.start + int(end)))
+        return Selection(self.frame, span, self.rows[start:end])
+
+    def __len__(self) -> int:
+        return len(self.minutes)
+
+
+def select(frame: Frame, span: Span, wanted: Filter) -> Selection:
+    """The events of `span` in `frame` that pass the filter."""
+    rows = frame.rows_between(span.first_minute, span.end_minute)
+    tests: list[Array] = []
+    if wanted.audience != "all":
+        bots = frame.bots[rows]
+        tests.append(bots if wanted.audience == "bot" else ~bots)
+    for dimension, names in wanted.names:
+        # One place more, which the code of an absent text, -1, falls on.
+        passes = np.array([*(name in names for name in frame.names[dimension]), False])
+        tests.append(passes[frame.codes[dimension][rows]])
+    if not tests:
+        return Selection(frame, span, rows)
+    return Selection(frame, span, rows.start + np.flatnonzero(np.logical_and.reduce(tests)))
+
+
+def views(selection: Selection) -> int:
+    """How many events; of sampled minutes, how many the sample stands for."""
+    return len(selection) if selection.weights is None else round(float(selection.weights.sum()))
+
+
+def distinct_visitors(selection: Selection) -> int:
+    """How many visitors, exactly; of sampled minutes, how many are in the sample."""
+    seen = np.zeros(selection.frame.visitors_known, np.bool_)
+    seen[selection.visitors] = True
+    return int(np.count_nonzero(seen))

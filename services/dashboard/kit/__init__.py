@@ -1,0 +1,1 @@
+"""What every page is built with: cards, colours, time zones, wording, escaping."""

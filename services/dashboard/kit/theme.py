@@ -1,0 +1,112 @@
+"""Colours and type: one palette for light and one for dark, told apart by people who confuse red and green too. Pure.
+
+The series colours follow Paul Tol's qualitative schemes. A slot has the same hue in both palettes, and no reader has to
+go by colour alone: a label stands beside each.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+Mode = Literal["light", "dark"]
+
+FONT: Final = '"Source Sans", sans-serif'  # Streamlit's own; it comes from the dashboard's host
+
+_STYLE_FILE: Final = Path(__file__).with_name("style.css")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """The colours of one mode, as CSS hex."""
+
+    mode: Mode
+    page: str
+    card: str
+    line: str  # borders and gridlines
+    ink: str
+    muted: str  # captions and axes; 4.5:1 on a card
+    accent: str
+    accent_soft: str
+    good: str
+    warning: str
+    bad: str
+    series: tuple[str, ...]
+    devices: dict[str, str]
+
+
+LIGHT: Final = Palette(
+    mode="light",
+    page="#f5f6f8",
+    card="#ffffff",
+    line="#e4e7ec",
+    ink="#16202e",
+    muted="#5d6878",
+    accent="#2f6bd0",
+    accent_soft="#b7cef2",
+    good="#0b7a5b",
+    warning="#9a5b00",
+    bad="#b3261e",
+    series=(
+        "#4477aa", "#e07b39", "#009988", "#aa4499", "#c9a227",
+        "#33a0c8", "#cc6677", "#5b50b5", "#8c8c2f", "#882255",
+    ),
+    devices={"Desktop": "#4477aa", "Mobile": "#e07b39", "Tablet": "#009988", "Bot": "#aa4499", "Other": "#9aa3b0"},
+)  # fmt: skip
+
+DARK: Final = Palette(
+    mode="dark",
+    page="#0e1217",
+    card="#161c24",
+    line="#27303b",
+    ink="#e7ecf3",
+    muted="#94a0b0",
+    accent="#6ea3f5",
+    accent_soft="#2c4873",
+    good="#4cc9a0",
+    warning="#f0b351",
+    bad="#ff8a80",
+    series=(
+        "#77aadd", "#ee8866", "#44bb99", "#d38bc8", "#eedd88",
+        "#99ddff", "#ffaabb", "#a59cf0", "#bbcc33", "#c7688f",
+    ),
+    devices={"Desktop": "#77aadd", "Mobile": "#ee8866", "Tablet": "#44bb99", "Bot": "#c86bb8", "Other": "#8894a4"},
+)  # fmt: skip
+
+SERIES_SLOTS: Final = len(LIGHT.series)
+
+
+def palette_of(mode: str | None) -> Palette:
+    """The palette of a viewer whose browser asks for `mode`; light when it does not say."""
+    return DARK if mode == "dark" else LIGHT
+
+
+def device_colour(palette: Palette, device: str) -> str:
+    """The colour of a device type; that of "Other" for one this dashboard does not know."""
+    return palette.devices.get(device, palette.devices["Other"])
+
+
+def variables(palette: Palette) -> str:
+    """The palette as CSS custom properties, which the stylesheet draws with."""
+    names = ("page", "card", "line", "ink", "muted", "accent", "accent_soft", "good", "warning", "bad")
+    properties = ";".join(f"--{name.replace('_', '-')}:{getattr(palette, name)}" for name in names)
+    slots = ";".join(f"--series-{slot}:{colour}" for slot, colour in enumerate(palette.series))
+    devices = ";".join(f"--device-{name.lower()}:{colour}" for name, colour in palette.devices.items())
+    return f":root{{{properties};{slots};{devices}}}"
+
+
+def stylesheet(file: Path = _STYLE_FILE) -> str:
+    """The CSS that all pages share, or one page's own, without colours."""
+    return file.read_text(encoding="utf-8")
+
+
+def streamlit_options() -> dict[str, str]:
+    """Streamlit's own theme in the same colours, so that its widgets and its first paint match."""
+    options = {}
+    for palette in (LIGHT, DARK):
+        section = f"theme.{palette.mode}"
+        options[f"{section}.primaryColor"] = palette.accent
+        options[f"{section}.backgroundColor"] = palette.page
+        options[f"{section}.secondaryBackgroundColor"] = palette.card
+        options[f"{section}.textColor"] = palette.ink
+        options[f"{section}.borderColor"] = palette.line
+    return options

@@ -1,0 +1,169 @@
+"""The live page's content: what the reader observed, made into HTML and figures. Pure.
+
+A board is the same for every viewer of an audience, a colour mode and a time zone in the same second, so it is made
+once for all, by `pages`.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from services.dashboard.kit import cards, freshness
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.theme import Palette
+from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
+from services.dashboard.kit.wording import counted, grouped
+from services.dashboard.live import charts, key_figures, tables, world_map
+from services.dashboard.live.world_map import WorldMap
+from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Observation, Unreachable
+from shared.rollups.contract import Audience, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure as Plotly JSON, and what a screen reader says of it."""
+
+    figure_json: str
+    label: str
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panels:
+    """The panels' HTML and charts, in the order of the page."""
+
+    key_figures: str
+    visits_head: str
+    visits: Chart
+    sessions_head: str
+    sessions: Chart
+    pages: str
+    devices_head: str
+    devices: Chart
+    devices_legend: str
+    categories_head: str
+    categories: Chart
+    paths: str
+    countries_head: str
+    world: WorldMap
+    countries: str
+    visitors: str
+    log: str
+    raw_head: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The status strip, and the panels or the notice that stands in their place."""
+
+    strip: str
+    content: Panels | str
+
+
+def strip(observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> str:
+    """The status strip of what was observed of the Redis at `address`, with the times of `clock`."""
+    match observation:
+        case Empty():
+            return cards.empty_strip()
+        case Unreachable(since_ms, reason, last):
+            of_ms = last.meta.as_of_ms if last else None
+            return cards.unreachable_strip(address, since_ms, reason, now_ms, of_ms, clock)
+        case Malformed(since_ms, reason, last):
+            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None, clock)
+        case Live(snapshot, partitions_before):
+            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
+            return cards.strip(snapshot.meta, fresh, clock)
+
+
+def draw(
+    observation: Observation,
+    audience: Audience,
+    palette: Palette,
+    address: str,
+    now_ms: int,
+    slots: CategorySlots,
+    clock: Clock = UTC_CLOCK,
+) -> Board:
+    """Draw what was observed of the Redis at `address`, with the times of `clock` and the colours of `slots`."""
+    on_top = strip(observation, address, now_ms, clock)
+    match observation:
+        case Empty():
+            return Board(on_top, cards.empty_notice())
+        case Live(snapshot) | Unreachable(last=snapshot) | Malformed(last=snapshot):
+            if snapshot is None:
+                return Board(on_top, cards.missing_notice())
+            return Board(on_top, _panels(snapshot, audience, palette, now_ms, slots, clock))
+
+
+def _panels(
+    snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, slots: CategorySlots, clock: Clock
+) -> Panels:
+    windows = snapshot.windows
+    products = {product: dict(about) for product, about in snapshot.products_info.items()}
+    leading = list(windows.categories_1h)[: charts.CATEGORIES_DRAWN]
+    of_products = [info.get("category") for product in windows.products_1h if (info := products.get(product))]
+    slots_here = slots.of([*leading, *(name for name in of_products if name is not None)])
+    views, visitors = windows.views.get("15m", 0), windows.visitors.get("15m", 0)
+    half_hours = list(windows.visitors_30m.values())
+    devices = windows.devices_10m
+    shown = min(len(windows.categories_1h), charts.CATEGORIES_DRAWN)
+    countries_shown = min(len(windows.countries_1h), tables.COUNTRIES_SHOWN)
+    zone = clock.name(snapshot.meta.as_of_ms)
+    everyone = "" if audience == "all" else " · all traffic"
+    return Panels(
+        key_figures=key_figures.draw(snapshot.meta, windows),
+        visits_head=cards.head(
+            "Visits per minute",
+            f"Last 15 minutes, {zone} · running minute hatched",
+            cards.legend(
+                [("var(--accent-soft)", "views", grouped(views)), ("var(--accent)", "visitors", grouped(visitors))]
+            ),
+        ),
+        visits=_chart(
+            charts.visits_per_minute(windows.views_1m, windows.visitors_1m, palette, clock),
+            f"Visits per minute: {counted(views, 'view')} by {counted(visitors, 'visitor')} in the last 15 minutes",
+        ),
+        sessions_head=cards.head(
+            "Sessions per half hour",
+            f"Last 8 hours, {zone} · running half hour hatched",
+            cards.legend([("var(--accent)", "visitors in this one", grouped(half_hours[-1] if half_hours else 0))]),
+        ),
+        sessions=_chart(
+            charts.visitors_per_half_hour(windows.visitors_30m, palette, clock),
+            f"Distinct visitors per half hour of the last 8 hours, {grouped(half_hours[-1] if half_hours else 0)} now",
+        ),
+        pages=cards.head("Top ten pages, by product", "Last hour · most viewed products")
+        + tables.top_pages(windows.products_1h, products, slots_here),
+        devices_head=cards.head("Connected devices", "Last 10 minutes · distinct visitors by type"),
+        devices=_chart(
+            charts.devices(devices, palette), f"{counted(sum(devices.values()), 'device')} in the last 10 minutes"
+        ),
+        devices_legend=tables.device_legend(devices, charts.device_order(devices)),
+        categories_head=cards.head("Categories", _last_hour(shown, len(windows.categories_1h))),
+        categories=_chart(
+            charts.categories(windows.categories_1h, slots_here, palette),
+            f"Views of {shown} categories in the last hour",
+        ),
+        paths=cards.head("Top ten pages, by path", "Last hour · path of the URL, with and without a product")
+        + tables.top_paths(windows.pages_1h),
+        countries_head=cards.head("Countries", _last_hour(countries_shown, len(windows.countries_1h))),
+        world=world_map.draw(windows.countries_1h),
+        countries=tables.countries(windows.countries_1h),
+        visitors=cards.head("Latest visitors", f"Last hour · ten latest{everyone}")
+        + tables.latest_visitors(snapshot.latest_visitors, now_ms, clock),
+        log=cards.head("State machine log", f"Ten latest transitions{everyone}")
+        + tables.state_log(snapshot.state_log, clock),
+        raw_head=cards.head(
+            "Raw data", f"Last hour · {counted(len(snapshot.latest_events), 'latest event')}{everyone}"
+        ),
+        raw=tables.raw_events(snapshot.latest_events, clock),
+    )
+
+
+def _last_hour(shown: int, known: int) -> str:
+    return f"Last hour · views, {shown} of {known}" if known > shown else "Last hour · views"
+
+
+def _chart(figure: charts.Figure, label: str) -> Chart:
+    return Chart(msgspec.json.encode(figure).decode(), label, figure["layout"]["height"])

@@ -1,0 +1,48 @@
+"""The live page (Streamlit edge): one fragment with one element that runs every refresh."""
+
+import time
+from collections.abc import Callable
+from typing import Final, get_args
+
+import streamlit as st
+
+from services.dashboard.kit import theme
+from services.dashboard.kit.navigation import Navigation
+from services.dashboard.live.pages import Pages
+from services.dashboard.sources.rollup_source import Reader
+from shared.rollups.contract import Audience
+
+_AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
+_EVERYONE: Final[Audience] = "all"
+assert set(_AUDIENCES) == set(get_args(Audience))
+
+
+def show(
+    reader: Reader, pages: Pages, draw: Callable[[bytes], None], refresh_seconds: float, navigation: Navigation
+) -> None:
+    """Show the page to this viewer and keep it current."""
+    palette = theme.palette_of(st.context.theme.type)
+    st.html(f"<style>{theme.stylesheet()}</style>")
+    st.html(f"<style>{theme.variables(palette)}</style>")
+    with st.container(key="topbar", horizontal=True):
+        navigation()
+        audience: Audience = st.segmented_control(
+            "Audience",
+            list(_AUDIENCES),
+            format_func=lambda audience: _AUDIENCES[audience],
+            default=_EVERYONE,
+            required=True,
+            key="audience",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    st.fragment(_refresh, run_every=refresh_seconds)(reader, pages, draw, audience, palette.mode)
+
+
+def _refresh(
+    reader: Reader, pages: Pages, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
+) -> None:
+    mode = theme.palette_of(st.context.theme.type).mode
+    if mode != mode_shown:
+        st.rerun()  # the browser went from day to night: the whole page has other colours
+    draw(pages.page(reader.observe(audience), audience, mode, st.context.timezone, time.time_ns() // 1_000_000))

@@ -1,0 +1,36 @@
+"""The last five minutes of a figure as a small curve. Pure, HTML out."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from services.dashboard.kit import sparkline
+from services.dashboard.sources.watch import SLOT_MS, SLOTS, Curve
+
+_LONGEST_GAP: Final = 60_000 // SLOT_MS
+"""What lies before a longer gap is left out, as nobody knows how the figure came from there."""
+
+
+def draw(curve: Curve, now_ms: int, name: str, in_words: Callable[[float], str], *, least_top: float = 1) -> str:
+    """The curve with now at its right end; nothing while there is no line to draw yet. `name` says what it is."""
+    now = now_ms // SLOT_MS
+    slots: list[int] = []
+    for slot in sorted((slot for slot in curve if now - SLOTS < slot <= now), reverse=True):
+        if slots and slots[-1] - slot > _LONGEST_GAP:
+            break
+        slots.append(slot)
+    slots.reverse()
+    if len(slots) < sparkline.FEWEST_POINTS:
+        return ""
+    values = [curve[slot] for slot in slots]
+    label = f"{name}, last 5 minutes: {in_words(min(values))} to {in_words(max(values))}"
+    at = [slot - now + SLOTS - 1 for slot in slots]
+    return sparkline.draw(values, label, at=at, places=SLOTS, least_top=least_top)
+
+
+def summed(curves: Iterable[Curve]) -> Curve:
+    """The sum of the figures of several replicas, slot by slot."""
+    sums: dict[int, float] = {}
+    for curve in curves:
+        for slot, value in curve.items():
+            sums[slot] = sums.get(slot, 0.0) + value
+    return sums

@@ -1,0 +1,157 @@
+"""The table of replicas: how each stands, and its figures with their last minutes. Pure, HTML out.
+
+Names and reasons come from processes that anybody with access to Redis may imitate, and go through `in_html`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.dashboard.kit import wording
+from services.dashboard.kit.escaping import in_html
+from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
+from services.dashboard.kit.wording import UNKNOWN, ago, duration, grouped
+from services.dashboard.operations import recent_curve
+from services.dashboard.operations.standings import Replica, Standing
+from services.dashboard.sources.watch import Curve
+from shared.status.replica_status import ReplicaStatus
+
+_NAMES: Final = {
+    Standing.HEALTHY: "Healthy",
+    Standing.STARTING: "Starting",
+    Standing.DEGRADED: "Degraded",
+    Standing.FAILING: "Failing",
+    Standing.GONE: "Gone",
+    Standing.ENDED: "Failed",
+    Standing.STOPPED: "Stopped",
+}
+_COMPLAINT_SECONDS: Final = 600
+"""A warning of the log is worth telling for so long."""
+
+_COLUMNS: Final = (
+    ("Replica", "who"), ("Health", "how"), ("Up", "up"), ("CPU", "gauge"), ("Memory", "gauge"),
+    ("Events/s", "gauge"), ("Batch", "time"), ("Lag", "count"), ("Dead letters", "count"), ("RocksDB", "size"),
+)  # fmt: skip
+
+
+def draw(replicas: Sequence[Replica], unreadable: Mapping[str, str], now_ms: int, clock: Clock = UTC_CLOCK) -> str:
+    """A row for each replica, and one for each report that cannot be read."""
+    titles = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in _COLUMNS)
+    rows = "".join(_row(replica, now_ms, clock) for replica in replicas)
+    rows += "".join(_unreadable(name, reason) for name, reason in sorted(unreadable.items()))
+    return (
+        f'<table class="replicas" aria-label="Replicas"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _row(replica: Replica, now_ms: int, clock: Clock) -> str:
+    status, curves = replica.watched.status, replica.watched.curves
+    up_seconds = (status.reported_at_ms - status.started_at_ms) / 1000
+    name = f"{status.service} {status.replica}"
+    lag, disk, refused = sum(status.lag.values()), sum(status.state_bytes.values()), sum(status.dead_letters.values())
+    is_reader = bool(status.lag)
+    cells = (
+        _cell("up", "Up", wording.span(up_seconds), status.version),
+        _gauge("CPU", wording.whole_percentage(status.cpu_share), _cpu_curve(curves.cpu_share, now_ms, name)),
+        _gauge("Memory", wording.size(status.memory_bytes), _memory_curve(curves.memory_bytes, now_ms, name)),
+        _gauge(
+            "Events/s",
+            wording.rate(status.events_per_second) if status.events or is_reader else UNKNOWN,
+            _rate_curve(curves.events_per_second, now_ms, name) if status.events or is_reader else "",
+        ),
+        _cell("time", "Batch", _milliseconds(status.batch_ms), _publish(status)),
+        _cell("count", "Lag", grouped(lag) if is_reader else UNKNOWN, _partitions(status) if is_reader else ""),
+        _cell("count", "Dead letters", grouped(refused) if is_reader else UNKNOWN, _main_reason(status)),
+        _cell("size", "RocksDB", wording.size(disk) if status.state_bytes else UNKNOWN, ""),
+    )
+    problem = "problem" if replica.is_problem else ""
+    return (
+        f'<tr data-standing="{replica.standing}" class="{problem}"><th scope="row" class="who">'
+        f'<b title="{in_html(name)}">{in_html(status.service, 40)}</b>'
+        f"<small>{in_html(status.replica, 60)}</small></th>{_health(replica, now_ms, clock)}{''.join(cells)}</tr>"
+    )
+
+
+def _health(replica: Replica, now_ms: int, clock: Clock) -> str:
+    why, in_utc = (in_html(_why(replica, now_ms, own), 400) for own in (clock, UTC_CLOCK))
+    return (
+        f'<td class="how"><b><i aria-hidden="true"></i>{_NAMES[replica.standing]}</b>'
+        f'<small title="{in_utc}">{why}</small></td>'
+    )
+
+
+def _why(replica: Replica, now_ms: int, clock: Clock) -> str:
+    status = replica.watched.status
+    last = f"{clock.named_time(status.reported_at_ms)}, {ago(_seconds(now_ms, status.reported_at_ms))}"
+    match replica.standing:
+        case Standing.GONE:
+            return f"silent since {last}"
+        case Standing.STOPPED:
+            return f"at {last}"
+        case Standing.ENDED:
+            return f"{'fenced by another process' if status.state == 'fenced' else 'see its log'}; at {last}"
+    if status.troubles:
+        return "; ".join(
+            f"{part} for {duration(_seconds(now_ms, trouble.since_ms))}: {trouble.reason}"
+            for part, trouble in sorted(status.troubles.items(), key=lambda item: (not item[1].fails, item[1].since_ms))
+        )
+    complaint = status.last_complaint
+    if complaint is not None and _seconds(now_ms, complaint.at_ms) <= _COMPLAINT_SECONDS:
+        return f"{complaint.level} {ago(_seconds(now_ms, complaint.at_ms))}: {complaint.message}"
+    return "publishes the rollups" if status.is_publisher else "nothing to report"
+
+
+def _cell(kind: str, title: str, figure: str, small: str) -> str:
+    none = " none" if figure == UNKNOWN else ""
+    return (
+        f'<td class="{kind}{none}" data-title="{title}"><b>{in_html(figure, 40)}</b>'
+        f'<small title="{in_html(small)}">{in_html(small, 40)}</small></td>'
+    )
+
+
+def _gauge(title: str, figure: str, curve: str) -> str:
+    none = " none" if figure == UNKNOWN else ""
+    number = in_html(figure, 40)
+    return f'<td class="gauge{none}" data-title="{title}"><b>{number}</b><div class="curve">{curve}</div></td>'
+
+
+def _unreadable(name: str, reason: str) -> str:
+    return (
+        f'<tr data-standing="unreadable" class="problem"><th scope="row" class="who"><b>Unreadable</b>'
+        f'<small title="{in_html(name)}">{in_html(name)}</small></th><td class="reason" colspan="9">'
+        f"{in_html(reason, 300)}</td></tr>"
+    )
+
+
+def _seconds(now_ms: int, then_ms: int) -> float:
+    return max(0, now_ms - then_ms) / 1000
+
+
+def _milliseconds(amount: float | None) -> str:
+    return UNKNOWN if amount is None else wording.milliseconds(amount)
+
+
+def _publish(status: ReplicaStatus) -> str:
+    return "" if status.publish_ms is None else f"publish {wording.milliseconds(status.publish_ms)}"
+
+
+def _partitions(status: ReplicaStatus) -> str:
+    return f"of {wording.counted(len(status.lag), 'partition')}"
+
+
+def _main_reason(status: ReplicaStatus) -> str:
+    if not status.dead_letters:
+        return ""
+    reason, count = max(status.dead_letters.items(), key=lambda item: (item[1], item[0]))
+    return f"{grouped(count)} {reason}"
+
+
+def _cpu_curve(values: Curve, now_ms: int, name: str) -> str:
+    return recent_curve.draw(values, now_ms, f"CPU of {name}", wording.whole_percentage, least_top=0.25)
+
+
+def _memory_curve(values: Curve, now_ms: int, name: str) -> str:
+    return recent_curve.draw(values, now_ms, f"Memory of {name}", wording.size)
+
+
+def _rate_curve(values: Curve, now_ms: int, name: str) -> str:
+    return recent_curve.draw(values, now_ms, f"Events per second of {name}", wording.rate)

@@ -1,0 +1,1 @@
+"""Everything the dashboard reads from Redis, each answer shared by all viewers."""

@@ -1,0 +1,165 @@
+"""The closed minutes as Redis has them, kept in memory and read anew only where they changed; one copy for all viewers.
+
+A refresh is one round trip for the versions, and one more when a segment is new: all of those at once.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import redis
+
+from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
+from services.dashboard.sources.segments import MalformedSegment, Segment, assemble, decode_segment
+from services.dashboard.sources.single_flight import SharedAnswer
+from shared.rollups.contract import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
+
+SETTLE_SECONDS: Final = 4
+"""So long after its end a minute's segments are in Redis, if it has any: two seconds, and the time to write them."""
+
+MOST_EVENTS: Final = 3_000_000
+"""Events kept in memory, about 100 bytes each; the oldest minutes are left out beyond it."""
+
+HOUR_MINUTES: Final = 60
+"""Segments reach at least this far back: a minute of the hour that has none had no event."""
+
+_MOST_AT_ONCE: Final = 256
+_MISSING: Final = "it is listed and not there"
+
+
+class SegmentReader:
+    """Reads the segments. Safe to use from any thread; one viewer at a time asks Redis, others get what was there."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str,
+        *,
+        now_ms: Callable[[], int],
+        elapsed_seconds: Callable[[], float],
+        most_events: int = MOST_EVENTS,
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._now_ms = now_ms
+        self._most_events = most_events
+        self._shared = SharedAnswer(self._read, elapsed_seconds)
+        # By field, with the version; None: left out, as memory is bounded.
+        self._kept: dict[str, tuple[int, Segment | Gap | None]] = {}
+
+    def look(self) -> ClosedMinutes:
+        """The closed minutes, at most a second old. Blocks for two round trips at most."""
+        return self._shared.get()
+
+    def _read(self, before: ClosedMinutes | None) -> ClosedMinutes:
+        before = before or ClosedMinutes()
+        try:
+            versions, strays, closed = self._versions()
+            listed = [_minute(name) for name in versions]
+            end_minute = max([closed, *(minute + 1 for minute in listed)])
+            changed = self._fetch(versions, end_minute - HOUR_MINUTES)
+        except (redis.RedisError, OSError, ValueError, TypeError) as error:
+            since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
+            return ClosedMinutes(
+                before.frame,
+                before.first_minute,
+                before.end_minute,
+                before.gaps,
+                before.left_out,
+                Trouble(since_ms, str(error) or type(error).__name__),
+            )
+        if not versions:
+            return before if before.end_minute == 0 and before.trouble is None else ClosedMinutes()
+        first_minute = min(end_minute - HOUR_MINUTES, *listed)
+        if not changed and before.trouble is None and end_minute == before.end_minute:
+            return before
+        segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
+        left_out = sum(entry is None for _, entry in self._kept.values())
+        return ClosedMinutes(
+            # After trouble too: it may have come between two answers, the first of which is kept.
+            frame=assemble(segments) if changed or before.trouble is not None else before.frame,
+            first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
+            end_minute=end_minute,
+            gaps=tuple(entry for _, entry in self._kept.values() if isinstance(entry, Gap)) + tuple(strays),
+            left_out=left_out,
+        )
+
+    def _versions(self) -> tuple[dict[str, int], list[Gap], int]:
+        """The version of each segment that is listed, what is no such thing, and the end of the closed minutes."""
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.hgetall(self._prefix + SEGMENTS_KEY)
+        pipeline.hget(self._prefix + META_KEY, "as_of_ms")
+        fields, as_of_ms = pipeline.execute()
+        closed = (int(as_of_ms or 0) // 1000 - SETTLE_SECONDS) // 60
+        return *_read_versions(fields), closed
+
+    def _fetch(self, versions: Mapping[str, int], hour_ago: int) -> bool:
+        """Make what is kept hold `versions`, the newest minutes first; returns whether that changed anything.
+
+        A minute leaves Redis with the hour, seconds before the one that takes its place comes: it stays till then.
+        """
+        is_known = any(self._kept[name][0] == versions[name] for name in self._kept.keys() & versions.keys())
+        gone = {name for name in self._kept.keys() - versions.keys() if not is_known or _minute(name) != hour_ago}
+        for name in gone:
+            del self._kept[name]
+        wanted = sorted((name for name, version in versions.items() if self._is_due(name, version)), reverse=True)
+        is_changed = bool(gone)
+        for start in range(0, len(wanted), _MOST_AT_ONCE):
+            names = wanted[start : start + _MOST_AT_ONCE]
+            payloads: Any = self._client.mget([self._prefix + segment_key(name) for name in names])
+            for name, payload in zip(names, payloads, strict=True):
+                entry = _decoded(name, payload)
+                is_changed |= not (name in self._kept and self._kept[name][1] == entry)
+                self._kept[name] = (versions[name], entry)
+            if self._leave_out():
+                # What follows is older still.
+                self._kept |= {name: (versions[name], None) for name in wanted[start + _MOST_AT_ONCE :]}
+                break
+        return is_changed
+
+    def _is_due(self, name: str, version: int) -> bool:
+        if name not in self._kept:
+            return True
+        kept_version, entry = self._kept[name]
+        return kept_version != version or (isinstance(entry, Gap) and entry.reason == _MISSING)
+
+    def _leave_out(self) -> bool:
+        """Let go of the oldest minutes that do not fit in memory, with all their partitions; whether there are any."""
+        kept = sorted(
+            ((entry.minute, entry.table.num_rows) for _, entry in self._kept.values() if isinstance(entry, Segment)),
+            reverse=True,
+        )
+        events = np.cumsum([rows for _, rows in kept])
+        if not len(kept) or events[-1] <= self._most_events:
+            return False
+        newest_out = kept[int(np.searchsorted(events, self._most_events, "right"))][0]
+        for name, (version, entry) in self._kept.items():
+            if isinstance(entry, Segment) and entry.minute <= newest_out:
+                self._kept[name] = (version, None)
+        return True
+
+
+def _minute(name: str) -> int:
+    return parse_segment_field(name)[0]
+
+
+def _read_versions(fields: Mapping[bytes, bytes]) -> tuple[dict[str, int], list[Gap]]:
+    versions, strays = {}, []
+    for name, version in fields.items():
+        try:
+            text = name.decode()
+            parse_segment_field(text)
+            versions[text] = int(version)
+        except (ValueError, OverflowError) as error:
+            strays.append(Gap(0, 0, f"{SEGMENTS_KEY} has a field that is none: {error}"))
+    return versions, strays
+
+
+def _decoded(name: str, payload: bytes | None) -> Segment | Gap:
+    minute, partition = parse_segment_field(name)
+    if payload is None:
+        return Gap(minute, partition, _MISSING)
+    try:
+        return decode_segment(name, payload)
+    except MalformedSegment as error:
+        return Gap(minute, partition, str(error))

@@ -1,0 +1,1 @@
+"""The web server around Streamlit: assets and the documents of the pages."""
