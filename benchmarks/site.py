@@ -15,7 +15,7 @@ from typing import Final
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World
 from shared.runtime.redis_client import connect
-from tests.servers import running_kafka, running_valkey
+from tests.support.servers.servers import running_kafka, running_valkey
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0

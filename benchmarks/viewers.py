@@ -31,8 +31,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.sample_rollup import publish, sample_rollup
-from tests.servers import free_port, running_valkey
+from tests.support.samples.rollup import publish, sample_rollup
+from tests.support.servers.servers import free_port, running_valkey
 
 _START_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 5.0  # from the last page's opening to the first measured refresh

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 import redis
 
-from tests.servers import Kafka, ServerMissing, running_kafka, running_valkey
+from tests.support.servers.servers import Kafka, ServerMissing, running_kafka, running_valkey
 
 Server = TypeVar("Server")
 

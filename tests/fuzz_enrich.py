@@ -24,7 +24,7 @@ from shared.events.schema import EnrichedEvent, decode_enriched
 from shared.runtime.logs import configure_logs
 from shared.status.health import Health
 from shared.streams.event_log import NewRecord, Record, RecordBatch, ToAppend
-from tests.mutations import NOW_MS, mutated_events
+from tests.support.samples.mutations import NOW_MS, mutated_events
 
 BATCH: Final = 1_000
 _ROUTE: Final = Route("click-data", "enriched-click-data", "memory", "memory", batch_records=BATCH)

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwrig
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from shared.runtime.redis_client import connect
-from tests.polling import eventually
-from tests.servers import free_port, running_valkey
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import free_port, running_valkey
 
 START_SECONDS: Final = 120.0
 PAGE_MS: Final = 60_000

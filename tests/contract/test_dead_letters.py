@@ -20,7 +20,8 @@ from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers
 from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched, encode_raw
 from shared.runtime.waiting import Stopped
 from shared.streams.event_log import Consumer, EventLog, Listener, LogUnavailable, NewRecord, Record
-from tests.contract.event_logs import (
+from tests.support.fakes.memory_producer import MemoryProducer
+from tests.support.servers.event_logs import (
     HOUR_MS,
     KafkaUnderTest,
     LogUnderTest,
@@ -32,7 +33,6 @@ from tests.contract.event_logs import (
     read,
     real_redis,
 )
-from tests.memory_producer import MemoryProducer
 
 NOW_MS = 1_790_000_000_123
 ORIGIN = Origin("enrich", "click-data", 3, 42, NOW_MS)

@@ -7,7 +7,7 @@ import pytest
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import EventLog, FromOffset, FromTime, LogUnavailable, NewRecord, Record, TopicSpec
-from tests.contract.event_logs import (
+from tests.support.servers.event_logs import (
     HOUR_MS,
     KafkaUnderTest,
     LogUnderTest,
@@ -22,7 +22,7 @@ from tests.contract.event_logs import (
     values,
     within,
 )
-from tests.servers import free_port
+from tests.support.servers.servers import free_port
 
 
 @pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])

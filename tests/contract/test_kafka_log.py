@@ -23,8 +23,18 @@ from shared.streams.event_log import (
     TopicSpec,
 )
 from shared.streams.kafka.processor import KafkaProcessor
-from tests.contract.event_logs import HOUR_MS, KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values
-from tests.servers import Kafka
+from tests.support.servers.event_logs import (
+    HOUR_MS,
+    KafkaUnderTest,
+    Owner,
+    a_group,
+    a_topic,
+    append,
+    read,
+    until,
+    values,
+)
+from tests.support.servers.servers import Kafka
 
 pytestmark = pytest.mark.kafka
 

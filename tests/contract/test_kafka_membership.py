@@ -20,8 +20,18 @@ from shared.streams.event_log import (
     Processor,
     TopicSpec,
 )
-from tests.contract.event_logs import KafkaUnderTest, Owner, a_group, a_topic, append, read, until, values, within
-from tests.servers import Kafka
+from tests.support.servers.event_logs import (
+    KafkaUnderTest,
+    Owner,
+    a_group,
+    a_topic,
+    append,
+    read,
+    until,
+    values,
+    within,
+)
+from tests.support.servers.servers import Kafka
 
 pytestmark = pytest.mark.kafka
 

@@ -5,7 +5,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from structlog.testing import capture_logs
 
 from shared.streams.event_log import FromOffset, LogUnavailable, NewRecord, Record
-from tests.contract.event_logs import (
+from tests.support.servers.event_logs import (
     KafkaUnderTest,
     Owner,
     a_group,

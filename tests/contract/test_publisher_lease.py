@@ -12,8 +12,8 @@ import redis
 
 from services.aggregate.publishing.lease import LeaseLost, PublisherLease
 from shared.runtime.redis_client import connect
-from tests.polling import eventually
-from tests.servers import free_port, running_valkey
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import free_port, running_valkey
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
 

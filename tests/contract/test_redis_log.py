@@ -15,7 +15,7 @@ from shared.runtime.redis_client import connect
 from shared.streams.event_log import Fenced, FromOffset, LogUnavailable, NewRecord, Record, TopicSpec
 from shared.streams.redis.layout import lease_key, stream_key, topics_key
 from shared.streams.redis.log import RedisLog
-from tests.contract.event_logs import (
+from tests.support.servers.event_logs import (
     HOUR_MS,
     LEASE_SECONDS,
     MOST_RECORDS,
@@ -30,7 +30,7 @@ from tests.contract.event_logs import (
     until,
     values,
 )
-from tests.servers import free_port, running_valkey
+from tests.support.servers.servers import free_port, running_valkey
 
 
 @pytest.fixture(params=["fakeredis", "redis"])
@@ -90,7 +90,7 @@ def test_a_successor_gets_in_when_the_lease_of_a_killed_process_has_run_out(redi
     topic, group = a_topic(log), a_group()
     append(log, topic, b"0")
     program = f"""
-from tests.contract.event_logs import real_redis
+from tests.support.servers.event_logs import real_redis
 processor = real_redis({redis_url!r}).log.processor({topic!r}, {group!r})
 assert len(processor.poll(10, 5)) == 1
 print("reading", flush=True)

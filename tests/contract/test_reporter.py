@@ -15,9 +15,9 @@ from shared.status.health import Health
 from shared.status.keys import Statuses, read
 from shared.status.replica_status import ReplicaStatus, State
 from shared.status.reporter import Reporter, reporting
-from tests.polling import eventually
-from tests.sample_status import sample_status
-from tests.servers import free_port, running_valkey
+from tests.support.samples.status import sample_status
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import free_port, running_valkey
 
 QUICK_SECONDS = 0.02
 

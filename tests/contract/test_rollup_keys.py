@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shared.rollups import contract as rollup_keys
 from shared.rollups.contract import AUDIENCES, Audience, MalformedRollup, Rollup
 from shared.runtime.redis_client import connect
-from tests.sample_rollup import NOON_MS, publish, sample_rollup
+from tests.support.samples.rollup import NOON_MS, publish, sample_rollup
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
 

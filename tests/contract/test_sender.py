@@ -17,8 +17,8 @@ from shared.rollups.contract import AUDIENCES, KEY_TTL_SECONDS, read
 from shared.runtime.redis_client import connect
 from shared.status.gauges import Gauges
 from shared.status.health import Health
-from tests.polling import eventually
-from tests.servers import free_port, running_valkey
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import free_port, running_valkey
 
 NOW_S = 1_795_343_400
 _numbers = count()

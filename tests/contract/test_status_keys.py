@@ -8,7 +8,7 @@ import redis
 from shared.runtime.redis_client import connect
 from shared.status.keys import MalformedStatus, read, remove_departed, write
 from shared.status.replica_status import Transition
-from tests.sample_status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
+from tests.support.samples.status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
 

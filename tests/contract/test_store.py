@@ -15,7 +15,7 @@ from services.aggregate.state.partition import PartitionStore, open_partition
 from services.aggregate.state.store import SavedState, StateUnusable, StateUnwritable, Store
 from shared.events.schema import EnrichedEvent, encode_enriched
 from shared.streams.event_log import Assignment, FromOffset, FromTime, Record
-from tests.memory_store import MemoryStore
+from tests.support.fakes.memory_store import MemoryStore
 
 SCHEMA = 1
 NOW_S = 1_795_343_400

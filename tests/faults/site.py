@@ -18,8 +18,8 @@ from tests.faults.clicks import PRODUCTS
 from tests.faults.plan import AGGREGATES, ENRICHES, SIDES, Side
 from tests.faults.proxy import Proxy
 from tests.faults.service import Service
-from tests.polling import eventually
-from tests.servers import Kafka, Valkey, share_kafka_classes
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import Kafka, Valkey, share_kafka_classes
 
 EventLogName = Literal["kafka", "redis"]
 PARTITIONS: Final = 4

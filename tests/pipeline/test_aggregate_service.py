@@ -26,10 +26,10 @@ from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
-from tests.oracle import Arrived, outcomes, rollups
-from tests.polling import eventually
-from tests.segment_check import assert_segments_hold
-from tests.servers import free_port
+from tests.support.oracle.naive_rollups import Arrived, outcomes, rollups
+from tests.support.oracle.segment_check import assert_segments_hold
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import free_port
 
 TOPIC = "enriched-click-data"
 

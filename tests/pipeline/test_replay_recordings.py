@@ -9,7 +9,7 @@ from services.traffic.replay import Replay
 from services.traffic.replay_options import parse
 from services.traffic.sending import Outbox
 from shared.status.health import Health
-from tests.memory_producer import MemoryProducer
+from tests.support.fakes.memory_producer import MemoryProducer
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

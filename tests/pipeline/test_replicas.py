@@ -31,9 +31,9 @@ from shared.streams.event_log import (
     Record,
     TopicSpec,
 )
-from tests.oracle import Arrived
 from tests.pipeline.test_aggregate_service import assert_published, events
-from tests.polling import eventually
+from tests.support.oracle.naive_rollups import Arrived
+from tests.support.servers.polling import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

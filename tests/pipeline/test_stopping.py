@@ -22,8 +22,8 @@ from confluent_kafka import Consumer, TopicPartition
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
-from tests.polling import eventually
-from tests.servers import Kafka, free_port, running_valkey
+from tests.support.servers.polling import eventually
+from tests.support.servers.servers import Kafka, free_port, running_valkey
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

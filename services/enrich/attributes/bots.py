@@ -26,8 +26,15 @@ def _is_portable(pattern: str) -> bool:
     return not any(looking in pattern for looking in ("(?<", "(?!", "(?="))
 
 
+def _for_rust(pattern: str) -> str:
+    """Let `$` match before a final newline as well, which it does in Python and does not in Rust."""
+    return "(?i)" + pattern.replace("$", r"\n?$")
+
+
 _patterns: Final = sorted(Bots().patterns - {_NEWS})
-_resolver: Final = Resolver(([UserAgentMatcher(f"(?i){one}", "Bot") for one in _patterns if _is_portable(one)], [], []))
+_resolver: Final = Resolver(
+    ([UserAgentMatcher(_for_rust(one), "Bot") for one in _patterns if _is_portable(one)], [], [])
+)
 _others: Final = regex.compile("|".join(one for one in _patterns if not _is_portable(one)), regex.IGNORECASE)
 
 

@@ -1,0 +1,1 @@
+"""What tests share: fakes, samples, servers and the oracle."""

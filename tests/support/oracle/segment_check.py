@@ -1,0 +1,78 @@
+"""Reads minute segments from Redis as an explorer would, and holds them against a list of events."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from tests.support.oracle.naive_rollups import Arrived
+
+SETTLE_SECONDS = 2  # a minute's segment is written so long after its end
+
+
+def assert_segments_hold(client: Any, counted: Sequence[Arrived], prefix: str = "") -> None:
+    """Within seconds every closed minute of the trailing hour has its segment with its events, and no other has one.
+
+    Segments are written just after the rollup of the same instant, so that one look may fall between the two.
+    """
+    give_up_at = time.monotonic() + 30  # one look takes seconds where there are many segments and little time
+    while True:
+        as_of_s = int(client.hget(prefix + META_KEY, "as_of_ms")) // 1000
+        try:
+            _assert_hold_at(client, counted, as_of_s, prefix)
+        except AssertionError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _assert_hold_at(client: Any, counted: Sequence[Arrived], as_of_s: int, prefix: str) -> None:
+    expected: dict[str, Counter[Any]] = {}
+    for arrived in counted:
+        minute = arrived.event.timestamp // 60_000
+        if (as_of_s - 3599) // 60 <= minute and (minute + 1) * 60 + SETTLE_SECONDS <= as_of_s:
+            field = segment_field(minute, arrived.partition)
+            expected.setdefault(field, Counter())[_facts(arrived)] += 1
+    segments = {field.decode(): _rows(client, prefix, field.decode()) for field in client.hkeys(prefix + SEGMENTS_KEY)}
+    found = {
+        field: Counter((r["timestamp"], r["productId"], r["category"], r["page"], r["country"], r["bot"]) for r in rows)
+        for field, rows in segments.items()
+    }
+    differences = {
+        field: f"{found.get(field, Counter()).total()} rows, not {expected.get(field, Counter()).total()}"
+        for field in sorted(found.keys() | expected.keys())
+        if found.get(field) != expected.get(field)
+    }
+    assert not differences, differences
+    _assert_visitors_agree(segments, counted)
+
+
+def _assert_visitors_agree(segments: dict[str, list[dict[str, Any]]], counted: Sequence[Arrived]) -> None:
+    """Distinct numbers of a partition, over all of its segments, are as many as the distinct visitors."""
+    users: dict[str, set[str]] = {}
+    for arrived in counted:
+        field = segment_field(arrived.event.timestamp // 60_000, arrived.partition)
+        if field in segments:
+            users.setdefault(str(arrived.partition), set()).add(arrived.event.userId)
+    numbers: dict[str, set[int]] = {}
+    for field, rows in segments.items():
+        numbers.setdefault(field.rpartition(":")[2], set()).update(row["visitor"] for row in rows)
+    assert {partition: len(own) for partition, own in numbers.items()} == {p: len(own) for p, own in users.items()}
+
+
+def _facts(arrived: Arrived) -> tuple[Any, ...]:
+    event = arrived.event
+    page = event.url.split("?")[0] if isinstance(event.url, str) else None
+    return (event.timestamp, event.productId, event.category, page, event.country, event.deviceType == "Bot")
+
+
+def _rows(client: Any, prefix: str, field: str) -> list[dict[str, Any]]:
+    segment = client.get(prefix + segment_key(field))
+    assert segment is not None, f"{field} is listed and not there"  # or its minute was over just then
+    rows: list[dict[str, Any]] = pa.ipc.open_stream(segment).read_all().to_pylist()
+    return rows

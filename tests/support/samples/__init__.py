@@ -1,0 +1,1 @@
+"""Sample rollups, segments, statuses and clicks."""

@@ -1,0 +1,108 @@
+"""The engine as a whole against the naive oracle: whatever happens in whatever order, every publish is right.
+
+Three replicas share two partitions. Events are appended to the log, replicas read batches of it, the clock ticks,
+processes die, state is checkpointed, lost, and handed over; at each publish the merged figures are the oracle's.
+"""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report
+from services.aggregate.state.partition import Partition, resume
+from shared.streams.event_log import Assignment, FromOffset, FromTime
+from tests.support.fakes.memory_store import MemoryStore
+from tests.support.oracle.engine import BASE_S, as_records, assert_equals_the_oracle, events, fold, published_of
+from tests.support.oracle.naive_rollups import Arrived
+
+PARTITIONS = range(2)
+REPLICAS = range(3)
+
+
+class Engine(RuleBasedStateMachine):
+    """The log, the clock, and who has which partition."""
+
+    @initialize()
+    def start(self) -> None:
+        self.now_s = BASE_S
+        self.log: dict[int, list[Arrived]] = {number: [] for number in PARTITIONS}
+        # A replica's disk holds a store of each partition that it ever had: it may be stale when it gets it again.
+        self.disks = {(replica, number): MemoryStore() for replica in REPLICAS for number in PARTITIONS}
+        self.owner = dict.fromkeys(PARTITIONS, 0)
+        self.partitions: dict[int, Partition] = {}
+        self.read_until = dict.fromkeys(PARTITIONS, 0)
+        for number in PARTITIONS:
+            self._open(number)
+
+    def _open(self, number: int) -> None:
+        store = self.disks[self.owner[number], number]
+        log = self.log[number]
+        self.partitions[number] = resume(store, Assignment(number, 0, len(log)), self.now_s)
+        match self.partitions[number].position:
+            case FromOffset(offset):
+                self.read_until[number] = offset
+            case FromTime(timestamp_ms):
+                self.read_until[number] = sum(arrived.arrival_ms < timestamp_ms for arrived in log)
+
+    @rule(data=st.data(), number=st.sampled_from(PARTITIONS))
+    def append(self, data: st.DataObject, number: int) -> None:
+        """An event arrives in the log now; a visitor is always on the same partition."""
+        log = self.log[number]
+        users = [f"{name}{number}" for name in "abc"]
+        event_ids = [f"{len(log) // 2}"]  # one id may come twice: more would make a rebuilt state begin another hour
+        event = data.draw(events(self.now_s * 1000, users, event_ids))
+        log.append(Arrived(event, self.now_s * 1000, number, len(log)))
+
+    @rule(number=st.sampled_from(PARTITIONS), most=st.integers(1, 20))
+    def read(self, number: int, most: int) -> None:
+        """The owner reads a micro-batch."""
+        start = self.read_until[number]
+        batch = as_records(self.log[number][start : start + most])
+        if batch:
+            fold(self.partitions[number], batch)
+            self.read_until[number] += len(batch)
+
+    @rule(seconds=st.sampled_from([1, 1, 2, 59, 60, 600, 1799, 1800, 3600, 30_600]))
+    def tick(self, seconds: int) -> None:
+        """Time goes on, for every replica."""
+        self.now_s += seconds
+        for own in self.partitions.values():
+            own.advance(self.now_s)
+
+    @rule(number=st.sampled_from(PARTITIONS))
+    def checkpoint(self, number: int) -> None:
+        self.partitions[number].checkpoint()
+
+    @rule()
+    def crash(self) -> None:
+        """Every process dies and is started again: what is in memory is gone."""
+        for number in PARTITIONS:
+            self._open(number)
+
+    @rule(number=st.sampled_from(PARTITIONS), replica=st.sampled_from(REPLICAS))
+    def rebalance(self, number: int, replica: int) -> None:
+        """A partition moves to a replica whose disk knows nothing of it, or has a state from another day."""
+        self.owner[number] = replica
+        self._open(number)
+
+    @rule(number=st.sampled_from(PARTITIONS))
+    def lose_the_disk(self, number: int) -> None:
+        """State is gone, and rebuilt from the log by time."""
+        self.disks[self.owner[number], number] = MemoryStore()
+        self._open(number)
+
+    @rule()
+    def publish(self) -> None:
+        """Once all has been read, the figures are the oracle's, whichever way they came together."""
+        for number in PARTITIONS:
+            while self.read_until[number] < len(self.log[number]):
+                self.read(number, 7)
+        reports = [PartitionReport(own.roll_up(), 0, 0.0, 0, 0) for own in self.partitions.values()]
+        shared = [decode_report(encode_report(report)).rollup for report in reports]
+        rollup = published_of(shared)
+        log = [arrived for number in PARTITIONS for arrived in self.log[number]]
+        assert_equals_the_oracle(rollup, log, self.now_s, counters=False)  # they begin anew with a rebuilt state
+
+
+TestEngine = Engine.TestCase
+TestEngine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

@@ -1,0 +1,89 @@
+"""A checkpoint that the store refuses: compacting gave names and visitors other codes, which only it explains."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from services.aggregate.state.partition import Partition, resume
+from services.aggregate.state.store import StateUnwritable
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.streams.event_log import Assignment, Record
+from tests.support.fakes.memory_store import MemoryStore
+
+START_S = 1_795_343_400
+NOW_S = START_S + 3700
+
+
+class _Refusing(MemoryStore):
+    """Takes blocks, and checkpoints only when it has room."""
+
+    has_room = True
+
+    def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None:
+        if not self.has_room:
+            raise StateUnwritable("no space left")
+        super().checkpoint(parts, oldest)
+
+
+def opened(store: MemoryStore) -> Partition:
+    return resume(store, Assignment(0, 0, 1 << 40), START_S)
+
+
+def receive(into: Partition, now_s: int, *products: str) -> None:
+    into.advance(now_s)
+    first = into.next_offset or 0
+    events = [EnrichedEvent(now_s * 1000, f"visitor of {name}", productId=name, category="c") for name in products]
+    into.receive([Record(0, first + n, now_s * 1000, None, encode_enriched(event)) for n, event in enumerate(events)])
+    into.sort_out()
+
+
+def products_of(of: Partition) -> dict[Any, int]:
+    products = of.roll_up().products_1h
+    return {member.product_id: int(n) for member, n in zip(products.members, products.events.sum(axis=0), strict=True)}
+
+
+@pytest.fixture
+def refused() -> tuple[Partition, _Refusing]:
+    """A partition whose checkpoint, which forgot fifty names, was refused."""
+    store = _Refusing()
+    own = opened(store)
+    receive(own, START_S, *(f"old {number}" for number in range(50)))
+    own.fold()
+    receive(own, NOW_S - 1, "a", "b")
+    own.fold()
+    store.has_room = False
+    with pytest.raises(StateUnwritable):
+        own.checkpoint()
+    return own, store
+
+
+def test_nothing_is_folded_before_it_is_written(refused: tuple[Partition, _Refusing]) -> None:
+    own, store = refused
+    assert own.is_checkpoint_due()
+    receive(own, NOW_S, "c", "b")
+    with pytest.raises(StateUnwritable):
+        own.fold()
+    after_a_crash = opened(store)
+    after_a_crash.advance(NOW_S)
+    assert products_of(after_a_crash) == products_of(own) == {"a": 1, "b": 1}
+    assert after_a_crash.next_offset == 52
+
+
+def test_all_is_folded_once_there_is_room(refused: tuple[Partition, _Refusing]) -> None:
+    own, store = refused
+    receive(own, NOW_S, "c", "b")
+    store.has_room = True
+    own.fold()
+    after_a_crash = opened(store)
+    after_a_crash.advance(NOW_S)
+    assert products_of(after_a_crash) == products_of(own) == {"a": 1, "b": 2, "c": 1}
+
+
+def test_it_is_written_also_when_no_event_comes(refused: tuple[Partition, _Refusing]) -> None:
+    own, store = refused
+    store.has_room = True
+    own.checkpoint()
+    assert not own.is_checkpoint_due()
+    assert store.saved is not None
+    assert not store.saved.blocks

@@ -1,0 +1,223 @@
+"""Minute segments: which are made and when, and that they hold the minute's events."""
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from services.aggregate.columns.names import Names
+from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
+from services.aggregate.state.partition import Partition, resume
+from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.streams.event_log import Assignment, Record
+from tests.support.fakes.memory_store import MemoryStore
+
+MINUTE = 29_922_390
+START_S = MINUTE * 60
+ASSIGNMENT = Assignment(0, 0, 2**60)
+
+
+def partition(store: MemoryStore | None = None, kept_seconds: int = 3600) -> Partition:
+    return resume(store or MemoryStore(), ASSIGNMENT, START_S, kept_seconds)
+
+
+def event(second: float, **fields: Any) -> EnrichedEvent:
+    return EnrichedEvent(**{"timestamp": round((START_S + second) * 1000), "userId": "a", **fields})
+
+
+def fold(into: Partition, *events: EnrichedEvent, arrival_s: int = START_S + 59) -> None:
+    first = into.next_offset or 0
+    records = [
+        Record(0, first + place, arrival_s * 1000, None, encode_enriched(event)) for place, event in enumerate(events)
+    ]
+    into.receive(records)
+    into.sort_out()
+    into.fold()
+
+
+def closed(of: Partition, now_s: int) -> PartitionMinutes:
+    of.advance(now_s)
+    return of.closed_minutes()
+
+
+def table(minutes: PartitionMinutes, minute: int = MINUTE, most_events: int = 1000) -> Any:
+    _, rows = minutes.minutes[minute]
+    return pa.ipc.open_stream(encode_segment(rows, minutes.names, most_events)).read_all()
+
+
+class _Growing(Names[Any]):
+    """Names that one joins whenever somebody counts them, as the folding thread may add one at any moment."""
+
+    def __len__(self) -> int:
+        size = super().__len__()
+        self.extend([f"name {size}"])
+        return size
+
+
+def test_names_may_join_while_a_segment_is_made() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, event(1, country="Kenya"), event(2, country="Peru"))
+    minutes = closed(own, START_S + 62)
+    growing = PartitionMinutes(0, replace(minutes.names, countries=_Growing(minutes.names.countries)), minutes.minutes)
+    assert table(growing)["country"].to_pylist() == ["Kenya", "Peru"]
+
+
+def test_a_segment_holds_the_columns_of_each_event_in_order_of_time() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(
+        own,
+        event(30, userId="b", country="Kenya", deviceType="Bot", gender="F", eventType="purchase", age=0),
+        event(2.5, productId="p1", category="Books", title="T", url="https://shop.example/p/1?x=1#top", age=41),
+        event(40, userId="b", productId="p2", category="Books"),
+    )
+    rows = table(closed(own, START_S + 62)).to_pylist()
+    assert [row.pop("visitor") for row in rows] == [1, 0, 0]  # numbers, equal for one visitor
+    assert [row.pop("timestamp") - START_S * 1000 for row in rows] == [2500, 30_000, 40_000]
+    assert [tuple(row.values()) for row in rows] == [
+        ("p1", "Books", "/p/1", "Unknown", "Other", "U", "page_view", 41, False),
+        (None, None, None, "Kenya", "Bot", "F", "purchase", 0, True),
+        ("p2", "Books", None, "Unknown", "Other", "U", "page_view", None, False),
+    ]
+
+
+def test_the_arrow_types_are_those_of_the_contract() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, event(1, productId="p", category="c", url="/x"))
+    schema = table(closed(own, START_S + 62)).schema
+    assert schema.field("timestamp").type == pa.int64()
+    assert schema.field("visitor").type == pa.uint32()
+    assert schema.field("age").type == pa.int16()
+    assert schema.field("bot").type == pa.bool_()
+    for name in ("productId", "category", "page", "country", "deviceType", "gender", "eventType"):
+        assert pa.types.is_dictionary(schema.field(name).type)
+        assert schema.field(name).type.value_type == pa.string()
+    assert schema.metadata == {b"events": b"1", b"rate": b"1.0"}
+
+
+def test_a_minute_closes_two_seconds_after_its_end_and_never_changes_by_itself() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, event(1))
+    assert not closed(own, START_S + 61).minutes
+    version, _ = closed(own, START_S + 62).minutes[MINUTE]
+    assert [closed(own, now_s).minutes[MINUTE][0] for now_s in range(START_S + 63, START_S + 70)] == [version] * 7
+
+
+def test_the_versions_of_two_owners_differ_though_a_minute_ends_for_both_at_once() -> None:
+    versions = set()
+    for _ in range(2):
+        own = partition()
+        own.advance(START_S + 59)
+        fold(own, event(1))
+        versions.add(closed(own, START_S + 62).minutes[MINUTE][0])
+    assert len(versions) == 2
+
+
+def test_a_late_event_raises_the_version_of_its_minute_alone() -> None:
+    own = partition()
+    own.advance(START_S + 119)
+    fold(own, event(1), event(61))
+    before = closed(own, START_S + 130).minutes
+    fold(own, event(5), arrival_s=START_S + 130)
+    after = closed(own, START_S + 131)
+    assert after.minutes[MINUTE][0] > before[MINUTE][0]
+    assert after.minutes[MINUTE + 1][0] == before[MINUTE + 1][0]
+    assert table(after).num_rows == 2
+
+
+def test_a_late_event_raises_the_version_even_at_an_instant_that_was_published_already() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, event(1))
+    version, _ = closed(own, START_S + 130).minutes[MINUTE]
+    fold(own, event(5), arrival_s=START_S + 130)
+    after = closed(own, START_S + 130)
+    assert after.minutes[MINUTE][0] > version
+    assert table(after).num_rows == 2
+
+
+@pytest.mark.parametrize("kept_hours", [1, 2.5, 8.5])
+def test_segments_reach_as_far_back_as_they_are_told(kept_hours: float) -> None:
+    kept_seconds = round(kept_hours * 3600)
+    own = partition(kept_seconds=kept_seconds)
+    own.advance(START_S + 59)
+    fold(own, event(59))
+    assert MINUTE in closed(own, START_S + 59 + kept_seconds - 1).minutes
+    assert not closed(own, START_S + 60 + kept_seconds).minutes
+
+
+def test_a_late_event_beyond_the_trailing_hour_rewrites_its_segment() -> None:
+    own = partition(kept_seconds=4 * 3600)
+    own.advance(START_S + 59)
+    fold(own, event(1))
+    later_s = START_S + 3 * 3600
+    version, _ = closed(own, later_s).minutes[MINUTE]
+    fold(own, event(2, userId="late"), arrival_s=later_s)
+    after = closed(own, later_s + 1)
+    assert after.minutes[MINUTE][0] > version
+    assert table(after).num_rows == 2
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_restart_keeps_versions_visitors_and_rows(checkpoint: bool) -> None:
+    store = MemoryStore()
+    own = partition(store)
+    own.advance(START_S + 59)
+    fold(own, event(1, userId="x"), event(2, userId="y"))
+    before = closed(own, START_S + 62)
+    if checkpoint:
+        own.checkpoint()
+    again = resume(store, ASSIGNMENT, START_S + 62)
+    after = closed(again, START_S + 65)
+    assert table(after).to_pylist() == table(before).to_pylist()
+    # What the checkpoint knows to be as it was published stays; the rest is published anew, to be on the safe side.
+    assert (after.minutes[MINUTE][0] == before.minutes[MINUTE][0]) == checkpoint
+
+
+def test_a_visitor_has_one_number_in_all_segments_of_a_partition_also_after_others_were_forgotten() -> None:
+    own = partition()
+    for minute in range(60):
+        now_s = START_S + minute * 60
+        own.advance(now_s)
+        once, often = event(minute * 60, userId=f"once {minute}"), event(minute * 60, userId="often")
+        fold(own, once, often, arrival_s=now_s)
+    own.checkpoint()
+    minutes = closed(own, START_S + 60 * 60)
+    numbers = [set(table(minutes, MINUTE + minute)["visitor"].to_pylist()) for minute in range(1, 59)]
+    assert len(set.intersection(*numbers)) == 1
+    assert len(set.union(*numbers)) == 1 + 58
+
+
+def test_a_crowded_minute_is_a_uniform_sample_that_tells_its_rate() -> None:
+    own = partition()
+    own.advance(START_S + 59)
+    fold(own, *(event(number % 60, userId=f"u{number}") for number in range(2000)))
+    minutes = closed(own, START_S + 62)
+    sample = table(minutes, most_events=500)
+    assert sample.num_rows == 500
+    assert sample.schema.metadata == {b"events": b"2000", b"rate": b"0.25"}
+    assert sample.equals(table(minutes, most_events=500))  # the same rows give the same sample
+    early = sum(row["timestamp"] < (START_S + 30) * 1000 for row in sample.to_pylist())
+    assert 150 < early < 350  # uniform: a quarter of each half minute, far from either end
+
+
+def test_renumbered_names_leave_segments_as_they_were() -> None:
+    own = partition(kept_seconds=3600)
+    own.advance(START_S + 59)
+    fold(own, *(event(1, productId=f"old{number}", category="c") for number in range(50)))
+    held = closed(own, START_S + 62)  # by the sender, say
+    later_s = START_S + 3600
+    own.advance(later_s)
+    fold(own, event(3600, productId="new", category="d"), arrival_s=later_s)
+    own.checkpoint()
+    own.advance(START_S + 3700)
+    fold(own, event(3700, productId="newer", category="d"), arrival_s=START_S + 3700)
+    own.checkpoint()  # forgets the fifty
+    assert sorted(row["productId"] for row in table(held).to_pylist()) == sorted(f"old{n}" for n in range(50))
+    now = closed(own, START_S + 3800)
+    assert [row["productId"] for row in table(now, MINUTE + 60).to_pylist()] == ["new"]
+    assert own.roll_up().products_1h.members[-1][0] == "newer"

@@ -1,0 +1,195 @@
+"""The aggregate service as a listener: partitions come, come again after a failed start, and go."""
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from services.aggregate.publishing.sender import Publication
+from services.aggregate.service import AggregateService
+from services.aggregate.settings import AggregateSettings
+from shared.status.gauges import Gauges
+from shared.status.health import Health
+from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Record
+from tests.support.fakes.memory_producer import MemoryProducer
+
+NOW_S = 1_795_343_400
+
+
+def service(
+    state_dir: Path, stop: Event | None = None, producer: MemoryProducer | None = None, gauges: Gauges | None = None
+) -> AggregateService:
+    return AggregateService(
+        AggregateSettings(state_dir=state_dir),
+        producer=producer or MemoryProducer(),
+        offer=lambda _: None,
+        health=Health("test"),
+        clock=lambda: float(NOW_S),
+        stop=stop or Event(),
+        gauges=gauges,
+    )
+
+
+def test_a_partition_that_is_assigned_again_after_a_failed_start_is_opened_anew(tmp_path: Path) -> None:
+    listener = service(tmp_path)
+    assignment = Assignment(partition=0, begin_offset=0, end_offset=0)
+    first = listener.on_assigned(assignment)
+    assert isinstance(first, FromTime)
+    assert listener.on_assigned(assignment) == first  # and does not wait for a lock of its own
+    listener.on_revoked(0)
+
+
+def test_another_owner_finds_the_state_free_once_it_is_revoked(tmp_path: Path) -> None:
+    assignment = Assignment(partition=0, begin_offset=0, end_offset=0)
+    for _ in range(2):
+        listener = service(tmp_path)
+        listener.on_assigned(assignment)
+        listener.on_revoked(0)
+    listener.on_revoked(0)  # twice is once
+
+
+class _OneBadRecord:
+    """A consumer that hands over what is no event, and is stopped then."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+        self._stop.set()
+        return [Record(0, 0, NOW_S * 1000, None, b"no json")]
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return {}
+
+
+class _LogAway(MemoryProducer):
+    def send(self, records: object) -> None:  # noqa: ARG002 - the interface's
+        raise LogUnavailable("away")
+
+
+def test_a_stop_while_dead_letters_cannot_be_sent_leaves_their_records_to_be_read_again(tmp_path: Path) -> None:
+    stop = Event()
+    listener = service(tmp_path, stop, _LogAway())
+    assignment = Assignment(partition=0, begin_offset=0, end_offset=1)
+    start = listener.on_assigned(assignment)
+    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
+    listener.on_revoked(0)
+    assert service(tmp_path).on_assigned(assignment) == start
+
+
+def test_the_gauges_hold_what_was_folded_refused_and_left_to_read(tmp_path: Path) -> None:
+    stop, gauges = Event(), Gauges()
+    listener = service(tmp_path, stop, gauges=gauges)
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
+    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
+    assert (gauges.events, gauges.dead_letters, gauges.lag) == (1, {"not_json": 1}, {0: 0})
+    assert gauges.batch_ms is not None
+    assert 0 < gauges.batch_ms < 10_000
+    listener.on_revoked(0)
+
+
+class _LogAwayFor:
+    """A consumer of an empty topic whose log goes away at one second and comes back at another. Each poll takes one."""
+
+    def __init__(self, away_s: int, back_s: int, stop_s: int, stop: Event) -> None:
+        self.now_s = NOW_S
+        self._away_s, self._back_s, self._stop_s = away_s, back_s, stop_s
+        self._stop = stop
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+        self.now_s += 1
+        if self.now_s >= NOW_S + self._stop_s:
+            self._stop.set()
+        if NOW_S + self._away_s <= self.now_s < NOW_S + self._back_s:
+            raise LogUnavailable("away")
+        return []
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return {0: 0}  # whatever the log holds: the client keeps what it heard last
+
+
+@pytest.fixture
+def offered(tmp_path: Path) -> dict[int, Publication]:
+    """By second, what was offered while the log went away at the tenth and came back at the thirtieth."""
+    stop = Event()
+    log = _LogAwayFor(away_s=10, back_s=30, stop_s=40, stop=stop)
+    offered: list[Publication] = []
+    listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=MemoryProducer(),
+        offer=offered.append,
+        health=Health("test"),
+        clock=lambda: float(log.now_s),
+        stop=stop,
+    )
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
+    listener.run(log)  # type: ignore[arg-type] # it needs no closing
+    listener.on_revoked(0)
+    return {offer.instant_s - NOW_S: offer for offer in offered}
+
+
+def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(offered: dict[int, Publication]) -> None:
+    covered_s = {second: offer.reports[0].coverage_s(3600) for second, offer in offered.items()}
+    assert covered_s[9] == 3600
+    assert [covered_s[second] for second in (12, 20, 29)] == [3597, 3589, 3580]
+    assert covered_s[35] == 3600
+
+
+def test_no_segment_is_written_while_the_log_is_away_as_another_replica_may_know_more(
+    offered: dict[int, Publication],
+) -> None:
+    assert [len(offered[second].segments) for second in (9, 12, 29, 35)] == [1, 0, 0, 1]
+
+
+class _SecondsGoBy:
+    """A consumer of one bad record, at each of whose polls, and at each wait between them, a second has gone by."""
+
+    def __init__(self, stop_s: int, stop: Event) -> None:
+        self._stop_s = stop_s
+        self._stop = stop
+        self._seconds = 0
+        self.polls = 0
+
+    def clock(self) -> float:
+        self._seconds += 1
+        if self._seconds >= self._stop_s:
+            self._stop.set()
+        return float(NOW_S + self._seconds)
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+        self.polls += 1
+        return [Record(0, 0, NOW_S * 1000, None, b"no json")] if self.polls == 1 else []
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return {0: 0}
+
+
+def test_windows_move_on_while_dead_letters_cannot_be_sent(tmp_path: Path) -> None:
+    stop = Event()
+    log, producer = _SecondsGoBy(60, stop), MemoryProducer(outages=4)
+    offered: list[Publication] = []
+    listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=producer,
+        offer=offered.append,
+        health=Health("test"),
+        clock=log.clock,
+        stop=stop,
+    )
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
+    listener.run(log)  # type: ignore[arg-type] # it needs no closing
+    listener.on_revoked(0)
+    assert [letter.value for letter in producer.records] == [b"no json"]
+    waiting = [offer for offer in offered if offer.reports[0].lag]
+    assert len(waiting) >= 3  # published while it was away, with what waits as lag
+    assert offered[-1].reports[0].rollup.conservation.dead_letters == 1
+    assert log.polls > 1  # reading went on

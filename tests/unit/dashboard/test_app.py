@@ -1,0 +1,156 @@
+"""The app as Streamlit runs it, in each of its states, on a real Valkey."""
+
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import services.dashboard
+from shared.runtime.redis_client import connect
+from tests.support.samples.rollup import publish, sample_rollup
+from tests.support.servers.servers import free_port
+
+APP: Final = Path(services.dashboard.__file__).with_name("app.py")
+TITLES: Final = (
+    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages, by product",
+    "Top ten pages, by path", "Countries", "Latest visitors", "Categories", "State machine log", "Raw data",
+)  # fmt: skip
+CHARTS: Final = ["visits", "sessions", "devices", "categories"]
+
+
+@pytest.fixture
+def client(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    st.cache_resource.clear()  # the reader outlives a run, as it should
+    with connect(redis_url) as client:
+        yield client
+    st.cache_resource.clear()
+
+
+def run() -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def content(app: AppTest) -> dict[str, Any]:
+    """What goes to the browser: one element, so that a refresh is cheap."""
+    (element,) = app.get("bidi_component")
+    decoded: dict[str, Any] = json.loads(zlib.decompress(element.proto.bytes))
+    return decoded
+
+
+def page(app: AppTest) -> str:
+    """All the HTML of a page: its elements', and what is in the live page's one."""
+    bodies = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
+    if any(element.key == "live-page" for element in app.get("bidi_component")):
+        shown = content(app)
+        parts = [part.get("html", "") for card in shown["cards"] for part in card["parts"]]
+        bodies += [shown["strip"], shown["figures"], *parts, shown["notice"]]
+    return "".join(bodies)
+
+
+def charts(app: AppTest) -> list[str]:
+    return list(figures(app))
+
+
+def figures(app: AppTest) -> dict[str, Any]:
+    cards = content(app)["cards"]
+    return {card["name"]: json.loads(part["figure"]) for card in cards for part in card["parts"] if "figure" in part}
+
+
+def publish_now(client: Any, *, age_s: float = -60, **meta: Any) -> None:
+    """A rollup that stays fresh for as long as a busy machine takes to look at it, unless its age is told."""
+    as_of_ms = int(time.time() - age_s) * 1000
+    publish(client, sample_rollup(as_of_ms, **{"newest_event_ms": as_of_ms, **meta}))
+
+
+def test_a_live_pipeline_fills_the_key_figures_and_every_panel(client: Any) -> None:
+    publish_now(client)
+    client.xadd("state_logs", {"created": time.time(), "msg": "visitor-1 moved to OFFER"})
+    app = run()
+    shown = page(app)
+    assert 'data-standing="live"' in shown
+    assert '<h2>Active now</h2><div class="number" style="--digits:4.5">1,233</div>' in shown
+    for title in TITLES:
+        assert f"<h2>{title}</h2>" in shown
+    assert "visitor-1 moved to OFFER" in shown
+    assert charts(app) == CHARTS
+
+
+def test_charts_hold_the_rollups_numbers(client: Any) -> None:
+    publish_now(client)
+    drawn = figures(run())
+    assert drawn["visits"]["data"][0]["y"] == [3 * count for count in range(65, 80)]
+    assert drawn["sessions"]["data"][0]["y"] == list(range(20, 37))
+    assert drawn["devices"]["data"][0]["values"] == [120, 90, 6, 3, 3]
+    assert drawn["categories"]["data"][0]["x"] == [1260, 933, 51]
+
+
+def test_the_switch_shows_one_audience(client: Any) -> None:
+    publish_now(client)
+    app = run()
+    app.button_group(key="audience").set_value("human").run()
+    assert not app.exception
+    assert '<h2>Active now</h2><div class="number" style="--digits:3.0">822</div>' in page(app)
+    assert charts(app) == CHARTS
+
+
+def test_an_empty_redis_says_what_to_do(client: Any) -> None:
+    assert client.dbsize() == 0
+    app = run()
+    assert "No events yet" in page(app)
+    assert "make demo" in page(app)
+    assert charts(app) == []
+
+
+def test_stale_numbers_stay_and_say_since_when(client: Any) -> None:
+    publish_now(client, age_s=130)
+    app = run()
+    assert 'data-standing="stale"' in page(app)
+    assert "(2 min)" in page(app)
+    assert charts(app) == CHARTS
+
+
+def test_a_missing_partition_is_told_beside_the_numbers_that_are_there(client: Any) -> None:
+    publish_now(client, coverage_1h_s=0, coverage_8h_s=0)
+    app = run()
+    assert 'data-standing="partial"' in page(app)
+    assert charts(app) == CHARTS
+
+
+def test_a_quiet_site_is_no_failure(client: Any) -> None:
+    publish_now(client, lag=0, newest_event_ms=int(time.time() - 400) * 1000)
+    assert 'data-standing="quiet"' in page(run())
+
+
+def test_a_malformed_key_is_named(client: Any) -> None:
+    publish_now(client)
+    client.hset("rollup:all:visitors", "5m", "many")
+    app = run()
+    assert 'data-standing="malformed"' in page(app)
+    assert "rollup:all:visitors" in page(app)
+
+
+def test_a_redis_that_is_down_is_named_and_found_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_now(client)
+    port = free_port()
+    monkeypatch.setenv("REDIS_URL", f"redis://user:secret@127.0.0.1:{port}/0")
+    st.cache_resource.clear()
+    shown = page(run())
+    assert 'data-standing="unreachable"' in shown
+    assert f"127.0.0.1:{port}" in shown
+    assert "secret" not in shown
+
+
+def test_the_prefix_is_read(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_PREFIX", "shop:")
+    as_of_ms = int(time.time() + 60) * 1000
+    publish(client, sample_rollup(as_of_ms), "shop:")
+    assert 'data-standing="live"' in page(run())

@@ -1,0 +1,276 @@
+"""The page's content for each state, and strangers' text in every place of it."""
+
+import json
+import re
+from dataclasses import fields, replace
+from html.parser import HTMLParser
+from typing import Any
+
+import fakeredis
+import pytest
+
+from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.theme import LIGHT
+from services.dashboard.live import board
+from services.dashboard.live.board import Board, Chart, Panels
+from services.dashboard.live.world_map import WorldMap
+from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Observation, Unreachable
+from shared.rollups import contract as rollup_keys
+from shared.rollups.contract import Audience, Rollup, Snapshot
+from tests.support.samples.rollup import NOON_MS, publish, sample_event, sample_rollup
+
+ADDRESS = "127.0.0.1:6379"
+
+
+def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
+    client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    publish(client, rollup)
+    if log is not None:
+        client.xadd("state_logs", {"created": NOON_MS / 1000, "msg": log})
+    snapshot = rollup_keys.read(client, "all", "")
+    assert snapshot is not None
+    return snapshot
+
+
+def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all") -> Board:
+    return board.draw(observation, audience, LIGHT, ADDRESS, NOON_MS + round(age_s * 1000), CategorySlots())
+
+
+def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> tuple[str, Panels]:
+    shown = drawn(Live(snapshot_of(sample_rollup(**meta))), age_s=age_s, audience=audience)
+    assert isinstance(shown.content, Panels)
+    return shown.strip, shown.content
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", re.sub(r"</?time[^>]*>", "", html)).split())
+
+
+def standing(strip: str) -> str:
+    found = re.search(r'data-standing="(\w+)"', strip)
+    assert found
+    return found[1]
+
+
+def test_live_numbers_are_those_of_the_rollup() -> None:
+    strip, panels = live()
+    assert standing(strip) == "live"
+    assert text_of(panels.key_figures).startswith("Active now 1,233 visitors, last 5 min ▲ up 37 % on prior 5 min")
+    assert "views 8,106 visitors 2,466" in text_of(panels.visits_head)
+    assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(panels.pages).replace("&amp;", "&")
+    assert panels.pages.count("<tr>") == 11
+    assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(panels.paths)
+    assert "Country Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%" in text_of(panels.countries)
+    assert text_of(panels.devices_legend).startswith("Desktop 120 54% Mobile 90 41%")
+    assert text_of(panels.visitors).count("visitor") == 1  # the heading: an IP says less than a user id
+    assert "now 22 Nov 2026 12:00:00 203.0.0.0 Germany Desktop" in text_of(live(age_s=0)[1].visitors)
+    assert panels.raw.count("<tr>") == 101
+
+
+def test_every_panel_says_its_window() -> None:
+    _, panels = live()
+    heads = [panels.visits_head, panels.sessions_head, panels.pages, panels.devices_head, panels.categories_head,
+             panels.paths, panels.countries_head, panels.visitors, panels.raw_head]  # fmt: skip
+    for head in heads:
+        assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(head)), head
+    for head in heads[:2]:
+        assert "UTC" in head
+    assert "UTC" in panels.visitors
+    assert "UTC" in panels.raw
+
+
+def test_the_strip_says_what_the_numbers_rest_on() -> None:
+    strip, _ = live()
+    assert text_of(strip) == (
+        "Live Numbers are up to the second. Rollup 1 s ago, 12:00:00 UTC Newest event 2 s ago Behind 3 events "
+        "Reading 12.3 events/s Coverage 60 of 60 min loaded Conservation all 1,234,567 events accounted for"
+    )
+
+
+def test_an_hour_that_is_only_partly_loaded_says_so() -> None:
+    strip, _ = live(coverage_1h_s=2_280)
+    assert "38 of 60 min loaded" in text_of(strip)
+    assert 'class="fact warning"' in strip
+
+
+def test_a_missing_partition_is_said_in_plain_words() -> None:
+    snapshot = snapshot_of(sample_rollup(coverage_1h_s=0, coverage_8h_s=0, partitions=3))
+    known, unknown = drawn(Live(snapshot, 4)).strip, drawn(Live(snapshot)).strip
+    assert standing(known) == standing(unknown) == "partial"
+    assert "1 partition is missing: every number is too low until it is taken over." in text_of(known)
+    assert "Coverage 3 of 4 partitions" in text_of(known)
+    assert "2 partitions are missing" in text_of(drawn(Live(snapshot, 5)).strip)
+    assert "A partition is missing" in text_of(unknown)
+    assert "Coverage a partition is missing" in text_of(unknown)
+    assert 'class="fact warning"' in known
+    assert 'class="fact warning"' in unknown
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [(1, "3 of 1,234,567 events unaccounted for"), (6, "2 of 1,234,567 events too many accounted for")],
+)
+def test_events_that_do_not_balance_are_said_loudly(late: int, words: str) -> None:
+    strip, _ = live(late=late)
+    assert words in text_of(strip)
+    assert 'class="fact bad"' in strip
+
+
+def test_a_stale_rollup_says_since_when() -> None:
+    strip, _ = live(age_s=240)
+    assert standing(strip) == "stale"
+    assert "No new numbers since 12:00:00 UTC (4 min)" in text_of(strip)
+
+
+def test_a_quiet_site_differs_from_a_broken_pipe() -> None:
+    strip, _ = live(lag=0, newest_event_ms=NOON_MS - 300_000)
+    assert standing(strip) == "quiet"
+    assert "No visit for 5 min, since 11:55:00 UTC. The pipeline works." in text_of(strip)
+
+
+def test_a_backlog_says_how_long_it_is() -> None:
+    strip, _ = live(lag=12_000, newest_event_ms=NOON_MS - 300_000)
+    assert standing(strip) == "behind"
+    assert "12,000 events still to be counted" in text_of(strip)
+
+
+def test_a_pipeline_without_events_waits_with_zeros() -> None:
+    strip, panels = live(lag=0, newest_event_ms=0)
+    assert standing(strip) == "waiting"
+    assert "clickpulse generate" in strip
+    assert panels.key_figures
+
+
+def test_before_the_first_publish_the_page_says_what_to_do() -> None:
+    shown = drawn(Empty())
+    assert isinstance(shown.content, str)
+    assert "No events yet" in shown.content
+    assert "make demo" in shown.content
+
+
+def test_an_unreachable_redis_is_named_and_the_last_numbers_stay() -> None:
+    last = snapshot_of(sample_rollup())
+    shown = drawn(Unreachable(NOON_MS + 2_000, "Connection refused.", last), age_s=14)
+    assert standing(shown.strip) == "unreachable"
+    assert f"{ADDRESS} does not answer since 12:00:02 UTC (12 s)" in text_of(shown.strip)
+    assert "The numbers below are of 12:00:00 UTC" in text_of(shown.strip)
+    assert isinstance(shown.content, Panels)
+
+
+def test_an_unreachable_redis_from_the_start_leaves_no_stale_zeros() -> None:
+    shown = drawn(Unreachable(NOON_MS, "Connection refused.", None))
+    assert isinstance(shown.content, str)
+    assert "No numbers to show" in shown.content
+
+
+def test_a_malformed_key_is_told_with_its_reason() -> None:
+    shown = drawn(Malformed(NOON_MS, "rollup:meta cannot be read", None))
+    assert standing(shown.strip) == "malformed"
+    assert "rollup:meta cannot be read" in shown.strip
+
+
+def test_panels_that_no_audience_narrows_say_so() -> None:
+    assert all("all traffic" not in head for head in (live()[1].visitors, live()[1].raw_head))
+    panels = live(audience="human")[1]
+    assert all("all traffic" in head for head in (panels.visitors, panels.raw_head, panels.log))
+
+
+def test_empty_windows_draw_a_whole_board() -> None:
+    rollup = sample_rollup()
+    bare = replace(
+        rollup.audiences["all"], products_1h={}, categories_1h={}, countries_1h={}, pages_1h={}, devices_10m={},
+        visitors={}, views={}, views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
+    )  # fmt: skip
+    rollup = replace(rollup, audiences={**rollup.audiences, "all": bare}, latest_events=[], latest_visitors=[])
+    panels = drawn(Live(snapshot_of(rollup))).content
+    assert isinstance(panels, Panels)
+    assert "No product was viewed in the last hour." in panels.pages
+    assert "No visitor in the last hour." in panels.visitors
+    assert "No event of the last hour has a URL." in text_of(panels.paths)
+    assert "No event in the last hour." in panels.countries
+
+
+def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
+    odd = {"timestamp": "soon", "userId": {"nested": [1]}, "age": 1e400, "country": None, "deviceType": 7}
+    panels = drawn(Live(replace(snapshot_of(sample_rollup()), latest_events=[odd], latest_visitors=[odd]))).content
+    assert isinstance(panels, Panels)
+    assert "{&#x27;nested&#x27;: [1]}" in panels.raw
+    assert "–" in text_of(panels.visitors)
+
+
+# --- strangers' text -------------------------------------------------------------------------------------------------
+
+HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>[x](https://evil.example)</b>$\\a$'
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b", "small", "time"}
+ATTRIBUTES = {
+    "class",
+    "style",
+    "title",
+    "scope",
+    "data-standing",
+    "aria-hidden",
+    "aria-label",
+    "role",
+    "datetime",
+    "tabindex",
+}
+
+
+class Markup(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreign: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.foreign += [tag] if tag not in ELEMENTS else []
+        self.foreign += [name for name, _ in attrs if name not in ATTRIBUTES]
+        self.foreign += [value for name, value in attrs if name in {"style", "class"} and value and "pwned" in value]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
+    rollup = sample_rollup()
+    event = dict.fromkeys(sample_event(0, NOON_MS), HOSTILE) | {"timestamp": NOON_MS}
+    windows = replace(
+        rollup.audiences["all"],
+        products_1h={HOSTILE: 5},
+        categories_1h={HOSTILE: 5},
+        devices_10m={HOSTILE: 5},
+        pages_1h={HOSTILE: 5},
+        countries_1h={HOSTILE: 5},
+    )
+    rollup = replace(
+        rollup,
+        audiences={**rollup.audiences, "all": windows},
+        products_info={HOSTILE: {"title": HOSTILE, "category": HOSTILE}},
+        latest_events=[event],
+        latest_visitors=[event],
+    )
+    panels = drawn(Live(snapshot_of(rollup, log=HOSTILE))).content
+    assert isinstance(panels, Panels)
+    shown_in = set()
+    for field in fields(panels):
+        value = getattr(panels, field.name)
+        if isinstance(value, Chart):
+            figure = json.dumps(json.loads(value.figure_json))
+            assert not re.search(r"<img|<script|https://evil[^&]*\)<|\$\\\\a", figure), field.name
+            continue
+        if isinstance(value, WorldMap):
+            continue  # plain text, which the page never takes for HTML
+        markup = Markup()
+        markup.feed(value)
+        markup.close()
+        assert markup.foreign == [], field.name
+        if '"><img src=x' in markup.text:
+            shown_in.add(field.name)
+    assert shown_in == {"pages", "paths", "countries", "devices_legend", "visitors", "log", "raw"}
+
+
+def test_a_hostile_reason_stays_text_in_the_banner() -> None:
+    for observation in (Unreachable[Snapshot](NOON_MS, HOSTILE, None), Malformed[Snapshot](NOON_MS, HOSTILE, None)):
+        markup = Markup()
+        markup.feed(drawn(observation).strip)
+        assert set(markup.foreign) <= {"strong"}

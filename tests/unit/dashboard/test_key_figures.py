@@ -1,0 +1,114 @@
+"""The row of numbers above the panels: what they are, over which window, and what is left out rather than made up."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.dashboard.live import key_figures
+from shared.rollups.contract import AudienceRollup, Meta, Sessions
+from tests.support.samples.rollup import sample_rollup
+
+META = sample_rollup().meta
+WINDOWS = sample_rollup().audiences["all"]
+BARE = AudienceRollup(
+    visitors={}, views={}, sessions=Sessions(), sessions_5m={}, bounces_5m={}, durations_5m={},
+    views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
+    products_1h={}, categories_1h={}, countries_1h={}, pages_1h={}, devices_10m={},
+)  # fmt: skip
+
+
+def cards(windows: AudienceRollup = WINDOWS, meta: Meta = META) -> list[str]:
+    html = key_figures.draw(meta, windows)
+    return [" ".join(re.sub(r"<[^>]*>", " ", f"<div {card}").split()) for card in html.split('<div class="kpi" ')[1:]]
+
+
+def test_each_number_stands_with_its_window() -> None:
+    assert cards() == [
+        "Active now 1,233 visitors, last 5 min ▲ up 37 % on prior 5 min",
+        "Visitors, 15 min 2,466 distinct, last 15 min ± changed by 0 % on prior 15 min",
+        "Visitors, 1 h 5,532 distinct, last hour ▲ up 8 % on prior hour",
+        "Views per minute 540 mean of 15 min ▲ up 8 % on prior 15 min",
+        "Sessions 1,836 active, last 30 min ▼ down 10 % on prior 30 min",
+        "Bounce rate 41.2 % left after one view of 2,412 begun in 1 h",
+        "Session duration 3 min 2 s mean, 3.7 views each of 2,412 begun in 1 h",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "words"),
+    [(90, 100, "▼ down 10 %"), (100, 100, "± changed by 0 %"), (2_600, 100, "▲ up 2,500 %"), (5, 0, "15 min")],
+)
+def test_the_change_is_told_by_a_sign_and_a_word_too(now: int, before: int, words: str) -> None:
+    windows = replace(WINDOWS, views={"15m": now, "15m:prev": before})
+    assert cards(windows)[3].removesuffix(" on prior 15 min").endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("covered_s", "compared"),
+    [(0, ""), (599, ""), (600, "5"), (1_799, "5"), (1_800, "5 15 15"), (3_600, "5 15 15 30"),
+     (7_199, "5 15 15 30"), (7_200, "5 15 hour 15 30")],
+)  # fmt: skip
+def test_a_change_needs_both_periods_whole(covered_s: int, compared: str) -> None:
+    shown = " ".join(cards(meta=replace(META, coverage_8h_s=covered_s)))
+    assert " ".join(re.findall(r"on prior (\w+)", shown)) == compared
+
+
+def test_whoever_points_at_a_change_sees_what_it_is_against() -> None:
+    html = key_figures.draw(META, WINDOWS)
+    assert re.findall('title="(against[^"]*)"', html) == [
+        "against 900 visitors in the 5 min before",
+        "against 2,466 visitors in the 15 min before",
+        "against 5,100 visitors in the hour before",
+        "against 7,500 views in the 15 min before",
+        "against 4,110 sessions in the 30 min before",
+    ]
+
+
+def test_the_curves_leave_the_running_minute_out_and_say_what_they_are() -> None:
+    html = key_figures.draw(META, WINDOWS)  # visitors 20, 21, … 79 by minute, and thrice as many views
+    assert re.findall('role="img" aria-label="([^"]*)"', html) == [
+        "Visitors per minute, last 30 minutes: 49 to 78",
+        "Visitors per minute, last 15 minutes: 64 to 78",
+        "Visitors per minute, last hour: 20 to 78",
+        "Views per minute, last hour: 60 to 234",
+        "Sessions begun per 5 minutes, last hour: 60 to 90",
+        "Bounce rate by 5 minutes, last hour: 33.3 % to 33.3 %",
+        "Mean duration by 5 minutes, last hour: 1 s to 1 s",
+    ]
+
+
+def test_five_minutes_without_sessions_have_no_mean_to_draw() -> None:
+    idle = dict.fromkeys(WINDOWS.sessions_5m, 0)
+    busy = {**idle, list(idle)[3]: 4, list(idle)[7]: 8, list(idle)[-1]: 1}  # the last is running
+    html = key_figures.draw(META, replace(WINDOWS, sessions_5m=busy, bounces_5m=dict.fromkeys(idle, 2)))
+    assert "Bounce rate by 5 minutes, last hour: 25.0 % to 50.0 %" in html
+    assert "Bounce rate by" not in key_figures.draw(META, replace(WINDOWS, sessions_5m=idle))
+
+
+def test_a_curve_of_shares_fills_its_height() -> None:
+    html = key_figures.draw(META, replace(WINDOWS, bounces_5m=dict.fromkeys(WINDOWS.sessions_5m, 1)))
+    curve = html[html.index('aria-label="Bounce rate by') :].partition("</div>")[0]
+    assert min(float(height) for height in re.findall(r"% ([0-9.]+)%", curve)) == 6  # of the card's, from its top
+
+
+def test_without_sessions_there_is_no_mean_of_them() -> None:
+    assert cards(BARE) == [
+        "Active now 0 visitors, last 5 min",
+        "Visitors, 15 min 0 distinct, last 15 min",
+        "Visitors, 1 h 0 distinct, last hour",
+        "Views per minute 0.0 mean of 15 min",
+        "Sessions 0 active, last 30 min",
+        "Bounce rate – left after one view of 0 begun in 1 h",
+        "Session duration – mean of 0 begun in 1 h",
+    ]
+
+
+def test_units_are_set_small_and_numbers_are_not() -> None:
+    html = key_figures.draw(META, replace(WINDOWS, sessions=sessions(duration_s_1h=4_800.0)))
+    assert '<div class="number" style="--digits:6.5">1<small> h</small> 20<small> min</small></div>' in html
+
+
+def sessions(**fields: Any) -> Sessions:
+    return replace(WINDOWS.sessions, **fields)

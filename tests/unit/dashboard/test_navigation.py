@@ -1,0 +1,28 @@
+"""The links between the pages: on each of them, the current one marked, the audience taken along."""
+
+import pytest
+
+from tests.support.servers.opened_page import opened, shown
+from tests.support.servers.servers import free_port
+
+TITLES = {"": "Live", "explore": "Explore", "operations": "Operations"}
+
+
+@pytest.fixture(autouse=True)
+def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+
+
+@pytest.mark.parametrize("path", TITLES)
+def test_each_page_marks_itself_and_links_to_the_others(path: str) -> None:
+    app = opened(path)
+    assert f'<span class="here" aria-current="page">{TITLES[path]}</span>' in shown(app)
+    links = {link.proto.page: link.proto.label for link in app.get("page_link")}
+    assert links == {other: title for other, title in TITLES.items() if other != path}
+
+
+def test_the_audience_goes_along() -> None:
+    links = opened(audience="Bots").get("page_link")
+    assert {link.proto.query_string for link in links} == {"audience=Bots"}
+    links = opened().get("page_link")
+    assert {link.proto.query_string for link in links} == {""}

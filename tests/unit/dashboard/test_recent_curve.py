@@ -1,0 +1,45 @@
+"""The curves of the last five minutes: now at the right end, and nothing that was not seen."""
+
+import re
+
+from services.dashboard.operations import recent_curve
+from services.dashboard.sources.watch import SLOT_MS, SLOTS
+from tests.support.samples.status import NOON_MS
+
+NOW = NOON_MS // SLOT_MS
+
+
+def xs(html: str) -> list[float]:
+    """Of the line's points."""
+    line = html.split("polygon(")[2].split("calc")[0]
+    return [float(x) for x, _ in re.findall(r"([\d.]+)% ([\d.]+)%", line)]
+
+
+def drawn(curve: dict[int, float]) -> str:
+    return recent_curve.draw(curve, NOON_MS, "CPU", lambda value: f"{value:.0f}")
+
+
+def test_five_minutes_fill_the_width() -> None:
+    html = drawn({NOW - back: back for back in range(2 * SLOTS)})
+    assert len(xs(html)) == SLOTS
+    assert (xs(html)[0], xs(html)[-1]) == (0, 100)
+    assert 'aria-label="CPU, last 5 minutes: 0 to 59"' in html
+
+
+def test_a_short_past_stands_at_the_right_and_one_that_ended_leaves_it() -> None:
+    assert xs(drawn({NOW: 1, NOW - 1: 2})) == [98.3, 100]
+    assert xs(drawn({NOW - 59: 1, NOW - 58: 2})) == [0, 1.7]
+
+
+def test_a_short_gap_is_bridged_and_what_lies_before_a_long_one_is_left_out() -> None:
+    assert xs(drawn({NOW: 1, NOW - 12: 2, NOW - 13: 3})) == [78, 79.7, 100]
+    assert xs(drawn({NOW: 1, NOW - 1: 2, NOW - 14: 3, NOW - 15: 3})) == [98.3, 100]
+
+
+def test_less_than_two_points_are_no_curve() -> None:
+    assert drawn({}) == drawn({NOW: 1}) == drawn({NOW - SLOTS: 1, NOW - SLOTS - 1: 2}) == ""
+
+
+def test_replicas_add_up_slot_by_slot() -> None:
+    assert recent_curve.summed([{1: 10, 2: 20}, {2: 5, 3: 7}]) == {1: 10, 2: 25, 3: 7}
+    assert recent_curve.summed([]) == {}

@@ -1,0 +1,205 @@
+"""Clicks kept as they came: whatever is appended to reads the same as what is made anew, and nothing else is kept."""
+
+import json
+from itertools import chain, islice, product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Product, Visitor, visitor_of
+from services.enrich.transform.enrich import encoded, enrich
+from services.enrich.transform.fast_path import append_answers
+from services.traffic.simulation import World, simulate
+from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_enriched, decode_raw, encode_raw
+from shared.streams.event_log import NewRecord
+from tests.support.samples.mutations import NOW_MS, mutated_events
+
+ADA = visitor_of(b"F", b"2000-02-29") or Visitor()
+PRODUCTS = {f"V{number}": Product("vases", f'No. {number}, "blue" Größe\u2028') for number in range(50)} | {
+    "GONE": UNKNOWN_PRODUCT
+}
+VISITORS = {f"user{number}": Visitor() for number in range(200)} | {
+    "user1": ADA,
+    "unborn": Visitor("M", "2999-01-01", 29990101),
+}
+
+
+class _Everything(dict[str | None, str]):
+    """An answer for every question, that tells what was asked."""
+
+    def __missing__(self, asked: str | None) -> str:
+        return f"answer to {asked}"
+
+
+COUNTRIES, DEVICES = _Everything(), _Everything()  # one for all tests, as a visitor remembers who answered
+
+
+def appended(value: bytes, arrived_ms: int = NOW_MS) -> NewRecord | None:
+    (output,), left = append_answers([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, DEVICES)
+    assert left == ([0] if output is None else [])
+    return None if output is None else NewRecord(*output)
+
+
+def made_anew(value: bytes, arrived_ms: int = NOW_MS) -> EnrichedEvent:
+    event = decode_raw(value)
+    assert isinstance(event, RawEvent)
+    known = PRODUCTS[event.productId] if event.productId is not None else NO_PRODUCT
+    made = enrich(
+        event,
+        event.userId,
+        event.ip,
+        known,
+        VISITORS[event.userId],
+        f"answer to {event.ip}",
+        f"answer to {event.userAgent}",
+        arrived_ms,
+    )
+    assert isinstance(made, EnrichedEvent)
+    written = encoded(made)
+    assert isinstance(written, bytes)
+    read = decode_enriched(written)
+    assert isinstance(read, EnrichedEvent)
+    return read
+
+
+def click(**fields: Any) -> dict[str, Any]:
+    return {"timestamp": NOW_MS, "userId": "user1", "ip": "81.2.69.142", "userAgent": "Browser/1"} | fields
+
+
+texts = st.text(max_size=20)
+clicks = st.fixed_dictionaries(
+    {
+        "timestamp": st.integers(NOW_MS - 10**11, NOW_MS),
+        "userId": st.sampled_from(sorted(VISITORS)),
+        "ip": st.none() | texts,
+        "userAgent": st.none() | texts,
+    },
+    optional={
+        "productId": st.none() | st.sampled_from(sorted(PRODUCTS)),
+        "eventId": texts,
+        "eventType": texts.filter(bool),
+        "url": texts,
+        "referrer": texts,
+    },
+)
+
+
+@given(clicks, st.booleans(), st.sampled_from([None, 2]))
+def test_plain_click_is_kept_and_reads_as_if_it_was_made_anew(
+    fields: dict[str, Any], is_ascii: bool, indent: int | None
+) -> None:
+    value = json.dumps(fields, ensure_ascii=is_ascii, indent=indent).encode()
+    output = appended(value)
+    assert output is not None
+    assert output.value.startswith(value[:-1])
+    assert (output.topic, output.key, output.headers) == ("enriched", fields["userId"].encode(), ())
+    read, anew = decode_enriched(output.value), made_anew(value)
+    if fields.get("eventType") == "page_view":  # the default is written where it was sent
+        anew = EnrichedEvent(
+            **{name: getattr(anew, name) for name in anew.__struct_fields__} | {"eventType": "page_view"}
+        )
+    assert read == anew
+    assert set(json.loads(output.value)) >= set(EnrichedEvent.__struct_fields__[:13])
+
+
+def test_what_a_visitor_remembers_is_not_said_of_another_day_or_address_or_agent() -> None:
+    visitor = visitor_of(b"F", b"1990-01-02")
+    assert visitor is not None
+    birthday_ms = 1_767_312_000_000  # 2 January 2026
+    agents, addresses, instants = ("a", "b"), ("1.1.1.1", "2.2.2.2"), (birthday_ms - 1, birthday_ms)
+    device_types: dict[str | None, str] = {agent: f"device {agent}" for agent in agents}
+    by_ip: dict[str, dict[str | None, str]] = {
+        country: {address: f"{country} {address}" for address in addresses} for country in ("France", "Peru")
+    }
+    clicks = [*product(by_ip, agents, addresses, instants)]
+    for country, agent, address, timestamp_ms in chain(*product(clicks, clicks)):  # each after each
+        value = json.dumps({"timestamp": timestamp_ms, "userId": "ada", "ip": address, "userAgent": agent}).encode()
+        (output,), _ = append_answers([value], [NOW_MS], "enriched", {}, {"ada": visitor}, by_ip[country], device_types)
+        assert output is not None
+        read = json.loads(NewRecord(*output).value)
+        assert (read["country"], read["deviceType"]) == (f"{country} {address}", f"device {agent}")
+        assert read["age"] == (36 if timestamp_ms == birthday_ms else 35)
+
+
+def test_what_a_visitor_remembers_is_said_of_the_next_click() -> None:
+    visitor, long = Visitor(), "x" * 600
+    device_types: dict[str | None, str] = {"short": "PC", long: "TV"}
+    values = [json.dumps(click(userAgent=agent)).encode() for agent in ("short", "short", long, "short")]
+    outputs, _ = append_answers(values, [NOW_MS] * 4, "enriched", {}, {"user1": visitor}, COUNTRIES, device_types)
+    assert [json.loads(output[2])["deviceType"] for output in outputs if output] == ["PC", "PC", "TV", "PC"]
+    assert visitor.appendix.user_agent == "short"  # long ones are not remembered
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gender": "F"},
+        {"age": 7},
+        {"original_timestamp": 1_700_000_000_000},
+        {"unknown": 1},
+        {"country": "Atlantis"},
+        {"timestamp": NOW_MS // 1000},
+        {"timestamp": float(NOW_MS)},
+        {"timestamp": "2026-11-22T10:30:00Z"},
+        {"timestamp": NOW_MS + 60_001},
+        {"userId": 7},
+        {"userId": ""},
+        {"userId": "nobody asked for"},
+        {"productId": ""},
+        {"productId": "not asked for"},
+        {"eventType": ""},
+        {"eventType": None},
+        {"eventId": None},
+        {"eventId": 5},
+        {"url": "x" * MAX_EVENT_BYTES},
+    ],
+    ids=str,
+)
+def test_click_that_enriching_changes_or_refuses_is_left(fields: dict[str, Any]) -> None:
+    assert appended(json.dumps(click(**fields)).encode()) is None
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[1]", b"\xff", b"null", json.dumps(click()).encode() + b" \n"], ids=str)
+def test_what_is_no_object_to_its_end_is_left(value: bytes) -> None:
+    assert appended(value) is None
+
+
+def test_left_places_are_told_among_the_others() -> None:
+    plain = json.dumps(click()).encode()
+    outputs, left = append_answers(
+        [plain, b"nonsense", plain, plain],
+        [NOW_MS, NOW_MS, NOW_MS, 0],
+        "enriched",
+        {},
+        VISITORS,
+        _Everything(),
+        _Everything(),
+    )
+    assert [output is None for output in outputs] == [False, True, False, True]
+    assert left == [1, 3]
+
+
+def test_mutated_clicks_are_left_or_read_as_if_they_were_made_anew() -> None:
+    kept = 0
+    for value in islice(mutated_events(seed=5), 20_000):
+        output = appended(value)
+        if output is not None:
+            kept += 1
+            read, anew = decode_enriched(output.value), made_anew(value)
+            assert isinstance(read, EnrichedEvent)
+            assert (read.timestamp, read.userId, read.productId, read.title, read.ip, read.age, read.url) == (
+                anew.timestamp, anew.userId, anew.productId, anew.title, anew.ip, anew.age, anew.url
+            )  # fmt: skip
+            assert (read.country, read.deviceType, read.gender) == (anew.country, anew.deviceType, anew.gender)
+    assert kept > 200
+
+
+def test_the_clicks_of_the_simulated_shop_are_plain() -> None:
+    clicks = list(islice(simulate(World(seed=1, rate=10, visitors=50), NOW_MS - 3_600_000), 100))
+    values = [encode_raw(made) for made in clicks]
+    products = {made.productId: NO_PRODUCT for made in clicks if made.productId}
+    visitors = {made.userId: Visitor() for made in clicks}
+    _, left = append_answers(values, [NOW_MS] * 100, "enriched", products, visitors, _Everything(), _Everything())
+    assert left == []

@@ -1,0 +1,133 @@
+"""The `clickpulse` command itself, run as its users run it."""
+
+import subprocess
+import sys
+from importlib.metadata import metadata, version
+
+import pytest
+
+from services import cli, probe
+from shared.runtime.settings import ConfigurationError
+from shared.status.health import Health, health_endpoint
+from tests.support.servers.servers import free_port
+
+
+def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+
+    text = capsys.readouterr().out
+    for name, subcommand in cli.SUBCOMMANDS.items():
+        assert f"  {name} " in text
+        assert subcommand.summary in text
+    assert ".env.example" in text
+    assert "2 wrong option" in text
+
+
+def test_the_subcommands_are_those_that_the_documents_name() -> None:
+    named = {"demo", "enrich", "aggregate", "detect", "dashboard", "generate", "replay", "load-lookups"}
+    named |= {"health", "dead-letters"}
+    assert set(cli.SUBCOMMANDS) == named
+
+
+def test_every_subcommand_names_an_extra_that_exists() -> None:
+    extras = metadata("clickpulse").get_all("Provides-Extra") or []
+    assert {subcommand.extra for subcommand in cli.SUBCOMMANDS.values()} <= set(extras)
+
+
+def test_no_subcommand_shows_the_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert "usage: clickpulse" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"clickpulse {version('clickpulse')}\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("agregate", "Did you mean aggregate?"),
+        ("--versoin", "Did you mean --version?"),
+        ("x", "The subcommands are demo"),
+    ],
+)
+def test_an_unknown_subcommand_is_told_the_nearest_right_one(
+    wrong: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([wrong]) == 2
+    message = capsys.readouterr().err
+    assert repr(wrong) in message
+    assert hint in message
+
+
+def test_an_extra_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def needs_rocksdict(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'rocksdict'", name="rocksdict")
+
+    subcommand = cli.Subcommand("counts", "aggregate", needs_rocksdict)
+
+    assert cli.run("aggregate", subcommand, []) == 2
+    message = capsys.readouterr().err
+    assert "rocksdict is not installed" in message
+    assert 'pip install "clickpulse[aggregate]"' in message
+    assert message.count("\n") == 1
+
+
+def test_a_missing_module_of_our_own_is_a_bug_and_not_an_extra() -> None:
+    def broken(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'services.gone'", name="services.gone")
+
+    with pytest.raises(ModuleNotFoundError):
+        cli.run("aggregate", cli.Subcommand("counts", "aggregate", broken), [])
+
+
+def test_a_wrong_setting_ends_with_its_message_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def misconfigured(_: object) -> int:
+        raise ConfigurationError("PARTITIONS: Input should be greater than 0")
+
+    assert cli.run("enrich", cli.Subcommand("adds", "enrich", misconfigured), []) == 2
+    assert "PARTITIONS: Input should be greater than 0" in capsys.readouterr().err
+
+
+def test_the_command_starts_without_importing_any_service() -> None:
+    code = (
+        "import sys; from services.cli import main; main(['--help']); "
+        "heavy = {'redis', 'streamlit', 'pandas', 'quixstreams', 'rocksdict', 'numpy'} & set(sys.modules); "
+        "ours = [name for name in sys.modules if name.startswith('services.') and name != 'services.cli']; "
+        "sys.exit(f'{heavy} {ours}' if heavy or ours else 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_health_of_a_healthy_service(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ask_health(Health("enrich"), monkeypatch) == 0
+    assert '"status": "healthy"' in capsys.readouterr().out
+
+
+def test_health_of_a_failing_service(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    health = Health("enrich")
+    health.failing("redis", "gone")
+    assert _ask_health(health, monkeypatch) == 1
+    assert "gone" in capsys.readouterr().out
+
+
+def test_health_of_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALTH_PORT", str(free_port()))
+    assert cli.main(["health"]) == 1
+    assert "unreachable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("port", ["", "0", "http", "65536"])
+def test_health_without_a_port_names_the_variable(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALTH_PORT", port)
+    with pytest.raises(ConfigurationError, match="HEALTH_PORT"):
+        probe.main([])
+
+
+def _ask_health(health: Health, monkeypatch: pytest.MonkeyPatch) -> int:
+    port = free_port()
+    monkeypatch.setenv("HEALTH_PORT", str(port))
+    with health_endpoint(health, port):
+        return cli.main(["health"])

@@ -1,0 +1,77 @@
+"""The compose file and the Dockerfile agree with each other and with the services; the health check is cheap."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.cli import SUBCOMMANDS
+
+ROOT = Path(__file__).parents[3]
+BACKING = {"kafka", "redis"}
+ONE_SHOT = {"shop", "lookups"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    compose: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def stages() -> set[str]:
+    """The images that the Dockerfile can make."""
+    return set(re.findall(r"^FROM runtime AS (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+
+
+def test_every_built_service_has_its_stage(services: dict[str, Any], stages: set[str]) -> None:
+    built = {service["build"]["args"]["SERVICE"] for name, service in services.items() if name not in BACKING}
+    assert built == stages
+
+
+def test_every_stage_and_command_names_a_subcommand(services: dict[str, Any]) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    names = re.findall(r'^CMD \["(.*)"\]$', dockerfile, re.MULTILINE)
+    names += [
+        service["command"][0] for name, service in services.items() if name not in BACKING and "command" in service
+    ]
+    assert set(names) <= set(SUBCOMMANDS)
+    assert len(names) > 5
+
+
+def test_one_shot_services_are_waited_for_and_the_others_are_healthy_first(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for dependency, how in service.get("depends_on", {}).items():
+            expected = "service_completed_successfully" if dependency in ONE_SHOT else "service_healthy"
+            assert how["condition"] == expected, (name, dependency)
+
+
+def test_long_running_services_come_back_and_say_how_they_are(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        if name in ONE_SHOT:
+            continue
+        assert service["restart"] == "unless-stopped", name
+        assert service["stop_grace_period"], name
+        # Ours have the image's health check.
+        assert ("healthcheck" in service) is (name in BACKING), name
+
+
+def test_only_traffic_needs_a_profile(services: dict[str, Any]) -> None:
+    assert {name for name, service in services.items() if "profiles" in service} == {"traffic"}
+
+
+def test_nothing_is_published_beyond_this_machine_by_default(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all("127.0.0.1:" in port for port in ports)
+
+
+def test_health_check_starts_without_the_settings_library() -> None:
+    # It runs every few seconds beside every service; pydantic would make it six times as dear.
+    imports = "import sys, services.cli, services.probe; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", imports], cwd=ROOT, check=False).returncode == 0
