@@ -16,7 +16,8 @@ from benchmarks.processes import answer, quieten_logs
 from services.enrich.lookups.catalogue import Product, Visitor
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
-from shared.events.schema import RawEvent, encode_raw
+from shared.events.raw import encode_raw
+from shared.events.schema import RawEvent
 from shared.runtime.process import spare_garbage_collector
 from shared.status.health import Health
 from shared.streams.event_log import Record, RecordBatch, ToAppend

@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from shared.events.schema import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.streams.event_log import Record
 
 PARTITIONS: Final = 4

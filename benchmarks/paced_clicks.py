@@ -18,7 +18,8 @@ from benchmarks.markers import MARKERS, USER_AGENT, Made, product
 from benchmarks.processes import quieten_logs
 from services.enrich.attributes.device import device_types
 from services.traffic.simulation import World, simulate
-from shared.events.schema import RawEvent, encode_raw
+from shared.events.raw import encode_raw
+from shared.events.schema import RawEvent
 from shared.runtime.process import spare_garbage_collector
 from shared.runtime.settings import ServiceSettings, read_settings
 from shared.streams.event_log import NewRecord

@@ -26,8 +26,8 @@ from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World, simulate
+from shared.events.raw import encode_raw
 from shared.events.refusals import dead_letter_topic
-from shared.events.schema import encode_raw
 from shared.runtime.process import spare_garbage_collector
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings, read_settings

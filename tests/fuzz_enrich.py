@@ -19,8 +19,9 @@ from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
+from shared.events.enriched import decode_enriched
 from shared.events.refusals import Reason
-from shared.events.schema import EnrichedEvent, decode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.runtime.logs import configure_logs
 from shared.status.health import Health
 from shared.streams.event_log import NewRecord, Record, RecordBatch, ToAppend

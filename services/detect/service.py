@@ -9,8 +9,8 @@ import msgspec
 from services.detect.detection import Click, Detection, detect
 from services.detect.machines import MachineStore
 from services.detect.offers import concerns
+from shared.events.enriched import decode_enriched
 from shared.events.refusals import Refusal
-from shared.events.schema import decode_enriched
 from shared.runtime.logs import get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.runtime.waiting import Stopped, wait_for

@@ -15,8 +15,9 @@ from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
 from services.enrich.transform.enrich import encoded, enrich
 from services.enrich.transform.fast_path import append_answers
+from shared.events.raw import decode_raw
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
-from shared.events.schema import EnrichedEvent, RawEvent, decode_raw
+from shared.events.schema import EnrichedEvent, RawEvent
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.runtime.waiting import Stopped, wait_for
 from shared.status.health import Health

@@ -13,7 +13,7 @@ from services.traffic.clock import now_ms, wait_until
 from services.traffic.pacing import LIVE
 from services.traffic.sending import Outbox
 from services.traffic.simulation import World, simulate
-from shared.events.schema import encode_raw
+from shared.events.raw import encode_raw
 from shared.runtime.logs import get_logger
 from shared.runtime.waiting import Stopped
 

@@ -19,8 +19,9 @@ from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import Outbox
 from services.traffic.stamping import Pass, stamp
 from services.traffic.tally import Tally
+from shared.events.raw import decode_raw
 from shared.events.refusals import Refusal
-from shared.events.schema import MAX_EVENT_BYTES, RawEvent, decode_raw
+from shared.events.schema import MAX_EVENT_BYTES, RawEvent
 from shared.runtime.logs import get_logger
 from shared.runtime.waiting import Stopped
 

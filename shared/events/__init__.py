@@ -1,1 +1,1 @@
-"""The events of the two topics: their schema, timestamps, and why one is refused. Pure."""
+"""The events of the two topics: schema, decoding, timestamps and refusals. Pure."""

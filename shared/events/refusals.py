@@ -1,9 +1,15 @@
-"""Why an event was refused, and the dead letter that keeps it: its bytes untouched, its origin in the headers."""
+"""Why an event is refused, and the dead letter that keeps it: its bytes untouched, its origin in the headers. Pure."""
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+from shared.events.schema import MAX_EVENT_BYTES
+
+UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the event asked for. `explain` names the reason."""
 
 
 class Reason(StrEnum):
@@ -14,10 +20,10 @@ class Reason(StrEnum):
     NOT_JSON = "not_json"
     NOT_AN_OBJECT = "not_an_object"  # JSON, but a list, a text, a number or null
     MISSING_FIELD = "missing_field"  # a required field is absent, null or empty
-    WRONG_TYPE = "wrong_type"  # a field is of another type than the schema's
-    BAD_TIMESTAMP = "bad_timestamp"  # names no instant from 1970 to 9999
+    WRONG_TYPE = "wrong_type"  # a field's type differs from the schema's
+    BAD_TIMESTAMP = "bad_timestamp"  # not an instant from 1970 to 9999
     FUTURE = "future"  # more than 60 s ahead of its arrival in the log
-    UNREADABLE_LINE = "unreadable_line"  # `clickpulse replay` only: no row of its CSV, no line of an access log
+    UNREADABLE_LINE = "unreadable_line"  # `clickpulse replay` only: not a row of its CSV or a line of an access log
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -28,13 +34,36 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a refused event stood: the service that refused it and the record's place in the log."""
+    """Where a refused event came from: the service that refused it and the record's place in the log."""
 
     service: str
     topic: str
     partition: int
     offset: int
     timestamp_ms: int
+
+
+def too_large(value: bytes) -> Refusal:
+    """The refusal of a value that exceeds MAX_EVENT_BYTES."""
+    return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes, more than {MAX_EVENT_BYTES}")
+
+
+def explain(value: bytes, error: Exception) -> Refusal:
+    """The refusal of a value whose decoding raised one of UNDECODABLE. Off the hot path: decodes it again."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as not_utf8:
+        return Refusal(Reason.NOT_UTF8, str(not_utf8))
+    try:
+        document = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError) as not_json:
+        return Refusal(Reason.NOT_JSON, str(not_json))
+    if not isinstance(document, dict):
+        return Refusal(Reason.NOT_AN_OBJECT, f"a JSON {type(document).__name__}, not an object")
+    for required in ("timestamp", "userId"):
+        if document.get(required) is None:
+            return Refusal(Reason.MISSING_FIELD, f"{required} is required")
+    return Refusal(Reason.WRONG_TYPE, str(error))
 
 
 def dead_letter_topic(topic: str) -> str:
@@ -56,9 +85,9 @@ def dead_letter_headers(refusal: Refusal, origin: Origin) -> tuple[tuple[str, by
 
 
 def read_dead_letter_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[str, str, Origin]:
-    """The reason, the error and the origin in a dead letter's headers; what is absent or wrong is empty, or -1.
+    """The reason, the error and the origin in a dead letter's headers; an absent or invalid one is empty, or -1.
 
-    The reason is as it was written, as newer versions may know more of them.
+    Returns the reason as text, because newer versions may write other reasons.
     """
     found = {name: value.decode("utf-8", "replace") for name, value in headers}
     origin = Origin(

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from services.aggregate.state.codec import SCHEMA_VERSION
 from services.aggregate.state.partition import PartitionStore, open_partition
 from services.aggregate.state.store import SavedState, StateUnusable, StateUnwritable, Store
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, FromOffset, FromTime, Record
 from tests.support.fakes.memory_store import MemoryStore
 

@@ -8,8 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
+from shared.events.enriched import decode_enriched
 from shared.events.refusals import dead_letter_topic, read_dead_letter_headers
-from shared.events.schema import EnrichedEvent, decode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import Meta
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

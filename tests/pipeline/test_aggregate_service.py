@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from shared.events.schema import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.rollups.contract import AUDIENCES, Audience, Meta, Snapshot, read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings

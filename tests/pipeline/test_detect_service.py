@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import STATE_LOG, STATE_LOG_LENGTH
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings

@@ -17,8 +17,10 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
+from shared.events.enriched import decode_enriched
+from shared.events.raw import encode_raw
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
-from shared.events.schema import EnrichedEvent, RawEvent, decode_enriched, encode_raw
+from shared.events.schema import EnrichedEvent, RawEvent
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

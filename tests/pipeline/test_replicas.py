@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.events.schema import EnrichedEvent, RawEvent, decode_enriched, encode_enriched, encode_raw
+from shared.events.enriched import decode_enriched, encode_enriched
+from shared.events.raw import encode_raw
+from shared.events.schema import EnrichedEvent, RawEvent
 from shared.rollups.contract import Meta, read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings

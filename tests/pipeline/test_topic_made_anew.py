@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings

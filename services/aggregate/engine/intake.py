@@ -18,8 +18,8 @@ from services.aggregate.columns.batch import NO_DIGESTS, NONE, ROW, Batch, Conse
 from services.aggregate.columns.digests import Digests, as_digests
 from services.aggregate.engine.latest import latest_first
 from services.aggregate.engine.windows import Windows, oldest_second
+from shared.events.enriched import decode_counted_all
 from shared.events.refusals import Reason, Refusal
-from shared.events.schema import decode_counted_all
 from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
 from shared.streams.event_log import Record
 

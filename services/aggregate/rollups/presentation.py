@@ -18,7 +18,8 @@ from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
 from services.aggregate.engine.windows import HALF_HOUR_SECONDS
 from services.aggregate.rollups.partition_rollup import PartitionRollup, Popularity
 from shared.events.addresses import truncated_ip
-from shared.events.schema import DEVICE_TYPES, EnrichedEvent, decode_shown
+from shared.events.enriched import decode_shown
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.rollups.contract import (
     AUDIENCES,
     LATEST_VISITORS_SHOWN,

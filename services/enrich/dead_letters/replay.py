@@ -9,8 +9,10 @@ import redis
 from services.enrich.dead_letters.topic import DeadLetter
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
 from services.enrich.transform.enrich import encoded, enrich
+from shared.events.enriched import decode_enriched
+from shared.events.raw import decode_raw
 from shared.events.refusals import Refusal
-from shared.events.schema import UNKNOWN, decode_enriched, decode_raw
+from shared.events.schema import UNKNOWN
 from shared.streams.event_log import NewRecord, Producer
 
 CHUNK: Final = 500

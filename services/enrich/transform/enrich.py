@@ -7,8 +7,9 @@ from typing import Final
 from msgspec import UNSET
 
 from services.enrich.lookups.catalogue import Product, Visitor, gender_of, number_of
+from shared.events.enriched import encode_enriched
 from shared.events.refusals import Reason, Refusal
-from shared.events.schema import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent, encode_enriched
+from shared.events.schema import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, EnrichedEvent, RawEvent
 from shared.events.timestamps import DAY_MS, FUTURE_TOLERANCE_MS, parse_timestamp_ms
 
 OLDEST_YEARS: Final = 150

@@ -10,7 +10,8 @@ from msgspec import UNSET
 from services.aggregate.rollups.partition_rollup import PartitionRollup, merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import Partition
-from shared.events.schema import DEVICE_TYPES, EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.rollups.contract import AUDIENCES, Meta, Rollup
 from shared.streams.event_log import Record
 from tests.support.oracle.naive_rollups import Arrived, outcomes, rollups

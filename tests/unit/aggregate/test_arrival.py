@@ -3,7 +3,8 @@
 import pytest
 
 from services.aggregate.state.partition import Partition, resume
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_store import MemoryStore
 

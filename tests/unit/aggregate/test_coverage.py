@@ -1,7 +1,8 @@
 """From when on a partition has read every record: what coverage is made of."""
 
 from services.aggregate.state.partition import Partition, resume
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_store import MemoryStore
 from tests.support.oracle.engine import fold

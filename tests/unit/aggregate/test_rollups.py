@@ -5,7 +5,8 @@ import pytest
 from services.aggregate.rollups.partition_rollup import merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import resume
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import Meta, Rollup
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_store import MemoryStore

@@ -13,7 +13,8 @@ from services.detect.__main__ import main
 from services.detect.detection import Detection, Machine
 from services.detect.machines import MachineStore
 from services.detect.service import DetectService
-from shared.events.schema import EnrichedEvent, encode_enriched
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import STATE_LOG
 from shared.runtime.settings import ConfigurationError
 from shared.runtime.waiting import Stopped

@@ -9,7 +9,8 @@ from is_bot import Bots
 
 from services.enrich.attributes.bots import _patterns, is_bot
 from services.traffic.user_agents import BOTS, BROWSERS
-from shared.events.schema import RawEvent, decode_raw
+from shared.events.raw import decode_raw
+from shared.events.schema import RawEvent
 from tests.support.samples.mutations import mutated_events
 
 _library = Bots()

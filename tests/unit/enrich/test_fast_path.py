@@ -12,7 +12,9 @@ from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Produ
 from services.enrich.transform.enrich import encoded, enrich
 from services.enrich.transform.fast_path import append_answers
 from services.traffic.simulation import World, simulate
-from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent, decode_enriched, decode_raw, encode_raw
+from shared.events.enriched import decode_enriched
+from shared.events.raw import decode_raw, encode_raw
+from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
 from shared.streams.event_log import NewRecord
 from tests.support.samples.mutations import NOW_MS, mutated_events
 

@@ -14,7 +14,8 @@ from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
-from shared.events.schema import MAX_EVENT_BYTES, RawEvent, encode_raw
+from shared.events.raw import encode_raw
+from shared.events.schema import MAX_EVENT_BYTES, RawEvent
 from shared.status.health import Health
 from shared.streams.event_log import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 

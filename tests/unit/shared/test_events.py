@@ -7,16 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.events.enriched import decode_enriched, encode_enriched
+from shared.events.raw import decode_raw, encode_raw
 from shared.events.refusals import Reason, Refusal
-from shared.events.schema import (
-    MAX_EVENT_BYTES,
-    EnrichedEvent,
-    RawEvent,
-    decode_enriched,
-    decode_raw,
-    encode_enriched,
-    encode_raw,
-)
+from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
 from shared.events.timestamps import EPOCH_MS, LATEST_MS
 
 CLICK: dict[str, Any] = {"timestamp": 1_790_000_000_123, "userId": "ada"}

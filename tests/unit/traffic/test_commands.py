@@ -15,7 +15,8 @@ from services.traffic.__main__ import main, main_generate, main_replay
 from services.traffic.clock import now_ms
 from services.traffic.formats.reading import Format
 from services.traffic.sending import Outbox
-from shared.events.schema import RawEvent, decode_raw
+from shared.events.raw import decode_raw
+from shared.events.schema import RawEvent
 from shared.status.health import Health
 from tests.support.fakes.memory_producer import MemoryProducer
 

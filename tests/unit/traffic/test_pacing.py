@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from services.traffic.formats.entries import Entry
 from services.traffic.pacing import LIVE, Pace, Span, shift_to_now_ms
 from services.traffic.stamping import Pass, stamp
-from shared.events.schema import RawEvent, decode_raw
+from shared.events.raw import decode_raw
+from shared.events.schema import RawEvent
 
 NOW = 1_795_000_000_000
 LINE = b'{"timestamp":"2016-02-20T05:00:45.123+00:00","userId":"a","extra":1.000000000000000000001}'
