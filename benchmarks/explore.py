@@ -17,7 +17,7 @@ import pyarrow as pa
 from services.dashboard.explore import distributions, series
 from services.dashboard.explore.exploration import Choices, explore
 from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
-from services.dashboard.sources.segment_source import SegmentReader
+from services.dashboard.sources.segment_source import SegmentSource
 from shared.events.timestamps import MINUTE_MS
 from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 
@@ -36,7 +36,7 @@ def main() -> int:
     """Measure and print."""
     client = fakeredis.FakeRedis()
     _fill(client, np.random.default_rng(7))
-    reader = SegmentReader(
+    reader = SegmentSource(
         client, "", now_ms=lambda: 0, elapsed_seconds=count().__next__, most_events=2 * EVENTS
     )  # fmt: skip
     began = time.process_time()

@@ -8,14 +8,14 @@ import streamlit as st
 from services.dashboard.components import picks, plot
 from services.dashboard.explore import page as explore
 from services.dashboard.kit import navigation
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.live import page as live
 from services.dashboard.live.pages import Pages
 from services.dashboard.operations import page as operations
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.sources.rollup_source import Reader
-from services.dashboard.sources.segment_source import SegmentReader
-from services.dashboard.sources.status_source import StatusReader
+from services.dashboard.sources.rollup_source import RollupSource
+from services.dashboard.sources.segment_source import SegmentSource
+from services.dashboard.sources.status_source import StatusSource
 from services.dashboard.web.page_document import EXPLORE, OPERATIONS
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
@@ -27,23 +27,25 @@ def _settings() -> DashboardSettings:
 
 
 @st.cache_resource(show_spinner=False)
-def _reader() -> Reader:
+def _reader() -> RollupSource:
     settings = _settings()
-    return Reader(connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic)
-
-
-@st.cache_resource(show_spinner=False)
-def _segments() -> SegmentReader:
-    settings = _settings()
-    return SegmentReader(
+    return RollupSource(
         connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
     )
 
 
 @st.cache_resource(show_spinner=False)
-def _status_reader() -> StatusReader:
+def _segments() -> SegmentSource:
     settings = _settings()
-    reader = StatusReader(
+    return SegmentSource(
+        connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _status_reader() -> StatusSource:
+    settings = _settings()
+    reader = StatusSource(
         connect(settings.redis_url),
         settings.redis_prefix,
         now_ms=_now_ms,
@@ -58,8 +60,8 @@ def _now_ms() -> int:
 
 
 @st.cache_resource(show_spinner=False)
-def _category_slots() -> CategorySlots:
-    return CategorySlots()
+def _category_slots() -> CategoryColours:
+    return CategoryColours()
 
 
 @st.cache_resource(show_spinner=False)

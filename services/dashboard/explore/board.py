@@ -21,7 +21,7 @@ from services.dashboard.explore.exploration import (
 )
 from services.dashboard.explore.selection import Span
 from services.dashboard.kit import cards, wording
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
@@ -60,7 +60,7 @@ def draw(
     found: Exploration,
     choices: Choices,
     palette: Palette,
-    slots: CategorySlots,
+    slots: CategoryColours,
     clock: Clock = UTC_CLOCK,
 ) -> ExplorePanels:
     """Draw what was found in `minutes` for the viewer's choices, with the times of `clock` and colours of `slots`."""

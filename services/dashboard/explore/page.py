@@ -19,14 +19,14 @@ from services.dashboard.explore.recall import Recall
 from services.dashboard.explore.selection import Filter
 from services.dashboard.kit import csv_file as spreadsheet
 from services.dashboard.kit import theme
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board
 from services.dashboard.live.board import Chart
 from services.dashboard.sources.closed_minutes import ClosedMinutes
-from services.dashboard.sources.rollup_source import Reader
-from services.dashboard.sources.segment_source import SegmentReader
+from services.dashboard.sources.rollup_source import RollupSource
+from services.dashboard.sources.segment_source import SegmentSource
 from shared.events.timestamps import LATEST_MS, MINUTE_MS, iso_second
 from shared.rollups.contract import Audience
 
@@ -56,10 +56,10 @@ class Elements:
 
 
 def show(
-    reader: Reader,
-    segments: SegmentReader,
+    reader: RollupSource,
+    segments: SegmentSource,
     elements: Elements,
-    slots: CategorySlots,
+    slots: CategoryColours,
     address: str,
     navigation: Navigation,
 ) -> None:
@@ -73,7 +73,9 @@ def show(
     st.fragment(_refresh, run_every=seconds or None)(reader, segments, elements, slots, address)
 
 
-def _refresh(reader: Reader, segments: SegmentReader, elements: Elements, slots: CategorySlots, address: str) -> None:
+def _refresh(
+    reader: RollupSource, segments: SegmentSource, elements: Elements, slots: CategoryColours, address: str
+) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
     clock = clock_of(st.context.timezone)

@@ -11,7 +11,7 @@ from services.dashboard.kit.theme import SERIES_SLOTS
 _MOST_NAMES: Final = 1_000
 
 
-class CategorySlots:
+class CategoryColours:
     """The slots of `Palette.series` that categories have been given. Safe to use from any thread.
 
     A name keeps its slot from the first time it is shown on: colours that depended on who else is shown would change

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import msgspec
 
 from services.dashboard.kit import cards, freshness
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted, grouped
 from services.dashboard.live import charts, key_figures, tables, world_map
 from services.dashboard.live.world_map import WorldMap
-from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Audience, Snapshot
 
 
@@ -82,7 +82,7 @@ def draw(
     palette: Palette,
     address: str,
     now_ms: int,
-    slots: CategorySlots,
+    slots: CategoryColours,
     clock: Clock = UTC_CLOCK,
 ) -> Board:
     """Draw what was observed of the Redis at `address`, with the times of `clock` and the colours of `slots`."""
@@ -97,7 +97,7 @@ def draw(
 
 
 def _panels(
-    snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, slots: CategorySlots, clock: Clock
+    snapshot: Snapshot, audience: Audience, palette: Palette, now_ms: int, slots: CategoryColours, clock: Clock
 ) -> Panels:
     windows = snapshot.windows
     products = {product: dict(about) for product, about in snapshot.products_info.items()}

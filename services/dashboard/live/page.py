@@ -9,7 +9,7 @@ import streamlit as st
 from services.dashboard.kit import theme
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.live.pages import Pages
-from services.dashboard.sources.rollup_source import Reader
+from services.dashboard.sources.rollup_source import RollupSource
 from shared.rollups.contract import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
@@ -18,7 +18,7 @@ assert set(_AUDIENCES) == set(get_args(Audience))
 
 
 def show(
-    reader: Reader, pages: Pages, draw: Callable[[bytes], None], refresh_seconds: float, navigation: Navigation
+    reader: RollupSource, pages: Pages, draw: Callable[[bytes], None], refresh_seconds: float, navigation: Navigation
 ) -> None:
     """Show the page to this viewer and keep it current."""
     palette = theme.palette_of(st.context.theme.type)
@@ -40,7 +40,7 @@ def show(
 
 
 def _refresh(
-    reader: Reader, pages: Pages, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
+    reader: RollupSource, pages: Pages, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
 ) -> None:
     mode = theme.palette_of(st.context.theme.type).mode
     if mode != mode_shown:

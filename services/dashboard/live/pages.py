@@ -3,17 +3,17 @@
 from threading import Lock
 
 from services.dashboard.kit import theme
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board, layout
-from services.dashboard.sources.rollup_source import Observation
+from services.dashboard.sources.observations import Observation
 from shared.rollups.contract import AUDIENCES, Audience
 
 
 class Pages:
     """The latest encoded pages by audience. Safe to use from any thread; one draws, the others take what it drew."""
 
-    def __init__(self, address: str, slots: CategorySlots) -> None:
+    def __init__(self, address: str, slots: CategoryColours) -> None:
         """`address` is the Redis that the pages tell of; `slots` are those of all pages of the process."""
         self._address = address
         self._slots = slots

@@ -14,8 +14,7 @@ from services.dashboard.operations import figures as status_figures
 from services.dashboard.operations import replica_table
 from services.dashboard.operations import tables as status_tables
 from services.dashboard.operations.standings import Replica, Standing, judge, missing_services
-from services.dashboard.sources.single_flight import Malformed, Unreachable
-from services.dashboard.sources.status_source import Reported, StatusObservation
+from services.dashboard.sources.observations import Malformed, Reported, StatusObservation, Unreachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

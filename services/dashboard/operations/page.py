@@ -12,18 +12,19 @@ from services.dashboard.kit.navigation import Navigation
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.operations import board as status_board
 from services.dashboard.operations.board import Board, Panels
-from services.dashboard.sources.status_source import StatusObservation, StatusReader
+from services.dashboard.sources.observations import StatusObservation
+from services.dashboard.sources.status_source import StatusSource
 
 _STYLE_FILE: Final = Path(__file__).with_name("operations.css")
 
 
-def show(reader: StatusReader, address: str, refresh_seconds: float, navigation: Navigation) -> None:
+def show(reader: StatusSource, address: str, refresh_seconds: float, navigation: Navigation) -> None:
     """Show the page to this viewer and keep it current."""
     st.html(f"<style>{theme.stylesheet()}{theme.stylesheet(_STYLE_FILE)}</style>")
     st.fragment(_refresh, run_every=refresh_seconds)(reader, address, navigation)
 
 
-def _refresh(reader: StatusReader, address: str, navigation: Navigation) -> None:
+def _refresh(reader: StatusSource, address: str, navigation: Navigation) -> None:
     st.html(f"<style>{theme.variables(theme.palette_of(st.context.theme.type))}</style>")
     with st.container(key="topbar", horizontal=True):
         navigation()

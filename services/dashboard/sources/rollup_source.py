@@ -1,40 +1,18 @@
-"""The live page's door to Redis: one snapshot a second for all viewers of the process, failures as values."""
+"""Reads the rollups: one snapshot a second for all viewers of the process, failures as values."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import redis
 
-from services.dashboard.sources.single_flight import Malformed as Malformed
-from services.dashboard.sources.single_flight import SharedAnswer
-from services.dashboard.sources.single_flight import Unreachable as Unreachable
+from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.single_flight import SingleFlight
 from shared.rollups import contract as rollup_keys
 from shared.rollups.contract import AUDIENCES, Audience, MalformedRollup, Snapshot
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Live:
-    """Redis answered with a snapshot."""
-
-    snapshot: Snapshot
-    partitions_before: int = 0  # in the last snapshot that had them all; 0: none did since this process began
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Empty:
-    """Redis answered, and nothing was ever published under this prefix."""
-
-
-# Compared by identity: pages drawn from one observation are drawn once for all viewers.
-Observation = Live | Empty | Unreachable[Snapshot] | Malformed[Snapshot]
-
-
-class Reader:
-    """Observations by audience. Safe to use from any thread.
-
-    `now_ms` tells the time of day, `elapsed_seconds` never goes back.
-    """
+class RollupSource:
+    """Observations by audience. Thread-safe. `now_ms` is the wall clock, `elapsed_seconds` is monotonic."""
 
     def __init__(
         self,
@@ -47,14 +25,14 @@ class Reader:
         self._client = client
         self._prefix = prefix
         self._now_ms = now_ms
-        self._shared: dict[Audience, SharedAnswer[Observation]] = {
-            audience: SharedAnswer(partial(self._ask, audience), elapsed_seconds) for audience in AUDIENCES
+        self._flights: dict[Audience, SingleFlight[Observation]] = {
+            audience: SingleFlight(partial(self._ask, audience), elapsed_seconds) for audience in AUDIENCES
         }
         self._whole_partitions = 0
 
     def observe(self, audience: Audience) -> Observation:
-        """What Redis holds for `audience`, at most a second old. Blocks for one round trip at most."""
-        return self._shared[audience].get()
+        """What Redis holds for `audience`, at most a second old. Blocks for at most one round trip."""
+        return self._flights[audience].get()
 
     def _ask(self, audience: Audience, before: Observation | None) -> Observation:
         try:
@@ -67,7 +45,7 @@ class Reader:
             return Unreachable(since_ms, str(error), _last_snapshot(before))
         if snapshot is None:
             return Empty()
-        if snapshot.meta.coverage_8h_s > 0:  # the publisher covers nothing while one is missing
+        if snapshot.meta.coverage_8h_s > 0:  # coverage is 0 while a partition is missing
             self._whole_partitions = snapshot.meta.partitions
         return Live(snapshot, self._whole_partitions)
 

@@ -1,6 +1,6 @@
-"""The closed minutes as Redis has them, kept in memory and read anew only where they changed; one copy for all viewers.
+"""Reads the minute segments into memory, each once per version; one copy for all viewers.
 
-A refresh is one round trip for the versions, and one more when a segment is new: all of those at once.
+A refresh is one round trip for the versions and one more for all changed segments.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,24 +11,24 @@ import redis
 
 from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import MalformedSegment, Segment, assemble, decode_segment
-from services.dashboard.sources.single_flight import SharedAnswer
+from services.dashboard.sources.single_flight import SingleFlight
 from shared.rollups.contract import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
 
 SETTLE_SECONDS: Final = 4
-"""So long after its end a minute's segments are in Redis, if it has any: two seconds, and the time to write them."""
+"""A minute's segments are in Redis this long after its end: two seconds, plus the time to write them."""
 
 MOST_EVENTS: Final = 3_000_000
-"""Events kept in memory, about 100 bytes each; the oldest minutes are left out beyond it."""
+"""Events kept in memory, about 100 bytes each; beyond it the oldest minutes are left out."""
 
 HOUR_MINUTES: Final = 60
-"""Segments reach at least this far back: a minute of the hour that has none had no event."""
+"""Segments reach at least this far back, so a minute of the hour without one had no event."""
 
 _MOST_AT_ONCE: Final = 256
-_MISSING: Final = "it is listed and not there"
+_MISSING: Final = "it is listed but missing"
 
 
-class SegmentReader:
-    """Reads the segments. Safe to use from any thread; one viewer at a time asks Redis, others get what was there."""
+class SegmentSource:
+    """Reads the segments. Thread-safe; one viewer at a time queries Redis, the others get the previous answer."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class SegmentReader:
         self._prefix = prefix
         self._now_ms = now_ms
         self._most_events = most_events
-        self._shared = SharedAnswer(self._read, elapsed_seconds)
-        # By field, with the version; None: left out, as memory is bounded.
+        self._flight = SingleFlight(self._read, elapsed_seconds)
+        # By field, with the version; None: left out to bound memory.
         self._kept: dict[str, tuple[int, Segment | Gap | None]] = {}
 
     def look(self) -> ClosedMinutes:
-        """The closed minutes, at most a second old. Blocks for two round trips at most."""
-        return self._shared.get()
+        """The closed minutes, at most a second old. Blocks for at most two round trips."""
+        return self._flight.get()
 
     def _read(self, before: ClosedMinutes | None) -> ClosedMinutes:
         before = before or ClosedMinutes()
@@ -76,7 +76,7 @@ class SegmentReader:
         segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
         left_out = sum(entry is None for _, entry in self._kept.values())
         return ClosedMinutes(
-            # After trouble too: it may have come between two answers, the first of which is kept.
+            # After trouble too: it may have occurred between two replies, the first of which is kept.
             frame=assemble(segments) if changed or before.trouble is not None else before.frame,
             first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
             end_minute=end_minute,
@@ -85,7 +85,7 @@ class SegmentReader:
         )
 
     def _versions(self) -> tuple[dict[str, int], list[Gap], int]:
-        """The version of each segment that is listed, what is no such thing, and the end of the closed minutes."""
+        """The version of each listed segment, the fields that name none, and the end of the closed minutes."""
         pipeline = self._client.pipeline(transaction=True)
         pipeline.hgetall(self._prefix + SEGMENTS_KEY)
         pipeline.hget(self._prefix + META_KEY, "as_of_ms")
@@ -94,9 +94,9 @@ class SegmentReader:
         return *_read_versions(fields), closed
 
     def _fetch(self, versions: Mapping[str, int], hour_ago: int) -> bool:
-        """Make what is kept hold `versions`, the newest minutes first; returns whether that changed anything.
+        """Update the kept segments to `versions`, newest minutes first; returns whether anything changed.
 
-        A minute leaves Redis with the hour, seconds before the one that takes its place comes: it stays till then.
+        A minute that leaves the hour disappears from Redis seconds before its successor arrives; it is kept until then.
         """
         is_known = any(self._kept[name][0] == versions[name] for name in self._kept.keys() & versions.keys())
         gone = {name for name in self._kept.keys() - versions.keys() if not is_known or _minute(name) != hour_ago}
@@ -112,7 +112,7 @@ class SegmentReader:
                 is_changed |= not (name in self._kept and self._kept[name][1] == entry)
                 self._kept[name] = (versions[name], entry)
             if self._leave_out():
-                # What follows is older still.
+                # The remaining ones are older still.
                 self._kept |= {name: (versions[name], None) for name in wanted[start + _MOST_AT_ONCE :]}
                 break
         return is_changed
@@ -124,7 +124,7 @@ class SegmentReader:
         return kept_version != version or (isinstance(entry, Gap) and entry.reason == _MISSING)
 
     def _leave_out(self) -> bool:
-        """Let go of the oldest minutes that do not fit in memory, with all their partitions; whether there are any."""
+        """Drop the oldest minutes beyond the memory limit, all partitions of each; returns whether any were dropped."""
         kept = sorted(
             ((entry.minute, entry.table.num_rows) for _, entry in self._kept.values() if isinstance(entry, Segment)),
             reverse=True,
@@ -151,7 +151,7 @@ def _read_versions(fields: Mapping[bytes, bytes]) -> tuple[dict[str, int], list[
             parse_segment_field(text)
             versions[text] = int(version)
         except (ValueError, OverflowError) as error:
-            strays.append(Gap(0, 0, f"{SEGMENTS_KEY} has a field that is none: {error}"))
+            strays.append(Gap(0, 0, f"{SEGMENTS_KEY} has an invalid field: {error}"))
     return versions, strays
 
 

@@ -1,40 +1,25 @@
-"""The operations page's door to Redis: the reports of a second for all viewers of the process, failures as values."""
+"""Reads the status reports: once a second for all viewers of the process, failures as values."""
 
 import time
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from threading import Thread
 from typing import Final
 
 import redis
 
-from services.dashboard.sources.single_flight import Malformed, SharedAnswer, Unreachable
-from services.dashboard.sources.watch import Watch, Watched
+from services.dashboard.sources.observations import Malformed, Reported, StatusObservation, Unreachable
+from services.dashboard.sources.single_flight import SingleFlight
+from services.dashboard.sources.watch import Watch
 from shared.status import keys as status_keys
 from shared.status.keys import MalformedStatus
-from shared.status.replica_status import Transition
 
 _WATCH_SECONDS: Final = 2.5
-"""Between two looks while nobody looks: two to each slot of a curve."""
+"""Interval of reads while no page is open: two per slot of a curve."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reported:
-    """Redis answered with what the replicas told, as of `at_ms`; nothing, when none ever reported."""
-
-    replicas: list[Watched]
-    unreadable: Mapping[str, str]  # key and field → why
-    transitions: list[Transition]  # newest first
-    at_ms: int
-
-
-# Compared by identity: pages drawn from one observation are drawn once for all viewers.
-StatusObservation = Reported | Unreachable[Reported] | Malformed[Reported]
-
-
-class StatusReader:
-    """Safe to use from any thread. `now_ms` tells the time of day, `elapsed_seconds` never goes back."""
+class StatusSource:
+    """Thread-safe. `now_ms` is the wall clock, `elapsed_seconds` is monotonic."""
 
     def __init__(
         self, client: redis.Redis, prefix: str, *, now_ms: Callable[[], int], elapsed_seconds: Callable[[], float]
@@ -43,14 +28,14 @@ class StatusReader:
         self._prefix = prefix
         self._now_ms = now_ms
         self._watch = Watch()
-        self._shared = SharedAnswer[StatusObservation](self._ask, elapsed_seconds)
+        self._flight = SingleFlight[StatusObservation](self._ask, elapsed_seconds)
 
     def observe(self) -> StatusObservation:
-        """What the replicas report, at most a second old. Blocks for one round trip at most."""
-        return self._shared.get()
+        """What the replicas report, at most a second old. Blocks for at most one round trip."""
+        return self._flight.get()
 
     def keep_watching(self) -> None:
-        """Look now and then while nobody does, so that whoever comes sees the last minutes. Ends with this reader."""
+        """Read while no page is open, so that the first viewer sees the last minutes. Ends with this source."""
         Thread(target=_keep_watching, args=(weakref.ref(self),), name="status watch", daemon=True).start()
 
     def _ask(self, before: StatusObservation | None) -> StatusObservation:
@@ -72,9 +57,9 @@ def _last(before: StatusObservation | None) -> Reported | None:
     return before if before is None or isinstance(before, Reported) else before.last
 
 
-def _keep_watching(reference: "weakref.ref[StatusReader]") -> None:
-    # Streamlit tells no one that it drops a resource or stops, so the thread holds nothing that would outlive it.
-    while (reader := reference()) is not None:
-        reader.observe()
-        del reader
+def _keep_watching(reference: "weakref.ref[StatusSource]") -> None:
+    # Streamlit reports neither a dropped resource nor its stop, so the thread holds only a weak reference.
+    while (source := reference()) is not None:
+        source.observe()
+        del source
         time.sleep(_WATCH_SECONDS)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.dashboard.sources.status_source import Reported
+from services.dashboard.sources.observations import Reported
 from services.dashboard.sources.watch import SLOT_MS, Curves, Watched
 from shared.status.replica_status import ReplicaStatus, Transition
 from tests.support.samples.status import NOON_MS, sample_status

@@ -9,12 +9,12 @@ from typing import Any
 import fakeredis
 import pytest
 
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
 from services.dashboard.live.board import Board, Chart, Panels
 from services.dashboard.live.world_map import WorldMap
-from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups import contract as rollup_keys
 from shared.rollups.contract import Audience, Rollup, Snapshot
 from tests.support.samples.rollup import NOON_MS, publish, sample_event, sample_rollup
@@ -33,7 +33,7 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
 
 
 def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all") -> Board:
-    return board.draw(observation, audience, LIGHT, ADDRESS, NOON_MS + round(age_s * 1000), CategorySlots())
+    return board.draw(observation, audience, LIGHT, ADDRESS, NOON_MS + round(age_s * 1000), CategoryColours())
 
 
 def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> tuple[str, Panels]:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from services.dashboard.kit import theme
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import DARK, LIGHT
 from services.dashboard.live import charts
 from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
@@ -18,7 +18,7 @@ DEVICES = {"Mobile": 5, "Watch": 1, "Desktop": 4}
 
 
 def all_figures(palette: theme.Palette) -> list[charts.Figure]:
-    slots = CategorySlots().of(["a", "b"])
+    slots = CategoryColours().of(["a", "b"])
     return [
         charts.visits_per_minute(MINUTES, MINUTES, palette),
         charts.visits_per_minute({}, {}, palette),
@@ -79,7 +79,7 @@ def test_no_device_is_an_empty_ring_that_says_nought() -> None:
 
 def test_categories_are_ranked_in_their_own_colours() -> None:
     counts = {f"category {number}": 100 - number for number in range(20)}
-    slots = CategorySlots().of(counts)
+    slots = CategoryColours().of(counts)
     bars = charts.categories(counts, slots, DARK)["data"][0]
     assert bars["x"] == list(range(100, 88, -1))
     assert bars["marker"]["color"] == [DARK.series[slots[f"category {number}"]] for number in range(12)]
@@ -98,7 +98,7 @@ def strings(value: Any) -> list[str]:
 def test_names_of_strangers_reach_no_figure_unescaped(hostile: str) -> None:
     figures = [
         charts.devices({hostile: 3}, LIGHT),
-        charts.categories({hostile: 3}, CategorySlots().of([hostile]), LIGHT),
+        charts.categories({hostile: 3}, CategoryColours().of([hostile]), LIGHT),
     ]
     for figure in figures:
         texts = strings(figure)

@@ -9,7 +9,7 @@ from services.dashboard.explore import board as explore_board
 from services.dashboard.explore.board import ExplorePanels
 from services.dashboard.explore.exploration import Choices, Focus, explore
 from services.dashboard.explore.selection import Span
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
 from services.dashboard.live.board import Chart
@@ -30,7 +30,7 @@ def drawn(clock: Clock, **chosen: Any) -> ExplorePanels:
         frame, MINUTE - 5, END, (Gap(MINUTE - 3, 3, "no arrow"),), trouble=Trouble((END + 1) * MINUTE_MS, "gone")
     )
     choices = Choices(**{"window_minutes": 60, "step_minutes": 30, "focus": FOCUS, **chosen})
-    return explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, CategorySlots(), clock)
+    return explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, CategoryColours(), clock)
 
 
 def figure(chart: Chart) -> Any:

@@ -4,9 +4,9 @@ import json
 import zlib
 from typing import Any
 
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.live.pages import Pages
-from services.dashboard.sources.rollup_source import Empty, Live, Observation
+from services.dashboard.sources.observations import Empty, Live, Observation
 from tests.support.samples.rollup import NOON_MS, sample_rollup
 from tests.unit.dashboard.test_board import snapshot_of
 
@@ -23,7 +23,7 @@ def decoded(page: bytes) -> dict[str, Any]:
 
 
 def test_a_page_has_its_cards_in_order_and_every_part_of_a_kind_that_the_browser_knows() -> None:
-    page = decoded(Pages("", CategorySlots()).page(live(), "all", "light", None, NOON_MS))
+    page = decoded(Pages("", CategoryColours()).page(live(), "all", "light", None, NOON_MS))
     assert [card["name"] for card in page["cards"]] == [
         "visits", "sessions", "pages", "devices", "categories", "paths", "countries", "visitors", "log", "raw",
     ]  # fmt: skip
@@ -36,13 +36,13 @@ def test_a_page_has_its_cards_in_order_and_every_part_of_a_kind_that_the_browser
 
 
 def test_a_page_without_numbers_is_a_notice_and_no_card() -> None:
-    page = decoded(Pages("", CategorySlots()).page(Empty(), "all", "light", None, NOON_MS))
+    page = decoded(Pages("", CategoryColours()).page(Empty(), "all", "light", None, NOON_MS))
     assert (page["cards"], page["figures"]) == ([], "")
     assert "No events yet" in page["notice"]
 
 
 def test_viewers_of_one_audience_mode_and_zone_share_a_page() -> None:
-    pages, observation = Pages("", CategorySlots()), live()
+    pages, observation = Pages("", CategoryColours()), live()
     first = pages.page(observation, "all", "light", BERLIN, NOON_MS)
     assert pages.page(observation, "all", "light", BERLIN, NOON_MS + 999) is first
     assert pages.page(observation, "all", "light", BERLIN, NOON_MS - 5000) is first  # a thread that was held up
@@ -53,7 +53,7 @@ def test_viewers_of_one_audience_mode_and_zone_share_a_page() -> None:
 
 
 def test_a_new_observation_is_drawn_anew_and_an_old_one_while_its_ages_grow() -> None:
-    pages, observation = Pages("", CategorySlots()), live()
+    pages, observation = Pages("", CategoryColours()), live()
     first = pages.page(observation, "all", "light", None, NOON_MS)
     assert "now, " in decoded(first)["strip"]
     later = pages.page(observation, "all", "light", None, NOON_MS + 9000)  # Redis hangs
@@ -62,7 +62,7 @@ def test_a_new_observation_is_drawn_anew_and_an_old_one_while_its_ages_grow() ->
 
 
 def test_every_time_is_the_viewers_and_tells_utc() -> None:
-    page = decoded(Pages("", CategorySlots()).page(live(), "all", "light", BERLIN, NOON_MS))
+    page = decoded(Pages("", CategoryColours()).page(live(), "all", "light", BERLIN, NOON_MS))
     html = "".join(part.get("html", "") for card in page["cards"] for part in card["parts"]) + page["strip"]
     assert '<time datetime="2026-11-22T12:00:00.000Z" title="2026-11-22 12:00:00.000 UTC">13:00:00 CET</time>' in html
     assert "Last 15 minutes, CET" in html

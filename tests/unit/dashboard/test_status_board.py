@@ -9,7 +9,7 @@ import pytest
 from services.dashboard.kit.time_zones import clock_of
 from services.dashboard.operations import board as status_board
 from services.dashboard.operations.board import Board, Panels
-from services.dashboard.sources.single_flight import Malformed, Unreachable
+from services.dashboard.sources.observations import Malformed, Unreachable
 from services.dashboard.sources.watch import Watched
 from shared.status.replica_status import STARTING, Complaint, Trouble
 from tests.support.samples.status import BAD_INPUT, REDIS_AWAY

@@ -7,8 +7,8 @@ from typing import Any
 import fakeredis
 import pytest
 
-from services.dashboard.sources.single_flight import Malformed, Unreachable
-from services.dashboard.sources.status_source import Reported, StatusReader
+from services.dashboard.sources.observations import Malformed, Reported, Unreachable
+from services.dashboard.sources.status_source import StatusSource
 from shared.status.keys import write
 from tests.support.fakes.counting_redis import Clock, CountingRedis
 from tests.support.fakes.counting_redis import client as client
@@ -19,22 +19,22 @@ from tests.support.servers.polling import eventually
 
 
 @pytest.fixture
-def reader(client: CountingRedis, clock: Clock) -> StatusReader:
-    return StatusReader(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
+def reader(client: CountingRedis, clock: Clock) -> StatusSource:
+    return StatusSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
 
 
 def report(client: Any, clock: Clock, **fields: Any) -> None:
     write(client, sample_status(reported_at_ms=clock.now_ms, **fields), [], "")
 
 
-def reported(reader: StatusReader) -> Reported:
+def reported(reader: StatusSource) -> Reported:
     observed = reader.observe()
     assert isinstance(observed, Reported)
     return observed
 
 
 def test_fifty_viewers_of_a_second_cost_one_round_trip(
-    client: CountingRedis, reader: StatusReader, clock: Clock
+    client: CountingRedis, reader: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
     client.round_trips = 0
@@ -43,7 +43,7 @@ def test_fifty_viewers_of_a_second_cost_one_round_trip(
 
 
 def test_each_second_brings_new_figures_and_a_longer_curve(
-    client: CountingRedis, reader: StatusReader, clock: Clock
+    client: CountingRedis, reader: StatusSource, clock: Clock
 ) -> None:
     for second in range(11):
         report(client, clock, events=second, events_per_second=second)
@@ -53,13 +53,13 @@ def test_each_second_brings_new_figures_and_a_longer_curve(
     assert list(replica.curves.events_per_second.values()) == [2, 7, 10]  # means of five, five and one
 
 
-def test_before_the_first_report_there_is_nothing(reader: StatusReader, clock: Clock) -> None:
+def test_before_the_first_report_there_is_nothing(reader: StatusSource, clock: Clock) -> None:
     observed = reported(reader)
     assert (observed.replicas, observed.transitions, observed.at_ms) == ([], [], clock.now_ms)
 
 
 def test_an_outage_is_told_with_its_beginning_and_the_last_reports_and_makes_nobody_silent(
-    client: CountingRedis, server: fakeredis.FakeServer, reader: StatusReader, clock: Clock
+    client: CountingRedis, server: fakeredis.FakeServer, reader: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
     before = reported(reader)
@@ -77,7 +77,7 @@ def test_an_outage_is_told_with_its_beginning_and_the_last_reports_and_makes_nob
 
 
 def test_a_key_of_the_wrong_type_is_told_and_forgotten_once_it_is_right(
-    client: Any, reader: StatusReader, clock: Clock
+    client: Any, reader: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
     before = reported(reader)
@@ -95,7 +95,7 @@ def test_a_key_of_the_wrong_type_is_told_and_forgotten_once_it_is_right(
 
 
 def test_it_watches_while_nobody_looks_and_ends_when_nobody_has_it(client: CountingRedis, clock: Clock) -> None:
-    reader = StatusReader(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
+    reader = StatusSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
     client.round_trips = 0
     before = set(threading.enumerate())
     reader.keep_watching()

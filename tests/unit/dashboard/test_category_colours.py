@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from services.dashboard.explore import board as explore_board
 from services.dashboard.explore.exploration import Choices, explore
-from services.dashboard.kit.category_colours import CategorySlots
+from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT, SERIES_SLOTS
 from services.dashboard.live import board
 from services.dashboard.live.board import Panels
 from services.dashboard.sources.closed_minutes import ClosedMinutes
-from services.dashboard.sources.rollup_source import Live
+from services.dashboard.sources.observations import Live
 from services.dashboard.sources.segments import assemble, decode_segment
 from tests.support.samples.rollup import NOON_MS, sample_rollup
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
@@ -24,7 +24,7 @@ SHOWN = st.lists(st.text(max_size=12), unique=True, max_size=15)
 
 @given(st.lists(SHOWN, max_size=6))
 def test_a_category_keeps_its_colour_whoever_else_is_shown(pages: list[list[str]]) -> None:
-    slots = CategorySlots()
+    slots = CategoryColours()
     first: dict[str, int] = {}
     for names in pages:
         told = slots.of(names)
@@ -34,7 +34,7 @@ def test_a_category_keeps_its_colour_whoever_else_is_shown(pages: list[list[str]
 
 @given(st.sets(st.text(max_size=12), max_size=SERIES_SLOTS), st.integers(1, 3))
 def test_no_two_categories_share_a_colour_while_colours_last(names: set[str], at_once: int) -> None:
-    slots = CategorySlots()
+    slots = CategoryColours()
     ordered = list(names)
     for place in range(0, len(ordered), at_once):
         slots.of(ordered[place : place + at_once])
@@ -42,17 +42,17 @@ def test_no_two_categories_share_a_colour_while_colours_last(names: set[str], at
 
 
 def test_with_all_colours_taken_those_who_come_together_have_different_ones() -> None:
-    slots = CategorySlots()
+    slots = CategoryColours()
     slots.of([f"old {number}" for number in range(SERIES_SLOTS)])
     assert len(set(slots.of([f"new {number}" for number in range(SERIES_SLOTS)]).values())) == SERIES_SLOTS
 
 
 def test_processes_choose_alike() -> None:
-    assert CategorySlots().of(["Books", "Toys"]) == CategorySlots().of(["Toys", "Books"])
+    assert CategoryColours().of(["Books", "Toys"]) == CategoryColours().of(["Toys", "Books"])
 
 
 def test_what_is_shown_stays_while_strangers_send_names_without_end() -> None:
-    slots = CategorySlots()
+    slots = CategoryColours()
     books = slots.of(["Books"])
     for number in range(3_000):
         slots.of([f"random {number}"])
@@ -61,7 +61,7 @@ def test_what_is_shown_stays_while_strangers_send_names_without_end() -> None:
 
 
 def test_threads_agree() -> None:
-    slots = CategorySlots()
+    slots = CategoryColours()
     names = [f"category {number}" for number in range(40)]
     with ThreadPoolExecutor(8) as threads:
         told = list(threads.map(lambda turn: slots.of(names[turn % 7 :]), range(200)))
@@ -69,7 +69,7 @@ def test_threads_agree() -> None:
 
 
 def test_the_live_page_and_the_explore_page_show_a_category_in_one_colour() -> None:
-    slots = CategorySlots()
+    slots = CategoryColours()
     snapshot = snapshot_of(sample_rollup())
     live = board.draw(Live(snapshot), "all", LIGHT, "", NOON_MS, slots).content
     assert isinstance(live, Panels)

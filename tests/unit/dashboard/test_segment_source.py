@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from services.dashboard.sources.closed_minutes import ClosedMinutes
-from services.dashboard.sources.segment_source import SegmentReader
+from services.dashboard.sources.segment_source import SegmentSource
 from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
 from shared.runtime.redis_client import connect
 from tests.support.fakes.counting_redis import Clock
@@ -55,14 +55,14 @@ def recorder(client: redis.Redis) -> Recorder:
     return Recorder(client)
 
 
-def reader_of(recorder: Any, clock: Clock, prefix: str = "", most_events: int = 1000) -> SegmentReader:
-    return SegmentReader(
+def reader_of(recorder: Any, clock: Clock, prefix: str = "", most_events: int = 1000) -> SegmentSource:
+    return SegmentSource(
         recorder, prefix, now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds, most_events=most_events
     )
 
 
 @pytest.fixture
-def reader(recorder: Recorder, clock: Clock) -> SegmentReader:
+def reader(recorder: Recorder, clock: Clock) -> SegmentSource:
     return reader_of(recorder, clock)
 
 
@@ -76,13 +76,13 @@ def told(minutes: ClosedMinutes) -> tuple[int, int, int]:
     return (len(minutes.frame), oldest, minutes.end_minute)
 
 
-def test_before_the_first_segment_there_is_nothing(reader: SegmentReader) -> None:
+def test_before_the_first_segment_there_is_nothing(reader: SegmentSource) -> None:
     assert told(reader.look()) == (0, 0, 0)
     assert reader.look().trouble is None
 
 
 def test_only_segments_that_changed_are_fetched_all_at_once(
-    client: redis.Redis, recorder: Recorder, reader: SegmentReader, clock: Clock
+    client: redis.Redis, recorder: Recorder, reader: SegmentSource, clock: Clock
 ) -> None:
     write_segments(client, [Row(), Row(partition=1), Row(minute=MINUTE + 1)])
     tell_time(client, MINUTE + 2)
@@ -99,14 +99,14 @@ def test_only_segments_that_changed_are_fetched_all_at_once(
 
 
 def test_fifty_viewers_of_a_second_cost_one_look(
-    client: redis.Redis, recorder: Recorder, reader: SegmentReader
+    client: redis.Redis, recorder: Recorder, reader: SegmentSource
 ) -> None:
     write_segments(client, [Row()])
     assert len({id(reader.look()) for _ in range(50)}) == 1
     assert recorder.asked == ["versions", [key(MINUTE)]]
 
 
-def test_minutes_that_are_over_are_let_go(client: redis.Redis, reader: SegmentReader, clock: Clock) -> None:
+def test_minutes_that_are_over_are_let_go(client: redis.Redis, reader: SegmentSource, clock: Clock) -> None:
     write_segments(client, [Row(), Row(minute=MINUTE + 1), Row(minute=MINUTE + 59)])
     tell_time(client, MINUTE + 60, second=2)
     assert told(reader.look()) == (3, MINUTE, MINUTE + 60)
@@ -125,7 +125,7 @@ def test_minutes_that_are_over_are_let_go(client: redis.Redis, reader: SegmentRe
 
 
 def test_a_quiet_minute_closes_too_when_its_segment_would_be_there(
-    client: redis.Redis, reader: SegmentReader, clock: Clock
+    client: redis.Redis, reader: SegmentSource, clock: Clock
 ) -> None:
     write_segments(client, [Row()])
     tell_time(client, MINUTE + 3, second=3)
@@ -136,7 +136,7 @@ def test_a_quiet_minute_closes_too_when_its_segment_would_be_there(
 
 
 def test_a_malformed_segment_is_a_gap_with_its_reason_until_it_is_written_anew(
-    client: redis.Redis, recorder: Recorder, reader: SegmentReader, clock: Clock
+    client: redis.Redis, recorder: Recorder, reader: SegmentSource, clock: Clock
 ) -> None:
     write_segments(client, [Row(), Row(partition=1)])
     client.set(key(MINUTE, 1), b"no arrow")
@@ -154,11 +154,11 @@ def test_a_malformed_segment_is_a_gap_with_its_reason_until_it_is_written_anew(
 
 
 def test_a_segment_that_is_listed_and_not_there_is_a_gap_and_asked_for_again(
-    client: redis.Redis, reader: SegmentReader, clock: Clock
+    client: redis.Redis, reader: SegmentSource, clock: Clock
 ) -> None:
     write_segments(client, [Row(), Row(minute=MINUTE + 1)])
     client.delete(key(MINUTE))
-    assert [(gap.minute, gap.reason) for gap in reader.look().gaps] == [(MINUTE, "it is listed and not there")]
+    assert [(gap.minute, gap.reason) for gap in reader.look().gaps] == [(MINUTE, "it is listed but missing")]
     clock.pass_seconds(1)
     before = reader.look()
     assert before.gaps
@@ -167,18 +167,18 @@ def test_a_segment_that_is_listed_and_not_there_is_a_gap_and_asked_for_again(
     assert told(reader.look()) == (2, MINUTE, MINUTE + 2)
 
 
-def test_a_field_that_is_none_is_told_and_hides_nothing(client: redis.Redis, reader: SegmentReader) -> None:
+def test_a_field_that_is_none_is_told_and_hides_nothing(client: redis.Redis, reader: SegmentSource) -> None:
     write_segments(client, [Row()])
     client.hset(SEGMENTS_KEY, mapping={"yesterday": 1, segment_field(MINUTE, 1): "new", b"\xff:0": 1})
     minutes = reader.look()
     assert told(minutes) == (1, MINUTE, MINUTE + 1)
     assert len(minutes.gaps) == 3
-    assert all("has a field that is none" in gap.reason for gap in minutes.gaps)
+    assert all("has an invalid field" in gap.reason for gap in minutes.gaps)
 
 
 @pytest.mark.parametrize("wrong", ["list", "time"])
 def test_what_is_no_list_of_segments_is_trouble(
-    client: redis.Redis, reader: SegmentReader, clock: Clock, wrong: str
+    client: redis.Redis, reader: SegmentSource, clock: Clock, wrong: str
 ) -> None:
     write_segments(client, [Row()])
     reader.look()
@@ -209,13 +209,13 @@ def test_an_outage_keeps_what_was_there_and_heals(client: redis.Redis, recorder:
     assert (reader.look().trouble, len(reader.look().frame)) == (None, 1)
 
 
-def test_beyond_the_hour_they_reach_as_far_as_listed(client: redis.Redis, reader: SegmentReader) -> None:
+def test_beyond_the_hour_they_reach_as_far_as_listed(client: redis.Redis, reader: SegmentSource) -> None:
     write_segments(client, [Row(minute=MINUTE - 100), Row()])
     assert reader.look().first_minute == MINUTE - 100
 
 
 def test_an_outage_between_two_answers_loses_nothing(
-    client: redis.Redis, recorder: Recorder, reader: SegmentReader, clock: Clock
+    client: redis.Redis, recorder: Recorder, reader: SegmentSource, clock: Clock
 ) -> None:
     write_segments(client, [Row(partition=partition) for partition in range(300)])  # more than are asked for at once
     recorder.failing_after = 2
@@ -253,7 +253,7 @@ def test_the_prefix_goes_in_front_of_every_key(client: redis.Redis, recorder: Re
 
 
 def test_a_redis_that_hangs_holds_up_one_viewer(
-    client: redis.Redis, recorder: Recorder, reader: SegmentReader, clock: Clock
+    client: redis.Redis, recorder: Recorder, reader: SegmentSource, clock: Clock
 ) -> None:
     write_segments(client, [Row()])
     before = reader.look()

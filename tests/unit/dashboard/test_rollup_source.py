@@ -5,7 +5,8 @@ import threading
 import fakeredis
 import pytest
 
-from services.dashboard.sources.rollup_source import Empty, Live, Malformed, Reader, Unreachable
+from services.dashboard.sources.observations import Empty, Live, Malformed, Unreachable
+from services.dashboard.sources.rollup_source import RollupSource
 from tests.support.fakes.counting_redis import Clock, CountingRedis
 from tests.support.fakes.counting_redis import client as client
 from tests.support.fakes.counting_redis import clock as clock
@@ -15,11 +16,11 @@ from tests.support.servers.polling import eventually
 
 
 @pytest.fixture
-def reader(client: CountingRedis, clock: Clock) -> Reader:
-    return Reader(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
+def reader(client: CountingRedis, clock: Clock) -> RollupSource:
+    return RollupSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
 
 
-def test_fifty_viewers_of_a_second_cost_one_round_trip(client: CountingRedis, reader: Reader) -> None:
+def test_fifty_viewers_of_a_second_cost_one_round_trip(client: CountingRedis, reader: RollupSource) -> None:
     publish(client, sample_rollup())
     client.round_trips = 0
     seen = {id(reader.observe("all")) for _ in range(50)}
@@ -27,7 +28,7 @@ def test_fifty_viewers_of_a_second_cost_one_round_trip(client: CountingRedis, re
 
 
 def test_a_page_that_asks_each_second_gets_a_new_snapshot_each_time(
-    client: CountingRedis, reader: Reader, clock: Clock
+    client: CountingRedis, reader: RollupSource, clock: Clock
 ) -> None:
     for number in range(3):
         publish(client, sample_rollup(read=number))
@@ -37,7 +38,7 @@ def test_a_page_that_asks_each_second_gets_a_new_snapshot_each_time(
         clock.pass_seconds(0.98)  # timers are a little early at times
 
 
-def test_audiences_are_observed_apart(client: CountingRedis, reader: Reader) -> None:
+def test_audiences_are_observed_apart(client: CountingRedis, reader: RollupSource) -> None:
     publish(client, sample_rollup())
     everyone, bots = reader.observe("all"), reader.observe("bot")
     assert isinstance(everyone, Live)
@@ -45,12 +46,12 @@ def test_audiences_are_observed_apart(client: CountingRedis, reader: Reader) -> 
     assert everyone.snapshot.windows.visitors["1h"] == 3 * bots.snapshot.windows.visitors["1h"]
 
 
-def test_before_the_first_publish_there_is_nothing(reader: Reader) -> None:
+def test_before_the_first_publish_there_is_nothing(reader: RollupSource) -> None:
     assert isinstance(reader.observe("all"), Empty)
 
 
 def test_an_outage_is_told_with_its_beginning_and_the_last_numbers_and_heals(
-    client: CountingRedis, server: fakeredis.FakeServer, reader: Reader, clock: Clock
+    client: CountingRedis, server: fakeredis.FakeServer, reader: RollupSource, clock: Clock
 ) -> None:
     publish(client, sample_rollup(read=7))
     assert isinstance(reader.observe("all"), Live)
@@ -68,7 +69,7 @@ def test_an_outage_is_told_with_its_beginning_and_the_last_numbers_and_heals(
     assert isinstance(reader.observe("all"), Live)
 
 
-def test_an_outage_from_the_start_has_no_numbers(server: fakeredis.FakeServer, reader: Reader) -> None:
+def test_an_outage_from_the_start_has_no_numbers(server: fakeredis.FakeServer, reader: RollupSource) -> None:
     server.connected = False
     observed = reader.observe("all")
     assert isinstance(observed, Unreachable)
@@ -76,7 +77,7 @@ def test_an_outage_from_the_start_has_no_numbers(server: fakeredis.FakeServer, r
 
 
 def test_a_malformed_key_is_named_and_forgotten_once_it_is_right(
-    client: CountingRedis, reader: Reader, clock: Clock
+    client: CountingRedis, reader: RollupSource, clock: Clock
 ) -> None:
     publish(client, sample_rollup())
     assert isinstance(reader.observe("all"), Live)
@@ -92,7 +93,7 @@ def test_a_malformed_key_is_named_and_forgotten_once_it_is_right(
 
 
 def test_a_redis_that_hangs_holds_up_one_viewer_and_not_the_others(
-    client: CountingRedis, reader: Reader, clock: Clock
+    client: CountingRedis, reader: RollupSource, clock: Clock
 ) -> None:
     publish(client, sample_rollup())
     before = reader.observe("all")
@@ -109,7 +110,7 @@ def test_a_redis_that_hangs_holds_up_one_viewer_and_not_the_others(
 
 
 def test_it_remembers_how_many_partitions_a_whole_snapshot_had(
-    client: CountingRedis, reader: Reader, clock: Clock
+    client: CountingRedis, reader: RollupSource, clock: Clock
 ) -> None:
     seen = []
     for partitions, coverage_s in ((3, 0), (4, 28_800), (3, 0), (2, 0), (2, 60), (1, 0)):

@@ -1,0 +1,61 @@
+"""What a source observed of Redis: an answer, or why there is none. Pure.
+
+All are compared by identity: what is drawn from one observation is drawn once for all viewers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.dashboard.sources.watch import Watched
+from shared.rollups.contract import Snapshot
+from shared.status.replica_status import Transition
+
+Seen = TypeVar("Seen", covariant=True)
+
+
+@dataclass(frozen=True, eq=False)  # no slots: typing records the type argument on the instance
+class Unreachable(Generic[Seen]):
+    """Redis does not answer. `last` is its previous answer."""
+
+    since_ms: int
+    reason: str
+    last: Seen | None
+
+
+@dataclass(frozen=True, eq=False)
+class Malformed(Generic[Seen]):
+    """A key violates the contract. `last` is the previous valid answer."""
+
+    since_ms: int
+    reason: str
+    last: Seen | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Live:
+    """Redis answered with a snapshot."""
+
+    snapshot: Snapshot
+    partitions_before: int = 0  # in the latest snapshot that had them all; 0: none since this process started
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Empty:
+    """Redis answered, and nothing has been published under this prefix."""
+
+
+Observation = Live | Empty | Unreachable[Snapshot] | Malformed[Snapshot]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reported:
+    """Redis answered with the replicas' reports as of `at_ms`; all empty when none has reported."""
+
+    replicas: list[Watched]
+    unreadable: Mapping[str, str]  # key and field → why
+    transitions: list[Transition]  # newest first
+    at_ms: int
+
+
+StatusObservation = Reported | Unreachable[Reported] | Malformed[Reported]
