@@ -1,1 +1,1 @@
-"""Behaviour detection: a state machine a visitor, special offers and the state log."""
+"""Behaviour detection: one state machine per visitor, special offers and the state log."""

@@ -1,4 +1,4 @@
-"""`clickpulse detect`: follows each visitor's path, makes special offers and keeps the state log."""
+"""`clickpulse detect`: follows each visitor's path, sends special offers and writes the state log."""
 
 import argparse
 import sys
@@ -51,9 +51,9 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
 def _parser() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="clickpulse detect",
-        description="Follow each visitor of the enriched clicks through a state machine (clothing, shoes, other "
-        "clothing within half an hour), write a special offer to OFFERS_TOPIC when one is earned, and log the "
-        "transitions to the Redis stream state_logs.",
+        description="Follow each visitor through a state machine (clothing, shoes, other clothing within half an "
+        "hour), send a special offer to OFFERS_TOPIC when a visitor completes it, and log the transitions to the "
+        "Redis stream state_logs.",
         epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, ENRICHED_TOPIC, "
         "OFFERS_TOPIC, DETECT_WINDOW_MINUTES, PARTITIONS, RETENTION_HOURS, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL. "
         "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",

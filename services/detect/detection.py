@@ -1,4 +1,4 @@
-"""Running a batch of clicks through the visitors' machines, so that a click delivered twice counts once. Pure."""
+"""Runs a batch of clicks through the visitors' machines; a click delivered twice counts once. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.detect.offers import AUDIENCES, START, Journey, State, Transition, advance
+from services.detect.offers import OFFER_SEGMENTS, START, Journey, State, Transition, advance
 from shared.events.schema import EnrichedEvent
 
 
 class Click(NamedTuple):
-    """An enriched event that concerns the machine, and its place in the log; `appended_ms` is the record's time."""
+    """An enriched event that concerns the machine, and its position in the log; `appended_ms` is the append time."""
 
     partition: int
     offset: int
@@ -20,23 +20,23 @@ class Click(NamedTuple):
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """A visitor's journey, how far in the log it was followed, and the offers whose sending is not known to be done."""
+    """A visitor's journey, its last position in the log, and the offers not yet known to be committed."""
 
     journey: Journey = START
     partition: int = -1
     offset: int = -1  # of the latest click that changed the machine
     appended_ms: int = -1  # the latest append time among them
-    offered_at: tuple[int, ...] = ()  # offsets of the clicks that led to an offer, since the last known commit
+    offered_at: tuple[int, ...] = ()  # offsets of the clicks that earned an offer, since the last known commit
 
     def has_seen(self, click: Click) -> bool:
-        """Whether the click is delivered again. A recreated topic counts its offsets anew, its time goes on."""
+        """Whether the click is a redelivery. A recreated topic restarts its offsets, but append time moves on."""
         return (
             click.partition == self.partition and click.offset <= self.offset and click.appended_ms <= self.appended_ms
         )
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A value of the offers' topic. `timestamp` is the time of the event that led to the offer, epoch ms."""
+    """A value of the offers topic. `timestamp` is the time of the event that earned the offer, epoch ms."""
 
     userId: str
     offer: str
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a batch leads to: the changed machines by user, the offers to send, the new transitions in log order."""
+    """The result of a batch: changed machines by user, offers to send, new transitions in log order."""
 
     changed: Mapping[str, Machine]
     offers: Sequence[Offer]
@@ -62,10 +62,9 @@ class Detection:
 def detect(clicks: Sequence[Click], stored: Mapping[str, Machine], window_ms: int) -> Detection:
     """Follow the clicks, in log order, from the stored machines; a visitor without one starts in init.
 
-    The log delivers a partition in order and again from the committed offset, never past it. So a click that its
-    machine has seen was followed before, by a batch that was not committed: it changes nothing and is not logged
-    again, but its offer is due. And whatever lies before a visitor's first click of this batch is committed: the offers
-    made there need no remembering.
+    The log delivers each partition in order and resumes at the committed offset. A click that its machine has seen
+    therefore belongs to a batch that was not committed. It changes nothing and is not logged again, but its offer is
+    sent again. Everything before a visitor's first click of this batch is committed, so those offers are dropped.
     """
     machines = dict(stored)
     firsts: dict[str, int] = {}
@@ -104,11 +103,11 @@ def _followed(machine: Machine, click: Click, journey: Journey, first: int, is_o
 
 
 def _offer(event: EnrichedEvent) -> Offer:
-    return Offer(event.userId, AUDIENCES[event.gender].offer, event.timestamp)
+    return Offer(event.userId, OFFER_SEGMENTS[event.gender].offer, event.timestamp)
 
 
 def log_message(entry: Entry) -> str:
-    """The line of the state log: `visitor 3f2a9c0… entered shoes_visited: clicked P100 (shoes)`."""
+    """A line of the state log: `visitor 3f2a9c0… entered shoes_visited: clicked P100 (shoes)`."""
     event, transition = entry
     reward = f", gets {transition.offer}" if transition.offer else ""
     product = _short(event.productId or "", 40)

@@ -1,4 +1,4 @@
-"""The visitors' machines and the state log in Redis: `detect:<userId>`, a JSON document each, and `state_logs`."""
+"""The visitors' machines and the state log in Redis: one JSON document per `detect:<userId>`, and `state_logs`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
@@ -20,22 +20,22 @@ _encode_machine = msgspec.json.Encoder().encode
 
 
 class MachineStore:
-    """Reads and writes the machines of a batch's visitors. Raises redis-py's exceptions when Redis is away."""
+    """Reads and writes the machines of a batch's visitors. Raises redis-py's exceptions when Redis is unreachable."""
 
     def __init__(self, client: redis.Redis, prefix: str, window_ms: int) -> None:
         self._client = client
         self._prefix = prefix
         self._window_ms = window_ms
-        # A machine lives one window in event time; twice that lets it outlive a stop of the service of up to a window.
+        # A machine lives one window in event time. Twice that also covers a service stop of up to one window.
         self._ttl_ms = 2 * window_ms
 
     def update(
         self, users: Sequence[str], detect: Callable[[Mapping[str, Machine]], Detection], now_ms: int
     ) -> Detection:
-        """Load the machines, let `detect` follow the batch, store what changed and log what is recent, in one MULTI.
+        """Load the machines, run `detect`, then store the changes and log the recent transitions in one MULTI.
 
-        The keys are watched meanwhile: where another replica has written one, it all begins again from what that one
-        wrote, so that a replica that lost a partition without knowing never sets a machine back.
+        WATCH guards the keys: if another replica writes one meanwhile, the update starts over from the new value. So
+        a replica that lost a partition without noticing never reverts a machine.
         """
         keys = [f"{self._prefix}{MACHINE_KEY}{user}" for user in users]
         with self._client.pipeline(transaction=True) as pipeline:
@@ -54,14 +54,14 @@ class MachineStore:
                 return detection
 
     def _log(self, pipeline: Pipeline, entries: Sequence[Entry], now_ms: int) -> None:
-        # History that is being caught up with is no news to whoever watches the log.
+        # The log is a live display, so catching up on history does not write to it.
         recent = [entry for entry in entries if entry.event.timestamp > now_ms - self._window_ms]
         for entry in recent[-STATE_LOG_LENGTH:]:
             pipeline.xadd(
                 self._prefix + STATE_LOG,
                 {"created": entry.event.timestamp / 1000, "msg": log_message(entry)},
                 maxlen=STATE_LOG_LENGTH,
-                approximate=False,  # an approximate trim leaves a hundred
+                approximate=False,  # an approximate trim leaves about a hundred
             )
         if recent:
             pipeline.expire(self._prefix + STATE_LOG, KEY_TTL_SECONDS)
@@ -75,6 +75,6 @@ def _machines(stored: Iterable[tuple[str, bytes | str | None]]) -> dict[str, Mac
         try:
             machines[user] = _decode_machine(value)
         except msgspec.DecodeError as error:
-            # Not ours, or of another version: the visitor starts in init and the key is overwritten.
+            # Foreign, or from another version: the visitor starts in init and the key is overwritten.
             logger.warning("unreadable machine", user=user, error=str(error))
     return machines

@@ -1,10 +1,10 @@
-"""The offer's state machine, one a visitor. Pure: the transitions are data, time comes with the events.
+"""The offer state machine, one per visitor. Pure: the transitions are data, and time comes from the events.
 
     init ──clothing──▶ clothes_visited ──shoes──▶ shoes_visited ──clothing, another product──▶ offer, back to init
                          ▲  └─clothing─┘                │
                          └───────clothing, the same─────┘
 
-Anything else leads back to init: a page of another category, or a click too long after the first interaction.
+Anything else resets to init: a page of another category, or a click too long after the first interaction.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from shared.events.schema import EnrichedEvent
 
 
 class State(StrEnum):
-    """Where a visitor stands. OFFER is passed through: who gets the offer is in INIT again."""
+    """A visitor's state. OFFER is momentary: the visitor gets the offer and is back in INIT."""
 
     INIT = "init"
     CLOTHES_VISITED = "clothes_visited"
@@ -25,8 +25,8 @@ class State(StrEnum):
     OFFER = "offer"
 
 
-class Product(Enum):
-    """Which product a step asks for, compared with the one of the first interaction."""
+class ProductMatch(Enum):
+    """Which product a step requires, relative to the first interaction's."""
 
     ANY = auto()
     FIRST = auto()
@@ -37,12 +37,12 @@ class Step(NamedTuple):
     """A click on `product` of `category` leads to `next_state`."""
 
     category: str
-    product: Product
+    product: ProductMatch
     next_state: State
 
 
-class Audience(NamedTuple):
-    """Who may get an offer, and which; ages in years, both included."""
+class OfferSegment(NamedTuple):
+    """Visitors who may get `offer`; ages in years, inclusive."""
 
     offer: str
     youngest: int
@@ -50,21 +50,25 @@ class Audience(NamedTuple):
 
 
 TRANSITIONS: Final[Mapping[State, tuple[Step, ...]]] = {
-    State.INIT: (Step("clothing", Product.ANY, State.CLOTHES_VISITED),),
+    State.INIT: (Step("clothing", ProductMatch.ANY, State.CLOTHES_VISITED),),
     State.CLOTHES_VISITED: (
-        Step("shoes", Product.ANY, State.SHOES_VISITED),
-        Step("clothing", Product.ANY, State.CLOTHES_VISITED),
+        Step("shoes", ProductMatch.ANY, State.SHOES_VISITED),
+        Step("clothing", ProductMatch.ANY, State.CLOTHES_VISITED),
     ),
     State.SHOES_VISITED: (
-        Step("clothing", Product.ANOTHER, State.OFFER),
-        Step("clothing", Product.FIRST, State.CLOTHES_VISITED),
+        Step("clothing", ProductMatch.ANOTHER, State.OFFER),
+        Step("clothing", ProductMatch.FIRST, State.CLOTHES_VISITED),
     ),
 }
-AUDIENCES: Final[Mapping[str, Audience]] = {"M": Audience("offer1", 35, 45), "F": Audience("offer2", 25, 35)}
+OFFER_SEGMENTS: Final[Mapping[str, OfferSegment]] = {
+    "M": OfferSegment("offer1", 35, 45),
+    "F": OfferSegment("offer2", 25, 35),
+}
+"""By gender."""
 
 
 class Journey(msgspec.Struct, frozen=True):
-    """What the machine keeps of a visitor: the state, the first interaction and the product of the last one."""
+    """What the machine stores per visitor: the state, the first interaction and the product of the last one."""
 
     state: State = State.INIT
     started_ms: int = 0
@@ -73,7 +77,7 @@ class Journey(msgspec.Struct, frozen=True):
 
 
 class Transition(NamedTuple):
-    """A visitor entered `state`; `offer` is set with State.OFFER. A fall back to init is no transition."""
+    """A visitor entered `state`; `offer` is set with State.OFFER. A reset to init is not a transition."""
 
     state: State
     offer: str | None = None
@@ -83,21 +87,21 @@ START: Final = Journey()
 
 
 def concerns(event: EnrichedEvent) -> bool:
-    """Whether the machine looks at the event: a product's page, seen by one of the audiences.
+    """Whether the machine looks at the event: a product page, viewed by someone in an offer segment.
 
-    A page without a product is passed over: the visitor did not turn to another product by it.
+    A page without a product is skipped, because it does not turn the visitor to another product.
     """
-    audience = AUDIENCES.get(event.gender)
+    segment = OFFER_SEGMENTS.get(event.gender)
     return (
-        audience is not None
+        segment is not None
         and event.productId is not None
         and event.age is not None
-        and audience.youngest <= event.age <= audience.oldest
+        and segment.youngest <= event.age <= segment.oldest
     )
 
 
 def advance(journey: Journey, event: EnrichedEvent, window_ms: int) -> tuple[Journey, Transition | None]:
-    """Where an event that `concerns` the machine leads. A refresh of the last product's page changes nothing."""
+    """The journey after an event that `concerns` the machine. Reloading the last product's page changes nothing."""
     if journey.state is not State.INIT:
         if event.productId == journey.last_product:
             return journey, None
@@ -111,11 +115,11 @@ def advance(journey: Journey, event: EnrichedEvent, window_ms: int) -> tuple[Jou
 
 def _enter(state: State, journey: Journey, event: EnrichedEvent) -> tuple[Journey, Transition]:
     if state is State.OFFER:
-        return START, Transition(state, AUDIENCES[event.gender].offer)
+        return START, Transition(state, OFFER_SEGMENTS[event.gender].offer)
     if journey.state is State.INIT:
         return Journey(state, event.timestamp, event.productId, event.productId), Transition(state)
     return msgspec.structs.replace(journey, state=state, last_product=event.productId), Transition(state)
 
 
-def _is_product(wanted: Product, product: str | None, first: str | None) -> bool:
-    return wanted is Product.ANY or (product == first) is (wanted is Product.FIRST)
+def _is_product(wanted: ProductMatch, product: str | None, first: str | None) -> bool:
+    return wanted is ProductMatch.ANY or (product == first) is (wanted is ProductMatch.FIRST)

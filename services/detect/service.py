@@ -1,4 +1,4 @@
-"""The loop: read a batch of enriched clicks, follow the visitors' machines, send the offers with the offsets."""
+"""The loop: read a batch of enriched clicks, advance the visitors' machines, send offers and offsets together."""
 
 from collections.abc import Callable, Sequence
 from threading import Event
@@ -24,7 +24,7 @@ _POLL_SECONDS: Final = 0.5
 
 
 class DetectService:
-    """Follows the visitors of one topic until it is asked to stop. One thread; `run` raises Fenced."""
+    """Follows the visitors of one topic until stopped. One thread; `run` raises Fenced."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class DetectService:
         self._unreadable = 0
 
     def run(self) -> None:
-        """Work batch by batch; the one at hand is finished after `stop` is set, if Redis and the log answer."""
+        """Work batch by batch. After `stop` is set, finishes the current batch if Redis and the log answer."""
         try:
             while not self._stop.is_set():
                 self.work()
@@ -59,12 +59,12 @@ class DetectService:
             pass
 
     def work(self) -> None:
-        """Read and finish one batch, waiting for whatever does not answer. Raises Stopped and Fenced."""
+        """Read and finish one batch, waiting for any dependency that does not answer. Raises Stopped and Fenced."""
         records = self._await_log(lambda: self._processor.poll(_BATCH, _POLL_SECONDS))
         if not records:
             return
-        # Machines before offers: what a crash or a failed send leaves between the two is delivered again, and the
-        # machines know by their offsets what they have seen and which of their offers are still due.
+        # Machines before offers: after a crash or failed send between the two, the log delivers the batch again, and
+        # the machines' offsets say which clicks they have seen and which offers are still due.
         detection = self._follow(self._read(records))
         next_offsets = records.next_offsets()
         offers = [
@@ -91,11 +91,11 @@ class DetectService:
             elif concerns(event):
                 clicks.append(Click(record.partition, record.offset, record.timestamp_ms, event))
         if refused:
-            # The aggregate service, which accounts for every event of this topic, is the one to make dead letters.
+            # Aggregate writes the dead letters, because it accounts for every event of this topic.
             self._unreadable += len(refused)
             record, refusal = refused[0]
             logger.warning(
-                "unreadable events passed over",
+                "unreadable events skipped",
                 events=len(refused),
                 so_far=self._unreadable,
                 first_partition=record.partition,

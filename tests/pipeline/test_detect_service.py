@@ -1,4 +1,4 @@
-"""The detect service as its own process, from the enriched topic to the offers and the state log."""
+"""The detect service in its own process, from the enriched topic to the offers and the state log."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ PATH = (("coat", "clothing"), ("boots", "shoes"), ("hat", "clothing"))
 
 @dataclass(frozen=True)
 class Site:
-    """Where the services of one test meet; topics and keys of its own."""
+    """The settings, topics and keys of one test."""
 
     environment: dict[str, str]
     settings: ServiceSettings
@@ -48,7 +48,7 @@ class Site:
                 process.kill()
 
     def click(self, users: Sequence[str], steps: Sequence[tuple[str, str]]) -> None:
-        """Let every user take the steps, one step of all users after the other."""
+        """Send the first step of every user, then the second step of every user, and so on."""
         now_ms = time.time_ns() // 1_000_000
         records = [
             NewRecord(
@@ -67,7 +67,7 @@ class Site:
             producer.send(records)
 
     def offers(self) -> list[dict[str, Any]]:
-        """The values of the offers' topic so far, in no order: what lies before an end mark on every partition."""
+        """The values of the offers topic so far, unordered: all records before an end mark on each partition."""
         reading = uuid.uuid4().hex
         mark = f'"{reading}"'.encode()
         values: list[bytes] = []
@@ -75,16 +75,16 @@ class Site:
         deadline = time.monotonic() + DEADLINE_SECONDS
         with closing(open_log(self.settings, "test")) as log:
             with log.producer() as producer:
-                # By fifty different keys some come to each partition.
+                # Fifty different keys reach every partition.
                 producer.send([NewRecord(self.offers_topic, str(key).encode(), mark) for key in range(50)])
             with log.consumer(self.offers_topic, reading, FromTheStart()) as consumer:
                 while len(ended) < PARTITIONS:
                     records: Sequence[Record] = []
-                    with suppress(LogUnavailable):  # for now: a busy broker answers late
+                    with suppress(LogUnavailable):  # transient: a busy broker answers late
                         records = consumer.poll(1_000, 0.5)
                     values += [record.value for record in records if record.value.startswith(b"{")]
                     ended |= {record.partition for record in records if record.value == mark}
-                    assert time.monotonic() < deadline, "the offers cannot be read to their end"
+                    assert time.monotonic() < deadline, "could not read the offers to the end"
         return [msgspec.json.decode(value) for value in values]
 
     def state_log(self) -> list[str]:
@@ -139,12 +139,12 @@ def test_offers_reach_the_log_and_transitions_the_state_log(site: Site) -> None:
     assert sorted((offer["userId"], offer["offer"]) for offer in offers) == [("ada", "offer2"), ("bea", "offer2")]
 
 
-def test_killed_service_gives_every_offer_once(site: Site) -> None:
+def test_killed_service_sends_every_offer_once(site: Site) -> None:
     users = [f"user{number}" for number in range(8_000)]
     with site.detect() as process:
         site.click(users, PATH[:2])
-        until(lambda: bool(site.state_log()), "nothing was followed")
-        process.kill()  # with most of the clicks still to come
+        until(lambda: bool(site.state_log()), "no transition in the state log")
+        process.kill()  # with most of the clicks still unread
     with site.detect():
         site.click(users, PATH[2:])
         until(lambda: len(site.offers()) >= len(users), "offers are missing")

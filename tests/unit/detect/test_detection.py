@@ -1,4 +1,4 @@
-"""Batches, crashes and redeliveries: every offer comes out once, as if nothing had happened."""
+"""Batches, crashes and redeliveries: every offer is sent once, as in one uninterrupted run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -44,7 +44,7 @@ def test_visitors_do_not_mix() -> None:
     }
 
 
-def test_redelivered_offer_is_due_again_without_being_logged_again() -> None:
+def test_redelivered_offer_is_sent_again_but_not_logged_again() -> None:
     first = detect(OFFER_PATH, {}, WINDOW_MS)
     again = detect(OFFER_PATH, first.changed, WINDOW_MS)
     assert (first.offers, again.offers) == ([OFFER], [OFFER])
@@ -59,7 +59,7 @@ def test_redelivery_in_smaller_batches_gives_each_offer_once() -> None:
     assert offers == [0, 1, 1]
 
 
-def test_committed_offers_are_forgotten() -> None:
+def test_committed_offers_are_dropped() -> None:
     machines = detect(OFFER_PATH, {}, WINDOW_MS).changed
     assert machines["ada"].offered_at == (2,)
     assert detect([click(3, "coat")], machines, WINDOW_MS).changed["ada"].offered_at == ()
@@ -71,7 +71,7 @@ def test_clicks_without_effect_are_not_stored() -> None:
     assert detect([click(2, "coat")], machines, WINDOW_MS).changed == {}
 
 
-def test_recreated_topic_starts_anew() -> None:
+def test_recreated_topic_restarts_offsets() -> None:
     machines = detect([click(500, "coat")], {}, WINDOW_MS).changed
     later = detect([click(0, "boots", appended_ms=APPENDED_MS + 1_000)], machines, WINDOW_MS).changed
     assert (later["ada"].journey.state, later["ada"].offset) == (State.SHOES_VISITED, 0)
@@ -102,8 +102,8 @@ attempts = st.lists(st.tuples(st.integers(1, 12), st.sampled_from(("done", "unse
 
 @given(paths, attempts)
 def test_crashes_change_no_offer(steps: list[tuple[str, str, int]], plan: list[tuple[int, str]]) -> None:
-    # A batch is followed ─ stored in Redis ─ sent with its offsets. It may die before either; then it comes again,
-    # cut otherwise. What was sent in the end is what one uninterrupted run sends.
+    # A batch is followed ─ stored in Redis ─ sent with its offsets. A crash before either step redelivers it with
+    # other batch boundaries. In the end, the offers equal those of one uninterrupted run.
     minute = 0
     log: list[Click] = []
     for offset, (product, user, pause) in enumerate(steps):

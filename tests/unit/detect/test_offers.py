@@ -1,4 +1,4 @@
-"""The offer's state machine: what leads where, click by click."""
+"""The offer state machine, click by click."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ def click(
 
 
 def states(*clicks: EnrichedEvent) -> list[str | None]:
-    """The states entered click by click; None where the machine made no transition."""
+    """The state entered by each click; None without a transition."""
     return [transition.state if transition else None for transition in _transitions(clicks)]
 
 
@@ -64,7 +64,7 @@ def test_more_clothing_keeps_the_first_product() -> None:
     assert entered == ["clothes_visited", "clothes_visited", "shoes_visited", "clothes_visited", "shoes_visited"]
 
 
-def test_another_category_leads_back_to_init() -> None:
+def test_another_category_resets_to_init() -> None:
     path = [("coat", "clothing"), ("lamp", "furniture"), ("boots", "shoes"), ("hat", "clothing")]
     assert states(*(click(*step) for step in path)) == ["clothes_visited", None, None, "clothes_visited"]
 
@@ -84,7 +84,7 @@ def test_window_runs_from_the_first_interaction(last_minute: float, entered: str
     assert states(*path)[-1] == entered
 
 
-def test_click_outside_the_window_leads_to_init() -> None:
+def test_click_outside_the_window_resets_to_init() -> None:
     path = (click("coat", "clothing"), click("boots", "shoes", 31), click("hat", "clothing", 32))
     assert states(*path) == ["clothes_visited", None, "clothes_visited"]
 
@@ -104,15 +104,15 @@ def test_click_outside_the_window_leads_to_init() -> None:
         ("F", None, False),
     ],
 )
-def test_audience_by_gender_and_age(gender: str, age: int | None, expected: bool) -> None:
+def test_offer_segment_by_gender_and_age(gender: str, age: int | None, expected: bool) -> None:
     assert concerns(click("coat", "clothing", gender=gender, age=age)) is expected
 
 
-def test_page_without_a_product_is_passed_over() -> None:
+def test_page_without_a_product_is_skipped() -> None:
     assert not concerns(click(None, None))
 
 
-def test_advance_leaves_the_journey_it_was_given() -> None:
+def test_advance_does_not_change_its_argument() -> None:
     before = Journey(State.CLOTHES_VISITED, 1_700_000_000_000, "coat", "coat")
     after, _ = advance(before, click("boots", "shoes", 1), WINDOW_MS)
     assert before.state is State.CLOTHES_VISITED

@@ -1,4 +1,4 @@
-"""The detect loop on a handwritten log and an in-memory Redis: order of writing, failures, what reaches the outside."""
+"""The detect loop on a fake log and an in-memory Redis: write order, failures and outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
@@ -26,7 +26,7 @@ WINDOW_MS = 30 * 60_000
 
 
 class OnePartitionLog:
-    """A processor over a list. A send that fails leaves the committed offset, and reading goes back to it."""
+    """A processor over a list. A failed send keeps the committed offset, and the next poll reads from it."""
 
     def __init__(self, values: Sequence[bytes]) -> None:
         self.records = [Record(0, offset, NOW_MS + offset, None, value) for offset, value in enumerate(values)]
@@ -41,7 +41,7 @@ class OnePartitionLog:
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         if self.failing_sends:
             self.failing_sends -= 1
-            raise LogUnavailable("broker went away")
+            raise LogUnavailable("broker is unreachable")
         self.sent.extend(NewRecord(*record) for record in records)
         self.committed = next_offsets[0]
 
@@ -58,7 +58,7 @@ class OnePartitionLog:
 
 
 class FlakyRedis(fakeredis.FakeRedis):
-    """Loses its connection when told so, before anything is done."""
+    """Refuses the next `failures` pipelines."""
 
     failures = 0
 
@@ -117,7 +117,7 @@ def state_log(client: redis.Redis) -> list[dict[bytes, bytes]]:
     return [fields for _, fields in entries]
 
 
-def test_offer_is_keyed_by_user_and_has_the_contract_s_fields(client: FlakyRedis) -> None:
+def test_offer_is_keyed_by_user_and_has_the_fields_of_the_contract(client: FlakyRedis) -> None:
     log = OnePartitionLog(OFFER_PATH)
     service(log, client).work()
     [offer] = log.sent
@@ -147,14 +147,14 @@ def test_another_process_continues_where_the_first_died(client: FlakyRedis) -> N
     assert len(log.sent) == 1
 
 
-def test_redis_away_is_waited_for(client: FlakyRedis) -> None:
+def test_service_waits_for_redis(client: FlakyRedis) -> None:
     log = OnePartitionLog(OFFER_PATH)
     client.failures = 1
     service(log, client).work()
     assert (len(log.sent), client.failures) == (1, 0)
 
 
-def test_stop_ends_the_wait_for_redis_with_nothing_committed(client: FlakyRedis) -> None:
+def test_stop_ends_the_wait_for_redis_without_a_commit(client: FlakyRedis) -> None:
     log = OnePartitionLog(OFFER_PATH)
     client.failures = 1000
     stop = Event()
@@ -164,7 +164,7 @@ def test_stop_ends_the_wait_for_redis_with_nothing_committed(client: FlakyRedis)
     assert log.committed == 0
 
 
-def test_unreadable_events_are_passed_over(client: FlakyRedis) -> None:
+def test_unreadable_events_are_skipped(client: FlakyRedis) -> None:
     log = OnePartitionLog([b"\xff", *OFFER_PATH[:2], b"{}", OFFER_PATH[2]])
     service(log, client).work()
     assert (len(log.sent), log.committed) == (1, 5)
@@ -187,7 +187,7 @@ def test_history_is_followed_but_not_logged(client: FlakyRedis) -> None:
         [click("coat", "clothing", minutes_ago=40), click("boots", "shoes", minutes_ago=31), OFFER_PATH[2]]
     )
     service(log, client).work()
-    assert len(log.sent) == 0  # the third click is outside the window that began 40 minutes ago
+    assert len(log.sent) == 0  # the third click is outside the window, which started 40 minutes ago
     assert state_log(client) == []
     assert client.exists("test:detect:ada")
 
@@ -204,7 +204,7 @@ def test_unreadable_machine_starts_in_init(client: FlakyRedis) -> None:
     assert len(log.sent) == 1
 
 
-def test_replica_that_lost_its_partition_unawares_sets_no_machine_back(client: FlakyRedis) -> None:
+def test_replica_that_lost_its_partition_does_not_revert_a_machine(client: FlakyRedis) -> None:
     new_owner = service(OnePartitionLog(OFFER_PATH), client)
     overtaken = OvertakenStore(client, "test:", WINDOW_MS)
     overtaken.meanwhile = new_owner.work
@@ -214,7 +214,7 @@ def test_replica_that_lost_its_partition_unawares_sets_no_machine_back(client: F
 
 
 class OvertakenStore(MachineStore):
-    """A store during whose first reading another replica does its work."""
+    """Runs `meanwhile`, another replica's work, during the first read."""
 
     meanwhile: Callable[[], None] | None = None
 
