@@ -1,1 +1,1 @@
-"""`clickpulse demo`: everything on one machine, each service as its own process under one supervisor."""
+"""`clickpulse demo`: everything on one machine, each service in its own process under one supervisor."""

@@ -28,10 +28,10 @@ def main(argv: Sequence[str]) -> int:
         with claim(options.state_dir, fresh=options.fresh) as state_dir:
             return _supervise(options, settings, state_dir, terminal)
     except AlreadyRunning as refusal:
-        terminal.say(f"{refusal}; stop it with Ctrl-C where it runs, or start another with --state-dir DIR")
+        terminal.say(f"{refusal}; stop it with Ctrl-C in its terminal, or start this one with --state-dir DIR")
         return _ALREADY_RUNNING_EXIT_CODE
     except Unusable as refusal:
-        terminal.say(f"argument --state-dir: {refusal}; name a new or empty folder, as .clickpulse")
+        terminal.say(f"argument --state-dir: {refusal}; name a new or empty folder, such as .clickpulse")
         return CONFIGURATION_ERROR_EXIT_CODE
 
 
@@ -50,7 +50,7 @@ def _supervise(options: Options, settings: DemoSettings, state_dir: StateDir, te
             exit_code = 1
     if exit_code == 0:
         terminal.say(f"stopped; the data is kept in {options.state_dir}")
-    # A process that had to be killed was named, and does no harm: state and log are crash-safe.
+    # The output names each process that had to be killed. That is harmless: state and log are crash-safe.
     return exit_code
 
 

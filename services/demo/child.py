@@ -1,4 +1,4 @@
-"""One process of the demo: started on a tether, its lines read without waiting, stopped by signals."""
+"""One process of the demo: tied to its parent, read without blocking, stopped by signals."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ _LONGEST_LINE_BYTES: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to start: a name for the screen, an absolute command, and a whole environment."""
+    """What to start: a display name, an absolute command and a complete environment."""
 
     name: str
     command: tuple[str, ...]
@@ -25,17 +25,17 @@ class Program:
 
 
 class Child:
-    """A running program, in a session of its own, so that a Ctrl-C in the terminal reaches the supervisor alone.
+    """A running program in its own session, so that a Ctrl-C in the terminal reaches only the supervisor.
 
-    It must be started by a thread that lives as long as it may: the system ties it to that thread.
+    Start it from a thread that outlives it: the kernel ties it to that thread.
     """
 
     def __init__(self, program: Program) -> None:
-        """Start it. Raises OSError when that fails."""
+        """Start the program. Raises OSError on failure."""
         self.program = program
         self._rest = b""
-        self._process = subprocess.Popen(  # noqa: S603 - commands of `programs`, never of users
-            # -I -S: the tether is up in a few hundredths of a second and reads no environment.
+        self._process = subprocess.Popen(  # noqa: S603 - commands come from `programs`, never from users
+            # -I -S: the tether starts within a few hundredths of a second and ignores the environment.
             [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *program.command],
             env=dict(program.environment),
             stdin=subprocess.DEVNULL,
@@ -49,15 +49,15 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process's id, which is its group's too."""
+        """The id of the process and of its group."""
         return self._process.pid
 
     def fileno(self) -> int:
-        """The pipe of its output, for a selector."""
+        """The output pipe, for a selector."""
         return self._output.fileno()
 
     def read_lines(self) -> list[str] | None:
-        """The whole lines that have come since the last call; None once there will be no more."""
+        """Complete lines since the last call; None at the end of the output."""
         try:
             chunk = os.read(self._output.fileno(), _CHUNK_BYTES)
         except BlockingIOError:
@@ -71,21 +71,21 @@ class Child:
         return [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
 
     def exit_code(self) -> int | None:
-        """The exit code, minus the signal's number when one ended it; None while it runs."""
+        """The exit code, or the negated signal number; None while running."""
         return self._process.poll()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM to the process alone: what it started is its own to stop."""
+        """Send SIGTERM to the process only; it stops its own children."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send SIGKILL to the process and to whatever it started."""
+        """Send SIGKILL to the process and its children."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> list[str]:
-        """Free what an ended process holds, end what it has left behind, and return its last lines."""
+        """Release an ended process, kill its orphans, and return its last lines."""
         self.kill()
         last = []
         while lines := self.read_lines():

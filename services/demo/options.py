@@ -8,23 +8,23 @@ from pathlib import Path
 
 _DESCRIPTION = """\
 Run all of Clickpulse on this machine: an embedded Valkey (or the Redis that REDIS_URL names), generated or replayed
-clicks, and each service as its own process. Prints the dashboard's address once it shows numbers; Ctrl-C stops
-everything within five seconds, and the next start goes on with the same data."""
+clicks, and each service in its own process. Prints the dashboard's URL once it shows numbers. Ctrl-C stops everything
+within five seconds; the next start continues with the same data."""
 
 _EPILOG = """\
 examples:
   clickpulse demo                                 generated clicks: the past eight hours first, then live
-  clickpulse demo --rate 50 --fresh               more of them, from nothing
+  clickpulse demo --rate 50 --fresh               more clicks, starting empty
   clickpulse demo --replay access.log.gz          your own clicks, the last one shifted to now
   clickpulse demo --replay clicks.csv -- --map visitor_id=userId --map time=timestamp
 
-What stands after -- goes to `clickpulse generate` or `clickpulse replay`. Other settings are environment variables;
-.env.example lists them. Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 a demo already runs there."""
+Arguments after -- go to `clickpulse generate` or `clickpulse replay`. Other settings are environment variables, listed
+in .env.example. Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 a demo already runs in that folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user asked for."""
+    """The parsed command line."""
 
     state_dir: Path
     fresh: bool
@@ -39,18 +39,18 @@ class Options:
 
 
 def parse(argv: Sequence[str]) -> Options:
-    """Read the command line; leaves with exit code 2 and a message that names the option when one is wrong."""
+    """Parse the command line. Exits with code 2 and names the option when one is wrong."""
     own, traffic_arguments = _split(argv)
     parser = _parser()
     given = parser.parse_args(own)
     if given.replay is None and (given.products or given.visitors):
-        parser.error("--products and --visitors go with --replay FILE; generated traffic brings its own")
+        parser.error("--products and --visitors need --replay FILE; generated traffic has its own")
     if given.replay is not None and (given.rate is not None or given.seed is not None):
-        parser.error("--rate and --seed are for generated traffic; with --replay FILE, try -- --speed 60")
+        parser.error("--rate and --seed apply to generated traffic; with --replay FILE use -- --speed 60")
     for option in ("replay", "products", "visitors"):
         file: Path | None = getattr(given, option)
         if file is not None and not file.is_file():
-            parser.error(f"argument --{option}: there is no file {file}")
+            parser.error(f"argument --{option}: {file} does not exist or is not a file")
     return Options(
         state_dir=given.state_dir,
         fresh=given.fresh,
@@ -79,16 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="send this log instead of generated clicks")
-    parser.add_argument("--products", type=Path, metavar="FILE", help="with --replay: its catalogue, to load first")
-    parser.add_argument("--visitors", type=Path, metavar="FILE", help="with --replay: its visitors, to load first")
-    parser.add_argument("--rate", type=_rate, metavar="N", help="generated clicks a second, on average")
-    parser.add_argument("--seed", type=int, metavar="N", help="another set of generated visitors and products")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="send this recording instead of generated clicks")
+    parser.add_argument("--products", type=Path, metavar="FILE", help="with --replay: product lookups to load first")
+    parser.add_argument("--visitors", type=Path, metavar="FILE", help="with --replay: visitor lookups to load first")
+    parser.add_argument("--rate", type=_rate, metavar="N", help="generated clicks per second, on average")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the generated visitors and clicks")
     parser.add_argument(
         "--port", type=_port, metavar="PORT", help="the dashboard's port (default 8501, or the next free)"
     )
     parser.add_argument("--state-dir", type=Path, metavar="DIR", default=Path(".clickpulse"),
-                        help="where everything is kept (default .clickpulse)")  # fmt: skip
+                        help="folder for all data (default .clickpulse)")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="clear the state directory first")
     parser.add_argument("--browser", action=argparse.BooleanOptionalAction, default=False,
                         help="open the dashboard in a browser once it is ready (default: no)")  # fmt: skip
@@ -101,11 +101,11 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = math.nan
     if not 0 < rate < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of clicks a second above 0, as 5 or 0.5")
+        raise argparse.ArgumentTypeError(f"expected clicks per second above 0, such as 5 or 0.5, got {text!r}")
     return rate
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65_535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535, as 8501")
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, such as 8501, got {text!r}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Ports of this machine: which are free."""
+"""Finds free ports on this machine."""
 
 import socket
 from typing import Final
@@ -8,14 +8,14 @@ _CONNECT_SECONDS: Final = 1.0
 
 
 class NoFreePort(Exception):  # noqa: N818 - a state of the machine
-    """None of the ports that were tried is free."""
+    """All ports that were tried are in use."""
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1:`port` now."""
+    """Whether a server could now listen on 127.0.0.1:`port`."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as caller:
         caller.settimeout(_CONNECT_SECONDS)
-        # Not every system refuses the bind below while another server listens on all addresses.
+        # On some systems the bind below succeeds although another server listens on all addresses.
         if caller.connect_ex(("127.0.0.1", port)) == 0:
             return False
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -28,9 +28,9 @@ def is_free(port: int) -> bool:
 
 
 def first_free(port: int) -> int:
-    """`port`, or the next one above it that is free. Raises NoFreePort."""
+    """`port`, or the next free one above it. Raises NoFreePort."""
     last = min(port + _TRIED, 65_536)
     for candidate in range(port, last):
         if is_free(candidate):
             return candidate
-    raise NoFreePort(f"no port from {port} to {last - 1} of 127.0.0.1 is free")
+    raise NoFreePort(f"ports {port} to {last - 1} of 127.0.0.1 are all in use")

@@ -1,4 +1,4 @@
-"""What the demo looks at to know that it works: the newest rollup in Redis, and the dashboard's own health page."""
+"""Readiness checks: the newest rollup in Redis, and the dashboard's health page."""
 
 import http.client
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _UNREADABLE: Final[tuple[type[Exception], ...]] = (*REDIS_UNAVAILABLE, redis.exc
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Of the newest rollup: its instant, the events it counts, and the newest of them; all 0 before the first one."""
+    """The newest rollup: its instant, its event count and its newest event; all 0 before the first rollup."""
 
     as_of_ms: int = 0
     counted: int = 0
@@ -23,7 +23,7 @@ class Published:
 
 
 def redis_answers(client: redis.Redis) -> bool:
-    """Whether the server answers, its data loaded."""
+    """Whether the server answers and has loaded its data."""
     try:
         return bool(client.ping())
     except REDIS_UNAVAILABLE:
@@ -31,7 +31,7 @@ def redis_answers(client: redis.Redis) -> bool:
 
 
 def published(client: redis.Redis, prefix: str) -> Published:
-    """The newest rollup, as far as Redis can be reached and read."""
+    """The newest rollup; zeros when Redis is unreachable or unreadable."""
     try:
         fields = client.hmget(prefix + META_KEY, "as_of_ms", "counted", "newest_event_ms")
         return Published(*(int(field or 0) for field in fields))
@@ -40,7 +40,7 @@ def published(client: redis.Redis, prefix: str) -> Published:
 
 
 def dashboard_answers(port: int) -> bool:
-    """Whether the dashboard's server would show a page."""
+    """Whether the dashboard is ready to serve pages."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/_stcore/health")

@@ -1,4 +1,4 @@
-"""When a crashed process is started again. Pure."""
+"""Backoff for restarting a crashed process. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,16 +11,16 @@ _STEADY_AFTER_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """How often a process has ended in a row without having run steadily in between."""
+    """How many times in a row a process has ended without a steady run in between."""
 
     in_a_row: int = 0
 
     def after_end(self, ran_seconds: float) -> "Restarts":
-        """The count once it has ended again; a steady run starts the count anew."""
+        """The count after another end; a steady run resets it."""
         return Restarts(1 if ran_seconds >= _STEADY_AFTER_SECONDS else self.in_a_row + 1)
 
     @property
     def delay_seconds(self) -> float:
-        """The wait before the next start: doubled each time, up to a quarter of a minute."""
+        """The wait before the next start; doubles each time, up to 15 s."""
         doublings = min(max(self.in_a_row - 1, 0), _MOST_DOUBLINGS)
         return min(_FIRST_DELAY_SECONDS * float(1 << doublings), _LONGEST_DELAY_SECONDS)

@@ -1,4 +1,4 @@
-"""The demo's settings; everything else in the environment goes on to the services as it is."""
+"""The demo's settings. The services get the rest of the environment unchanged."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from shared.runtime.settings import RedisSettings
 
 
 class DemoSettings(RedisSettings):
-    """Where the rollups are, and where the dashboard listens unless `--port` says otherwise."""
+    """The Redis that holds the rollups, and the dashboard's port unless `--port` overrides it."""
 
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8501, description="Port of the dashboard, 1 to 65535."
@@ -16,5 +16,5 @@ class DemoSettings(RedisSettings):
 
     @property
     def names_redis(self) -> bool:
-        """Whether the user said which Redis to use; no embedded server is started then."""
+        """Whether the user chose a Redis. If so, the demo starts no embedded server."""
         return "redis_url" in self.model_fields_set

@@ -1,4 +1,4 @@
-"""The demo's folder (`.clickpulse/`): one demo at a time, and nothing in it is touched that is not ours."""
+"""The demo's folder (`.clickpulse/`): one demo at a time, and foreign files stay untouched."""
 
 import fcntl
 import os
@@ -15,16 +15,16 @@ _EXPLANATION: Final = "The state of `clickpulse demo`: event log, windows, logs.
 
 
 class Unusable(Exception):  # noqa: N818 - a state of the folder
-    """The folder cannot be made or written, or it holds something that is not our state."""
+    """The folder cannot be created or written, or it holds foreign files."""
 
 
-class AlreadyRunning(Exception):  # noqa: N818 - likewise
-    """Another demo runs in this folder; the message says which process."""
+class AlreadyRunning(Exception):  # noqa: N818 - a state of the folder
+    """Another demo uses this folder; the message names its process."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
-    """The folder and its rooms."""
+    """The folder and its subfolders."""
 
     path: Path
 
@@ -51,9 +51,9 @@ class StateDir:
 
 @contextmanager
 def claim(path: Path, *, fresh: bool) -> Iterator[StateDir]:
-    """Hold the folder while the block runs, made when it is absent, emptied first when `fresh`.
+    """Lock the folder while the block runs. Creates it if missing, and clears it first when `fresh`.
 
-    Raises Unusable, and AlreadyRunning when another demo holds it, both before anything in it has changed.
+    Raises Unusable, or AlreadyRunning when another demo holds it, in both cases before changing anything.
     """
     path = path.absolute()
     try:
@@ -64,22 +64,22 @@ def claim(path: Path, *, fresh: bool) -> Iterator[StateDir]:
         if fresh:
             _clear(path)
         state_dir = StateDir(path)
-        for room in (state_dir.redis, state_dir.state, state_dir.logs, state_dir.lookups):
-            room.mkdir(exist_ok=True)
+        for folder in (state_dir.redis, state_dir.state, state_dir.logs, state_dir.lookups):
+            folder.mkdir(exist_ok=True)
         yield state_dir
 
 
 def _make(path: Path) -> None:
     marker = path / _MARKER
     if path.is_dir() and not marker.exists() and any(path.iterdir()):
-        raise Unusable(f"{path} holds files that are not Clickpulse's, so nothing in it was touched")
+        raise Unusable(f"{path} holds files that do not belong to Clickpulse; nothing in it was touched")
     path.mkdir(parents=True, exist_ok=True)
     marker.write_text(_EXPLANATION, encoding="utf-8")
 
 
 @contextmanager
 def _lock(lock: Path, path: Path) -> Iterator[None]:
-    # The system drops the lock with the process, however it ends, so a stale file locks nobody out.
+    # The kernel releases the lock when the process ends, so a leftover file blocks nobody.
     with lock.open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

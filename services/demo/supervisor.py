@@ -1,6 +1,6 @@
-"""The supervisor: starts the demo's processes, shows their lines, starts crashed ones again, stops all in order.
+"""The supervisor: starts the demo's processes, prints their output, restarts crashed ones, stops all in order.
 
-One thread does it all, so that what is printed, restarted and stopped has one order.
+A single thread does all of this, so output, restarts and stops have one order.
 """
 
 import os
@@ -21,17 +21,17 @@ from shared.runtime.waiting import Stopped
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ROUND_SECONDS: Final = 0.2
-# One key press may arrive twice: from the terminal, and handed on by the program that started us.
+# One key press may arrive twice: from the terminal, and forwarded by our parent.
 _SAME_KEY_PRESS_SECONDS: Final = 0.5
-# Stopping takes under five seconds: one is asked after the other, a slow one does not hold the next up for long, and
-# the store comes last, when all others have ended.
+# Stopping takes under five seconds: one process after the other, without waiting long for a slow one, and the store
+# last, after all others have ended.
 _TURN_SECONDS: Final = 0.25
 _SERVICES_SECONDS: Final = 3.5
 _STORE_SECONDS: Final = 0.8
 
 
-class WrongSetting(Exception):  # noqa: N818 - a mistake of the user, told to them as it is
-    """A process refused its options or its environment; starting it again would not help."""
+class WrongSetting(Exception):  # noqa: N818 - a user's mistake, shown as is
+    """A process rejected its options or environment; restarting it would not help."""
 
 
 @dataclass(slots=True)
@@ -51,9 +51,9 @@ class _Due:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Used as a context by the main thread; leaving it stops everything that runs.
+    """A context manager for the main thread; leaving it stops every process.
 
-    `stop_order` names the processes in the order in which they are stopped; the last is the store of the others.
+    `stop_order` names the processes in stop order; the last one is the store that the others use.
     """
 
     terminal: Terminal
@@ -71,7 +71,7 @@ class Supervisor:
             os.set_blocking(end, False)
         self._selector.register(wake_reading, selectors.EVENT_READ)
         before_fd = signal.set_wakeup_fd(wake_writing, warn_on_full_buffer=False)
-        before = {number: signal.signal(number, self._on_signal) for number in _heeded_signals()}
+        before = {number: signal.signal(number, self._on_signal) for number in _handled_signals()}
         self._restore = [
             *(lambda n=number, h=handler: signal.signal(n, h) for number, handler in before.items()),
             lambda: signal.set_wakeup_fd(before_fd),
@@ -89,18 +89,18 @@ class Supervisor:
                 restore()
 
     def start(self, program: Program, *, restart_as: Program | None) -> None:
-        """Start a program, and `restart_as` whenever it ends; None: its end is its end."""
+        """Start a program, and start `restart_as` whenever it ends; None means no restart."""
         self._start(program, restart_as, Restarts())
 
     def run(self, program: Program) -> int:
-        """Start a program, wait for its end and return its exit code. Raises Stopped when asked to stop meanwhile."""
+        """Run a program to its end and return its exit code. Raises Stopped on a stop."""
         child = self._start(program, None, Restarts())
         while program.name in self._running:
             self._round()
         return child.exit_code() or 0
 
     def wait_until(self, condition: Callable[[], bool], timeout_seconds: float) -> bool:
-        """Go on supervising until the condition holds or the time is up; say whether it holds. Raises Stopped."""
+        """Supervise until the condition holds or the time is up; return whether it holds. Raises Stopped."""
         deadline = time.monotonic() + timeout_seconds
         while not condition():
             if time.monotonic() >= deadline:
@@ -109,19 +109,19 @@ class Supervisor:
         return True
 
     def serve(self) -> None:
-        """Supervise until asked to stop: raises Stopped, or WrongSetting when a process refuses its settings."""
+        """Supervise until a stop, which raises Stopped. Raises WrongSetting when a process rejects its settings."""
         while True:
             self._round()
 
     def pids(self) -> dict[str, int]:
-        """The process ids of what runs now, by name."""
+        """The ids of the running processes, by name."""
         return {name: running.child.pid for name, running in self._running.items()}
 
     def stop(self) -> None:
-        """Stop everything, in order, in under five seconds; whatever does not heed SIGTERM by then is killed.
+        """Stop everything in order, in under five seconds; kill what ignores SIGTERM. A second Ctrl-C kills at once.
 
-        Traffic stops before the services that carry it and these before the screen, so that nothing piles up and each
-        finds its store until its end. A second Ctrl-C kills at once.
+        Traffic stops first, then the services, then the dashboard, then the store: nothing piles up, and every
+        process has its store until it ends.
         """
         self._due.clear()
         began = time.monotonic()
@@ -155,21 +155,21 @@ class Supervisor:
         name, code = ended.child.program.name, ended.child.exit_code()
         assert code is not None
         if code == CONFIGURATION_ERROR_EXIT_CODE:
-            raise WrongSetting(f"{name} does not accept its settings; what it says above tells what to change")
+            raise WrongSetting(f"{name} rejects its settings; its lines above say what to change")
         if ended.restart_as is None:
             if code != 0:
                 self.terminal.say(f"{name} failed ({_describe(code)})")
             return
         restarts = ended.restarts.after_end(now - ended.since)
         self._due[name] = _Due(ended.restart_as, now + restarts.delay_seconds, restarts)
-        self.terminal.say(f"{name} ended ({_describe(code)}); it is started again in {restarts.delay_seconds:g} s")
+        self.terminal.say(f"{name} ended ({_describe(code)}); restarting in {restarts.delay_seconds:g} s")
 
     def _start(self, program: Program, restart_as: Program | None, restarts: Restarts) -> Child:
         child = Child(program)
         self._selector.register(child, selectors.EVENT_READ, child)
         self._running[program.name] = _Running(child, restart_as, time.monotonic(), restarts)
         if restarts.in_a_row:
-            self.terminal.say(f"{program.name} runs again (process {child.pid})")
+            self.terminal.say(f"{program.name} restarted (process {child.pid})")
         return child
 
     def _show_lines(self, seconds: float) -> None:
@@ -200,7 +200,7 @@ class Supervisor:
             self._running[name].child.ask_to_stop()
 
     def _wait_for_end(self, names: Sequence[str], deadline: float) -> None:
-        while any(name in self._running for name in names) and not self._is_impatient():
+        while any(name in self._running for name in names) and not self._is_signalled_twice():
             for name in self._ended():
                 self._forget(name)
             left = deadline - time.monotonic()
@@ -217,15 +217,15 @@ class Supervisor:
                 self._running[name].child.kill()
                 self._forget(name)
 
-    def _is_impatient(self) -> bool:
+    def _is_signalled_twice(self) -> bool:
         return bool(self._signalled) and self._signalled[-1] - self._signalled[0] > _SAME_KEY_PRESS_SECONDS
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signalled.append(time.monotonic())
 
 
-def _heeded_signals() -> list[signal.Signals]:
-    # Under nohup the end of the terminal is not to be heeded.
+def _handled_signals() -> list[signal.Signals]:
+    # Under nohup, ignore the hangup of the terminal.
     return [number for number in _SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 

@@ -1,4 +1,4 @@
-"""What the demo prints: each process's lines behind its name, a colour a process, and the demo's own words."""
+"""The demo's output: each process's lines, prefixed with its name in its colour, and the demo's own messages."""
 
 import re
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ _YELLOW: Final = 33
 _RED: Final = 31
 _LEVEL: Final = re.compile(r"\[(warning|error|critical)\s*\]|^Traceback ")
 _NOT_PRINTABLE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-# The name before the line says which service it is, and a newcomer watches the clock, not the calendar.
+# The prefix already names the service, and the time of day is enough for a demo.
 _DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([0-9:]{8})\.[0-9]+Z?")
 _SERVICE: Final = re.compile(r" service=[a-z-]+\b")
 _DEMO: Final = "demo"
 
 
 class Terminal:
-    """Writes whole lines. A terminal that went away is no reason to stop, so a failed write is dropped."""
+    """Writes whole lines. Ignores failed writes, because a closed terminal must not stop the demo."""
 
     def __init__(self, stream: TextIO, names: Sequence[str], *, colour: bool) -> None:
         self._stream = stream
@@ -27,8 +27,8 @@ class Terminal:
         self._colour = colour
 
     def line(self, name: str, text: str) -> None:
-        """One line of the process `name`; a warning in yellow, an error in red."""
-        # A child's control characters could clear or recolour the screen of all the others.
+        """Print a line of the process `name`: warnings in yellow, errors in red."""
+        # A child's control characters could clear or recolour the whole screen.
         text = _NOT_PRINTABLE.sub("", text)
         text = _SERVICE.sub("", _DATE.sub(r"\1", text))
         level = _LEVEL.search(text)
@@ -37,11 +37,11 @@ class Terminal:
         self._write(f"{self._paint(f'{name:>{self._width}} │', self._colours.get(name, _BOLD))} {text}")
 
     def say(self, text: str) -> None:
-        """One line of the demo itself."""
+        """Print a line of the demo itself."""
         self._write(f"{self._paint(f'{_DEMO:>{self._width}} │', _BOLD)} {self._paint(text, _BOLD)}")
 
     def announce(self, lines: Sequence[str]) -> None:
-        """A few lines that stand out from the logs around them."""
+        """Print lines that stand out from the logs around them."""
         self._write("\n".join(["", *(f"  {self._paint(line, _BOLD)}" for line in lines), ""]))
 
     def _paint(self, text: str, code: int) -> str:

@@ -1,7 +1,7 @@
 """Run a command that dies with its parent: `python -I -S tether.py PARENT_PID COMMAND [ARGUMENT...]`.
 
-A program of its own, because the tie to the parent is set between fork and exec, where a process that has threads
-must not run Python. It imports nothing of ours, so that it adds a few hundredths of a second only.
+A separate program, because the tie to the parent must be set between fork and exec, where a process with threads must
+not run Python. It imports nothing of ours, so it adds only a few hundredths of a second.
 """
 
 import os
@@ -17,11 +17,11 @@ def main() -> None:
         import ctypes
         import signal
 
-        # SIGKILL: state and log are crash-safe, and nobody is left who would see to a slower end.
+        # SIGKILL: state and log are crash-safe, and no supervisor is left for a graceful stop.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(parent):
-        sys.exit("the parent died before its child began")
-    os.execv(command[0], command)  # noqa: S606 - the supervisor's own command, and no shell is wanted
+        sys.exit("the parent died before its child started")
+    os.execv(command[0], command)  # noqa: S606 - the supervisor's own command, without a shell
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`clickpulse demo` as a newcomer meets it: numbers, a crash mended, a quick stop, and the data there again."""
+"""`clickpulse demo` from the outside: numbers, a restart after a crash, a quick stop, persistent data."""
 
 import os
 import re
@@ -37,20 +37,20 @@ def half_hours_with_views(client: redis.Redis) -> int:
     return sum(int(views) > 0 for views in client.hvals("rollup:all:views:30m"))
 
 
-def test_numbers_a_mended_crash_a_quick_stop_and_the_data_there_again(tmp_path: Path) -> None:
+def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_path: Path) -> None:
     port = free_port()
     command = demo_command(tmp_path / "state", port, "--rate", str(RATE))
     with running(command) as demo:
         with demo.ready() as client:
-            # The past eight hours come first: the half hours that are over are on the screen at once.
+            # The past eight hours come first, so all past half hours are on the screen at once.
             demo.wait_until(lambda: half_hours_with_views(client) >= 16, FIRST_NUMBERS_SECONDS)
             assert client.zcard("rollup:all:products:1h") > 0
             assert client.exists("category_popularity")
             assert status_of(port) == 200
 
             os.kill(demo.service("aggregate"), signal.SIGKILL)
-            demo.wait_until_shown("aggregate ended (killed by SIGKILL); it is started again", 60)
-            demo.wait_until_shown("aggregate runs again", 60)
+            demo.wait_until_shown("aggregate ended (killed by SIGKILL); restarting", 60)
+            demo.wait_until_shown("aggregate restarted", 60)
             published = meta(client, "as_of_ms")
             demo.wait_until(lambda: meta(client, "as_of_ms") > published, 60)
             counted = meta(client, "counted")
@@ -59,7 +59,7 @@ def test_numbers_a_mended_crash_a_quick_stop_and_the_data_there_again(tmp_path: 
         assert len(own) >= 6
         assert demo.stop() < STOP_SECONDS, demo.output
         assert demo.process.returncode == 0, demo.output
-        # The dashboard has no state to lose, and takes long to leave on a busy machine.
+        # The dashboard has no state to lose and stops slowly on a busy machine.
         assert set(re.findall(r"(\w+) did not stop in time", demo.output)) <= {"dashboard"}, demo.output
         assert [pid for pid in own if pid in processes()] == []
 
@@ -90,7 +90,7 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert first.stop() < STOP_SECONDS
 
 
-def test_a_taken_port_is_named_with_the_option_that_mends_it(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with running(demo_command(tmp_path, port)) as demo:

@@ -1,4 +1,4 @@
-"""How the demo starts: its options, ports, commands, history, restarts and what it prints."""
+"""The demo's startup: options, ports, commands, history, restarts and output."""
 
 import io
 import socket
@@ -30,13 +30,13 @@ def test_defaults_are_those_of_a_first_start() -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--rate", "0"], "argument --rate: '0' is not a number of clicks a second above 0, as 5"),
+        (["--rate", "0"], "argument --rate: expected clicks per second above 0, such as 5 or 0.5, got '0'"),
         (["--rate", "fast"], "argument --rate"),
         (["--rate", "nan"], "argument --rate"),
-        (["--port", "99999"], "argument --port: '99999' is not a port from 1 to 65535, as 8501"),
-        (["--replay", "no-such-file"], "argument --replay: there is no file no-such-file"),
-        (["--replay", __file__, "--rate", "5"], "--rate and --seed are for generated traffic"),
-        (["--products", __file__], "--products and --visitors go with --replay FILE"),
+        (["--port", "99999"], "argument --port: expected a port from 1 to 65535, such as 8501, got '99999'"),
+        (["--replay", "no-such-file"], "argument --replay: no-such-file does not exist"),
+        (["--replay", __file__, "--rate", "5"], "--rate and --seed apply to generated traffic"),
+        (["--products", __file__], "--products and --visitors need --replay FILE"),
         (["--frehs"], "--frehs"),
     ],
 )
@@ -49,15 +49,15 @@ def test_a_wrong_option_ends_with_exit_code_2_and_names_it(
     assert message in capsys.readouterr().err
 
 
-def test_what_stands_after_two_dashes_goes_to_the_traffic() -> None:
+def test_arguments_after_two_dashes_go_to_the_traffic() -> None:
     options = parse(["--replay", __file__, "--", "--map", "a=b", "--speed", "60"])
     command = Commands({}).replay(options).command
-    # The later of two options wins, so that the user's speed does.
+    # The later of two options wins, so the user's speed does.
     assert command[-4:] == ("--map", "a=b", "--speed", "60")
     assert command[:4] == (sys.executable, "-P", "-m", "services.cli")
 
 
-def test_the_generator_and_its_lookups_are_of_one_world() -> None:
+def test_the_generator_and_its_lookups_share_one_world() -> None:
     options = parse(["--rate", "2.5", "--seed", "7", "--", "--visitors", "9"])
     commands, world = Commands({}), ("--rate", "2.5", "--seed", "7", "--visitors", "9")
     assert commands.generate(options, 60).command[4:] == ("generate", "--history", "60s", *world)
@@ -69,12 +69,12 @@ def test_the_generator_and_its_lookups_are_of_one_world() -> None:
     [
         (0, 8 * 3600),  # a first start
         (NOW_MS - 24 * 3_600_000, 8 * 3600),  # stopped yesterday
-        (NOW_MS - 600_000, 600),  # stopped ten minutes ago: the gap alone
+        (NOW_MS - 600_000, 600),  # stopped ten minutes ago: only the gap
         (NOW_MS - 3_000, 0),
         (NOW_MS + 30_000, 0),
     ],
 )
-def test_only_the_missing_past_is_generated(newest_event_ms: int, seconds: int) -> None:
+def test_only_the_gap_is_generated(newest_event_ms: int, seconds: int) -> None:
     assert history_seconds(newest_event_ms, NOW_MS) == seconds
 
 
@@ -98,7 +98,7 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
     }
 
 
-def test_only_the_embedded_log_is_kept_short() -> None:
+def test_only_the_embedded_log_has_a_short_retention() -> None:
     for embedded, hours in ((True, "9"), (False, None)):
         environment = service_environment(
             {}, redis_url="redis://r", embedded=embedded, state=Path("/s"), dashboard_port=1
@@ -111,7 +111,7 @@ def test_traffic_stops_first_and_the_store_last() -> None:
     assert set(STOP_ORDER) | set(SERVICES) <= set(NAMES)
 
 
-def test_the_wait_before_a_restart_doubles_and_starts_anew_after_a_steady_run() -> None:
+def test_the_restart_delay_doubles_and_resets_after_a_steady_run() -> None:
     restarts, delays = Restarts(), []
     for _ in range(8):
         restarts = restarts.after_end(ran_seconds=1)
@@ -120,14 +120,14 @@ def test_the_wait_before_a_restart_doubles_and_starts_anew_after_a_steady_run() 
     assert restarts.after_end(ran_seconds=31).delay_seconds == 0.5
 
 
-def test_a_taken_port_is_passed_over() -> None:
+def test_a_port_in_use_is_skipped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
         assert not is_free(taken)
         assert first_free(taken) > taken
 
 
-def test_the_user_names_redis_or_the_demo_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_names_redis_or_the_demo_starts_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
     assert not DemoSettings().names_redis
     monkeypatch.setenv("REDIS_URL", "")
@@ -136,7 +136,7 @@ def test_the_user_names_redis_or_the_demo_brings_its_own(monkeypatch: pytest.Mon
     assert DemoSettings().names_redis
 
 
-def test_the_embedded_server_is_loopback_only_keeps_its_data_and_is_bounded() -> None:
+def test_the_embedded_server_is_loopback_only_persistent_and_bounded() -> None:
     binary = find_server()
     assert binary is not None
     command = server_program("valkey", binary, 6380, Path("/data"), Path("/log"), {}).command
@@ -162,7 +162,7 @@ def test_the_shipped_server_comes_before_one_on_the_path(monkeypatch: pytest.Mon
     assert find_server() is None
 
 
-def test_redis_is_asked_with_what_the_machine_has() -> None:
+def test_the_redis_command_uses_what_the_machine_has() -> None:
     assert redis_command(port=6380, has_redis_cli=True, uvx="uvx") == "redis-cli -p 6380"
     assert redis_command(port=6380, has_redis_cli=False, uvx=".uv/bin/uvx") == ".uv/bin/uvx iredis -p 6380"
     assert redis_command(port=None, has_redis_cli=True, uvx="uvx") == 'redis-cli -u "$REDIS_URL"'
@@ -179,7 +179,7 @@ def test_the_ready_lines_can_be_copied() -> None:
     assert "9 s" in text
 
 
-def test_colours_go_to_terminals_only_and_a_childs_control_characters_nowhere() -> None:
+def test_colours_go_only_to_terminals_and_control_characters_are_removed() -> None:
     plain, coloured = io.StringIO(), io.StringIO()
     Terminal(plain, ["enrich"], colour=False).line("enrich", "\x1b[2Jhello\x07 [error   ]")
     Terminal(coloured, ["enrich"], colour=True).line("enrich", "boom [error   ]")
@@ -187,7 +187,7 @@ def test_colours_go_to_terminals_only_and_a_childs_control_characters_nowhere() 
     assert "\x1b[31mboom [error   ]\x1b[0m" in coloured.getvalue()
 
 
-def test_a_log_line_is_shortened_to_what_its_prefix_does_not_say() -> None:
+def test_a_log_line_drops_what_its_prefix_says() -> None:
     screen = io.StringIO()
     Terminal(screen, ["enrich"], colour=False).line(
         "enrich", "2026-11-23T04:31:57.319796Z [info     ] ready [services.enrich] batch=5 service=enrich topics=['a']"

@@ -1,4 +1,4 @@
-"""The demo's folder: one demo at a time, and nothing touched that is not ours."""
+"""The demo's folder: one demo at a time, and foreign files stay untouched."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from services.demo.state_dir import AlreadyRunning, Unusable, claim
 
 
-def test_a_new_folder_gets_its_rooms_and_keeps_them(tmp_path: Path) -> None:
+def test_a_new_folder_gets_its_subfolders_and_keeps_them(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / ".clickpulse"
     with claim(folder, fresh=False) as state_dir:
         (state_dir.redis / "appendonly.aof").write_text("data")
@@ -26,7 +26,7 @@ def test_fresh_clears_the_data(tmp_path: Path) -> None:
         assert not (state_dir.path / "stray").exists()
 
 
-def test_fresh_does_not_follow_links_out_of_the_folder(tmp_path: Path) -> None:
+def test_fresh_does_not_follow_symlinks(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "keep").write_text("kept")
@@ -38,14 +38,14 @@ def test_fresh_does_not_follow_links_out_of_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_a_folder_with_other_files_is_refused_untouched(tmp_path: Path, fresh: bool) -> None:
+def test_a_folder_with_foreign_files_is_refused_untouched(tmp_path: Path, fresh: bool) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(Unusable, match="nothing in it was touched"), claim(tmp_path, fresh=fresh):
         pass
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "state"
     file.write_text("a file")
     with pytest.raises(Unusable, match="cannot be used"), claim(file, fresh=True):

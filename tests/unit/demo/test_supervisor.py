@@ -24,13 +24,13 @@ STOP_ORDER = ("traffic", "enrich", "store")
 
 
 def python(name: str, code: str) -> Program:
-    """A program that runs this code and can say `out(text)`."""
+    """A program that runs this code; `out(text)` prints."""
     head = "import os, signal, sys, time\ndef out(text): print(text, flush=True)\n"
     return Program(name, (sys.executable, "-c", head + textwrap.dedent(code)), dict(os.environ))
 
 
 def lasting(name: str) -> Program:
-    """A program that runs until SIGTERM and says when it came."""
+    """A program that runs until SIGTERM and reports it."""
     return python(
         name,
         f"""
@@ -45,7 +45,7 @@ def lasting(name: str) -> Program:
 
 
 class Screen(io.StringIO):
-    """What the demo has printed."""
+    """The demo's output."""
 
     def shows(self, text: str) -> bool:
         return text in self.getvalue()
@@ -65,7 +65,7 @@ def is_gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    with suppress(OSError):  # an orphan that ended but that init has not collected yet
+    with suppress(OSError):  # an ended orphan that init has not reaped yet
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return False
 
@@ -73,11 +73,11 @@ def is_gone(pid: int) -> bool:
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
         time.sleep(0.01)
 
 
-def test_lines_are_shown_whole_behind_their_process() -> None:
+def test_lines_are_printed_whole_with_their_process() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         code = runs.run(
@@ -91,7 +91,7 @@ def test_lines_are_shown_whole_behind_their_process() -> None:
     assert [line.strip() for line in screen.getvalue().splitlines()] == ["enrich │ one", "enrich │ two", "enrich │ end"]
 
 
-def test_run_returns_the_exit_code_and_says_a_failure() -> None:
+def test_run_returns_the_exit_code_and_reports_a_failure() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         assert runs.run(python("enrich", "sys.exit(7)")) == 7
@@ -99,7 +99,7 @@ def test_run_returns_the_exit_code_and_says_a_failure() -> None:
     assert screen.shows("enrich failed (exit code 7)")
 
 
-def test_a_crashed_service_is_started_again_each_time_and_said_so() -> None:
+def test_a_crashed_service_is_restarted_every_time_and_reported() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         enrich = lasting("enrich")
@@ -109,19 +109,19 @@ def test_a_crashed_service_is_started_again_each_time_and_said_so() -> None:
             os.kill(runs.pids()["enrich"], signal.SIGKILL)
             assert runs.wait_until(lambda: "enrich" not in runs.pids(), 10)
 
-    assert screen.shows("enrich ended (killed by SIGKILL); it is started again in 0.5 s")
-    assert screen.shows("enrich ended (killed by SIGKILL); it is started again in 2 s")
-    assert screen.getvalue().count("enrich runs again (process ") == 2
+    assert screen.shows("enrich ended (killed by SIGKILL); restarting in 0.5 s")
+    assert screen.shows("enrich ended (killed by SIGKILL); restarting in 2 s")
+    assert screen.getvalue().count("enrich restarted (process ") == 2
 
 
-def test_the_signals_are_its_own_only_while_it_runs() -> None:
+def test_signal_handlers_are_restored_afterwards() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     with supervisor(Screen()):
         assert signal.getsignal(signal.SIGINT) != before[signal.SIGINT]
     assert {number: signal.getsignal(number) for number in before} == before
 
 
-def test_it_is_started_again_as_said() -> None:
+def test_a_crashed_program_is_restarted_as_its_replacement() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         runs.start(
@@ -130,7 +130,7 @@ def test_it_is_started_again_as_said() -> None:
         assert runs.wait_until(lambda: screen.shows("traffic │ without history"), 10)
 
 
-def test_a_replay_that_has_ended_is_not_started_again() -> None:
+def test_a_finished_replay_is_not_restarted() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         runs.start(python("traffic", "out('all sent')"), restart_as=None)
@@ -140,12 +140,12 @@ def test_a_replay_that_has_ended_is_not_started_again() -> None:
     assert screen.getvalue().count("all sent") == 1
 
 
-def test_a_refused_setting_is_not_tried_again() -> None:
+def test_a_rejected_setting_is_not_retried() -> None:
     screen = Screen()
     with supervisor(screen) as runs:
         enrich = python("enrich", "out('PARTITIONS: wrong'); sys.exit(2)")
         runs.start(enrich, restart_as=enrich)
-        with pytest.raises(WrongSetting, match="enrich does not accept its settings"):
+        with pytest.raises(WrongSetting, match="enrich rejects its settings"):
             runs.wait_until(lambda: False, 10)
 
     assert screen.getvalue().count("PARTITIONS: wrong") == 1
@@ -153,7 +153,7 @@ def test_a_refused_setting_is_not_tried_again() -> None:
 
 @contextmanager
 def not_ignored(number: signal.Signals) -> Iterator[None]:
-    """The tests may run under nohup, where the end of the terminal is not to be heeded."""
+    """Handle the signal even if the tests run under nohup, which ignores the hangup of the terminal."""
     before = signal.signal(number, signal.SIG_DFL)
     try:
         yield
@@ -162,7 +162,7 @@ def not_ignored(number: signal.Signals) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_all_in_order_each_after_the_one_before(number: signal.Signals) -> None:
+def test_a_signal_stops_all_processes_in_order(number: signal.Signals) -> None:
     screen = Screen()
     with not_ignored(number), supervisor(screen) as runs:
         for name in reversed(STOP_ORDER):
@@ -179,7 +179,7 @@ def test_a_signal_stops_all_in_order_each_after_the_one_before(number: signal.Si
     assert runs.was_clean
 
 
-def test_whatever_does_not_heed_the_stop_is_killed_within_five_seconds_with_its_offspring() -> None:
+def test_a_process_that_ignores_the_stop_is_killed_within_five_seconds_with_its_children() -> None:
     screen = Screen()
     deaf = """
         import subprocess
@@ -209,7 +209,7 @@ def test_a_second_ctrl_c_kills_at_once() -> None:
             runs.start(python(name, "signal.signal(15, 1); out('deaf'); time.sleep(60)"), restart_as=None)
         assert runs.wait_until(lambda: screen.getvalue().count("deaf") == len(STOP_ORDER), 10)
         pids = list(runs.pids().values())
-        # Sent from outside: a second apart, so that it is no echo of the first.
+        # Sent from outside, a second apart, so that the second does not count as an echo of the first.
         presses = f"os.kill({os.getpid()}, 2); time.sleep(1); os.kill({os.getpid()}, 2)"
         code = f"import os, time; print('runs', flush=True); {presses}"
         sender = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -232,7 +232,7 @@ def test_children_do_not_get_the_terminals_ctrl_c() -> None:
         assert os.getsid(pid) == pid != os.getsid(0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent's death")
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG needs Linux")
 def test_no_child_outlives_a_killed_supervisor() -> None:
     deaf = "import signal, time; signal.signal(15, 1); time.sleep(60)"
     code = f"""
@@ -249,14 +249,14 @@ def test_no_child_outlives_a_killed_supervisor() -> None:
         assert parent.stdout is not None
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 2
-        # Past the tether: the tie holds from the moment the command itself runs.
+        # Wait until the tether has become the command: from then on the tie holds.
         wait_for(lambda: all(b"tether.py" not in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids))
         parent.kill()
 
     wait_for(lambda: all(is_gone(pid) for pid in pids), 5)
 
 
-def test_a_terminal_that_went_away_stops_nothing() -> None:
+def test_a_closed_terminal_stops_nothing() -> None:
     class Gone(Screen):
         def write(self, _: str) -> int:
             raise BrokenPipeError
