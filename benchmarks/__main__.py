@@ -21,7 +21,8 @@ from typing import Final
 from benchmarks.memory import IS_MEASURABLE, VISITORS
 from benchmarks.processes import Figures, figures_of, figures_of_killed
 from benchmarks.report import Value, circumstances, table, write_results
-from tests.support.servers.servers import running_kafka, running_valkey
+from tests.support.servers.kafka.broker import running_kafka
+from tests.support.servers.valkey import running_valkey
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 STEPS: Final = (("baselines", "floor"), ("baselines", "passthrough"), ("steps", "aggregate"), ("steps", "enrich"))

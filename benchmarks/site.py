@@ -15,7 +15,8 @@ from typing import Final
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
 from services.traffic.simulation import World
 from shared.runtime.redis_client import connect
-from tests.support.servers.servers import running_kafka, running_valkey
+from tests.support.servers.kafka.broker import running_kafka
+from tests.support.servers.valkey import running_valkey
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0

@@ -32,7 +32,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.samples.rollup import publish, sample_rollup
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 _START_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 5.0  # from the last page's opening to the first measured refresh

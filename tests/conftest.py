@@ -8,7 +8,9 @@ from typing import TypeVar
 import pytest
 import redis
 
-from tests.support.servers.servers import Kafka, ServerMissing, running_kafka, running_valkey
+from tests.support.servers.kafka.broker import Kafka, running_kafka
+from tests.support.servers.server_process import ServerMissing
+from tests.support.servers.valkey import running_valkey
 
 Server = TypeVar("Server")
 

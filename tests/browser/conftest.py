@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwrig
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from shared.runtime.redis_client import connect
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.polling import eventually
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 START_SECONDS: Final = 120.0
 PAGE_MS: Final = 60_000

@@ -18,8 +18,8 @@ from playwright.sync_api import Page, sync_playwright
 from shared.events.timestamps import MINUTE_MS, iso_second
 from shared.rollups.contract import SEGMENTS_KEY, audience_key, parse_segment_field, read, segment_key
 from tests.browser.explore_figures import figures
-from tests.support.servers.running_demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
-from tests.support.servers.servers import free_port
+from tests.support.servers.demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
+from tests.support.servers.server_process import free_port
 
 _STOP_SECONDS: Final = 5.0
 _PAGE_SECONDS: Final = 90.0

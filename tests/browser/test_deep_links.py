@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.browser.conftest import Dashboard, Visit, running_dashboard, visiting
 from tests.browser.stripping_proxy import stripping
 from tests.browser.test_explore_page import CHARTS, publish_hour
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

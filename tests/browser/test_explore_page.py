@@ -15,9 +15,9 @@ from shared.events.timestamps import MINUTE_MS, iso_second
 from shared.rollups.contract import SEGMENTS_KEY, parse_segment_field, segment_key
 from tests.browser.conftest import Dashboard, Visit, foot, visiting
 from tests.browser.explore_figures import figures
+from tests.support.polling import eventually
 from tests.support.samples.rollup import publish, sample_rollup
 from tests.support.samples.segments import Row, write_segments
-from tests.support.servers.polling import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser
 
 from shared.runtime.redis_client import connect
 from tests.browser.conftest import Dashboard, Visit, running_dashboard, visiting
+from tests.support.polling import eventually
 from tests.support.samples.rollup import publish, sample_rollup
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import running_valkey
+from tests.support.servers.valkey import running_valkey
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

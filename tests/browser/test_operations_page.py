@@ -18,9 +18,9 @@ from shared.status.keys import read, write
 from shared.status.replica_status import ReplicaStatus, Transition
 from tests.browser.conftest import Dashboard, Visit, visiting
 from tests.browser.test_live_page import FITTING, HOSTILE
+from tests.support.polling import eventually
 from tests.support.samples.status import REDIS_AWAY, sample_status
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import running_valkey
+from tests.support.servers.valkey import running_valkey
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 

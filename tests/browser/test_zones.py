@@ -9,7 +9,7 @@ from shared.events.timestamps import MINUTE_MS, iso_second
 from tests.browser.conftest import Dashboard, foot, visiting
 from tests.browser.test_explore_page import open_page, publish_hour, query
 from tests.browser.test_operations_page import report_all
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -22,7 +22,7 @@ from tests.support.servers.event_logs import (
     values,
     within,
 )
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 
 
 @pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])

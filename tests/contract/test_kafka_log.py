@@ -34,7 +34,7 @@ from tests.support.servers.event_logs import (
     until,
     values,
 )
-from tests.support.servers.servers import Kafka
+from tests.support.servers.kafka.broker import Kafka
 
 pytestmark = pytest.mark.kafka
 

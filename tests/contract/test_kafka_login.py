@@ -13,10 +13,10 @@ import pytest
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Consumer, EventLog, LogUnavailable, NewRecord, Processor, Record
+from tests.support.polling import eventually
 from tests.support.servers.event_logs import Owner, a_group, a_topic, append
-from tests.support.servers.polling import eventually
-from tests.support.servers.secured_kafka import MECHANISMS, PASSWORD, USER, SecuredKafka, running_secured_kafka
-from tests.support.servers.servers import ServerMissing
+from tests.support.servers.kafka.secured import MECHANISMS, PASSWORD, USER, SecuredKafka, running_secured_kafka
+from tests.support.servers.server_process import ServerMissing
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -31,7 +31,7 @@ from tests.support.servers.event_logs import (
     values,
     within,
 )
-from tests.support.servers.servers import Kafka
+from tests.support.servers.kafka.broker import Kafka
 
 pytestmark = pytest.mark.kafka
 

@@ -12,8 +12,9 @@ import redis
 
 from services.aggregate.publishing.lease import LeaseLost, PublisherLease
 from shared.runtime.redis_client import connect
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.polling import eventually
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
 

@@ -30,7 +30,8 @@ from tests.support.servers.event_logs import (
     until,
     values,
 )
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 
 @pytest.fixture(params=["fakeredis", "redis"])

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from services.aggregate.publishing.replicas import FORGOTTEN_SECONDS, KEPT_SECONDS, LIVE_SECONDS, Replicas
 from shared.runtime.redis_client import connect
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
 Report = tuple[str, int, int]

@@ -15,9 +15,10 @@ from shared.status.health import Health
 from shared.status.keys import Statuses, read
 from shared.status.replica_status import ReplicaStatus, State
 from shared.status.reporter import Reporter, reporting
+from tests.support.polling import eventually
 from tests.support.samples.status import sample_status
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 QUICK_SECONDS = 0.02
 

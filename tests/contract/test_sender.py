@@ -17,8 +17,9 @@ from shared.rollups.contract import AUDIENCES, KEY_TTL_SECONDS, read
 from shared.runtime.redis_client import connect
 from shared.status.gauges import Gauges
 from shared.status.health import Health
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.polling import eventually
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 NOW_S = 1_795_343_400
 _numbers = count()

@@ -18,8 +18,9 @@ from tests.faults.clicks import PRODUCTS
 from tests.faults.plan import AGGREGATES, ENRICHES, SIDES, Side
 from tests.faults.proxy import Proxy
 from tests.faults.service import Service
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import Kafka, Valkey, share_kafka_classes
+from tests.support.polling import eventually
+from tests.support.servers.kafka.broker import Kafka
+from tests.support.servers.valkey import Valkey
 
 EventLogName = Literal["kafka", "redis"]
 PARTITIONS: Final = 4
@@ -161,7 +162,6 @@ def a_site(folder: Path, log: EventLogName, batch_records: int = BATCH_RECORDS) 
         valkey.start()
         kafka = None
         if log == "kafka":
-            share_kafka_classes()
             kafka = Kafka(_folder(folder / "kafka"), [wires["broker", side].port for side in SIDES])
             stack.callback(kafka.kill)
             kafka.start()

@@ -29,8 +29,8 @@ from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
 from tests.support.oracle.naive_rollups import Arrived, outcomes, rollups
 from tests.support.oracle.segment_check import assert_segments_hold
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import free_port
+from tests.support.polling import eventually
+from tests.support.servers.server_process import free_port
 
 TOPIC = "enriched-click-data"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.servers.running_demo import CLICKPULSE, FIRST_NUMBERS_SECONDS, processes, running
-from tests.support.servers.servers import free_port
+from tests.support.servers.demo import CLICKPULSE, FIRST_NUMBERS_SECONDS, processes, running
+from tests.support.servers.server_process import free_port
 
 pytestmark = [
     pytest.mark.slow,

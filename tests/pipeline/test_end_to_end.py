@@ -23,7 +23,7 @@ from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Position, Record
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CATCH_UP_SECONDS = 90.0

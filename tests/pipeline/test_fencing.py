@@ -14,7 +14,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
 from shared.streams.redis.layout import lease_key
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

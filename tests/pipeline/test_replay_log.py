@@ -18,7 +18,8 @@ import pytest
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Assignment, FromCommitted, LogUnavailable, Record
-from tests.support.servers.servers import free_port, running_valkey
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 BASE = 1_795_000_000_000
 DEADLINE_SECONDS = 60.0

@@ -35,7 +35,7 @@ from shared.streams.event_log import (
 )
 from tests.pipeline.test_aggregate_service import assert_published, events
 from tests.support.oracle.naive_rollups import Arrived
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

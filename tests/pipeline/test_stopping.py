@@ -22,8 +22,10 @@ from confluent_kafka import Consumer, TopicPartition
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
-from tests.support.servers.polling import eventually
-from tests.support.servers.servers import Kafka, free_port, running_valkey
+from tests.support.polling import eventually
+from tests.support.servers.kafka.broker import Kafka
+from tests.support.servers.server_process import free_port
+from tests.support.servers.valkey import running_valkey
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

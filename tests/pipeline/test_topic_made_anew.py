@@ -16,8 +16,8 @@ from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
 from tests.pipeline.test_aggregate_service import caught_up, running
+from tests.support.polling import eventually
 from tests.support.servers.event_logs import make_anew
-from tests.support.servers.polling import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 

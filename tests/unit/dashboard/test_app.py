@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import services.dashboard
 from shared.runtime.redis_client import connect
 from tests.support.samples.rollup import publish, sample_rollup
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 
 APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 TITLES: Final = (

@@ -11,10 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from shared.events.timestamps import MINUTE_MS, iso_second
 from shared.rollups.contract import segment_field, segment_key
+from tests.support.opened_page import opened, shown
 from tests.support.samples.rollup import publish, sample_rollup
 from tests.support.samples.segments import Row, tell_time, write_segments
-from tests.support.servers.opened_page import opened, shown
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 from tests.unit.dashboard.test_app import client as client  # the fixture
 
 TITLES = (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.servers.opened_page import opened, shown
-from tests.support.servers.servers import free_port
+from tests.support.opened_page import opened, shown
+from tests.support.servers.server_process import free_port
 
 TITLES = {"": "Live", "explore": "Explore", "operations": "Operations"}
 

@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from shared.status.keys import write
+from tests.support import opened_page
 from tests.support.samples.status import REDIS_AWAY, sample_status
-from tests.support.servers import opened_page
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 from tests.unit.dashboard.test_app import client as client  # the fixture
 from tests.unit.dashboard.test_app import page
 

@@ -11,8 +11,8 @@ from tests.support.fakes.counting_redis import Clock, CountingRedis
 from tests.support.fakes.counting_redis import client as client
 from tests.support.fakes.counting_redis import clock as clock
 from tests.support.fakes.counting_redis import server as server
+from tests.support.polling import eventually
 from tests.support.samples.rollup import publish, sample_rollup
-from tests.support.servers.polling import eventually
 
 
 @pytest.fixture

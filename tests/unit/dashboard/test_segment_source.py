@@ -14,8 +14,8 @@ from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segme
 from shared.runtime.redis_client import connect
 from tests.support.fakes.counting_redis import Clock
 from tests.support.fakes.counting_redis import clock as clock
+from tests.support.polling import eventually
 from tests.support.samples.segments import MINUTE, Row, encoded, tell_time, write_segments
-from tests.support.servers.polling import eventually
 
 
 class Recorder:

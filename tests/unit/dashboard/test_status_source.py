@@ -14,8 +14,8 @@ from tests.support.fakes.counting_redis import Clock, CountingRedis
 from tests.support.fakes.counting_redis import client as client
 from tests.support.fakes.counting_redis import clock as clock
 from tests.support.fakes.counting_redis import server as server
+from tests.support.polling import eventually
 from tests.support.samples.status import sample_status
-from tests.support.servers.polling import eventually
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from services import cli, probe
 from shared.runtime.settings import ConfigurationError
 from shared.status.health import Health, health_endpoint
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 
 
 def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

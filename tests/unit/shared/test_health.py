@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 from shared.status.health import Health, health_endpoint
-from tests.support.servers.servers import free_port
+from tests.support.servers.server_process import free_port
 
 
 def asked(port: int, path: str = "/health") -> tuple[int, dict[str, object]]:

@@ -9,7 +9,7 @@ from quixstreams.kafka import Consumer
 
 from shared.streams.kafka import second_round as kafka_second_round
 from shared.streams.kafka.second_round import SecondRound, assigned_partitions
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 ASSIGNMENT = (
     b"\x00\x03\x00\x00\x00\x02"

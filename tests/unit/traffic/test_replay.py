@@ -23,7 +23,7 @@ from shared.events.schema import MAX_EVENT_BYTES
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from tests.support.fakes.memory_producer import MemoryProducer
-from tests.support.servers.polling import eventually
+from tests.support.polling import eventually
 
 BASE = 1_795_000_000_000
 PLAIN = ReplayOptions(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.servers.servers import Kafka, ServerMissing, free_port
+from tests.support.servers.kafka.broker import Kafka
+from tests.support.servers.server_process import ServerMissing, free_port
 
 USER: Final = "clickpulse"
 PASSWORD: Final = "hunter2"
