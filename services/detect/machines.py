@@ -8,7 +8,8 @@ import redis
 from redis.client import Pipeline
 
 from services.detect.detection import Detection, Entry, Machine, log_message
-from shared.rollups.contract import KEY_TTL_SECONDS, STATE_LOG, STATE_LOG_LENGTH
+from shared.rollups.contract import STATE_LOG_KEY, STATE_LOG_LENGTH
+from shared.rollups.model import KEY_TTL_SECONDS
 from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
@@ -58,13 +59,13 @@ class MachineStore:
         recent = [entry for entry in entries if entry.event.timestamp > now_ms - self._window_ms]
         for entry in recent[-STATE_LOG_LENGTH:]:
             pipeline.xadd(
-                self._prefix + STATE_LOG,
+                self._prefix + STATE_LOG_KEY,
                 {"created": entry.event.timestamp / 1000, "msg": log_message(entry)},
                 maxlen=STATE_LOG_LENGTH,
                 approximate=False,  # an approximate trim leaves about a hundred
             )
         if recent:
-            pipeline.expire(self._prefix + STATE_LOG, KEY_TTL_SECONDS)
+            pipeline.expire(self._prefix + STATE_LOG_KEY, KEY_TTL_SECONDS)
 
 
 def _machines(stored: Iterable[tuple[str, bytes | str | None]]) -> dict[str, Machine]:

@@ -16,7 +16,9 @@ import redis
 from playwright.sync_api import Page, sync_playwright
 
 from shared.events.timestamps import MINUTE_MS, iso_second
-from shared.rollups.contract import SEGMENTS_KEY, audience_key, parse_segment_field, read, segment_key
+from shared.rollups.contract import audience_key
+from shared.rollups.reading import read
+from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 from tests.browser.explore_figures import figures
 from tests.support.servers.demo import FIRST_NUMBERS_SECONDS, Demo, processes, running
 from tests.support.servers.server_process import free_port

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from shared.events.timestamps import MINUTE_MS, iso_second
-from shared.rollups.contract import SEGMENTS_KEY, parse_segment_field, segment_key
+from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 from tests.browser.conftest import Dashboard, Visit, foot, visiting
 from tests.browser.explore_figures import figures
 from tests.support.polling import eventually

@@ -12,8 +12,20 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.rollups import contract as rollup_keys
-from shared.rollups.contract import AUDIENCES, Audience, MalformedRollup, Rollup
+from shared.rollups.contract import (
+    AUDIENCE_ROWS,
+    NATIVE_CONTRACT,
+    SEED_CONTRACT,
+    SEED_ROWS,
+    SITE_ROWS,
+    STATE_LOG_KEY,
+    Rollup,
+)
+from shared.rollups.model import AUDIENCES, Audience, MalformedRollup, Sessions, StateLogEntry
+from shared.rollups.reading import ask, read
+from shared.rollups.rows import Row
+from shared.rollups.segment_keys import SEGMENTS_KEY
+from shared.rollups.writing import write, write_row
 from shared.runtime.redis_client import connect
 from tests.support.samples.rollup import NOON_MS, publish, sample_rollup
 
@@ -21,7 +33,7 @@ Client = Any  # redis-py's stubs make every reply an awaitable or a value
 
 
 def same_order(counts: Any) -> list[tuple[Any, int]]:
-    return list((asdict(counts) if isinstance(counts, rollup_keys.Sessions) else counts).items())
+    return list((asdict(counts) if isinstance(counts, Sessions) else counts).items())
 
 
 @pytest.mark.parametrize("prefix", ["", "shop:"])
@@ -29,7 +41,7 @@ def same_order(counts: Any) -> list[tuple[Any, int]]:
 def test_what_is_written_is_read_back_in_the_same_order(client: Client, audience: Audience, prefix: str) -> None:
     rollup = sample_rollup()
     publish(client, rollup, prefix)
-    snapshot = rollup_keys.read(client, audience, prefix)
+    snapshot = read(client, audience, prefix)
     assert snapshot is not None
     assert snapshot.meta == rollup.meta
     for name in rollup.audiences[audience].__dataclass_fields__:
@@ -41,37 +53,67 @@ def test_what_is_written_is_read_back_in_the_same_order(client: Client, audience
     assert snapshot.state_log == []
 
 
+def values_by_key() -> dict[str, Any]:
+    """A value for each key of the contract, by the key as the table has it."""
+    rollup = sample_rollup()
+    values = {row.key: getattr(rollup, name) for name, row in SITE_ROWS.items()}
+    values |= {row.key: getattr(rollup.audiences["all"], name) for name, row in AUDIENCE_ROWS.items()}
+    values |= {row.key: getattr(rollup.seed, name) for name, row in SEED_ROWS.items()}
+    values[SEGMENTS_KEY] = {"2026-11-22T10:30:00Z:0": 1}
+    values["segment:<minute>:<partition>"] = b"ARROW1\x00"
+    values[STATE_LOG_KEY] = [StateLogEntry(created=2.5, message="second"), StateLogEntry(created=1.0, message="first")]
+    return values
+
+
+@pytest.mark.parametrize("row", NATIVE_CONTRACT + SEED_CONTRACT, ids=lambda row: row.key)
+def test_each_row_of_the_table_is_read_back_as_written(client: Client, row: Row) -> None:
+    value = values_by_key()[row.key]
+    assert row.codec.encode(value), "an empty sample proves nothing"
+    with client.pipeline(transaction=True) as pipeline:
+        write_row(pipeline, row.key, row, value)
+        ask(pipeline, row.key, row)
+        reply = pipeline.execute()[-1]
+    is_frame = row in SEED_ROWS.values()
+    assert row.codec.decode(reply) == (json.loads(row.codec.encode(value)) if is_frame else value)
+    assert client.type(row.key).decode() == row.codec.type
+
+
+def test_each_key_has_one_row() -> None:
+    keys = [row.key for row in NATIVE_CONTRACT + SEED_CONTRACT]
+    assert len(set(keys)) == len(keys)
+
+
 COUNTS = st.integers(min_value=0, max_value=2**53)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
 @settings(max_examples=25, deadline=None)
-@given(products=st.dictionaries(NAMES, COUNTS, max_size=8), title=NAMES, read=COUNTS, rate=st.floats(0, 1e9))
+@given(products=st.dictionaries(NAMES, COUNTS, max_size=8), title=NAMES, events_read=COUNTS, rate=st.floats(0, 1e9))
 def test_names_of_any_characters_and_counts_of_any_size_survive(
-    products: dict[str, int], title: str, read: int, rate: float
+    products: dict[str, int], title: str, events_read: int, rate: float
 ) -> None:
-    rollup = sample_rollup(read=read, events_per_second=rate)
+    rollup = sample_rollup(read=events_read, events_per_second=rate)
     windows = replace(rollup.audiences["all"], products_1h=products)
     info = {product: {"title": title, "category": None} for product in products}
     rollup = replace(rollup, audiences={**rollup.audiences, "all": windows}, products_info=info)
     fake = fakeredis.FakeRedis(server=fakeredis.FakeServer())
     publish(fake, rollup)
-    snapshot = rollup_keys.read(fake, "all", "")
+    snapshot = read(fake, "all", "")
     assert snapshot is not None
     ranked = sorted(products.items(), key=lambda item: (-item[1], item[0].encode()))
     assert same_order(snapshot.windows.products_1h) == ranked
     assert snapshot.products_info == info
-    assert (snapshot.meta.read, snapshot.meta.events_per_second) == (read, rate)
+    assert (snapshot.meta.read, snapshot.meta.events_per_second) == (events_read, rate)
 
 
 def test_nothing_is_read_before_the_first_publish(client: Client) -> None:
-    assert rollup_keys.read(client, "all", "") is None
+    assert read(client, "all", "") is None
 
 
 def test_prefixes_keep_two_sites_apart(client: Client) -> None:
     publish(client, sample_rollup(read=1), "one:")
     publish(client, sample_rollup(read=2), "two:")
-    reads = [rollup_keys.read(client, "all", prefix) for prefix in ("one:", "two:")]
+    reads = [read(client, "all", prefix) for prefix in ("one:", "two:")]
     assert [snapshot.meta.read for snapshot in reads if snapshot] == [1, 2]
 
 
@@ -81,7 +123,7 @@ def test_a_publish_leaves_nothing_of_the_one_before(client: Client) -> None:
     after = replace(before, audiences={**before.audiences, "all": windows}, latest_events=before.latest_events[:2])
     publish(client, before)
     publish(client, after)
-    snapshot = rollup_keys.read(client, "all", "")
+    snapshot = read(client, "all", "")
     assert snapshot is not None
     assert snapshot.windows.products_1h == {"p9": 1}
     assert snapshot.windows.views_1m == {NOON_MS: 7}
@@ -92,7 +134,7 @@ def test_the_state_log_is_read_newest_first_and_at_most_ten(client: Client) -> N
     publish(client, sample_rollup())
     for second in range(12):
         client.xadd("state_logs", {"created": 1_795_348_800.5 + second, "msg": f"step {second}"})
-    snapshot = rollup_keys.read(client, "all", "")
+    snapshot = read(client, "all", "")
     assert snapshot is not None
     assert [entry.message for entry in snapshot.state_log] == [f"step {second}" for second in range(11, 1, -1)]
     assert snapshot.state_log[0].created == 1_795_348_811.5
@@ -120,10 +162,10 @@ def test_the_state_log_is_read_newest_first_and_at_most_ten(client: Client) -> N
 )
 def test_a_key_that_breaks_the_contract_is_named(client: Client, key: str, spoil: Any) -> None:
     publish(client, sample_rollup())
-    assert rollup_keys.read(client, "all", "") is not None
+    assert read(client, "all", "") is not None
     spoil(client)
     with pytest.raises(MalformedRollup, match=key):
-        rollup_keys.read(client, "all", "")
+        read(client, "all", "")
 
 
 def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> None:
@@ -136,7 +178,7 @@ def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> Non
                 connect(redis_url.replace("redis://", "redis://reader:any@")) as reader,
                 pytest.raises(redis.exceptions.NoPermissionError),
             ):
-                rollup_keys.read(reader, "all", "")
+                read(reader, "all", "")
         finally:
             admin.acl_deluser("reader")
 
@@ -200,8 +242,8 @@ def test_the_seed_keys_hold_the_rollups_numbers(client: Client) -> None:
 
 def test_a_window_without_events_is_a_frame_without_rows(client: Client) -> None:
     rollup = sample_rollup()
-    seed = replace(rollup.seed, device_events_10m={}, products_1h=[], categories_1h=[])
-    publish(client, replace(rollup, seed=seed, latest_events=[], latest_visitors=[]))
+    seed = replace(rollup.seed, device_events_10m={}, products_1h=[], categories_1h=[], latest_visitors=[], raw_data=[])
+    publish(client, replace(rollup, seed=seed))
     for key in ("device_type_popularity", "products_last_hour", "latest_visitors", "category_popularity", "raw_data"):
         frame = seed_frame(client, key)
         assert (len(frame), list(frame.columns)) == (0, SEED_COLUMNS[key])
@@ -224,10 +266,10 @@ def test_a_reader_never_sees_half_a_publish(client: Client) -> None:
 
     publish(client, with_count(1))
     pipeline = client.pipeline(transaction=True)
-    rollup_keys.write(pipeline, with_count(2), "")
-    during = rollup_keys.read(client, "all", "")
+    write(pipeline, with_count(2), "")
+    during = read(client, "all", "")
     pipeline.execute()
-    after = rollup_keys.read(client, "all", "")
+    after = read(client, "all", "")
     assert during is not None
     assert after is not None
     assert (during.meta.read, during.windows.visitors["5m"]) == (1, 1)

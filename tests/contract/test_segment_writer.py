@@ -12,7 +12,7 @@ from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.publishing.segment_writer import SegmentWriter
 from services.aggregate.rollups.segments import PartitionMinutes
 from shared.events.timestamps import iso_second
-from shared.rollups.contract import SEGMENTS_KEY, segment_field, segment_key
+from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 from shared.runtime.redis_client import connect
 
 NOW_S = int(time.time())  # Redis drops what has expired by its own clock

@@ -13,7 +13,8 @@ from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.rollups.partition_rollup import roll_up
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
-from shared.rollups.contract import AUDIENCES, KEY_TTL_SECONDS, read
+from shared.rollups.model import AUDIENCES, KEY_TTL_SECONDS
+from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.status.gauges import Gauges
 from shared.status.health import Health

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from shared.events.refusals import dead_letter_topic
-from shared.rollups.contract import Meta, read
+from shared.rollups.model import Meta
+from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

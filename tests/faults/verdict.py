@@ -11,7 +11,7 @@ from typing import Final
 from shared.events.enriched import decode_enriched
 from shared.events.refusals import dead_letter_topic, read_dead_letter_headers
 from shared.events.schema import EnrichedEvent
-from shared.rollups.contract import Meta
+from shared.rollups.model import Meta
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Position, Record

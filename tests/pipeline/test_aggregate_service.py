@@ -22,7 +22,9 @@ import pytest
 
 from shared.events.enriched import encode_enriched
 from shared.events.schema import DEVICE_TYPES, EnrichedEvent
-from shared.rollups.contract import AUDIENCES, Audience, Meta, Snapshot, read
+from shared.rollups.contract import Snapshot
+from shared.rollups.model import AUDIENCES, Audience, Meta
+from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

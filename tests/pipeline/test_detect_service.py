@@ -16,7 +16,7 @@ import pytest
 
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
-from shared.rollups.contract import STATE_LOG, STATE_LOG_LENGTH
+from shared.rollups.contract import STATE_LOG_KEY, STATE_LOG_LENGTH
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
@@ -89,7 +89,7 @@ class Site:
 
     def state_log(self) -> list[str]:
         with connect(self.settings.redis_url) as client:
-            entries: Any = client.xrange(self.settings.redis_prefix + STATE_LOG)
+            entries: Any = client.xrange(self.settings.redis_prefix + STATE_LOG_KEY)
         return [fields[b"msg"].decode() for _, fields in entries]
 
 

@@ -18,7 +18,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from shared.rollups.contract import Snapshot, read
+from shared.rollups.contract import Snapshot
+from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

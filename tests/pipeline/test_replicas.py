@@ -19,7 +19,8 @@ import pytest
 from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.raw import encode_raw
 from shared.events.schema import EnrichedEvent, RawEvent
-from shared.rollups.contract import Meta, read
+from shared.rollups.model import Meta
+from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
-from shared.rollups.contract import read
+from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from heapq import nlargest
 
 from services.aggregate.columns.batch import LatestEvent
-from shared.rollups.contract import LATEST_EVENTS_SHOWN, LATEST_VISITORS_SHOWN
+from shared.rollups.model import LATEST_EVENTS_SHOWN, LATEST_VISITORS_SHOWN
 
 
 class Latest:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from services.aggregate.columns.arrays import Array, Ints
 from services.aggregate.columns.batch import BOT_DEVICE
 from shared.events.schema import DEVICE_TYPES
-from shared.rollups.contract import AUDIENCES
+from shared.rollups.model import AUDIENCES
 
 _DEVICE_BITS: Final = 3
 _SECOND_BITS: Final = 33

@@ -23,7 +23,7 @@ from services.aggregate.engine.sessions import Sessions
 from services.aggregate.engine.visitors import DistinctByBucket, LastSeen
 from services.aggregate.engine.visits import AUDIENCE_ROW, BatchVisits, visits_of
 from shared.events.schema import DEVICE_TYPES
-from shared.rollups.contract import AUDIENCES, HALF_HOURS_SHOWN, MINUTES_SHOWN
+from shared.rollups.model import AUDIENCES, HALF_HOURS_SHOWN, MINUTES_SHOWN
 
 HALF_HOUR_SECONDS: Final = 1800
 DEVICE_WINDOW_SECONDS: Final = 600

@@ -9,7 +9,8 @@ from services.aggregate.publishing.sender import Publication
 from services.aggregate.rollups.presentation import published
 from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report, merge_reports
 from services.aggregate.settings import AggregateSettings
-from shared.rollups.contract import META_KEY, write
+from shared.rollups.contract import META_KEY
+from shared.rollups.writing import write
 from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)

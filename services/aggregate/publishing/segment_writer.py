@@ -9,7 +9,7 @@ from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.engine.recent import MINUTE_SECONDS
 from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
-from shared.rollups.contract import SEGMENTS_KEY, parse_segment_field, segment_field, segment_key
+from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_field, segment_key
 
 _MOST_ROWS_AT_ONCE: Final = 250_000
 """Rows that are written between two publishes, after a restart say: about a tenth of a second."""

@@ -17,7 +17,7 @@ from services.aggregate.engine.popularity import HOUR_SECONDS
 from services.aggregate.engine.recent import MINUTE_SECONDS
 from services.aggregate.engine.windows import DEVICE_WINDOW_SECONDS, HALF_HOUR_SECONDS, Windows
 from services.aggregate.rollups.previous_period import visitors_before
-from shared.rollups.contract import (
+from shared.rollups.model import (
     AUDIENCES,
     HALF_HOURS_SHOWN,
     LATEST_EVENTS_SHOWN,

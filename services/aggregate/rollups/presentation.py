@@ -20,23 +20,20 @@ from services.aggregate.rollups.partition_rollup import PartitionRollup, Popular
 from shared.events.addresses import truncated_ip
 from shared.events.enriched import decode_shown
 from shared.events.schema import DEVICE_TYPES, EnrichedEvent
-from shared.rollups.contract import (
+from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup, Rollup
+from shared.rollups.model import (
     AUDIENCES,
     LATEST_VISITORS_SHOWN,
-    PAGES_SHOWN,
-    PRODUCTS_SHOWN,
     SEED_PRODUCTS_SHOWN,
     SESSION_BUCKET_MS,
     WINDOW_SECONDS,
     WINDOWS_WITH_PREVIOUS,
     Audience,
-    AudienceRollup,
     Meta,
     PublishedEvent,
-    Rollup,
-    SeedRollup,
     Sessions,
 )
+from shared.rollups.seed import SeedRollup
 
 _AUDIENCE_DEVICES: Final[Mapping[Audience, tuple[str, ...]]] = {
     "human": tuple(device for device in DEVICE_TYPES if device != "Bot"),
@@ -69,10 +66,7 @@ def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollu
         },
         latest_visitors=visitors,
         latest_events=events,
-        seed=_seed(rollup, audiences["all"]),
-        relative_times=[
-            humanize.naturaltime(rollup.now_s - event["timestamp"] // 1000) for event in events[:LATEST_VISITORS_SHOWN]
-        ],
+        seed=_seed(rollup, audiences["all"], events),
     )
 
 
@@ -98,10 +92,10 @@ def _audience_rollup(
         visitors_1m=_labelled(rollup.visitors_1m[row], rollup.now_s, MINUTE_SECONDS),
         views_30m=_labelled(rollup.views_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
         visitors_30m=_labelled(rollup.visitors_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
-        products_1h=ranked(products, PRODUCTS_SHOWN),
+        products_1h=ranked(products, AUDIENCE_ROWS["products_1h"].limit),
         categories_1h=ranked(categories),
         countries_1h=ranked(rollup.countries_1h),
-        pages_1h=ranked(rollup.pages_1h, PAGES_SHOWN),
+        pages_1h=ranked(rollup.pages_1h, AUDIENCE_ROWS["pages_1h"].limit),
         devices_10m={device: devices[device] for device in _AUDIENCE_DEVICES[audience]},
     )
 
@@ -120,7 +114,7 @@ def _sessions(figures: Ints, active: int) -> Sessions:
     )
 
 
-def _seed(rollup: PartitionRollup, everyone: AudienceRollup) -> SeedRollup:
+def _seed(rollup: PartitionRollup, everyone: AudienceRollup, events: list[PublishedEvent]) -> SeedRollup:
     minutes = _labelled(rollup.visits_15m, rollup.now_s, MINUTE_SECONDS)
     products = _grouped(
         rollup.products_1h, [(variant.product_id, variant.category) for variant in rollup.products_1h.members]
@@ -132,7 +126,12 @@ def _seed(rollup: PartitionRollup, everyone: AudienceRollup) -> SeedRollup:
         users_30m={start: users for start, users in everyone.visitors_30m.items() if users},
         device_events_10m=dict(zip(DEVICE_TYPES, rollup.device_events_10m.tolist(), strict=True)),
         products_1h=[(*product, events) for product, events in ranked],
+        latest_visitors=[
+            (humanize.naturaltime(rollup.now_s - event["timestamp"] // 1000), event)
+            for event in events[:LATEST_VISITORS_SHOWN]
+        ],
         categories_1h=list(everyone.categories_1h.items()),
+        raw_data=events,
     )
 
 

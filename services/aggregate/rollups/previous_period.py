@@ -14,7 +14,7 @@ from services.aggregate.columns.batch import BOT_DEVICE
 from services.aggregate.engine.popularity import HOUR_SECONDS
 from services.aggregate.engine.recent import MINUTE_SECONDS, NO_ROWS
 from services.aggregate.engine.windows import Windows
-from shared.rollups.contract import AUDIENCES, MINUTES_SHOWN, WINDOW_SECONDS, WINDOWS_WITH_PREVIOUS
+from shared.rollups.model import AUDIENCES, MINUTES_SHOWN, WINDOW_SECONDS, WINDOWS_WITH_PREVIOUS
 
 PERIODS: Final = tuple(WINDOW_SECONDS[window] for window in WINDOWS_WITH_PREVIOUS)
 assert all(2 * seconds <= MINUTES_SHOWN * MINUTE_SECONDS or seconds == HOUR_SECONDS for seconds in PERIODS)

@@ -11,7 +11,7 @@ from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.batch import Product
 from services.aggregate.engine.popularity import HOUR_SECONDS
 from services.aggregate.rollups.partition_rollup import PartitionRollup, Popularity, merge
-from shared.rollups.contract import WINDOW_SECONDS, Meta
+from shared.rollups.model import WINDOW_SECONDS, Meta
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,23 +11,8 @@ from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.batch import NONE, is_bot
 from services.aggregate.columns.dictionaries import Dictionaries
 from shared.events.schema import DEVICE_TYPES, GENDERS
+from shared.rollups.segment_schema import SEGMENT_SCHEMA
 
-_DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("timestamp", pa.int64(), nullable=False),  # epoch ms
-        pa.field("visitor", pa.uint32(), nullable=False),
-        pa.field("productId", _DICTIONARY),
-        pa.field("category", _DICTIONARY),
-        pa.field("page", _DICTIONARY),
-        pa.field("country", _DICTIONARY, nullable=False),
-        pa.field("deviceType", _DICTIONARY, nullable=False),
-        pa.field("gender", _DICTIONARY, nullable=False),
-        pa.field("eventType", _DICTIONARY, nullable=False),
-        pa.field("age", pa.int16()),
-        pa.field("bot", pa.bool_(), nullable=False),
-    ]
-)
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
 
 
@@ -41,7 +26,7 @@ class PartitionMinutes:
 
 
 def encode_segment(rows: Array, names: Dictionaries, most_events: int) -> bytes:
-    """The rows of a minute in order of time as an Arrow IPC stream of SCHEMA, compressed with zstd.
+    """The rows of a minute in order of time as an Arrow IPC stream of SEGMENT_SCHEMA, compressed with zstd.
 
     Of more than `most_events` rows it is a uniform sample, the same for the same rows. The schema's metadata tell:
     `events` is the number of events of the minute, `rate` the share of them that is here.
@@ -67,7 +52,7 @@ def encode_segment(rows: Array, names: Dictionaries, most_events: int) -> bytes:
         pa.array(is_bot(rows)),
     ]
     rate = len(rows) / events if events else 1.0
-    schema = SCHEMA.with_metadata({"events": str(events), "rate": repr(rate)})
+    schema = SEGMENT_SCHEMA.with_metadata({"events": str(events), "rate": repr(rate)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema, options=_OPTIONS) as stream:
         stream.write_batch(pa.record_batch(columns, schema=schema))

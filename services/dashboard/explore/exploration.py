@@ -13,8 +13,9 @@ from services.dashboard.explore import distributions, series
 from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.explore.series import Measure, Series, Statistics
 from services.dashboard.sources.closed_minutes import ClosedMinutes
-from services.dashboard.sources.segments import DIMENSIONS, Array, Frame
+from services.dashboard.sources.segments import Array, Frame
 from shared.events.timestamps import MINUTE_MS, iso_second, parse_iso_second
+from shared.rollups.segment_columns import DIMENSIONS
 
 WINDOWS: Final = {15: "15 min", 30: "30 min", 60: "1 h", 120: "2 h", 240: "4 h", 480: "8 h"}
 STEPS: Final = {1: "minute", 5: "5 min", 30: "half hour", 60: "hour"}

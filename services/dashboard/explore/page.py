@@ -28,7 +28,7 @@ from services.dashboard.sources.closed_minutes import ClosedMinutes
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 from shared.events.timestamps import LATEST_MS, MINUTE_MS, iso_second
-from shared.rollups.contract import Audience
+from shared.rollups.model import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from services.dashboard.sources.segments import DIMENSIONS, Array, Frame
-from shared.rollups.contract import Audience
+from services.dashboard.sources.segments import Array, Frame
+from shared.rollups.model import Audience
+from shared.rollups.segment_columns import DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.freshness import Freshness, Standing
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import ago, counted, duration, grouped, rate
-from shared.rollups.contract import Meta
+from shared.rollups.model import Meta
 
 HOUR_SECONDS: Final = 3600
 BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from shared.rollups.contract import Meta
+from shared.rollups.model import Meta
 
 STALE_AFTER_SECONDS: Final = 5.0
 """A rollup is published each second; older than this, the publisher is down, cut off or too slow."""

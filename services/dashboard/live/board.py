@@ -16,7 +16,8 @@ from services.dashboard.kit.wording import counted, grouped
 from services.dashboard.live import charts, key_figures, tables, world_map
 from services.dashboard.live.world_map import WorldMap
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
-from shared.rollups.contract import Audience, Snapshot
+from shared.rollups.contract import Snapshot
+from shared.rollups.model import Audience
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Final, TypeVar
 
 from services.dashboard.kit import sparkline
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped, percentage, rate, span
-from shared.rollups.contract import WINDOW_SECONDS, AudienceRollup, Meta
+from shared.rollups.contract import AudienceRollup
+from shared.rollups.model import WINDOW_SECONDS, Meta
 
 _RATE_WINDOW: Final = "15m"
 """Of the views per minute: shorter ones compare so few views with so few that their change is never still."""

@@ -10,7 +10,7 @@ from services.dashboard.kit import theme
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.live.pages import Pages
 from services.dashboard.sources.rollup_source import RollupSource
-from shared.rollups.contract import Audience
+from shared.rollups.model import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _EVERYONE: Final[Audience] = "all"

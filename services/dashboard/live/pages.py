@@ -7,7 +7,7 @@ from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board, layout
 from services.dashboard.sources.observations import Observation
-from shared.rollups.contract import AUDIENCES, Audience
+from shared.rollups.model import AUDIENCES, Audience
 
 
 class Pages:

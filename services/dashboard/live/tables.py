@@ -7,7 +7,7 @@ from services.dashboard.kit import wording
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import Clock
-from shared.rollups.contract import PublishedEvent, StateLogEntry
+from shared.rollups.model import PublishedEvent, StateLogEntry
 
 PAGES_SHOWN: Final = 10
 COUNTRIES_SHOWN: Final = 10

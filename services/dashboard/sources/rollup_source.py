@@ -7,8 +7,9 @@ import redis
 
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
-from shared.rollups import contract as rollup_keys
-from shared.rollups.contract import AUDIENCES, Audience, MalformedRollup, Snapshot
+from shared.rollups.contract import Snapshot
+from shared.rollups.model import AUDIENCES, Audience, MalformedRollup
+from shared.rollups.reading import read
 
 
 class RollupSource:
@@ -36,7 +37,7 @@ class RollupSource:
 
     def _ask(self, audience: Audience, before: Observation | None) -> Observation:
         try:
-            snapshot = rollup_keys.read(self._client, audience, self._prefix)
+            snapshot = read(self._client, audience, self._prefix)
         except MalformedRollup as error:
             since_ms = before.since_ms if isinstance(before, Malformed) else self._now_ms()
             return Malformed(since_ms, str(error), _last_snapshot(before))

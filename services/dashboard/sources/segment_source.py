@@ -12,7 +12,8 @@ import redis
 from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import MalformedSegment, Segment, assemble, decode_segment
 from services.dashboard.sources.single_flight import SingleFlight
-from shared.rollups.contract import META_KEY, SEGMENTS_KEY, parse_segment_field, segment_key
+from shared.rollups.contract import META_KEY
+from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 
 SETTLE_SECONDS: Final = 4
 """A minute's segments are in Redis this long after its end: two seconds, plus the time to write them."""

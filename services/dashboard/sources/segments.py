@@ -1,6 +1,6 @@
-"""Minute segments as the dashboard holds them: decoded one by one, then put together into columns. Pure.
+"""Minute segments in the dashboard: decoded one by one, then assembled into columns. Pure.
 
-`docs/redis.md` is the contract. Texts are codes into a list of names, so that a filter is a look-up of numbers.
+Text is stored as codes into a list of names, so that a filter compares numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,30 +13,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared.events.timestamps import MINUTE_MS
-from shared.rollups.contract import parse_segment_field
+from shared.rollups.segment_columns import DIMENSIONS
+from shared.rollups.segment_keys import parse_segment_field
+from shared.rollups.segment_schema import SEGMENT_SCHEMA
 
 Array = npt.NDArray[Any]
 
-DIMENSIONS: Final = ("category", "country", "deviceType", "gender", "page", "productId", "eventType")
 NONE: Final = -1
-"""The code of a text that is absent, and the age of a visitor whose age is unknown."""
+"""The code of an absent text, and of an unknown age."""
 
-_PLAIN: Final = {"timestamp": pa.int64(), "visitor": pa.uint32(), "age": pa.int16(), "bot": pa.bool_()}
-_NEVER_NULL: Final = ("timestamp", "visitor", "bot")
+_PLAIN: Final = [field for field in SEGMENT_SCHEMA if field.name not in DIMENSIONS]
+_COLUMNS: Final = [field.name for field in SEGMENT_SCHEMA]
 _PARTITIONS: Final = 100_000
-"""More than any event log has; of each there is a place in a table."""
+"""More than any event log has. Assembling allocates a table entry per partition."""
 
 _DENSE_ENOUGH: Final = 8
-"""Visitor numbers are taken as places while the places are no more than so many times the events."""
+"""Visitor numbers index a table directly while it has at most this many entries per event."""
 
 
 class MalformedSegment(Exception):  # noqa: N818 - a state of the data
-    """A segment holds what the contract does not allow; the message says what."""
+    """A segment breaks the contract; the message says how."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """The events of a minute and partition, or with `rate` < 1 a uniform sample of them."""
+    """The events of a minute and partition; with `rate` < 1, a uniform sample of them."""
 
     minute: int
     partition: int
@@ -46,22 +47,22 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Frame:
-    """Events as columns, ordered by minute. `visitors` are numbers from 0, one a visitor over all partitions."""
+    """Events as columns, ordered by minute. `visitors` numbers the visitors of all partitions from 0."""
 
     minutes: Array
     partitions: Array
     timestamps: Array  # epoch ms
     visitors: Array
-    visitor_numbers: Array  # as the segments have them, unique within a partition
-    visitors_known: int  # numbers in `visitors` are below it
+    visitor_numbers: Array  # from the segments, unique within a partition
+    visitors_known: int  # upper bound of `visitors`, exclusive
     codes: Mapping[str, Array]
     names: Mapping[str, Sequence[str]]
     ages: Array
     bots: Array
-    weights: Array | None  # events that each row stands for; None: one each
+    weights: Array | None  # events that each row represents; None: one each
 
     def rows_between(self, first_minute: int, end_minute: int) -> slice:
-        """The rows of the minutes from `first_minute` up to `end_minute`, which is not among them."""
+        """The rows of the minutes from `first_minute` to `end_minute`, exclusive."""
         start, end = np.searchsorted(self.minutes, [first_minute, end_minute])
         return slice(int(start), int(end))
 
@@ -87,27 +88,28 @@ def decode_segment(field: str, payload: bytes) -> Segment:
     times = pc.min_max(table["timestamp"]).as_py()
     if table.num_rows and not minute * MINUTE_MS <= times["min"] <= times["max"] < (minute + 1) * MINUTE_MS:
         raise MalformedSegment("events of another minute")
-    return Segment(minute, partition, rate, table.select([*_PLAIN, *DIMENSIONS]).replace_schema_metadata(None))
+    return Segment(minute, partition, rate, table.select(_COLUMNS).replace_schema_metadata(None))
 
 
 def _check_columns(table: Any) -> None:
-    for name, wanted in _PLAIN.items():
-        if table.schema.field(name).type != wanted:
-            raise TypeError(f"{name} is {table.schema.field(name).type}, not {wanted}")
+    for field in _PLAIN:
+        found = table.schema.field(field.name).type
+        if found != field.type:
+            raise TypeError(f"{field.name} is {found}, not {field.type}")
+        if not field.nullable and table[field.name].null_count:
+            raise ValueError(f"{field.name} has nulls")
     for name in DIMENSIONS:
         found = table.schema.field(name).type
         if not pa.types.is_dictionary(found) or found.value_type != pa.string():
             raise TypeError(f"{name} is {found}, not a dictionary of text")
-    for name in _NEVER_NULL:
-        if table[name].null_count:
-            raise ValueError(f"{name} has nulls")
 
 
 def assemble(segments: Sequence[Segment]) -> Frame:
     """All events of `segments` as one frame."""
     ordered = sorted(segments, key=lambda segment: (segment.minute, segment.partition))
     lengths = [segment.table.num_rows for segment in ordered]
-    table = pa.concat_tables([segment.table for segment in ordered] or [_nothing()]).unify_dictionaries()
+    tables = [segment.table for segment in ordered] or [SEGMENT_SCHEMA.empty_table()]
+    table = pa.concat_tables(tables).unify_dictionaries()
     partitions = np.repeat(np.array([segment.partition for segment in ordered], np.int32), lengths)
     numbers = _plain(table["visitor"])
     visitors, visitors_known = _dense(partitions, numbers)
@@ -128,18 +130,13 @@ def assemble(segments: Sequence[Segment]) -> Frame:
     )
 
 
-def _nothing() -> Any:
-    texts = dict.fromkeys(DIMENSIONS, pa.dictionary(pa.int32(), pa.string()))
-    return pa.schema({**_PLAIN, **texts}).empty_table()
-
-
 def _plain(column: Any) -> Array:
     values: Array = column.to_numpy()
     return values
 
 
 def _coded(column: Any) -> tuple[Array, list[str]]:
-    """The codes, as small as they fit, and the names they stand for."""
+    """The codes, in the smallest type that holds them, and the names they index."""
     names = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
     small = np.int8 if len(names) < 127 else np.int16 if len(names) < 32_767 else np.int32
     chunks = [pc.fill_null(chunk.indices, NONE).to_numpy(zero_copy_only=False) for chunk in column.chunks]
@@ -147,7 +144,7 @@ def _coded(column: Any) -> tuple[Array, list[str]]:
 
 
 def _dense(partitions: Array, numbers: Array) -> tuple[Array, int]:
-    """One number a visitor, from 0, and how many places that takes."""
+    """Number the visitors of all partitions from 0; the numbers, and their exclusive upper bound."""
     if not len(numbers):
         return np.zeros(0, np.int32), 0
     of_partition = np.full(int(partitions.max()) + 1, -1, np.int64)

@@ -12,7 +12,8 @@ from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import Partition
 from shared.events.enriched import encode_enriched
 from shared.events.schema import DEVICE_TYPES, EnrichedEvent
-from shared.rollups.contract import AUDIENCES, Meta, Rollup
+from shared.rollups.contract import Rollup
+from shared.rollups.model import AUDIENCES, Meta
 from shared.streams.event_log import Record
 from tests.support.oracle.naive_rollups import Arrived, outcomes, rollups
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from shared.rollups.contract import META_KEY
+from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 from tests.support.oracle.naive_rollups import Arrived
 
 SETTLE_SECONDS = 2  # a minute's segment is written so long after its end

@@ -6,20 +6,19 @@ from typing import Any, Final
 import redis
 
 from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS, iso_second
-from shared.rollups.contract import (
+from shared.rollups.contract import AudienceRollup, Rollup
+from shared.rollups.model import (
     AUDIENCES,
     HALF_HOURS_SHOWN,
     MINUTES_SHOWN,
     SESSION_BUCKET_MS,
     SESSION_BUCKETS_SHOWN,
     Audience,
-    AudienceRollup,
     Meta,
-    Rollup,
-    SeedRollup,
     Sessions,
-    write,
 )
+from shared.rollups.seed import SeedRollup
+from shared.rollups.writing import write
 
 NOON_MS: Final = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 _FACTORS: Final[dict[Audience, int]] = {"human": 2, "bot": 1, "all": 3}
@@ -63,9 +62,10 @@ def sample_rollup(as_of_ms: int = NOON_MS, **meta: Any) -> Rollup:
             users_30m=visitors_30m,
             device_events_10m={"Desktop": 70, "Mobile": 60, "Tablet": 5, "Bot": 4, "Other": 3},
             products_1h=[(product, "Books", views) for product, views in list(products.items())[:10]],
+            latest_visitors=[(f"{number} seconds ago", event) for number, event in enumerate(events[:10])],
             categories_1h=list(categories.items()),
+            raw_data=events,
         ),
-        relative_times=[f"{number} seconds ago" for number in range(100)],
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from shared.events.timestamps import MINUTE_MS
-from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from shared.rollups.contract import META_KEY
+from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 
 MINUTE = 29_922_390  # 2026-11-22T10:30:00Z
 

@@ -7,7 +7,8 @@ from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import resume
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
-from shared.rollups.contract import Meta, Rollup
+from shared.rollups.contract import Rollup
+from shared.rollups.model import Meta
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_store import MemoryStore
 

@@ -15,8 +15,9 @@ from services.dashboard.live import board
 from services.dashboard.live.board import Board, Chart, Panels
 from services.dashboard.live.world_map import WorldMap
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
-from shared.rollups import contract as rollup_keys
-from shared.rollups.contract import Audience, Rollup, Snapshot
+from shared.rollups.contract import Rollup, Snapshot
+from shared.rollups.model import Audience
+from shared.rollups.reading import read
 from tests.support.samples.rollup import NOON_MS, publish, sample_event, sample_rollup
 
 ADDRESS = "127.0.0.1:6379"
@@ -27,7 +28,7 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
     publish(client, rollup)
     if log is not None:
         client.xadd("state_logs", {"created": NOON_MS / 1000, "msg": log})
-    snapshot = rollup_keys.read(client, "all", "")
+    snapshot = read(client, "all", "")
     assert snapshot is not None
     return snapshot
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from services.dashboard.explore import distributions, series
 from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.sources.segments import Frame, MalformedSegment, assemble, decode_segment
-from shared.rollups.contract import Audience, segment_field
+from shared.rollups.model import Audience
+from shared.rollups.segment_keys import segment_field
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded, stream_of
 
 NAMES = {"category": "category", "country": "country", "deviceType": "device", "gender": "gender", "page": "page"}

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from shared.events.timestamps import MINUTE_MS, iso_second
-from shared.rollups.contract import segment_field, segment_key
+from shared.rollups.segment_keys import segment_field, segment_key
 from tests.support.opened_page import opened, shown
 from tests.support.samples.rollup import publish, sample_rollup
 from tests.support.samples.segments import Row, tell_time, write_segments

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.dashboard.kit.freshness import Freshness, Standing, judge
-from shared.rollups.contract import Meta
+from shared.rollups.model import Meta
 
 NOW_MS = 1_795_348_800_000
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.dashboard.live import key_figures
-from shared.rollups.contract import AudienceRollup, Meta, Sessions
+from shared.rollups.contract import AudienceRollup
+from shared.rollups.model import Meta, Sessions
 from tests.support.samples.rollup import sample_rollup
 
 META = sample_rollup().meta

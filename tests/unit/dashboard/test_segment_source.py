@@ -10,7 +10,8 @@ import redis
 
 from services.dashboard.sources.closed_minutes import ClosedMinutes
 from services.dashboard.sources.segment_source import SegmentSource
-from shared.rollups.contract import META_KEY, SEGMENTS_KEY, segment_field, segment_key
+from shared.rollups.contract import META_KEY
+from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 from shared.runtime.redis_client import connect
 from tests.support.fakes.counting_redis import Clock
 from tests.support.fakes.counting_redis import clock as clock

@@ -15,7 +15,7 @@ from services.detect.machines import MachineStore
 from services.detect.service import DetectService
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
-from shared.rollups.contract import STATE_LOG
+from shared.rollups.contract import STATE_LOG_KEY
 from shared.runtime.settings import ConfigurationError
 from shared.runtime.waiting import Stopped
 from shared.status.health import Health
@@ -113,7 +113,7 @@ def service(
 
 
 def state_log(client: redis.Redis) -> list[dict[bytes, bytes]]:
-    entries: Any = client.xrange("test:" + STATE_LOG)
+    entries: Any = client.xrange("test:" + STATE_LOG_KEY)
     return [fields for _, fields in entries]
 
 
@@ -179,7 +179,7 @@ def test_state_log_shows_the_latest_ten_transitions_by_event_time(client: FlakyR
         b"created": str(NOW_MS / 1000 - 120).encode(),
         b"msg": b"visitor user24 entered clothes_visited: clicked coat (clothing)",
     }
-    assert client.ttl("test:" + STATE_LOG) > 0
+    assert client.ttl("test:" + STATE_LOG_KEY) > 0
 
 
 def test_history_is_followed_but_not_logged(client: FlakyRedis) -> None:

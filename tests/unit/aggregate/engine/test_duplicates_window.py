@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.rollups.contract import Meta
+from shared.rollups.model import Meta
 from tests.support.oracle.timeline import T, Timeline, click
 
 

@@ -1,6 +1,6 @@
 """Latest events and visitors: of the trailing hour, by event time; ties go to the one that arrived last."""
 
-from shared.rollups.contract import LATEST_EVENTS_SHOWN, LATEST_VISITORS_SHOWN, PublishedEvent
+from shared.rollups.model import LATEST_EVENTS_SHOWN, LATEST_VISITORS_SHOWN, PublishedEvent
 from tests.support.oracle.timeline import T, Timeline, click
 
 

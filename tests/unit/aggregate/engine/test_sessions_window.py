@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.rollups.contract import Sessions
+from shared.rollups.model import Sessions
 from tests.support.oracle.timeline import NOON, T, Timeline, click, published
 
 

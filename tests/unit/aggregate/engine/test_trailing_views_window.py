@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.rollups.contract import WINDOW_SECONDS, WINDOWS_WITH_PREVIOUS
+from shared.rollups.model import WINDOW_SECONDS, WINDOWS_WITH_PREVIOUS
 from tests.support.oracle.timeline import T, click, published
 
 EVERY_WINDOW = pytest.mark.parametrize(("window", "seconds"), WINDOW_SECONDS.items())

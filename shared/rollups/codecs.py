@@ -1,0 +1,123 @@
+"""One codec per kind of value: what Redis stores, and what a reply means. Pure.
+
+`encode` returns the argument of the Redis type's write command, empty if the key should be absent. `decode` takes
+redis-py's reply and raises one of UNREADABLE for malformed data.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
+
+from shared.events.timestamps import iso_second, parse_iso_second
+from shared.rollups.model import SCHEMA_VERSION, Meta, PublishedEvent, Sessions, StateLogEntry
+
+RedisType = Literal["hash", "zset", "list", "stream", "string"]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[Value]):
+    """How one kind of value is stored."""
+
+    type: RedisType
+    encode: Callable[[Value], Any]
+    decode: Callable[[Any], Value]
+
+
+UNREADABLE: Final = (
+    ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, msgspec.MsgspecError,
+)  # fmt: skip
+
+
+def _decode_counts(reply: Mapping[bytes, bytes]) -> dict[str, int]:
+    return {label.decode(): int(count) for label, count in reply.items()}
+
+
+def _encode_series(counts: Mapping[int, int]) -> dict[str, int]:
+    return {iso_second(start): count for start, count in counts.items()}
+
+
+def _decode_series(reply: Mapping[bytes, bytes]) -> dict[int, int]:
+    return dict(sorted((parse_iso_second(label), count) for label, count in _decode_counts(reply).items()))
+
+
+def _decode_ranking(reply: Iterable[tuple[bytes, float]]) -> dict[str, int]:
+    # Greatest first, ties to the smaller member bytewise. No Redis command returns this order.
+    ranked = sorted(reply, key=lambda member_score: (-member_score[1], member_score[0]))
+    return {member.decode(): int(score) for member, score in ranked}
+
+
+def _encode_sessions(sessions: Sessions) -> dict[str, str]:
+    return {
+        "active": f"{sessions.active}",
+        "started_1h": f"{sessions.started_1h}",
+        "bounce_rate_1h": f"{sessions.bounce_rate_1h:.4f}",
+        "views_per_session_1h": f"{sessions.views_per_session_1h:.4f}",
+        "duration_s_1h": f"{sessions.duration_s_1h:.1f}",
+    }
+
+
+def _decode_sessions(reply: Mapping[bytes, bytes]) -> Sessions:
+    return Sessions(
+        active=int(reply[b"active"]),
+        started_1h=int(reply[b"started_1h"]),
+        bounce_rate_1h=float(reply[b"bounce_rate_1h"]),
+        views_per_session_1h=float(reply[b"views_per_session_1h"]),
+        duration_s_1h=float(reply[b"duration_s_1h"]),
+    )
+
+
+def _encode_meta(meta: Meta) -> dict[str, Any]:
+    return {**{field.name: getattr(meta, field.name) for field in fields(Meta)}, "published_at": meta.published_at}
+
+
+def _decode_meta(reply: Mapping[bytes, bytes]) -> Meta:
+    decoders = {"events_per_second": float, "publisher": str}
+    texts = {name.decode(): text.decode() for name, text in reply.items()}
+    if texts.get("schema") != str(SCHEMA_VERSION):
+        raise ValueError(f"schema {texts.get('schema')!r}, expected {SCHEMA_VERSION}")
+    meta = Meta(**{field.name: decoders.get(field.name, int)(texts[field.name]) for field in fields(Meta)})
+    parse_iso_second(meta.published_at)  # raises for an `as_of_ms` out of range
+    return meta
+
+
+Info = Mapping[str, Mapping[str, str | None]]
+
+
+def _encode_info(info: Info) -> dict[str, bytes]:
+    return {product: msgspec.json.encode(about) for product, about in info.items()}
+
+
+def _decode_info(reply: Mapping[bytes, bytes]) -> Info:
+    return {
+        product.decode(): msgspec.json.decode(about, type=dict[str, str | None]) for product, about in reply.items()
+    }
+
+
+def _encode_events(events: list[PublishedEvent]) -> list[bytes]:
+    return [msgspec.json.encode(event) for event in events]
+
+
+def _decode_events(reply: Iterable[bytes]) -> list[PublishedEvent]:
+    return [msgspec.json.decode(event, type=PublishedEvent) for event in reply]
+
+
+def _encode_log(newest_first: list[StateLogEntry]) -> list[dict[str, Any]]:
+    return [{"created": entry.created, "msg": entry.message} for entry in reversed(newest_first)]
+
+
+def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StateLogEntry]:
+    return [StateLogEntry(created=float(fields[b"created"]), message=fields[b"msg"].decode()) for _, fields in reply]
+
+
+COUNTS: Final[Codec[Mapping[str, int]]] = Codec("hash", dict, _decode_counts)
+SERIES: Final[Codec[Mapping[int, int]]] = Codec("hash", _encode_series, _decode_series)  # start → count, oldest first
+RANKING: Final[Codec[Mapping[str, int]]] = Codec("zset", dict, _decode_ranking)  # greatest first
+SESSIONS: Final[Codec[Sessions]] = Codec("hash", _encode_sessions, _decode_sessions)
+META: Final[Codec[Meta]] = Codec("hash", _encode_meta, _decode_meta)
+INFO: Final[Codec[Info]] = Codec("hash", _encode_info, _decode_info)
+EVENTS: Final[Codec[list[PublishedEvent]]] = Codec("list", _encode_events, _decode_events)
+STATE_LOG: Final[Codec[list[StateLogEntry]]] = Codec("stream", _encode_log, _decode_log)  # decoded newest first
+BYTES: Final[Codec[bytes]] = Codec("string", bytes, bytes)

@@ -1,0 +1,56 @@
+"""Reads one audience's snapshot from Redis in one round trip."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import redis
+from redis.client import Pipeline
+
+from shared.rollups.codecs import UNREADABLE, RedisType
+from shared.rollups.contract import AUDIENCE_ROWS, SNAPSHOT_ROWS, AudienceRollup, Snapshot, audience_key
+from shared.rollups.model import Audience, MalformedRollup
+from shared.rollups.rows import Row
+
+_ASK: Final[dict[RedisType, Callable[[Pipeline, str, int | None], object]]] = {
+    "hash": lambda pipeline, key, _: pipeline.hgetall(key),
+    "zset": lambda pipeline, key, _: pipeline.zrange(key, 0, -1, withscores=True),
+    "list": lambda pipeline, key, _: pipeline.lrange(key, 0, -1),
+    "stream": lambda pipeline, key, limit: pipeline.xrevrange(key, count=limit),
+    "string": lambda pipeline, key, _: pipeline.get(key),
+}
+
+
+def read(client: redis.Redis, audience: Audience, prefix: str) -> Snapshot | None:
+    """Read one consistent snapshot; None before the first publish.
+
+    Raises MalformedRollup, and redis-py's exceptions when Redis is unreachable.
+    """
+    site = [(prefix + row.key, row) for row in SNAPSHOT_ROWS.values()]
+    own = [(prefix + audience_key(audience, attribute), row) for attribute, row in AUDIENCE_ROWS.items()]
+    pipeline = client.pipeline(transaction=True)
+    for key, row in site + own:
+        ask(pipeline, key, row)
+    try:
+        replies = pipeline.execute()
+    except redis.exceptions.ResponseError as error:
+        # redis-py's message names the command and key. Other errors (no permission) are not about the data.
+        if "WRONGTYPE" not in str(error):
+            raise
+        raise MalformedRollup(f"a key is of the wrong type: {error}") from error
+    if not replies[0]:  # the meta
+        return None
+    values = [_decoded(key, row, reply) for (key, row), reply in zip(site + own, replies, strict=True)]
+    windows = AudienceRollup(**dict(zip(AUDIENCE_ROWS, values[len(site) :], strict=True)))
+    return Snapshot(windows=windows, **dict(zip(SNAPSHOT_ROWS, values, strict=False)))
+
+
+def ask(pipeline: Pipeline, key: str, row: Row) -> None:
+    """Queue the command whose reply `row.codec.decode` takes."""
+    _ASK[row.codec.type](pipeline, key, row.limit)
+
+
+def _decoded(key: str, row: Row, reply: Any) -> Any:
+    try:
+        return row.codec.decode(reply)
+    except UNREADABLE as error:
+        raise MalformedRollup(f"{key} cannot be read: {error!r}") from error
