@@ -15,8 +15,8 @@ from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.partition import Partition, open_partition
 from services.aggregate.state.store import StateUnwritable
 from shared.events.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
+from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
-from shared.runtime.waiting import Stopped, wait_for
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, Consumer, LogUnavailable, NewRecord, Position, Producer, Record
@@ -64,7 +64,8 @@ class AggregateService:
         self._settings = settings
         self._producer = producer
         self._offer = offer
-        self._health = health
+        self._log = Dependency("the event log", health, "log")
+        self._state = Dependency(f"the state in {settings.state_dir}", health, "state")
         self._clock = clock
         self._stop = stop
         self._gauges = gauges or Gauges()
@@ -141,14 +142,10 @@ class AggregateService:
         try:
             records = consumer.poll(self._poll_records, timeout_seconds)
         except LogUnavailable as error:
-            if self._health.is_working("log"):
-                logger.warning("the event log does not answer, trying again", error=str(error))
-            self._health.failing("log", str(error))
+            self._log.failed(error, "retrying")
             self._stop.wait(_LONGEST_POLL_SECONDS)  # and on: the windows move with the clock meanwhile
             return []
-        if not self._health.is_working("log"):
-            logger.info("the event log answers again")
-        self._health.working("log")
+        self._log.answered()
         return records
 
     def _collect(self, records: Sequence[Record]) -> None:
@@ -187,13 +184,9 @@ class AggregateService:
         try:
             write()
         except StateUnwritable as error:
-            if self._health.is_working("state"):
-                logger.warning("the state cannot be written, reading stops until it can", error=str(error))
-            self._health.failing("state", str(error))
+            self._state.failed(error, "cannot write the state, reading is paused")
             return False
-        if not self._health.is_working("state"):
-            logger.info("the state can be written again")
-        self._health.working("state")
+        self._state.answered()
         return True
 
     def _are_dead_letters_sent(self, refused: list[tuple[Record, Refusal]]) -> bool:
@@ -220,9 +213,7 @@ class AggregateService:
         try:
             self._producer.send(letters)
         except LogUnavailable as error:
-            if self._health.is_working("log"):
-                logger.warning("dead letters cannot be sent, reading stops until they can", error=str(error))
-            self._health.failing("log", str(error))
+            self._log.failed(error, "cannot send dead letters, reading is paused")
             self._letters_due_s = self._now_s + _LETTERS_WAIT_SECONDS
             return False
         record, refusal = refused[0]
@@ -239,17 +230,13 @@ class AggregateService:
         return True
 
     def _opened(self, assignment: Assignment) -> Partition:
-        """Open a partition, again and again while the disk refuses. Raises Stopped."""
+        """Open a partition; retries while the disk rejects writes. Raises Stopped."""
         directory = self._settings.topic_state_dir
-        partition = wait_for(
+        return self._state.wait_for(
             lambda: open_partition(directory, assignment, self._now_s, self._settings.segment_seconds),
-            dependency=f"the state in {self._settings.state_dir}",
-            passing=StateUnwritable,
-            stop=self._stop,
-            on_failure=lambda reason: self._health.failing("state", reason),
+            StateUnwritable,
+            self._stop,
         )
-        self._health.working("state")
-        return partition
 
     # --- publishing --------------------------------------------------------------------------------------------------
 
@@ -262,7 +249,7 @@ class AggregateService:
                 {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
                 # Cut off from the log we may not know that a partition, and what is still to come of it, is another's.
                 [partition.closed_minutes() for partition in self._partitions.values()]
-                if self._settings.segment_seconds and self._health.is_working("log")
+                if self._settings.segment_seconds and self._log.is_available
                 else [],
             )
         )
@@ -271,7 +258,7 @@ class AggregateService:
         """`lag` is None while the partition's reading has not begun."""
         rollup = partition.roll_up()
         behind = (lag or 0) + partition.unfolded
-        if lag == behind == 0 and self._health.is_working("log"):  # while it is away nobody knows what waits in it
+        if lag == behind == 0 and self._log.is_available:  # while it is away nobody knows what waits in it
             partition.loaded_until_ms = self._now_s * 1000
         return PartitionReport(
             rollup,

@@ -13,8 +13,8 @@ from services.demo.state_dir import AlreadyRunning, StateDir, Unusable, claim
 from services.demo.steps import CannotStart, PortTaken, run
 from services.demo.supervisor import Supervisor, WrongSetting
 from services.demo.terminal import Terminal
+from shared.runtime.dependency import Stopped
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, read_settings
-from shared.runtime.waiting import Stopped
 
 _ALREADY_RUNNING_EXIT_CODE = 3
 

@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 from services.demo.child import Child, Program
 from services.demo.restarts import Restarts
 from services.demo.terminal import Terminal
+from shared.runtime.dependency import Stopped
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE
-from shared.runtime.waiting import Stopped
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ROUND_SECONDS: Final = 0.2

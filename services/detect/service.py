@@ -11,11 +11,11 @@ from services.detect.machines import MachineStore
 from services.detect.offers import concerns
 from shared.events.enriched import decode_enriched
 from shared.events.refusals import Refusal
+from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
-from shared.runtime.waiting import Stopped, wait_for
 from shared.status.health import Health
-from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch
+from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record
 
 logger = get_logger(__name__)
 
@@ -43,11 +43,10 @@ class DetectService:
         self._store = store
         self._offers_topic = offers_topic
         self._window_ms = window_ms
-        self._health = health
         self._stop = stop
         self._now_ms = now_ms
-        self._log_address = log_address
-        self._redis_address = redis_address
+        self._log = Dependency(f"the event log at {log_address}", health, "log")
+        self._redis = Dependency(f"Redis at {redis_address}", health, "redis")
         self._unreadable = 0
 
     def run(self) -> None:
@@ -60,7 +59,7 @@ class DetectService:
 
     def work(self) -> None:
         """Read and finish one batch, waiting for any dependency that does not answer. Raises Stopped and Fenced."""
-        records = self._await_log(lambda: self._processor.poll(_BATCH, _POLL_SECONDS))
+        records = self._log.wait_for(lambda: self._processor.poll(_BATCH, _POLL_SECONDS), LogUnavailable, self._stop)
         if not records:
             return
         # Machines before offers: after a crash or failed send between the two, the log delivers the batch again, and
@@ -74,10 +73,9 @@ class DetectService:
         try:
             self._processor.send(offers, next_offsets)
         except LogUnavailable as error:
-            self._health.failing("log", str(error))
-            logger.warning("offers not sent, reading the batch again", log=self._log_address, error=str(error))
+            self._log.failed(error, "offers not sent, reading the batch again")
             return
-        self._health.working("log")
+        self._log.answered()
         if offers:
             logger.debug("offers sent", offers=len(offers))
 
@@ -109,25 +107,10 @@ class DetectService:
         if not clicks:
             return Detection({}, (), ())
         users = list(dict.fromkeys(click.event.userId for click in clicks))
-        detection = wait_for(
+        return self._redis.wait_for(
             lambda: self._store.update(
                 users, lambda machines: detect(clicks, machines, self._window_ms), self._now_ms()
             ),
-            dependency=f"Redis at {self._redis_address}",
-            passing=REDIS_UNAVAILABLE,
-            stop=self._stop,
-            on_failure=lambda reason: self._health.failing("redis", reason),
+            REDIS_UNAVAILABLE,
+            self._stop,
         )
-        self._health.working("redis")
-        return detection
-
-    def _await_log(self, poll: Callable[[], RecordBatch]) -> RecordBatch:
-        records = wait_for(
-            poll,
-            dependency=f"the event log at {self._log_address}",
-            passing=LogUnavailable,
-            stop=self._stop,
-            on_failure=lambda reason: self._health.failing("log", reason),
-        )
-        self._health.working("log")
-        return records

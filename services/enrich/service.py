@@ -18,8 +18,8 @@ from services.enrich.transform.fast_path import append_answers
 from shared.events.raw import decode_raw
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
 from shared.events.schema import EnrichedEvent, RawEvent
+from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
-from shared.runtime.waiting import Stopped, wait_for
 from shared.status.health import Health
 from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 
@@ -77,7 +77,8 @@ class EnrichService:
         self._route = route
         self._dead_letters = dead_letter_topic(route.raw_topic)
         self._tally = tally
-        self._health = health
+        self._log = Dependency(f"the event log at {route.log_address}", health, "log")
+        self._redis = Dependency(f"Redis at {route.redis_address}", health, "redis")
         self._stop = stop
 
     def run(self) -> None:
@@ -87,14 +88,7 @@ class EnrichService:
         """
         try:
             while not self._stop.is_set():
-                wait_for(
-                    self.work,
-                    dependency=f"the event log at {self._route.log_address}",
-                    passing=LogUnavailable,
-                    stop=self._stop,
-                    on_failure=lambda reason: self._health.failing("log", reason),
-                )
-                self._health.working("log")
+                self._log.wait_for(self.work, LogUnavailable, self._stop)
         except Stopped:
             pass
         finally:
@@ -173,15 +167,7 @@ class EnrichService:
 
     def _ask_redis(self, call: Callable[[], Answer]) -> Answer:
         """Call until Redis answers; unhealthy meanwhile. Raises Stopped."""
-        answer = wait_for(
-            call,
-            dependency=f"Redis at {self._route.redis_address}",
-            passing=REDIS_UNAVAILABLE,
-            stop=self._stop,
-            on_failure=lambda reason: self._health.failing("redis", reason),
-        )
-        self._health.working("redis")
-        return answer
+        return self._redis.wait_for(call, REDIS_UNAVAILABLE, self._stop)
 
     def _dead_letter(self, record: Record, refusal: Refusal) -> NewRecord:
         origin = Origin(SERVICE, self._route.raw_topic, record.partition, record.offset, record.timestamp_ms)

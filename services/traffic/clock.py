@@ -4,7 +4,7 @@ import time
 from threading import Event
 from typing import Final
 
-from shared.runtime.waiting import Stopped
+from shared.runtime.dependency import Stopped
 
 _SHORTEST_WAIT_SECONDS: Final = 0.02
 """Events that are due within one such wait are sent together."""

@@ -14,8 +14,8 @@ from services.traffic.pacing import LIVE
 from services.traffic.sending import Outbox
 from services.traffic.simulation import World, simulate
 from shared.events.raw import encode_raw
+from shared.runtime.dependency import Stopped
 from shared.runtime.logs import get_logger
-from shared.runtime.waiting import Stopped
 
 logger = get_logger(__name__)
 

@@ -22,8 +22,8 @@ from services.traffic.tally import Tally
 from shared.events.raw import decode_raw
 from shared.events.refusals import Refusal
 from shared.events.schema import MAX_EVENT_BYTES, RawEvent
+from shared.runtime.dependency import Stopped
 from shared.runtime.logs import get_logger
-from shared.runtime.waiting import Stopped
 
 logger = get_logger(__name__)
 

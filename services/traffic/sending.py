@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Final
 
-from shared.runtime.waiting import wait_for
+from shared.runtime.dependency import Dependency
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import LogUnavailable, NewRecord, Producer
@@ -32,9 +32,8 @@ class Outbox:
         """`log` is what messages call the log; `open_producer` makes sure of the topic, too."""
         self._open_producer = open_producer
         self._topic = topic
-        self._log = log
+        self._log = Dependency(log, health, "log")
         self._stop = stop
-        self._health = health
         self._gauges = gauges or Gauges()
         self._producer: Producer | None = None
         self._batch: list[NewRecord] = []
@@ -81,11 +80,4 @@ class Outbox:
         return self._producer
 
     def _try(self, call: Callable[[], object]) -> None:
-        wait_for(
-            call,
-            dependency=self._log,
-            passing=LogUnavailable,
-            stop=self._stop,
-            on_failure=lambda reason: self._health.failing("log", reason),
-        )
-        self._health.working("log")
+        self._log.wait_for(call, LogUnavailable, self._stop)

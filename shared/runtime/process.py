@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Final
 
+from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.shutdown_deadline import ending_in_time
 from shared.runtime.signals import stop_on_signals
-from shared.runtime.waiting import Stopped, wait_for
 from shared.status.gauges import Gauges
 from shared.status.health import Health, health_endpoint
 from shared.status.replica_status import STARTING as STARTING
@@ -75,25 +75,14 @@ def spare_garbage_collector() -> None:
 def await_redis(settings: ServiceSettings, health: Health, stop: Event) -> None:
     """Wait until Redis answers; unhealthy meanwhile. Raises Stopped."""
     with connect(settings.redis_url) as client:
-        wait_for(
-            client.ping,
-            dependency=f"Redis at {redis_address(settings.redis_url)}",
-            passing=REDIS_UNAVAILABLE,
-            stop=stop,
-            on_failure=lambda reason: health.failing("redis", reason),
-        )
-    health.working("redis")
+        name = f"Redis at {redis_address(settings.redis_url)}"
+        Dependency(name, health, "redis").wait_for(client.ping, REDIS_UNAVAILABLE, stop)
 
 
 def await_topics(log: EventLog, topics: Sequence[str], settings: ServiceSettings, health: Health, stop: Event) -> None:
     """Wait until the log answers and has the topics; unhealthy meanwhile. Raises Stopped."""
     retention_ms = round(settings.retention_hours * 3_600_000)
-    wait_for(
-        lambda: log.ensure_topics([TopicSpec(topic, settings.partitions, retention_ms) for topic in topics]),
-        dependency=f"the event log at {log.address}",
-        passing=LogUnavailable,
-        stop=stop,
-        on_failure=lambda reason: health.failing("log", reason),
-    )
-    health.working("log")
+    specs = [TopicSpec(topic, settings.partitions, retention_ms) for topic in topics]
+    dependency = Dependency(f"the event log at {log.address}", health, "log")
+    dependency.wait_for(lambda: log.ensure_topics(specs), LogUnavailable, stop)
     logger.info("ready", topics=list(topics))

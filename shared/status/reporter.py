@@ -9,6 +9,7 @@ from typing import Final, Self
 import redis
 
 from shared.runtime.logs import get_logger
+from shared.runtime.once import Once
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import RedisSettings
 from shared.status.complaints import kept_complaints
@@ -50,7 +51,7 @@ class Reporter:
         self._before: ReplicaStatus | None = None
         self._pending: deque[Transition] = deque(maxlen=_MOST_PENDING)
         self._reports = 0
-        self._is_heard = True
+        self._failure = Once()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="status", daemon=True)
 
@@ -82,11 +83,10 @@ class Reporter:
             if self._reports % _TIDY_REPORTS == 1:
                 remove_departed(self._client, status.reported_at_ms, self._prefix)
         except redis.RedisError as error:
-            if self._is_heard:
-                logger.info("status cannot be reported, trying again each second", error=str(error))
-            self._is_heard = False
+            if self._failure.is_new():
+                logger.info("cannot report the status, retrying each second", error=str(error))
         else:
-            self._is_heard = True
+            self._failure.forget()
 
 
 @contextmanager

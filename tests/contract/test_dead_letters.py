@@ -20,7 +20,7 @@ from shared.events.enriched import encode_enriched
 from shared.events.raw import encode_raw
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers
 from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
-from shared.runtime.waiting import Stopped
+from shared.runtime.dependency import Stopped
 from shared.streams.event_log import Consumer, EventLog, Listener, LogUnavailable, NewRecord, Record
 from tests.support.fakes.memory_producer import MemoryProducer
 from tests.support.servers.event_logs import (

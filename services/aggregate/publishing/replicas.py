@@ -24,6 +24,7 @@ import redis
 from redis.client import Pipeline
 
 from shared.runtime.logs import get_logger
+from shared.runtime.once import Once
 
 logger = get_logger(__name__)
 
@@ -74,7 +75,7 @@ class Replicas(Generic[Report]):
         self._has_peers = False
         self._forgotten: set[bytes] = set()
         self._collected_s = 0
-        self._warned: set[tuple[bytes, str]] = set()
+        self._warned = Once()
 
     def share(self, instant_s: int, reports: Mapping[int, Report]) -> None:
         """Announce this replica, with its partitions' reports at `instant_s` (epoch seconds), which must not change.
@@ -206,8 +207,7 @@ class Replicas(Generic[Report]):
             return {}
 
     def _warn_once(self, name: bytes, event: str, **details: object) -> None:
-        if (name, event) not in self._warned:
-            self._warned.add((name, event))
+        if self._warned.is_new((name, event)):
             logger.warning(event, replica=name.decode(errors="backslashreplace"), **details)
 
 

@@ -11,6 +11,7 @@ import redis
 
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.rollups.segments import PartitionMinutes
+from shared.runtime.dependency import Dependency
 from shared.runtime.logs import get_logger
 from shared.status.health import Health
 
@@ -18,7 +19,6 @@ logger = get_logger(__name__)
 
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 2.0
-_PART: Final = "redis"
 _LAST_ATTEMPT_SECONDS: Final = 3.0
 """So long after it was asked to stop the sender may begin its last publish. A Redis that does not answer takes
 `shared.runtime.redis_client`'s five seconds to tell, and the whole process shall end within ten."""
@@ -52,7 +52,7 @@ class Sender:
 
     def __init__(self, publisher: Publisher, health: Health) -> None:
         self._publisher = publisher
-        self._health = health
+        self._redis = Dependency("Redis", health, "redis")
         self._offered: Publication | None = None
         self._changed = Condition()  # guards the swap alone, never I/O
         self._stopping = False
@@ -118,12 +118,7 @@ class Sender:
         try:
             self._publisher.publish(publication)
         except redis.RedisError as error:
-            self._health.failing(_PART, f"rollups cannot be published: {error}")
-            logger.warning(
-                "publish failed, trying again with the newest rollup", instant=publication.instant_s, error=str(error)
-            )
+            self._redis.failed(error, "cannot publish, retrying with the newest rollup")
             return False
-        if not self._health.is_working(_PART):
-            logger.info("publishing again", instant=publication.instant_s)
-        self._health.working(_PART)
+        self._redis.answered()
         return True

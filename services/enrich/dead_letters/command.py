@@ -18,11 +18,11 @@ from services.enrich.dead_letters.text import described, one_line
 from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
 from shared.events.refusals import dead_letter_topic
 from shared.events.timestamps import iso_second
+from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.runtime.settings import ConfigurationError, ServiceSettings, read_settings
 from shared.runtime.signals import stop_on_signals
-from shared.runtime.waiting import Stopped, wait_for
 from shared.streams.choose import open_log
 from shared.streams.event_log import EventLog, LogUnavailable, TopicSpec
 
@@ -77,12 +77,9 @@ class _Run:
     def letters(self) -> Iterator[list[DeadLetter]]:
         """The dead letters that were asked for, by batches."""
         spec = TopicSpec(self.topic, self.settings.partitions, self.retention_ms)
-        wait_for(  # before enrich has run for the first time there is no topic
-            lambda: self.log.ensure_topics([spec]),
-            dependency=f"the event log at {self.log.address}",
-            passing=LogUnavailable,
-            stop=self.stop,
-        )
+        dependency = Dependency(f"the event log at {self.log.address}")
+        # Before enrich has run for the first time there is no topic.
+        dependency.wait_for(lambda: self.log.ensure_topics([spec]), LogUnavailable, self.stop)
         reasons = self.options.reasons
         for batch in read_dead_letters(self.log, self.topic, self.options.since_ms, self.stop):
             if letters := [letter for letter in batch if not reasons or letter.reason in reasons]:
@@ -141,12 +138,10 @@ def _replay(run: _Run) -> int:
     with connect(run.settings.redis_url) as client, run.log.producer() as producer:
         replayed = Replayed(client, run.settings.redis_prefix, run.topic, run.retention_ms)
         replay = Replay(producer, replayed, run.source, run.topic, check)
-        waiting = partial(
-            wait_for,
-            dependency=f"the event log at {run.log.address} or Redis at {redis_address(run.settings.redis_url)}",
-            passing=(LogUnavailable, *REDIS_UNAVAILABLE),
-            stop=run.stop,
+        dependency = Dependency(
+            f"the event log at {run.log.address} or Redis at {redis_address(run.settings.redis_url)}"
         )
+        waiting = partial(dependency.wait_for, passing=(LogUnavailable, *REDIS_UNAVAILABLE), stop=run.stop)
         # Two at once would send the same dead letters, as neither knows the other's.
         lock = client.lock(f"{run.settings.redis_prefix}enrich:replay-lock:{run.topic}", timeout=_LOCK_SECONDS)
         if not waiting(lambda: lock.acquire(blocking=False)):

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Final, NamedTuple
 
 from shared.events.refusals import Origin, read_dead_letter_headers
-from shared.runtime.waiting import Stopped, wait_for
+from shared.runtime.dependency import Dependency, Stopped
 from shared.streams.event_log import (
     Assignment,
     Consumer,
@@ -47,15 +47,11 @@ def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> 
     reading = _Reading(FromTime(since_ms))
     # A group of its own each time: everything is read, and nothing is committed.
     with log.consumer(topic, f"dead-letters-{uuid.uuid4().hex}", reading) as consumer:
+        dependency = Dependency(f"the event log at {log.address}")
         silent_since = time.monotonic()
         newer_polls = 0
         while True:
-            records = wait_for(
-                lambda: consumer.poll(_BATCH, _POLL_SECONDS),
-                dependency=f"the event log at {log.address}",
-                passing=LogUnavailable,
-                stop=stop,
-            )
+            records = dependency.wait_for(lambda: consumer.poll(_BATCH, _POLL_SECONDS), LogUnavailable, stop)
             if stop.is_set():
                 raise Stopped
             if letters := reading.take(records):

@@ -16,11 +16,11 @@ import redis
 
 from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind, RefusedRow
 from services.enrich.lookup_files.rows import Row, UnreadableFile, read_rows
+from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings
 from shared.runtime.signals import stop_on_signals
-from shared.runtime.waiting import Stopped, wait_for
 
 _BATCH: Final = 5_000
 _PROGRESS_INTERVAL_SECONDS: Final = 2.0
@@ -82,7 +82,7 @@ class Loader:
     def __init__(self, client: redis.Redis, prefix: str, address: str, stop: Event) -> None:
         self._client = client
         self._prefix = prefix
-        self._address = address
+        self._redis = Dependency(f"Redis at {address}")
         self._stop = stop
 
     def load(self, kind: Kind, path: Path, *, is_pruned: bool) -> Summary:
@@ -138,7 +138,7 @@ class Loader:
                 return pruned
 
     def _wait_for(self, call: Callable[[], Any]) -> Any:
-        return wait_for(call, dependency=f"Redis at {self._address}", passing=REDIS_UNAVAILABLE, stop=self._stop)
+        return self._redis.wait_for(call, REDIS_UNAVAILABLE, self._stop)
 
 
 class Refusals:

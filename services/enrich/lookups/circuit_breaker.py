@@ -7,16 +7,12 @@ from services.enrich.lookups.catalogue import Product, Visitor
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
 from shared.events.schema import RawEvent
-from shared.runtime.logs import get_logger
+from shared.runtime.dependency import Dependency
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.status.health import Health
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
-
-_PART: Final = "lookups"  # of the service's health
-
-logger = get_logger(__name__)
 
 
 class ImpatientLookups:
@@ -29,9 +25,8 @@ class ImpatientLookups:
         self, lookups: Lookups, address: str, *, tally: Tally, health: Health, clock: Callable[[], float]
     ) -> None:
         self._lookups = lookups
-        self._address = address
+        self._redis = Dependency(f"Redis at {address}", health, "lookups", is_optional=True)
         self._tally = tally
-        self._health = health
         self._clock = clock
         self._pause_seconds = 0.0
         self._next_try = clock()
@@ -55,7 +50,8 @@ class ImpatientLookups:
                 self._fail(error)
             else:
                 if is_answered and self._pause_seconds:
-                    self._recover()
+                    self._redis.answered()
+                    self._pause_seconds = 0.0
                 return
         self._tally.add_unknown(self._lookups.unasked(events))
 
@@ -64,15 +60,6 @@ class ImpatientLookups:
         return self._lookups.unasked(events)
 
     def _fail(self, error: Exception) -> None:
-        if not self._pause_seconds:
-            logger.warning("going on without lookups", dependency=f"Redis at {self._address}", error=str(error))
-        self._health.degraded(
-            _PART, f"Redis at {self._address} does not answer: {error}; products and visitors that are new are unknown"
-        )
+        self._redis.failed(error, "going on without lookups, new products and visitors are unknown")
         self._pause_seconds = min(max(2 * self._pause_seconds, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
         self._next_try = self._clock() + self._pause_seconds
-
-    def _recover(self) -> None:
-        logger.info("lookups answer again", dependency=f"Redis at {self._address}")
-        self._health.working(_PART)
-        self._pause_seconds = 0.0

@@ -18,7 +18,7 @@ import pytest
 from services.demo.child import Program
 from services.demo.supervisor import Supervisor, WrongSetting
 from services.demo.terminal import Terminal
-from shared.runtime.waiting import Stopped
+from shared.runtime.dependency import Stopped
 
 STOP_ORDER = ("traffic", "enrich", "store")
 

@@ -16,8 +16,8 @@ from services.detect.service import DetectService
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import STATE_LOG_KEY
+from shared.runtime.dependency import Stopped
 from shared.runtime.settings import ConfigurationError
-from shared.runtime.waiting import Stopped
 from shared.status.health import Health
 from shared.streams.event_log import LogUnavailable, NewRecord, Record, RecordBatch, ToAppend
 
