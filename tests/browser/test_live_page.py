@@ -54,11 +54,11 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
     rows = visit.page.locator(".pages tbody tr")
     assert rows.locator("td.figure").all_inner_texts() == [grouped(score) for _, score in ranked]
-    assert rows.locator("th.page").all_inner_texts() == [f"Title of {product.decode()}" for product, _ in ranked]
+    assert rows.locator("th.name").all_inner_texts() == [f"Title of {product.decode()}" for product, _ in ranked]
     for table, key in ((".paths", "rollup:all:pages:1h"), (".countries", "rollup:all:countries:1h")):
         members = {name.decode(): grouped(score) for name, score in valkey.zrange(key, 0, -1, withscores=True)}
-        names = visit.page.locator(f"{table} th.page").all_inner_texts()
-        figures = visit.page.locator(f"{table} th.page + td.figure").all_inner_texts()
+        names = visit.page.locator(f"{table} th.name").all_inner_texts()
+        figures = visit.page.locator(f"{table} th.name + td.figure").all_inner_texts()
         assert dict(zip(names, figures, strict=True)) == members
     devices = valkey.zrevrange("rollup:all:devices:10m", 0, -1, withscores=True)
     ring = visit.page.locator(".card-devices .annotation-text").all_text_contents()
@@ -149,7 +149,7 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     valkey.xadd("state_logs", {"created": time.time(), "msg": HOSTILE})
     visit.open()
     visit.wait_for_charts()
-    assert visit.page.locator(".pages th.page").inner_text().startswith('<img src="https://evil.example/x.png"')
+    assert visit.page.locator(".pages th.name").inner_text().startswith('<img src="https://evil.example/x.png"')
     for table in (".paths", ".countries", ".visitors", ".log", ".raw", ".devices"):
         assert "<img src=" in visit.page.locator(table).inner_text(), table
     chart = visit.page.locator(".card-categories")
@@ -166,7 +166,7 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
 def test_a_page_opened_before_redis_heals_by_itself(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
     visit.open()
     strip = visit.wait_for_standing("unreachable")
-    assert f"127.0.0.1:{dashboard.redis_port} does not answer since" in strip
+    assert f"127.0.0.1:{dashboard.redis_port} has not answered since" in strip
     with running_valkey(tmp_path, dashboard.redis_port) as url:
         visit.wait_for_standing("waiting")
         assert "No events yet" in visit.page.inner_text(".notice")
@@ -175,7 +175,7 @@ def test_a_page_opened_before_redis_heals_by_itself(dashboard: Dashboard, visit:
         visit.wait_for_standing("live")
         visit.wait_for_charts()
         before = visit.key_figures()
-    assert "The numbers below are of" in visit.wait_for_standing("unreachable")
+    assert "The numbers below are from" in visit.wait_for_standing("unreachable")
     assert visit.key_figures() == before
 
 

@@ -238,7 +238,7 @@ def test_the_page_fits_phones_desks_and_walls_in_both_modes(
 
 def test_a_page_heals_by_itself_when_redis_returns(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
     open_operations(visit)
-    assert f"127.0.0.1:{dashboard.redis_port} does not answer since" in visit.wait_for_standing("unreachable")
+    assert f"127.0.0.1:{dashboard.redis_port} has not answered since" in visit.wait_for_standing("unreachable")
     with running_valkey(tmp_path, dashboard.redis_port) as url, connect(url) as client:
         visit.wait_for_standing("waiting")
         visit.page.wait_for_selector(".notice >> text=No service reports")

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from services.dashboard.explore import charts as explore_charts
 from services.dashboard.explore import stretches
 from services.dashboard.explore import tables as explore_tables
@@ -20,14 +18,15 @@ from services.dashboard.explore.exploration import (
     latest_events,
 )
 from services.dashboard.explore.selection import Span
-from services.dashboard.kit import cards, wording
+from services.dashboard.kit import wording
+from services.dashboard.kit.cards import card as cards
+from services.dashboard.kit.cards.chart import Chart
+from services.dashboard.kit.cards.chart import chart as _chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted, grouped
-from services.dashboard.live.board import Chart
-from services.dashboard.live.charts import Figure
 from services.dashboard.sources.closed_minutes import ClosedMinutes
 from shared.events.timestamps import MINUTE_MS
 
@@ -188,7 +187,3 @@ def _window(minutes: int, span: Span, clock: Clock) -> str:
 def _spoken(title: str, histogram: Histogram) -> str:
     classes = zip(histogram.labels, histogram.counts, strict=True)
     return f"{title}. {', '.join(f'{label}: {grouped(count)}' for label, count in classes)}"
-
-
-def _chart(figure: Figure, label: str) -> Chart:
-    return Chart(msgspec.json.encode(figure).decode(), label, figure["layout"]["height"])

@@ -11,11 +11,11 @@ from services.dashboard.explore.distributions import Density, Histogram
 from services.dashboard.explore.exploration import Focus
 from services.dashboard.explore.selection import Span
 from services.dashboard.explore.series import Series
+from services.dashboard.kit.cards.chart import Figure, count_axis, instants, layout, round_top
 from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import grouped
-from services.dashboard.live.charts import Figure, count_axis, instants, layout, round_top
 from shared.events.timestamps import MINUTE_MS
 
 HEIGHT_PX: Final = {"series": 396, "density": 412, "histogram": 178}

@@ -19,11 +19,11 @@ from services.dashboard.explore.recall import Recall
 from services.dashboard.explore.selection import Filter
 from services.dashboard.kit import csv_file as spreadsheet
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.navigation import Navigation
+from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.kit.time_zones import Clock, clock_of
-from services.dashboard.live import board
-from services.dashboard.live.board import Chart
 from services.dashboard.sources.closed_minutes import ClosedMinutes
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
@@ -81,7 +81,7 @@ def _refresh(
     clock = clock_of(st.context.timezone)
     minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
-    st.html(board.strip(reader.observe("all"), address, now_ms, clock))
+    st.html(rollup_strip(reader.observe("all"), address, now_ms, clock))
     if not minutes.end_minute:
         st.html(explore_board.empty_notice())
         return

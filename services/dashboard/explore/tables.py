@@ -94,7 +94,7 @@ def _ranked(name: str, views: int, visitors: int, length: float, focus: Focus, s
     colour = "var(--accent)" if slot is None else f"var(--series-{slot})"
     shown = in_html(name)
     return (
-        f'<tr><th scope="row" class="page" title="{shown}"><div class="line">'
+        f'<tr><th scope="row" class="name" title="{shown}"><div class="line">'
         f'<i style="width:{100 * length:.1f}%;background:{colour}"></i>'
         f'<button type="button" data-pick="{exactly_in_html(str(focus))}" data-place="{shown}" '
         f'aria-label="{shown}: {grouped(views)} views. Show them">{shown}</button></div></th>'

@@ -1,4 +1,4 @@
-"""The top bar's left half, the same on every page: the name, and the links between the pages (Streamlit edge)."""
+"""The left half of the top bar, the same on every page: the name and the links between pages (Streamlit edge)."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -6,25 +6,27 @@ from typing import Final
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from services.dashboard.kit import cards
+from services.dashboard.kit.escaping import in_html
 
 Navigation = Callable[[], None]
 
+_BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'
+
 _CARRIED: Final = ("audience",)
-"""Query parameters that mean the same on every page, and so go along."""
+"""Query parameters that mean the same on every page; links keep them."""
 
 
 def show(pages: Sequence[Page], here: Page) -> None:
-    """Draw the name and a link to each page; the one the viewer is on is marked and no link.
+    """Draw the name and a link to each page; the current page is marked instead of linked.
 
-    A page calls it inside the container that is its top bar.
+    A page calls it inside its top bar's container.
     """
     with st.container(key="masthead", horizontal=True, width="content"):
-        st.html(cards.BRAND)
+        st.html(_BRAND)
         with st.container(key="navigation", horizontal=True, width="content"):
             carried = {name: st.query_params[name] for name in _CARRIED if name in st.query_params}
             for page in pages:
                 if page.url_path == here.url_path:
-                    st.html(cards.current_page(page.title))
+                    st.html(f'<span class="here" aria-current="page">{in_html(page.title)}</span>')
                 else:
                     st.page_link(page, label=page.title, query_params=carried or None)

@@ -6,27 +6,21 @@ once for all, by `pages`.
 
 from dataclasses import dataclass
 
-import msgspec
-
-from services.dashboard.kit import cards, freshness
+from services.dashboard.kit.cards import card as cards
+from services.dashboard.kit.cards import world_map
+from services.dashboard.kit.cards.chart import Chart
+from services.dashboard.kit.cards.chart import chart as _chart
+from services.dashboard.kit.cards.world_map import WorldMap
 from services.dashboard.kit.category_colours import CategoryColours
+from services.dashboard.kit.notice import notice
+from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted, grouped
-from services.dashboard.live import charts, key_figures, tables, world_map
-from services.dashboard.live.world_map import WorldMap
+from services.dashboard.live import charts, key_figures, tables
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Snapshot
 from shared.rollups.model import Audience
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A figure as Plotly JSON, and what a screen reader says of it."""
-
-    figure_json: str
-    label: str
-    height_px: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +56,6 @@ class Board:
     content: Panels | str
 
 
-def strip(observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> str:
-    """The status strip of what was observed of the Redis at `address`, with the times of `clock`."""
-    match observation:
-        case Empty():
-            return cards.empty_strip()
-        case Unreachable(since_ms, reason, last):
-            of_ms = last.meta.as_of_ms if last else None
-            return cards.unreachable_strip(address, since_ms, reason, now_ms, of_ms, clock)
-        case Malformed(since_ms, reason, last):
-            return cards.malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None, clock)
-        case Live(snapshot, partitions_before):
-            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            return cards.strip(snapshot.meta, fresh, clock)
-
-
 def draw(
     observation: Observation,
     audience: Audience,
@@ -87,13 +66,13 @@ def draw(
     clock: Clock = UTC_CLOCK,
 ) -> Board:
     """Draw what was observed of the Redis at `address`, with the times of `clock` and the colours of `slots`."""
-    on_top = strip(observation, address, now_ms, clock)
+    on_top = rollup_strip(observation, address, now_ms, clock)
     match observation:
         case Empty():
-            return Board(on_top, cards.empty_notice())
+            return Board(on_top, empty_notice())
         case Live(snapshot) | Unreachable(last=snapshot) | Malformed(last=snapshot):
             if snapshot is None:
-                return Board(on_top, cards.missing_notice())
+                return Board(on_top, missing_notice())
             return Board(on_top, _panels(snapshot, audience, palette, now_ms, slots, clock))
 
 
@@ -166,5 +145,24 @@ def _last_hour(shown: int, known: int) -> str:
     return f"Last hour · views, {shown} of {known}" if known > shown else "Last hour · views"
 
 
-def _chart(figure: charts.Figure, label: str) -> Chart:
-    return Chart(msgspec.json.encode(figure).decode(), label, figure["layout"]["height"])
+def empty_notice() -> str:
+    """Shown before the first publish."""
+    check = "Check that <code>clickpulse enrich</code> and <code>clickpulse aggregate</code> run with this "
+    replay = "<code>clickpulse replay FILE</code> reads a log."
+    return notice(
+        "No events yet",
+        "Numbers appear here by themselves, a second after the first click.",
+        [
+            ("See it work", "<code>make demo</code> starts everything with generated visitors."),
+            ("Send clicks", f"<code>clickpulse generate</code> invents some, {replay}"),
+            ("Already sending?", f"{check}REDIS_URL and REDIS_PREFIX."),
+        ],
+    )
+
+
+def missing_notice() -> str:
+    """Shown while Redis has not delivered any numbers."""
+    return notice(
+        "No numbers to show",
+        "None have arrived since this dashboard started. The strip above says why; the page recovers by itself.",
+    )

@@ -5,17 +5,16 @@ for a board, which is new each second; the tests check every property with them.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards.chart import Figure, count_axis, instants, layout, round_top
 from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import grouped
 from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
 
-Figure = dict[str, Any]
 Trace = dict[str, Any]
 
 MINUTES_DRAWN: Final = 15
@@ -23,7 +22,6 @@ CATEGORIES_DRAWN: Final = 12
 HEIGHT_PX: Final = {"visits": 232, "sessions": 232, "devices": 216, "categories": 400}
 
 _LABEL_LENGTH: Final = 17
-_ROUND_TOPS: Final = (2, 4, 6, 8, 10)
 
 
 def visits_per_minute(
@@ -118,14 +116,6 @@ def categories(counts: Mapping[str, int], slots: Mapping[str, int], palette: Pal
     return {"data": [bars], "layout": layout}
 
 
-def round_top(greatest: int) -> int:
-    """The end of an axis from 0: the least round even number that holds `greatest`, so that it changes seldom."""
-    scale = 1
-    while greatest > 10 * scale:
-        scale *= 10
-    return next(step * scale for step in _ROUND_TOPS if step * scale >= greatest)
-
-
 def _bars(
     starts: Sequence[int],
     counts: Mapping[int, int],
@@ -186,53 +176,3 @@ def _time_layout(
 
 def _layout(chart: str, palette: Palette) -> dict[str, Any]:
     return layout(HEIGHT_PX[chart], palette)
-
-
-def layout(height_px: int, palette: Palette) -> dict[str, Any]:
-    """What the layouts of all figures have in common."""
-    return {
-        "height": height_px,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": theme.FONT, "size": 13, "color": palette.muted},
-        "showlegend": False,
-        "barcornerradius": 3,
-        "dragmode": False,
-        "uirevision": "kept",  # hovering survives the next second's figure
-        "hoverlabel": {
-            "bgcolor": palette.card,
-            "bordercolor": palette.line,
-            "font": {"family": theme.FONT, "size": 14, "color": palette.ink},
-        },
-    }
-
-
-def count_axis(end: int, palette: Palette) -> dict[str, Any]:
-    """The axis beside bars of counts, from 0 to `end`."""
-    return {
-        "range": [0, end * 1.02],
-        "tickvals": [0, end // 2, end],
-        "ticktext": [short(0), short(end // 2), short(end)],
-        "fixedrange": True,
-        "gridcolor": palette.line,
-        "zeroline": False,
-        "ticklabelstandoff": 6,
-    }
-
-
-def instants(moments_ms: Sequence[int], clock: Clock) -> list[str]:
-    """The clock's times without a zone, which Plotly takes as they stand, in whatever zone the viewer is.
-
-    All are told with the zone's distance from UTC at the last of them, as no two bars may meet where clocks go back.
-    """
-    ahead_ms = clock.offset_ms(moments_ms[-1]) if moments_ms else 0
-    return [
-        datetime.fromtimestamp((moment + ahead_ms) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in moments_ms
-    ]
-
-
-def short(number: int) -> str:
-    """A number beside an axis."""
-    if number >= 1_000_000:
-        return f"{number / 1_000_000:g}M"
-    return f"{number / 1000:g}k" if number >= 10_000 else grouped(number)

@@ -1,11 +1,10 @@
 """The row of numbers above the panels: each with its window, and what it rests on beneath. Pure, HTML out."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from services.dashboard.kit import sparkline
+from services.dashboard.kit.cards import sparkline, stat_cards
+from services.dashboard.kit.cards.stat_cards import StatCard
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped, percentage, rate, span
 from shared.rollups.contract import AudienceRollup
 from shared.rollups.model import WINDOW_SECONDS, Meta
@@ -14,61 +13,43 @@ _RATE_WINDOW: Final = "15m"
 """Of the views per minute: shorter ones compare so few views with so few that their change is never still."""
 _RATE_MINUTES: Final = WINDOW_SECONDS[_RATE_WINDOW] // 60
 _PERIODS: Final = {"5m": "5 min", "15m": "15 min", "30m": "30 min", "1h": "hour"}
-_UNIT: Final = re.compile(r"(?<=\d)( ?[a-z%]+)")
 
 
 _Number = TypeVar("_Number", int, float)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One card; every text is the dashboard's own."""
-
-    label: str
-    number: str
-    window: str
-    fact: str = ""  # HTML: the change to the period before, or what the number rests on
-    curve: str = ""  # HTML: a sparkline
-
-
 def draw(meta: Meta, windows: AudienceRollup) -> str:
     """The cards, always the same number of them and of the same height, whatever the rollup holds."""
-    return row((*_traffic(meta, windows), *_sessions(meta, windows)))
+    return stat_cards.row((*_traffic(meta, windows), *_sessions(meta, windows)))
 
 
-def row(figures: Iterable[Figure]) -> str:
-    """The cards side by side; the stylesheet lays out seven."""
-    cards = "".join(_card(figure) for figure in figures)
-    return f'<div class="kpis" role="list" aria-label="Key figures">{cards}</div>'
-
-
-def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[Figure]:
+def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
     def change(counts: Mapping[str, int], window: str, noun: str) -> str:
         return _change(meta, counts, window, noun)
 
     visitors, per_minute = windows.visitors, windows.visitors_1m
-    yield Figure(
+    yield StatCard(
         label="Active now",
         number=grouped(visitors.get("5m", 0)),
         window="visitors, last 5 min",
         fact=change(visitors, "5m", "visitor"),
         curve=_per_minute(per_minute, "visitors", 30),
     )
-    yield Figure(
+    yield StatCard(
         label="Visitors, 15 min",
         number=grouped(visitors.get("15m", 0)),
         window="distinct, last 15 min",
         fact=change(visitors, "15m", "visitor"),
         curve=_per_minute(per_minute, "visitors", 15),
     )
-    yield Figure(
+    yield StatCard(
         label="Visitors, 1 h",
         number=grouped(visitors.get("1h", 0)),
         window="distinct, last hour",
         fact=change(visitors, "1h", "visitor"),
         curve=_per_minute(per_minute, "visitors", 60),
     )
-    yield Figure(
+    yield StatCard(
         label="Views per minute",
         number=rate(windows.views.get(_RATE_WINDOW, 0) / _RATE_MINUTES),
         window="mean of 15 min",
@@ -77,10 +58,10 @@ def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[Figure]:
     )
 
 
-def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[Figure]:
+def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
     sessions, started = windows.sessions, windows.sessions_5m
     any_started = sessions.started_1h > 0  # a mean of nothing is no number, though the contract writes 0
-    yield Figure(
+    yield StatCard(
         label="Sessions",
         number=grouped(sessions.active),
         window="active, last 30 min",
@@ -89,28 +70,19 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[Figure]:
         curve=_curve(list(started.values())[:-1], "Sessions begun per 5 minutes, last hour", grouped),
     )
     # No change of these two: what the hour before held is not known exactly once its sessions are over.
-    yield Figure(
+    yield StatCard(
         label="Bounce rate",
         number=percentage(sessions.bounce_rate_1h) if any_started else UNKNOWN,
         window="left after one view",
         fact=f"of {grouped(sessions.started_1h)} begun in 1 h",
         curve=_curve(_means(windows.bounces_5m, started), "Bounce rate by 5 minutes, last hour", percentage),
     )
-    yield Figure(
+    yield StatCard(
         label="Session duration",
         number=span(sessions.duration_s_1h) if any_started else UNKNOWN,
         window=f"mean, {sessions.views_per_session_1h:.1f} views each" if any_started else "mean",
         fact=f"of {grouped(sessions.started_1h)} begun in 1 h",
         curve=_curve(_means(windows.durations_5m, started), "Mean duration by 5 minutes, last hour", span),
-    )
-
-
-def _card(figure: Figure) -> str:
-    number = _UNIT.sub(r"<small>\1</small>", figure.number)
-    digits = sum(1.0 if sign.isdigit() else 0.5 for sign in figure.number)  # its width, for the stylesheet
-    return (
-        f'<div class="kpi" role="listitem"><h2>{figure.label}</h2><div class="number" style="--digits:{digits}">'
-        f"{number}</div><p>{figure.window}</p><p>{figure.fact}</p>{figure.curve}</div>"
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from services.dashboard.live.board import Board, Chart, Panels
-from services.dashboard.live.world_map import WorldMap
+from services.dashboard.kit.cards.chart import Chart
+from services.dashboard.kit.cards.world_map import WorldMap
+from services.dashboard.live.board import Board, Panels
 
 _TITLE: Final = '<h1 class="spoken">Live</h1>'
 _COMPRESSION: Final = 3  # a higher level takes twice as long and saves a tenth

@@ -104,7 +104,7 @@ def _country_colour(name: str) -> str:
 def _in_bar(name: str, tooltip: str, length: float, colour: str = "var(--accent)") -> str:
     """The cell that names its row: the text of a stranger in a bar of `length` (0 to 1) of the cell."""
     return (
-        f'<th scope="row" class="page" title="{in_html(tooltip)}"><div class="line">'
+        f'<th scope="row" class="name" title="{in_html(tooltip)}"><div class="line">'
         f'<i style="width:{100 * length:.1f}%;background:{colour}"></i><span>{in_html(name)}</span></div></th>'
     )
 

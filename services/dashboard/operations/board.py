@@ -6,7 +6,8 @@ A board is the same for every viewer of a time zone in the same second, so it is
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.dashboard.kit import cards
+from services.dashboard.kit import status_strip as cards
+from services.dashboard.kit.cards.card import head
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import ago, counted, duration, grouped
@@ -63,13 +64,13 @@ def _panels(reported: Reported, now_ms: int, clock: Clock) -> Panels:
     replicas = judge(reported.replicas, now_ms)
     return Panels(
         key_figures=status_figures.draw(replicas, now_ms),
-        replicas=cards.head("Replicas", "Each process as it reported last · curves of the last 5 minutes")
+        replicas=head("Replicas", "Each process as it reported last · curves of the last 5 minutes")
         + replica_table.draw(replicas, reported.unreadable, now_ms, clock),
-        partitions=cards.head("Partitions", "Records not read yet, by service · state on disk")
+        partitions=head("Partitions", "Records not read yet, by service · state on disk")
         + status_tables.partitions(replicas),
-        dead_letters=cards.head("Dead letters", "Since each replica's start · list: clickpulse dead-letters")
+        dead_letters=head("Dead letters", "Since each replica's start · list: clickpulse dead-letters")
         + status_tables.dead_letters(replicas),
-        transitions_head=cards.head("Last transitions", "Health, partitions, publisher, start and end · newest first"),
+        transitions_head=head("Last transitions", "Health, partitions, publisher, start and end · newest first"),
         transitions=status_tables.transitions(reported.transitions, replicas, clock),
     )
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from services.dashboard.kit import wording
+from services.dashboard.kit.cards import stat_cards
+from services.dashboard.kit.cards.stat_cards import StatCard
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped
-from services.dashboard.live import key_figures
-from services.dashboard.live.key_figures import Figure
 from services.dashboard.operations import recent_curve
 from services.dashboard.operations.standings import Replica, Standing
 from services.dashboard.sources.watch import Curve, Curves
@@ -16,7 +16,7 @@ from shared.status.replica_status import ReplicaStatus
 def draw(replicas: Sequence[Replica], now_ms: int) -> str:
     """The cards, always the same number of them and of the same height, whatever is reported."""
     running = [replica for replica in replicas if replica.standing.is_running]
-    return key_figures.row(
+    return stat_cards.row(
         (
             _replicas(replicas, running),
             _rate("Enrich", [replica for replica in running if replica.service == "enrich"], now_ms),
@@ -29,7 +29,7 @@ def draw(replicas: Sequence[Replica], now_ms: int) -> str:
     )
 
 
-def _replicas(replicas: Sequence[Replica], running: Sequence[Replica]) -> Figure:
+def _replicas(replicas: Sequence[Replica], running: Sequence[Replica]) -> StatCard:
     kinds = [
         (sum(replica.standing is standing for replica in replicas), word)
         for standing, word in (
@@ -43,7 +43,7 @@ def _replicas(replicas: Sequence[Replica], running: Sequence[Replica]) -> Figure
     ]
     told = ", ".join(f"{grouped(count)} {word}" for count, word in kinds if count)
     services = len({replica.service for replica in running})
-    return Figure(
+    return StatCard(
         label="Replicas",
         number=grouped(len(running)),
         window=f"running, {counted(services, 'service')}",
@@ -51,9 +51,9 @@ def _replicas(replicas: Sequence[Replica], running: Sequence[Replica]) -> Figure
     )
 
 
-def _rate(name: str, running: Sequence[Replica], now_ms: int) -> Figure:
+def _rate(name: str, running: Sequence[Replica], now_ms: int) -> StatCard:
     per_second = sum(replica.watched.status.events_per_second for replica in running)
-    return Figure(
+    return StatCard(
         label=f"{name}, events/s",
         number=wording.rate(per_second) if running else UNKNOWN,
         window="mean of 10 s" if running else "no replica runs",
@@ -61,15 +61,15 @@ def _rate(name: str, running: Sequence[Replica], now_ms: int) -> Figure:
     )
 
 
-def _lag(running: Iterable[ReplicaStatus]) -> Figure:
+def _lag(running: Iterable[ReplicaStatus]) -> StatCard:
     by_service: dict[str, int] = {}
     for status in running:
         if status.lag:
             by_service[status.service] = by_service.get(status.service, 0) + sum(status.lag.values())
     furthest = max(by_service, key=lambda service: by_service[service], default=None)
     if furthest is None:
-        return Figure(label="Behind", number=UNKNOWN, window="nobody reads")
-    return Figure(
+        return StatCard(label="Behind", number=UNKNOWN, window="nobody reads")
+    return StatCard(
         label="Behind",
         number=grouped(by_service[furthest]),
         window="events not read yet",
@@ -77,19 +77,19 @@ def _lag(running: Iterable[ReplicaStatus]) -> Figure:
     )
 
 
-def _publish(running: Iterable[ReplicaStatus]) -> Figure:
+def _publish(running: Iterable[ReplicaStatus]) -> StatCard:
     publisher = next((status for status in running if status.is_publisher and status.publish_ms is not None), None)
     if publisher is None or publisher.publish_ms is None:
-        return Figure(label="Publish", number=UNKNOWN, window="nobody publishes")
+        return StatCard(label="Publish", number=UNKNOWN, window="nobody publishes")
     batch = "" if publisher.batch_ms is None else f"batch {wording.milliseconds(publisher.batch_ms)}"
-    return Figure(
+    return StatCard(
         label="Publish", number=wording.milliseconds(publisher.publish_ms), window="to Redis, the last one", fact=batch
     )
 
 
-def _cpu(running: Sequence[Replica], now_ms: int) -> Figure:
+def _cpu(running: Sequence[Replica], now_ms: int) -> StatCard:
     cores = sum(replica.watched.status.cpu_share for replica in running)
-    return Figure(
+    return StatCard(
         label="CPU",
         number=wording.whole_percentage(cores),
         window="of one core, all replicas",
@@ -97,9 +97,9 @@ def _cpu(running: Sequence[Replica], now_ms: int) -> Figure:
     )
 
 
-def _memory(running: Sequence[Replica], now_ms: int) -> Figure:
+def _memory(running: Sequence[Replica], now_ms: int) -> StatCard:
     disk = sum(sum(replica.watched.status.state_bytes.values()) for replica in running)
-    return Figure(
+    return StatCard(
         label="Memory",
         number=wording.size(sum(replica.watched.status.memory_bytes for replica in running)),
         window=f"RocksDB {wording.size(disk)}",

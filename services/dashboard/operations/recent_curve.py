@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from services.dashboard.kit import sparkline
+from services.dashboard.kit.cards import sparkline
 from services.dashboard.sources.watch import SLOT_MS, SLOTS, Curve
 
 _LONGEST_GAP: Final = 60_000 // SLOT_MS

@@ -68,7 +68,7 @@ def dead_letters(replicas: Iterable[Replica]) -> str:
         return _nothing("No event was refused.")
     greatest = max(1, ranked[0][1])
     rows = "".join(
-        f'<tr><th scope="row" class="page"><div class="line"><i style="width:{100 * count / greatest:.1f}%;'
+        f'<tr><th scope="row" class="name"><div class="line"><i style="width:{100 * count / greatest:.1f}%;'
         f'background:var(--warning)"></i><span>{in_html(reason, 40)}</span></div></th>'
         f'<td class="muted by">{in_html(service, 20)}</td><td class="figure">{grouped(count)}</td></tr>'
         for (reason, service), count in ranked

@@ -9,11 +9,12 @@ from typing import Any
 import fakeredis
 import pytest
 
+from services.dashboard.kit.cards.chart import Chart
+from services.dashboard.kit.cards.world_map import WorldMap
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
-from services.dashboard.live.board import Board, Chart, Panels
-from services.dashboard.live.world_map import WorldMap
+from services.dashboard.live.board import Board, Panels
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Rollup, Snapshot
 from shared.rollups.model import Audience
@@ -98,7 +99,7 @@ def test_a_missing_partition_is_said_in_plain_words() -> None:
     snapshot = snapshot_of(sample_rollup(coverage_1h_s=0, coverage_8h_s=0, partitions=3))
     known, unknown = drawn(Live(snapshot, 4)).strip, drawn(Live(snapshot)).strip
     assert standing(known) == standing(unknown) == "partial"
-    assert "1 partition is missing: every number is too low until it is taken over." in text_of(known)
+    assert "1 partition is missing: every number is too low until a replica takes it over." in text_of(known)
     assert "Coverage 3 of 4 partitions" in text_of(known)
     assert "2 partitions are missing" in text_of(drawn(Live(snapshot, 5)).strip)
     assert "A partition is missing" in text_of(unknown)
@@ -109,7 +110,7 @@ def test_a_missing_partition_is_said_in_plain_words() -> None:
 
 @pytest.mark.parametrize(
     ("late", "words"),
-    [(1, "3 of 1,234,567 events unaccounted for"), (6, "2 of 1,234,567 events too many accounted for")],
+    [(1, "3 of 1,234,567 events unaccounted for"), (6, "2 more than the 1,234,567 events read")],
 )
 def test_events_that_do_not_balance_are_said_loudly(late: int, words: str) -> None:
     strip, _ = live(late=late)
@@ -132,7 +133,7 @@ def test_a_quiet_site_differs_from_a_broken_pipe() -> None:
 def test_a_backlog_says_how_long_it_is() -> None:
     strip, _ = live(lag=12_000, newest_event_ms=NOON_MS - 300_000)
     assert standing(strip) == "behind"
-    assert "12,000 events still to be counted" in text_of(strip)
+    assert "12,000 events not counted yet" in text_of(strip)
 
 
 def test_a_pipeline_without_events_waits_with_zeros() -> None:
@@ -153,8 +154,8 @@ def test_an_unreachable_redis_is_named_and_the_last_numbers_stay() -> None:
     last = snapshot_of(sample_rollup())
     shown = drawn(Unreachable(NOON_MS + 2_000, "Connection refused.", last), age_s=14)
     assert standing(shown.strip) == "unreachable"
-    assert f"{ADDRESS} does not answer since 12:00:02 UTC (12 s)" in text_of(shown.strip)
-    assert "The numbers below are of 12:00:00 UTC" in text_of(shown.strip)
+    assert f"{ADDRESS} has not answered since 12:00:02 UTC (12 s)" in text_of(shown.strip)
+    assert "The numbers below are from 12:00:00 UTC" in text_of(shown.strip)
     assert isinstance(shown.content, Panels)
 
 

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards.chart import Figure, round_top
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import DARK, LIGHT
 from services.dashboard.live import charts
@@ -17,7 +18,7 @@ HALF_HOURS = {NOON_MS + number * HALF_HOUR_MS: 100 * number for number in range(
 DEVICES = {"Mobile": 5, "Watch": 1, "Desktop": 4}
 
 
-def all_figures(palette: theme.Palette) -> list[charts.Figure]:
+def all_figures(palette: theme.Palette) -> list[Figure]:
     slots = CategoryColours().of(["a", "b"])
     return [
         charts.visits_per_minute(MINUTES, MINUTES, palette),
@@ -112,5 +113,5 @@ def test_names_of_strangers_reach_no_figure_unescaped(hostile: str) -> None:
      (1_000_001, 2_000_000)],
 )  # fmt: skip
 def test_axes_end_on_a_round_number_with_a_whole_half(greatest: int, top: int) -> None:
-    assert charts.round_top(greatest) == top
+    assert round_top(greatest) == top
     assert top % 2 == 0

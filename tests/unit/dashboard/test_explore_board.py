@@ -9,10 +9,10 @@ from services.dashboard.explore import board as explore_board
 from services.dashboard.explore.board import ExplorePanels
 from services.dashboard.explore.exploration import Choices, Focus, explore
 from services.dashboard.explore.selection import Span
+from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
-from services.dashboard.live.board import Chart
 from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import assemble, decode_segment
 from shared.events.timestamps import MINUTE_MS

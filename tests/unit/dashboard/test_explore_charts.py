@@ -9,9 +9,9 @@ from services.dashboard.explore.distributions import Density, Histogram
 from services.dashboard.explore.exploration import Focus, read_focus
 from services.dashboard.explore.selection import Span
 from services.dashboard.explore.series import Series
+from services.dashboard.kit.cards.chart import Figure
 from services.dashboard.kit.theme import DARK, LIGHT, Palette
 from services.dashboard.kit.time_zones import clock_of
-from services.dashboard.live.charts import Figure
 from tests.support.samples.segments import MINUTE
 
 SERIES = Series(MINUTE, 5, [3, None, 1200, 0])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.kit import sparkline
+from services.dashboard.kit.cards import sparkline
 
 
 def heights(html: str) -> list[float]:

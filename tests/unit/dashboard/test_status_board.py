@@ -217,7 +217,7 @@ def test_while_redis_cannot_be_read_the_last_figures_stay_as_they_were(kind: Any
     last = reported(pipeline())
     later_ms = NOW_MS + 300_000
     board = status_board.draw(kind(NOW_MS + 1000, "it broke", last), ADDRESS, later_ms)
-    assert re.search(r"The numbers below are of <time [^>]*>12:00:01 UTC</time>\.", board.strip)
+    assert re.search(r"The numbers below are from <time [^>]*>12:00:01 UTC</time>\.", board.strip)
     assert "it broke" in board.strip
     assert board.content == status_board.draw(last, ADDRESS, NOW_MS).content  # and nobody is gone meanwhile
     never = status_board.draw(kind(NOW_MS, "it broke", None), ADDRESS, later_ms).content

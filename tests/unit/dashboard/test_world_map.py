@@ -5,7 +5,7 @@ import json
 import pycountry
 
 from services.dashboard.components.plot import WORLD_FILE
-from services.dashboard.live import world_map
+from services.dashboard.kit.cards import world_map
 from services.enrich.attributes.country import country_name
 
 HOSTILE = "<script>\u202e"

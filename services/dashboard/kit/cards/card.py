@@ -1,0 +1,96 @@
+"""A page is a tuple of panels, and each panel draws one card. Pure.
+
+A panel is a module with one function, `draw(snapshot, context) -> Card`. The card carries its place in the page's grid
+of twelve columns, so a new panel needs no CSS rule of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from services.dashboard.kit.cards.chart import Chart
+from services.dashboard.kit.cards.world_map import WorldMap
+from services.dashboard.kit.escaping import in_html
+from services.dashboard.kit.theme import Palette
+from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
+from shared.rollups.model import Audience
+
+Part = str | Chart | WorldMap
+"""A `str` is HTML, already escaped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One card of a page; `name` is unique on it and becomes the CSS class `card-<name>`.
+
+    The height is fixed, so that a new number moves nothing. Tablets are up to 1150 px wide, phones up to 640 px, where
+    every card has all twelve columns.
+    """
+
+    name: str
+    parts: tuple[Part, ...]  # from top to bottom, the first with the head
+    columns: int = 12
+    height_px: int
+    tablet_columns: int = 12
+    phone_height_px: int | None = None  # None: as elsewhere
+    is_split: bool = False  # the second part left of the third; one column on phones
+
+    @property
+    def style(self) -> str:
+        """The place in the grid as CSS custom properties, which the stylesheet reads."""
+        return (
+            f"--columns:{self.columns};--tablet-columns:{self.tablet_columns};--height:{self.height_px}px;"
+            f"--phone-height:{self.phone_height_px or self.height_px}px"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What all panels of a page draw with, apart from their numbers."""
+
+    palette: Palette
+    now_ms: int
+    clock: Clock = UTC_CLOCK
+    category_colours: Mapping[str, int] = field(default_factory=dict)  # category → slot of `Palette.series`
+    audience: Audience = "all"
+
+
+Shown = TypeVar("Shown", contravariant=True)
+
+
+class Panel(Protocol[Shown]):
+    """A module that draws a card of what the page shows."""
+
+    def draw(self, snapshot: Shown, context: Context, /) -> Card:
+        """Pure: the same arguments give the same card."""
+
+
+def head(title: str, window: str, side: str = "") -> str:
+    """A card's head: title, window of time, and HTML for its right side."""
+    aside = f'<div class="side">{side}</div>' if side else ""
+    return f'<div class="head"><div><h2>{in_html(title)}</h2><p>{in_html(window)}</p></div>{aside}</div>'
+
+
+def legend(entries: Iterable[tuple[str, str, str]]) -> str:
+    """A legend for a card's head: CSS colour, name, number."""
+    return "".join(
+        f'<span class="key"><i class="swatch" style="background:{colour}"></i>{in_html(name)} '
+        f"<b>{in_html(figure)}</b></span>"
+        for colour, name, figure in entries
+    )
+
+
+def nothing(sentence_html: str) -> str:
+    """A sentence in place of a table without rows."""
+    return f'<p class="nothing">{sentence_html}</p>'
+
+
+def container_rules(cards: Iterable[Card]) -> str:
+    """CSS that places cards drawn as Streamlit containers `card-<name>` in a container `board`."""
+    cards = list(cards)
+    places = "".join(f".st-key-board>:has(>.st-key-card-{card.name}){{{card.style}}}" for card in cards)
+    containers = f":is({','.join(f'.st-key-card-{card.name}' for card in cards)})"
+    return (
+        f"{places}{containers}{{height:var(--height)!important}}"
+        f"@media(max-width:640px){{{containers}{{height:var(--phone-height)!important}}}}"
+    )

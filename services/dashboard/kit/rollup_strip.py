@@ -1,0 +1,100 @@
+"""The status strip of a rollup, which Live and Explore show. Pure, HTML out."""
+
+from typing import Final
+
+from services.dashboard.kit import freshness
+from services.dashboard.kit.freshness import Freshness, Standing
+from services.dashboard.kit.status_strip import malformed_strip, status_strip, unreachable_strip, when
+from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
+from services.dashboard.kit.wording import ago, counted, duration, grouped, rate
+from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from shared.rollups.model import Meta
+
+_HOUR_SECONDS: Final = 3600
+_NAMES: Final = {
+    Standing.LIVE: "Live",
+    Standing.PARTIAL: "Incomplete",
+    Standing.BEHIND: "Catching up",
+    Standing.QUIET: "Quiet",
+    Standing.WAITING: "Waiting",
+    Standing.STALE: "Stale",
+}
+
+
+def rollup_strip(observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> str:
+    """The strip for what was observed of the Redis at `address`."""
+    match observation:
+        case Empty():
+            return status_strip("waiting", "Waiting", "Redis answers, but nothing has been published yet.")
+        case Unreachable(since_ms, reason, last):
+            of_ms = last.meta.as_of_ms if last else None
+            return unreachable_strip(address, since_ms, reason, now_ms, of_ms, clock)
+        case Malformed(since_ms, reason, last):
+            return malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None, clock)
+        case Live(snapshot, partitions_before):
+            fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
+            return _strip(snapshot.meta, fresh, clock)
+
+
+def _strip(meta: Meta, freshness: Freshness, clock: Clock) -> str:
+    facts = [
+        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
+        ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
+        ("Behind", counted(meta.lag, "event"), ""),
+        ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
+        _coverage(meta, freshness),
+        _conservation(meta),
+    ]
+    return status_strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness, clock), facts)
+
+
+def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
+    match freshness.standing:
+        case Standing.LIVE:
+            up_to_date = "Numbers are up to the second"
+            return (
+                f"{up_to_date}." if meta.coverage_1h_s >= _HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
+            )
+        case Standing.PARTIAL:
+            return (
+                f"{_missing(freshness)} missing: every number is too low until a replica takes it over. "
+                "Is a <code>clickpulse aggregate</code> down?"
+            )
+        case Standing.BEHIND:
+            return f"{counted(meta.lag, 'event')} not counted yet; the numbers are too low until they are."
+        case Standing.QUIET:
+            lasting = duration(freshness.event_age_seconds or 0)
+            return f"No visit for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."
+        case Standing.WAITING:
+            return "The pipeline works but has received no event yet. Send some with <code>clickpulse generate</code>."
+        case Standing.STALE:
+            return (
+                f"No new numbers since {when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
+                "Is <code>clickpulse aggregate</code> running?"
+            )
+
+
+def _missing(freshness: Freshness) -> str:
+    missing = freshness.partitions_missing
+    if not missing:
+        return "A partition is"
+    return f"{counted(missing, 'partition')} {'is' if missing == 1 else 'are'}"
+
+
+def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
+    missing = freshness.partitions_missing
+    if missing:
+        return ("Coverage", f"{meta.partitions} of {meta.partitions + missing} partitions", "warning")
+    if freshness.standing is Standing.PARTIAL:
+        return ("Coverage", "a partition is missing", "warning")
+    covered = min(meta.coverage_1h_s, _HOUR_SECONDS)
+    return ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == _HOUR_SECONDS else "warning")
+
+
+def _conservation(meta: Meta) -> tuple[str, str, str]:
+    missing = meta.read - meta.counted - meta.late - meta.duplicates - meta.dead_letters
+    if meta.balances:
+        return ("Conservation", f"all {counted(meta.read, 'event')} accounted for", "")
+    if missing > 0:
+        return ("Conservation", f"{grouped(missing)} of {counted(meta.read, 'event')} unaccounted for", "bad")
+    return ("Conservation", f"{grouped(-missing)} more than the {counted(meta.read, 'event')} read", "bad")
