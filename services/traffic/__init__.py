@@ -1,1 +1,1 @@
-"""Traffic into the event log: generated, or replayed from a file."""
+"""Sends traffic to the event log: generated, or replayed from a file."""

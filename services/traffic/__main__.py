@@ -69,13 +69,13 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
         try:
             stack.enter_context(health_endpoint(health, settings.health_port))
         except OSError as error:
-            return _wrong(service, f"HEALTH_PORT: port {settings.health_port} cannot be used: {error}")
+            return _wrong(service, f"HEALTH_PORT: cannot listen on port {settings.health_port}: {error}")
         reporter = stack.enter_context(reporting(service, settings, health, gauges))
         outbox = stack.enter_context(_outbox(settings, service, stop, health, gauges))
         try:
             return run(outbox, stop)
         except Fenced as error:
-            logger.error("fenced", error=str(error))  # noqa: TRY400 - another owner is no error of ours to trace
+            logger.error("fenced", error=str(error))  # noqa: TRY400 - a traceback would not help
             reporter.final_state = "fenced"
             return _FENCED_EXIT_CODE
 
@@ -101,10 +101,10 @@ def _wrong(command: str, message: str) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command that the first argument names."""
+    """Run the command named by the first argument."""
     commands = {"generate": main_generate, "replay": main_replay}
     if not argv or argv[0] not in commands:
-        return _wrong("traffic", f"name a command: {' or '.join(commands)}")
+        return _wrong("traffic", f"expected a command: {' or '.join(commands)}")
     return commands[argv[0]](argv[1:])
 
 

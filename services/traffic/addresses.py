@@ -1,4 +1,4 @@
-"""Where the simulated visitors come from: per country a weight and blocks of addresses of its access providers."""
+"""The countries of the simulated visitors: a weight, and address blocks of access providers, for each."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from itertools import accumulate
@@ -9,7 +9,7 @@ Block = IPv4Network | IPv6Network
 
 
 class Country(NamedTuple):
-    """An ISO 3166 code, its share of the visitors, and blocks that lie wholly in it."""
+    """An ISO 3166 code, its share of the visitors, and address blocks entirely inside it."""
 
     code: str
     weight: float
@@ -79,18 +79,18 @@ _IPV6_SHARE: Final = 0.35
 
 
 def draw_country(rng: Random) -> Country:
-    """A country, each as often as its weight says."""
+    """A random country, by weight."""
     return rng.choices(COUNTRIES, cum_weights=_CUMULATIVE_WEIGHTS)[0]
 
 
 def draw_address(rng: Random, country: Country) -> str:
-    """A home's or phone's address in the country."""
+    """A random home or mobile address in the country."""
     ipv6 = bool(country.ipv6) and rng.random() < _IPV6_SHARE
     return draw_from(rng, rng.choice(country.ipv6) if ipv6 else rng.choice(country.ipv4))
 
 
 def draw_from(rng: Random, block: Block) -> str:
-    """An address in the block, and no network's first or last one."""
+    """A random address in the block, never the first or last of a /24."""
     first = int(block.network_address)
     if isinstance(block, IPv6Network):
         network = rng.randrange(first >> 64, (first + block.num_addresses) >> 64)

@@ -1,21 +1,21 @@
-"""What a visitor looks at in one session: a chain of pages, each reached from the one before. Pure."""
+"""The pages of one session, each reached from the one before. Pure."""
 
 from collections.abc import Iterator
 from itertools import accumulate
 from random import Random
 from typing import Final, NamedTuple
 
-from services.traffic.catalogue import CATEGORY_SLUGS, PRODUCTS, Product
+from services.traffic.catalogue import CATEGORY_SLUGS, PRODUCTS, CatalogueProduct
 from services.traffic.visitors import Visitor
 
 SITE: Final = "https://shop.example"
 
 
 class Page(NamedTuple):
-    """A page of the shop and, where it shows one, its product."""
+    """A page of the shop, with its product on a product page."""
 
     url: str
-    product: Product | None = None
+    product: CatalogueProduct | None = None
 
 
 _HOME: Final = Page(f"{SITE}/")
@@ -59,7 +59,7 @@ assert len(_CATEGORIES) == len(_CATEGORY_WEIGHTS)
 
 
 def browse(rng: Random, visitor: Visitor) -> Iterator[Page]:
-    """A person's pages, without end; a session takes as many as it has."""
+    """An endless stream of a person's pages; a session takes as many as it needs."""
     category = _draw_category(rng, visitor)
     entrance = rng.random()
     if entrance < 0.4:
@@ -76,7 +76,7 @@ def browse(rng: Random, visitor: Visitor) -> Iterator[Page]:
 
 
 def crawl(rng: Random) -> Iterator[Page]:
-    """A bot's pages, without end: it follows links of every kind."""
+    """An endless stream of a bot's pages; it follows every kind of link."""
     while True:
         category = rng.choice(_CATEGORIES)
         kind = rng.random()
@@ -89,12 +89,12 @@ def crawl(rng: Random) -> Iterator[Page]:
 
 
 def draw_referrer(rng: Random) -> str | None:
-    """Where a session comes from; None when the address was typed in or bookmarked."""
+    """The referrer of a session; None for a typed or bookmarked address."""
     return rng.choices(_REFERRERS, cum_weights=_REFERRER_WEIGHTS)[0][1]
 
 
 def _next(rng: Random, page: Page, category: str) -> tuple[Page, str]:
-    """The page after this one, and the category that the visitor is in then."""
+    """The next page, and the category the visitor browses from there."""
     wish = rng.random()
     if page.product is not None:
         related = _GOES_WITH.get(category)
@@ -134,5 +134,5 @@ def _product_page(rng: Random, category: str) -> Page:
     return _page_of(rng.choices(PRODUCTS[category], cum_weights=_SHELF_WEIGHTS[category])[0])
 
 
-def _page_of(product: Product) -> Page:
+def _page_of(product: CatalogueProduct) -> Page:
     return Page(f"{SITE}/p/{product.slug}", product)

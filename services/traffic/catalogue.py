@@ -1,9 +1,9 @@
-"""What the simulated shop sells: products in a dozen categories, in each the best-selling first."""
+"""The simulated shop's products in a dozen categories, best sellers first."""
 
 from typing import Final, NamedTuple
 
 
-class Product(NamedTuple):
+class CatalogueProduct(NamedTuple):
     """A product of the shop; `slug` is the last part of its page's path."""
 
     product_id: str
@@ -74,10 +74,10 @@ def _slug(text: str) -> str:
     return "-".join(words)
 
 
-def _products() -> dict[str, tuple[Product, ...]]:
+def _products() -> dict[str, tuple[CatalogueProduct, ...]]:
     return {
         category: tuple(
-            Product(f"{category[:2].upper()}{(shelf + 1) * 1000 + place}", category, title, _slug(title))
+            CatalogueProduct(f"{category[:2].upper()}{(shelf + 1) * 1000 + place}", category, title, _slug(title))
             for place, title in enumerate(titles, start=1)
         )
         for shelf, (category, titles) in enumerate(_TITLES.items())
@@ -85,5 +85,5 @@ def _products() -> dict[str, tuple[Product, ...]]:
 
 
 PRODUCTS: Final = _products()
-"""category → its products."""
+"""By category."""
 CATEGORY_SLUGS: Final = {category: _slug(category) for category in PRODUCTS}

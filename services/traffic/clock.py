@@ -1,4 +1,4 @@
-"""The wall clock, and waiting for it."""
+"""The wall clock, and waiting until a time."""
 
 import time
 from threading import Event
@@ -7,9 +7,9 @@ from typing import Final
 from shared.runtime.dependency import Stopped
 
 _SHORTEST_WAIT_SECONDS: Final = 0.02
-"""Events that are due within one such wait are sent together."""
+"""Events due within one such wait are sent together."""
 _LONGEST_WAIT_SECONDS: Final = 1.0
-"""Then we look at the clock again, which may have been set."""
+"""After this we read the clock again, because it may have been set."""
 
 
 def now_ms() -> int:
@@ -18,7 +18,7 @@ def now_ms() -> int:
 
 
 def wait_until(due_ms: float, stop: Event) -> None:
-    """Return when the clock shows `due_ms` or a moment later. Raises Stopped when `stop` is set before."""
+    """Return at `due_ms` or shortly after. Raises Stopped when `stop` is set first."""
     while (ahead_seconds := (due_ms - now_ms()) / 1000) > 0:
         if stop.wait(min(max(ahead_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)):
             raise Stopped

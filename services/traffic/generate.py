@@ -1,4 +1,4 @@
-"""`clickpulse generate`: the simulated shop's clicks, past ones at once, then each at its time."""
+"""`clickpulse generate`: sends the simulated shop's past clicks at once, then each click at its time."""
 
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -24,12 +24,12 @@ _FEWEST_VISITORS, _MOST_VISITORS = 1_000, 200_000
 _REPORT_EVERY_MS: Final = 60_000
 
 _DESCRIPTION = """\
-Send believable clicks of a simulated shop to the event log, until Ctrl-C, --count or --duration.
+Send realistic clicks of a simulated shop to the event log, until Ctrl-C, --count or --duration.
 
-People from many countries on desktops, phones and tablets, and some bots, come and return by the hour of the day
-(UTC), look at a few pages and products, and leave. The clicks depend on the options and the time alone: started again
-with the same options, the command sends the same clicks, with the same ids, for the same minutes. Give a second
-generator that runs at the same time another --seed."""
+People from many countries on desktops, phones and tablets, and some bots, visit and return depending on the hour of
+the day (UTC), view a few pages and products, and leave. The clicks depend only on the options and the time: with the
+same options, a restarted command sends the same clicks with the same ids for the same minutes. Give a second
+generator that runs at the same time a different --seed."""
 
 _EPILOG = """\
 examples:
@@ -62,16 +62,16 @@ def parse(argv: Sequence[str]) -> GenerateOptions:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--rate", type=options.rate, default=5.0, metavar="N", help="events a second, mean over a day (default 5)"
+        "--rate", type=options.rate, default=5.0, metavar="N", help="events per second, mean over a day (default 5)"
     )
     parser.add_argument(
-        "--seed", type=options.whole, default=1, metavar="N", help="another shop's visitors (default 1)"
+        "--seed", type=options.whole, default=1, metavar="N", help="seed of the shop's visitors and clicks (default 1)"
     )
     parser.add_argument(
         "--visitors",
         type=options.count,
         metavar="N",
-        help=f"people who ever come (default: {_VISITORS_PER_RATE:,} × rate, between {_FEWEST_VISITORS:,} and"
+        help=f"total number of people (default: {_VISITORS_PER_RATE:,} × rate, between {_FEWEST_VISITORS:,} and"
         f" {_MOST_VISITORS:,})",
     )
     parser.add_argument(
@@ -79,20 +79,20 @@ def parse(argv: Sequence[str]) -> GenerateOptions:
         type=options.duration_ms,
         default=0,
         metavar="TIME",
-        help="first send the clicks of the past TIME (as 90s, 15m, 9h) as fast as the log takes them (default 0)",
+        help="first send the clicks of the past TIME (such as 90s, 15m, 9h) as fast as possible (default 0)",
     )
-    parser.add_argument("--count", type=options.count, metavar="N", help="end after N events")
+    parser.add_argument("--count", type=options.count, metavar="N", help="stop after N events")
     parser.add_argument(
         "--duration",
         type=options.duration_ms,
         metavar="TIME",
-        help="end TIME after the start; with --history and 0 only the past is sent",
+        help="stop after TIME; with --history, 0 sends only the past",
     )
     parser.add_argument(
         "--lookups",
         type=Path,
         metavar="DIR",
-        help="only write products.json and visitors.ndjson of these --seed, --rate and --visitors for load-lookups",
+        help="only write products.json and visitors.ndjson for load-lookups, matching --seed, --rate and --visitors",
     )
     given = parser.parse_args(argv)
     visitors = given.visitors or min(max(int(given.rate * _VISITORS_PER_RATE), _FEWEST_VISITORS), _MOST_VISITORS)
@@ -102,7 +102,7 @@ def parse(argv: Sequence[str]) -> GenerateOptions:
 
 
 def generate(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> str:
-    """Send the clicks until `stop` or the chosen end, and return the summary."""
+    """Send clicks until `stop` or the chosen end; return the summary."""
     started = time.monotonic()
     try:
         outbox.connect()

@@ -1,4 +1,4 @@
-"""The simulated shop's lookups, as files that `clickpulse load-lookups` reads."""
+"""The simulated shop's lookups, as files for `clickpulse load-lookups`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def products() -> list[dict[str, str]]:
 
 
 def visitors(world: World) -> Iterator[dict[str, str]]:
-    """The persons whom the shop knows: `userId`, `gender`, `birthDate`."""
+    """The people with an account: `userId`, `gender`, `birthDate`."""
     for number in range(world.visitors):
         visitor = person(world.seed, number)
         if visitor.profile is not None:
@@ -38,7 +38,7 @@ def visitors(world: World) -> Iterator[dict[str, str]]:
 
 
 def write_lookups(world: World, directory: Path) -> None:
-    """Write both files, making the directory if need be. Raises OSError."""
+    """Write both files; creates the directory if missing. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / PRODUCTS_FILE).write_bytes(msgspec.json.format(_encode(products()), indent=2) + b"\n")
     with (directory / VISITORS_FILE).open("wb") as file:

@@ -1,4 +1,4 @@
-"""Recordings as streams of bytes: plain, gzip, bz2 or zip, told by their content; `-` is standard input."""
+"""Opens recordings as byte streams: plain, gzip, bz2 or zip, detected by content; `-` is standard input."""
 
 import bz2
 import gzip
@@ -28,7 +28,7 @@ _IDLE_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class OpenRecording:
-    """A recording at its start. `position` of `size` bytes have been read from the file; size is None for a pipe."""
+    """An opened recording. `position` counts the bytes read from the file; `size` is None for a pipe."""
 
     stream: io.BufferedReader
     size: int | None
@@ -36,14 +36,14 @@ class OpenRecording:
 
 
 @contextmanager
-def open_recording(path: str, patience: "Patience") -> Iterator[OpenRecording]:
-    """Open FILE as the command line names it. Raises UnusableRecording when it cannot be read at all."""
+def open_recording(path: str, wait: "PipeWait") -> Iterator[OpenRecording]:
+    """Open FILE of the command line. Raises UnusableRecording when it cannot be read at all."""
     with ExitStack() as stack:
-        source = stack.enter_context(_open_source(path, patience))
+        source = stack.enter_context(_open_source(path, wait))
         head = source.peek(8)[:8]
         size = _regular_size(source)
         if head.startswith(_ZIP) and size is None:
-            source = stack.enter_context(_spooled(source))  # a zip has its index at its end
+            source = stack.enter_context(_spooled(source))  # a zip's index is at its end
         yield OpenRecording(stack.enter_context(_decompressed(source, head)), size, source.tell)
 
 
@@ -52,20 +52,20 @@ def is_repeatable(path: str) -> bool:
     return path != STANDARD_INPUT and Path(path).is_file()
 
 
-class Patience:
-    """How long to wait for a pipe: until `stop`, and `on_idle` is called when nothing has come for a moment."""
+class PipeWait:
+    """How to wait for a pipe: until `stop`, calling `on_idle` while nothing arrives."""
 
     def __init__(self, stop: Event, on_idle: Callable[[], None] = lambda: None) -> None:
         self.stop = stop
         self.on_idle = on_idle
 
 
-class _PatientPipe(io.RawIOBase):
-    """A pipe whose reading ends when we are asked to stop; a blocking read would go on until the next byte."""
+class _InterruptiblePipe(io.RawIOBase):
+    """A pipe that ends on `stop`; a blocking read would wait for the next byte."""
 
-    def __init__(self, descriptor: int, patience: Patience) -> None:
+    def __init__(self, descriptor: int, wait: PipeWait) -> None:
         self._descriptor = descriptor
-        self._patience = patience
+        self._wait = wait
         self._read = 0
 
     def readable(self) -> bool:
@@ -77,9 +77,9 @@ class _PatientPipe(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(cast(bytearray, buffer))
         while not select.select([self._descriptor], [], [], _IDLE_SECONDS)[0]:
-            if self._patience.stop.is_set():
+            if self._wait.stop.is_set():
                 return 0
-            self._patience.on_idle()
+            self._wait.on_idle()
         got = os.read(self._descriptor, len(view))
         view[: len(got)] = got
         self._read += len(got)
@@ -87,9 +87,9 @@ class _PatientPipe(io.RawIOBase):
 
 
 class _Unpacked(io.RawIOBase):
-    """A decompressor under a buffer, whose readline is in C as theirs are not.
+    """A decompressor as a raw stream, so that a BufferedReader above it provides readline in C.
 
-    `read1` gives a piece at a time: `read` that meets damage would throw away the good bytes before it.
+    Uses `read1`, one piece at a time: `read` would discard the good bytes before damaged ones.
     """
 
     def __init__(self, unpacked: IO[bytes]) -> None:
@@ -106,21 +106,21 @@ class _Unpacked(io.RawIOBase):
 
 
 @contextmanager
-def _open_source(path: str, patience: Patience) -> Iterator[io.BufferedReader]:
+def _open_source(path: str, wait: PipeWait) -> Iterator[io.BufferedReader]:
     if path == STANDARD_INPUT:
-        yield io.BufferedReader(_PatientPipe(0, patience), _BUFFER_BYTES)
+        yield io.BufferedReader(_InterruptiblePipe(0, wait), _BUFFER_BYTES)
         return
     try:
         raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by the `with` below
     except OSError as error:
-        raise UnusableRecording(f"FILE {path} cannot be opened: {error.strerror}") from None
+        raise UnusableRecording(f"cannot open FILE {path}: {error.strerror}") from None
     with raw:
         is_pipe = not Path(path).is_file()
-        yield io.BufferedReader(_PatientPipe(raw.fileno(), patience) if is_pipe else raw, _BUFFER_BYTES)
+        yield io.BufferedReader(_InterruptiblePipe(raw.fileno(), wait) if is_pipe else raw, _BUFFER_BYTES)
 
 
 def _regular_size(source: io.BufferedReader) -> int | None:
-    return None if isinstance(source.raw, _PatientPipe) else os.fstat(source.fileno()).st_size
+    return None if isinstance(source.raw, _InterruptiblePipe) else os.fstat(source.fileno()).st_size
 
 
 @contextmanager
@@ -136,9 +136,7 @@ def _decompressed(source: io.BufferedReader, head: bytes) -> Iterator[io.Buffere
     with ExitStack() as stack:
         for magic, command in _UNSUPPORTED.items():
             if head.startswith(magic):
-                raise UnusableRecording(
-                    f"a compression that is not read here; use: {command} FILE | clickpulse replay -"
-                )
+                raise UnusableRecording(f"unsupported compression; use: {command} FILE | clickpulse replay -")
         unpacked: IO[bytes]
         if head.startswith(_GZIP):
             unpacked = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=source)))
@@ -156,16 +154,14 @@ def _open_zip(source: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(source)
     except zipfile.BadZipFile as error:
-        raise UnusableRecording(f"the zip archive cannot be read: {error}") from None
+        raise UnusableRecording(f"cannot read the zip archive: {error}") from None
 
 
 def _open_member(archive: zipfile.ZipFile) -> IO[bytes]:
     files = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
     if len(files) != 1:
-        raise UnusableRecording(
-            f"the zip archive holds {len(files)} files; replay takes one: unzip it and name the file"
-        )
+        raise UnusableRecording(f"expected one file in the zip archive, got {len(files)}; unzip it and name the file")
     try:
         return archive.open(files[0])
     except (RuntimeError, NotImplementedError) as error:
-        raise UnusableRecording(f"the zip archive cannot be read: {error}") from None
+        raise UnusableRecording(f"cannot read the zip archive: {error}") from None

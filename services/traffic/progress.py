@@ -1,4 +1,4 @@
-"""How far a replay is: a bar on a terminal, a log line every few seconds elsewhere. On standard error."""
+"""Progress of a replay on standard error: a bar on a terminal, a log line every few seconds elsewhere."""
 
 import logging
 import sys
@@ -17,12 +17,12 @@ logger = get_logger(__name__)
 _LOG_EVERY_SECONDS: Final = 5.0
 
 Show = Callable[[int, int, int], None]
-"""Called with the bytes of the file that were read, the events sent and the lines refused; cheap."""
+"""Called with the bytes read from the file, the events sent and the lines refused; cheap."""
 
 
 @contextmanager
 def progress(doing: str, size: int | None) -> Iterator[Show]:
-    """Show the progress of a file of `size` bytes (None: unknown) while the block runs."""
+    """Show progress through a file of `size` bytes (None: unknown) while the block runs."""
     if sys.stderr.isatty():
         with _bar(doing, size) as show:
             yield show
@@ -47,7 +47,7 @@ def _bar(doing: str, size: int | None) -> Iterator[Show]:
 
 @contextmanager
 def _logs_above_the_bar() -> Iterator[None]:
-    """Log through the stream that rich puts in place of standard error while it draws, so that lines do not mix."""
+    """Log through rich's replacement of standard error while it draws, so that lines do not mix."""
     before = [
         (handler, handler.setStream(sys.stderr))
         for handler in logging.getLogger().handlers

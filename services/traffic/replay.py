@@ -1,4 +1,4 @@
-"""`clickpulse replay`: the recording's lines → events in the log, every line accounted for."""
+"""`clickpulse replay`: sends a recording's lines as events, and accounts for every line."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from services.traffic.clock import now_ms, wait_until
 from services.traffic.formats.entries import TOO_LONG, Entry
 from services.traffic.formats.lines import DamagedRecording
 from services.traffic.formats.reading import read_entries
-from services.traffic.opening import STANDARD_INPUT, OpenRecording, Patience, open_recording
+from services.traffic.opening import STANDARD_INPUT, OpenRecording, PipeWait, open_recording
 from services.traffic.pacing import Pace, Span, shift_to_now_ms
 from services.traffic.progress import Show, progress
 from services.traffic.replay_options import ReplayOptions
@@ -32,7 +32,7 @@ _LONG_WAIT_MS: Final = 60_000
 
 
 class Replay:
-    """One `clickpulse replay`. `run` once, then read `tally`, `damage` and the outbox."""
+    """One replay. Call `run` once, then read `tally`, `damage` and the outbox."""
 
     def __init__(self, options: ReplayOptions, outbox: Outbox, stop: Event) -> None:
         self._options = options
@@ -41,10 +41,10 @@ class Replay:
         self._name = "stdin" if options.file == STANDARD_INPUT else Path(options.file).name
         self._refused_lines: IO[bytes] | None = None
         self.tally = Tally()
-        self.damage: str | None = None  # why the recording could not be read to its end
+        self.damage: str | None = None  # why reading stopped before the end
 
     def run(self) -> None:
-        """Replay until the end, the limit or `stop`. Raises UnusableRecording before anything is sent."""
+        """Replay until the end, the limit or `stop`. Raises UnusableRecording before sending anything."""
         try:
             with ExitStack() as stack:
                 if self._options.refused is not None:
@@ -62,14 +62,14 @@ class Replay:
             if not self._options.loop or self.damage or self._is_over():
                 return
             if self._outbox.taken == before:
-                logger.warning("no event in the recording, so it is not replayed again", file=self._options.file)
+                logger.warning("no event in the recording, not looping", file=self._options.file)
                 return
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._outbox.taken == self._options.limit
 
     def _measure(self) -> Span | None:
-        """The times of the events that one pass will send; None when there are none."""
+        """The time span of the events that one pass sends; None without events."""
         first_ms, last_ms, events = None, 0, 0
         with self._entries("measuring") as (entries, show):
             for entry in entries:
@@ -118,7 +118,7 @@ class Replay:
 
     def _put(self, entry: Entry, document: bytes, event: RawEvent, current: Pass) -> None:
         value = stamp(entry, document, event, current)
-        if len(value) > MAX_EVENT_BYTES:  # only now, with its eventId
+        if len(value) > MAX_EVENT_BYTES:  # the eventId may push it over the limit
             self._refuse(entry, TOO_LONG, current.number)
             return
         self._outbox.put(event.userId, value)
@@ -142,9 +142,9 @@ class Replay:
 
     @contextmanager
     def _entries(self, doing: str) -> Iterator[tuple[Iterator[Entry], Callable[[int, int], None]]]:
-        """The entries of one pass, and a way to show how far it is. Damage ends the block and is kept."""
-        patience = Patience(self._stop, on_idle=self._outbox.flush)
-        with open_recording(self._options.file, patience) as recording:
+        """The entries of one pass, and a progress callback. Damage ends the block and is stored."""
+        wait = PipeWait(self._stop, on_idle=self._outbox.flush)
+        with open_recording(self._options.file, wait) as recording:
             try:
                 chosen, entries = read_entries(recording.stream, self._name, self._options.format, self._options.names)
             except DamagedRecording as error:
@@ -164,7 +164,7 @@ def _at_position(show: Show, recording: OpenRecording) -> Callable[[int, int], N
 
 
 def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, str]:
-    """Replay, and return the exit code and the summary. Raises UnusableRecording before anything is sent."""
+    """Replay; return the exit code and the summary. Raises UnusableRecording before sending anything."""
     started = time.monotonic()
     running = Replay(options, outbox, stop)
     running.run()

@@ -13,9 +13,9 @@ from services.traffic.opening import STANDARD_INPUT, is_repeatable
 _DESCRIPTION = """\
 Send a recording of clicks to the event log.
 
-FILE is NDJSON, CSV or TSV with a header, or a combined access log; plain, gzip, bz2, or zip with one file in it.
-- is standard input. Each line is sent, or refused with a reason; a summary accounts for all of them. Ctrl-C stops
-with the summary."""
+FILE is NDJSON, CSV or TSV with a header, or a combined access log; plain, gzip, bz2, or a zip that holds one file.
+- is standard input. Each line is sent, or refused with a reason; a summary accounts for all lines, also after
+Ctrl-C."""
 
 _EPILOG = """\
 examples:
@@ -25,7 +25,7 @@ examples:
   tail -F /var/log/nginx/access.log | clickpulse replay -
 
 The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL; the topic is RAW_TOPIC (click-data).
-exit codes: 0 sent, or stopped by Ctrl-C; 1 the recording is damaged (what came before was sent); 2 wrong option."""
+exit codes: 0 sent, or stopped by Ctrl-C; 1 damaged recording (sent up to the damage); 2 wrong option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,21 @@ def parse(argv: Sequence[str]) -> ReplayOptions:
     if not is_repeatable(given.file):
         if given.shift_to_now:
             parser.error(
-                "--shift-to-now must find the last event before it sends the first, and a pipe can be read only once; "
+                "--shift-to-now needs the last event before it sends the first, and a pipe can be read only once; "
                 "name a file"
             )
         if given.loop:
-            parser.error("--loop must read the recording again, and a pipe can be read only once; name a file")
+            parser.error("--loop reads the recording again, and a pipe can be read only once; name a file")
     names = dict(given.map)
     for theirs, ours in given.map:
         if ours not in FIELDS:
-            parser.error(f"--map {theirs}={ours}: ours is one of {', '.join(FIELDS)}")
+            parser.error(f"--map {theirs}={ours}: expected one of {', '.join(FIELDS)} after the =, got {ours!r}")
     if len({ours for _, ours in given.map}) < len(given.map) or len(names) < len(given.map):
-        parser.error("--map: each field and each column once, as --map visitor=userId --map sku=productId")
+        parser.error("--map: use each field and each column once, such as --map visitor=userId --map sku=productId")
     if names and given.format == Format.ACCESS_LOG:
-        parser.error("--map is for ndjson, csv and tsv; the fields of an access log have no names")
+        parser.error("--map works with ndjson, csv and tsv; the fields of an access log have no names")
     if given.refused is not None and not given.refused.parent.is_dir():
-        parser.error(f"--refused {given.refused}: there is no folder {given.refused.parent}")
+        parser.error(f"--refused {given.refused}: folder {given.refused.parent} does not exist")
     return ReplayOptions(
         file=given.file,
         format=None if given.format == "auto" else Format(given.format),
@@ -91,7 +91,7 @@ def _parser() -> ArgumentParser:
         "--format",
         choices=["auto", *Format],
         default="auto",
-        help="default: told by the first line and the file's name",
+        help="default: detected from the first line and the file's name",
     )
     parser.add_argument(
         "--map",
@@ -99,23 +99,22 @@ def _parser() -> ArgumentParser:
         type=options.renaming,
         action="append",
         default=[],
-        help="read field OURS from their column THEIRS; can be repeated (ndjson, csv, tsv)",
+        help="read field OURS from column THEIRS; repeatable (ndjson, csv, tsv)",
     )
     parser.add_argument(
         "--speed",
         type=options.speed,
         default="max",
         metavar="N|max",
-        help="1 is as it was recorded, 60 an hour in a minute, max (the default) as fast as the log takes it",
+        help="1 as recorded, 60 an hour per minute, max (the default) as fast as the log accepts",
     )
     parser.add_argument(
         "--shift-to-now",
         action="store_true",
-        help="move all times alike, so that the last event carries the time it is sent at: with --speed max the"
-        " recording ends now, with --speed 1 every event happens as it is sent; the recorded time is kept as"
-        " original_timestamp",
+        help="shift all times equally so that the last event carries its send time: with --speed max the recording ends"
+        " now, with --speed 1 every event carries its send time; original_timestamp keeps the recorded time",
     )
-    parser.add_argument("--loop", action="store_true", help="begin again at the end, until Ctrl-C or --limit")
+    parser.add_argument("--loop", action="store_true", help="start over at the end, until Ctrl-C or --limit")
     parser.add_argument("--limit", type=options.count, metavar="N", help="send at most N events")
     parser.add_argument("--refused", type=Path, metavar="FILE", help="write the refused lines to this file")
     return parser

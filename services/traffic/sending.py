@@ -1,4 +1,4 @@
-"""Sending to the log in batches; while the log cannot be reached, waiting and trying again."""
+"""Sends events to the log in batches; waits and retries while the log is unreachable."""
 
 import time
 from collections.abc import Callable
@@ -14,10 +14,10 @@ BATCH_RECORDS: Final = 1000
 
 
 class Outbox:
-    """Collects events and sends them in order, BATCH_RECORDS at a time or at `flush`. Not for several threads.
+    """Collects events and sends them in order, BATCH_RECORDS at a time or at `flush`. Not thread-safe.
 
-    A batch that was interrupted is sent again from its start: records may be in the log twice, never missing. Each call
-    raises `Stopped` when `stop` is set while the log cannot be reached; `unsent` then says how many events are left.
+    An interrupted batch is resent from its start: records may be in the log twice, but never missing. Each call raises
+    `Stopped` when `stop` is set while the log is unreachable; `unsent` then counts the remaining events.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Outbox:
         health: Health,
         gauges: Gauges | None = None,
     ) -> None:
-        """`log` is what messages call the log; `open_producer` makes sure of the topic, too."""
+        """`log` names the log in messages; `open_producer` also creates the topic."""
         self._open_producer = open_producer
         self._topic = topic
         self._log = Dependency(log, health, "log")
@@ -41,12 +41,12 @@ class Outbox:
 
     @property
     def unsent(self) -> int:
-        """Events that are collected and not sent yet."""
+        """Events collected but not sent yet."""
         return len(self._batch)
 
     @property
     def taken(self) -> int:
-        """Events that were put in, sent or not."""
+        """All events put in, sent or not."""
         return self.sent + len(self._batch)
 
     def connect(self) -> None:
@@ -54,13 +54,13 @@ class Outbox:
         self._try(self._connected)
 
     def put(self, user_id: str, value: bytes) -> None:
-        """Take one event, keyed by its visitor."""
+        """Add one event, keyed by its visitor."""
         self._batch.append(NewRecord(self._topic, user_id.encode("utf-8", "surrogatepass"), value))
         if len(self._batch) >= BATCH_RECORDS:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is collected."""
+        """Send the collected events."""
         if not self._batch:
             return
         began_at = time.monotonic()
@@ -70,7 +70,7 @@ class Outbox:
         self._batch = []
 
     def close(self) -> None:
-        """Let go of the log. What is unsent stays unsent."""
+        """Close the producer. Unsent events stay unsent."""
         if self._producer is not None:
             self._producer.close()
 

@@ -1,7 +1,7 @@
-"""The clicks of the simulated shop. Pure: what happens at an instant is a function of the instant and the world.
+"""The clicks of the simulated shop. Pure: the clicks at an instant are a function of the instant and the world.
 
-So it does not matter when a generator was started: one that is started again with the same options sends the same
-clicks with the same ids for the same minutes, and they count once.
+So a generator restarted with the same options sends the same clicks with the same ids for the same minutes, and they
+count once.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ HOURLY_SHAPE: Final = (
     0.72, 0.60, 0.50, 0.44, 0.42, 0.46, 0.58, 0.76, 0.94, 1.06, 1.12, 1.16,
     1.20, 1.20, 1.18, 1.20, 1.26, 1.34, 1.44, 1.52, 1.50, 1.36, 1.14, 0.90,
 )  # fmt: skip
-"""Visits by the hour of the day in UTC, as a multiple of the mean; in between it is interpolated."""
+"""Visits by hour of day in UTC, as a multiple of the mean; interpolated in between."""
 
 _HOUR_MS: Final = 3_600_000
 _BLOCK_MS: Final = 10_000
-"""Sessions are drawn for blocks of this length, each block from a random generator of its own."""
-_HALF_HOUR_SPREAD: Final = 0.2  # a half hour has up to this much more or less than the shape says
+"""Sessions are drawn in blocks of this length; each block has its own random generator."""
+_HALF_HOUR_SPREAD: Final = 0.2  # a half hour deviates from the shape by up to this share
 
 _PERSON_PAGES: Final = (30, 17, 13, 10, 8, 6, 5, 4, 3, 2, 1, 1)  # weight of 1, 2, … pages
 _BOT_PAGES: Final = (10, 8, 8, 8, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3)
-_PERSON_THINKS_SECONDS: Final = (2.0, 120.0)  # the least and the most
+_PERSON_THINKS_SECONDS: Final = (2.0, 120.0)  # minimum and maximum
 _BOT_WAITS_SECONDS: Final = (0.5, 6.0)
 _BOT_SESSIONS: Final = 0.06
-_RETURNING: Final = 1.5  # above 1: the exponent by which low-numbered persons come more often
+_RETURNING: Final = 1.5  # above 1, low-numbered people return more often
 _LONGEST_SESSION_MS: Final = int(len(_PERSON_PAGES) * _PERSON_THINKS_SECONDS[1] * 1000)
 
 _PERSON_WEIGHTS: Final = tuple(accumulate(_PERSON_PAGES))
@@ -53,11 +53,11 @@ _VIEWS_PER_SESSION: Final = (1 - _BOT_SESSIONS) * _mean_pages(_PERSON_PAGES) + _
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A shop with its visitors. `rate` is the mean of events a second over a day, bots included."""
+    """A shop with its visitors. `rate` is the mean number of events per second over a day, bots included."""
 
     seed: int
     rate: float
-    visitors: int  # persons; bots come on top
+    visitors: int  # people; bots are extra
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class World:
 
 
 def simulate(world: World, from_ms: int) -> Iterator[RawEvent]:
-    """Every click from `from_ms` (epoch ms) on, in the order of their times, without end."""
+    """An endless stream of clicks from `from_ms` (epoch ms), in time order."""
     name = world.name
     pending: list[RawEvent] = []
     for block in count((from_ms - _LONGEST_SESSION_MS) // _BLOCK_MS):
@@ -78,14 +78,14 @@ def simulate(world: World, from_ms: int) -> Iterator[RawEvent]:
 
 
 def visit_shape(at_ms: int) -> float:
-    """How many visits there are at this time of the day, as a multiple of the day's mean."""
+    """Visits at this time of day, as a multiple of the day's mean."""
     hour, within = divmod(at_ms, _HOUR_MS)
     now, then = HOURLY_SHAPE[hour % 24], HOURLY_SHAPE[(hour + 1) % 24]
     return (now + (then - now) * within / _HOUR_MS) / _MEAN_SHAPE
 
 
 def _block(world: World, name: str, block: int, from_ms: int) -> Iterator[RawEvent]:
-    """The clicks, from `from_ms` on, of the sessions that begin in the block."""
+    """The clicks from `from_ms` of the sessions that start in the block."""
     rng = Random(f"{name} block {block}")
     begin_ms = block * _BLOCK_MS
     busyness = Random(f"{name} half hour {begin_ms // HALF_HOUR_MS}").uniform(-_HALF_HOUR_SPREAD, _HALF_HOUR_SPREAD)
@@ -94,7 +94,7 @@ def _block(world: World, name: str, block: int, from_ms: int) -> Iterator[RawEve
     for number in count():
         if at_ms >= _BLOCK_MS:
             return
-        # A generator of its own keeps a session the same whether or not the one before it is needed.
+        # Its own generator keeps a session the same whether or not the previous one is needed.
         yield from _session(world, f"{name}-{block:x}-{number}", begin_ms + int(at_ms), rng.getrandbits(64), from_ms)
         at_ms += rng.expovariate(sessions_per_ms)
 

@@ -1,4 +1,4 @@
-"""What a replay changes about an event: an id that tells a repeated send apart, and on request its time. Pure."""
+"""What a replay changes in an event: an id that exposes repeated sends, and optionally the time. Pure."""
 
 import zlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass over a recording: the first is number 1; `shift_ms` is added to its times, None leaves them."""
+    """One pass over a recording, numbered from 1; `shift_ms` is added to its times, None keeps them."""
 
     name: str
     number: int = 1
@@ -22,17 +22,17 @@ class Pass:
 
 
 def stamp(entry: Entry, document: bytes, event: RawEvent, current: Pass) -> bytes:
-    """The document to send for an entry that was read as `event`; every field not named here stays byte for byte.
+    """The document to send for an entry that was read as `event`; all other fields stay byte for byte.
 
-    An event without `eventId` gets one made of the recording's name, its line, a checksum of the line (recordings may
-    have the same name) and the pass, so that sending it twice counts once, and replaying it again counts again. A
-    later pass marks the ids that the events brought, too. A shifted event keeps its time as `original_timestamp`.
+    An event without `eventId` gets one from the recording's name, the line number, a checksum of the line (names may
+    repeat) and the pass: sending it twice counts once, replaying it again counts again. Later passes also mark the
+    events' own ids. A shifted event keeps its time as `original_timestamp`.
     """
     event_id = _event_id(entry, event, current)
     if event_id is None and current.shift_ms is None:
         return document
     if current.shift_ms is None and b"eventId" not in document:
-        # The object has fields, and whatever they are, the id goes behind them.
+        # The object has at least one field, so the id can be appended after the last.
         return b'%s,"eventId":%s}' % (document[:-1], _encode(event_id))
     fields = _decode_fields(document)
     if event_id is not None:
@@ -44,7 +44,7 @@ def stamp(entry: Entry, document: bytes, event: RawEvent, current: Pass) -> byte
 
 
 def _event_id(entry: Entry, event: RawEvent, current: Pass) -> str | None:
-    """The id to write; None keeps the one the event has."""
+    """The id to write; None keeps the event's own."""
     repetition = f"#{current.number}" if current.number > 1 else ""
     if event.eventId is not None:
         return event.eventId + repetition if repetition else None

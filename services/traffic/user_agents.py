@@ -1,4 +1,4 @@
-"""The browsers and bots of the simulated visitors, and how often each is met."""
+"""The browsers and bots of the simulated visitors, with their shares."""
 
 from ipaddress import ip_network
 from itertools import accumulate
@@ -11,7 +11,7 @@ Device = Literal["Desktop", "Mobile", "Tablet"]
 
 
 class Browser(NamedTuple):
-    """A user agent, on what kind of device, and its share."""
+    """A browser's user agent, its device type and its share."""
 
     weight: float
     device: Device
@@ -19,7 +19,7 @@ class Browser(NamedTuple):
 
 
 class Bot(NamedTuple):
-    """A user agent, its share of the bots' visits, and the block it comes from."""
+    """A bot's user agent, its share of all bot visits, and its address block."""
 
     weight: float
     user_agent: str
@@ -94,11 +94,11 @@ _BOT_WEIGHTS: Final = tuple(accumulate(bot.weight for bot in BOTS))
 
 
 def draw_browser(rng: Random) -> str:
-    """The user agent of a person's browser."""
+    """A random browser user agent."""
     return rng.choices(BROWSERS, cum_weights=_BROWSER_WEIGHTS)[0].user_agent
 
 
 def draw_bot(rng: Random) -> tuple[str, str]:
-    """A bot's address and user agent."""
+    """A random bot's address and user agent."""
     bot = rng.choices(BOTS, cum_weights=_BOT_WEIGHTS)[0]
     return draw_from(rng, bot.block), bot.user_agent

@@ -1,4 +1,4 @@
-"""The people and bots of the simulated shop. Pure: who visitor number n is depends on the seed alone."""
+"""The people and bots of the simulated shop. Pure: visitor number n depends only on the seed."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ _REMEMBERED: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the shop knows of who has an account."""
+    """What the shop knows about a visitor with an account."""
 
     gender: Literal["F", "M"]
     birth_date: date
@@ -29,7 +29,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person on one device, or a bot (who has no profile and likes nothing)."""
+    """A person on one device, or a bot (without profile or favourites)."""
 
     user_id: str
     ip: str
@@ -40,7 +40,7 @@ class Visitor:
 
 @lru_cache(maxsize=_REMEMBERED)
 def person(seed: int, number: int) -> Visitor:
-    """The person of this number. Low numbers are the ones that return most."""
+    """The person with this number. Low numbers return most often."""
     rng = Random(f"person {seed} {number}")
     user_id = f"{rng.getrandbits(64):016x}"
     profile = _draw_profile(rng) if rng.random() < _WITH_PROFILE else None
@@ -50,7 +50,7 @@ def person(seed: int, number: int) -> Visitor:
 
 @lru_cache(maxsize=BOT_ADDRESSES)
 def bot(seed: int, number: int) -> Visitor:
-    """The bot of this number below BOT_ADDRESSES."""
+    """The bot with this number, below BOT_ADDRESSES."""
     rng = Random(f"bot {seed} {number}")
     ip, user_agent = draw_bot(rng)
     return Visitor(f"{rng.getrandbits(64):016x}", ip, user_agent)

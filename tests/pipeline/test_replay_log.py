@@ -1,4 +1,4 @@
-"""`clickpulse replay` and `generate` as processes of their own, into the real event logs."""
+"""`clickpulse replay` and `generate` in their own processes, into real event logs."""
 
 import gzip
 import os
@@ -37,7 +37,7 @@ class _FromTheStart:
 
 
 class Log:
-    """A log and a topic of this test alone."""
+    """An event log with a topic for one test."""
 
     def __init__(self, **settings: str) -> None:
         self.topic = f"clicks-{uuid.uuid4().hex[:8]}"
@@ -61,11 +61,11 @@ class Log:
         )
 
     def run(self, *arguments: str, exit_code: int = 0) -> dict[str, str]:
-        """Run a command to its end; the rows of its summary."""
+        """Run a command to its end and return the rows of its summary."""
         return finish(self.start(*arguments), exit_code)
 
     def records(self, count: int) -> Sequence[Record]:
-        """What is in the topic, which must be `count` records."""
+        """All records of the topic, which must be `count`."""
         found: list[Record] = []
         deadline = time.monotonic() + DEADLINE_SECONDS
         with (
@@ -73,7 +73,7 @@ class Log:
             log.consumer(self.topic, f"test-{uuid.uuid4().hex[:8]}", _FromTheStart()) as consumer,
         ):
             while len(found) < count and time.monotonic() < deadline:
-                with suppress(LogUnavailable):  # for now: a busy broker answers late
+                with suppress(LogUnavailable):  # transient: a busy broker answers late
                     found.extend(consumer.poll(1000, 1.0))
             found.extend(consumer.poll(1000, 0.2))
         assert len(found) == count
@@ -91,7 +91,7 @@ def finish(process: subprocess.Popen[bytes], exit_code: int = 0) -> dict[str, st
 
 @pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
 def log(request: pytest.FixtureRequest) -> Iterator[Log]:
-    """The topic of a test, in either log."""
+    """The topic of a test, in both event logs."""
     if request.param == "kafka":
         yield Log(kafka_broker=request.getfixturevalue("kafka_broker"))
     else:
@@ -105,7 +105,7 @@ def recording(folder: Path, events: int) -> str:
     return str(path)
 
 
-def test_every_event_arrives_once_and_in_its_visitors_order(log: Log, tmp_path: Path) -> None:
+def test_every_event_arrives_once_and_in_order_by_visitor(log: Log, tmp_path: Path) -> None:
     summary = log.run("replay", recording(tmp_path, 3500), "--shift-to-now")
     assert (summary["read"], summary["sent"], summary["refused"]) == ("3,500", "3,500", "0")
     records = log.records(3500)
@@ -124,7 +124,14 @@ def test_every_event_arrives_once_and_in_its_visitors_order(log: Log, tmp_path: 
 
 
 def test_generated_clicks_arrive(log: Log) -> None:
-    arguments = ("--rate", "10", "--history", "1h", "--count", "2500")  # of the past, at whatever hour of the day
+    arguments = (
+        "--rate",
+        "10",
+        "--history",
+        "1h",
+        "--count",
+        "2500",
+    )  # past clicks, so the time of day does not matter
     process = log.start("generate", *arguments)
     out, err = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0, err.decode()
@@ -132,7 +139,7 @@ def test_generated_clicks_arrive(log: Log) -> None:
     assert len({msgspec.json.decode(record.value)["eventId"] for record in log.records(2500)}) == 2500
 
 
-def test_a_pipe_is_sent_as_it_comes_and_ctrl_c_ends_with_the_summary(redis_url: str) -> None:
+def test_a_pipe_is_sent_as_it_arrives_and_ctrl_c_prints_the_summary(redis_url: str) -> None:
     log = Log(redis_url=redis_url)
     process = log.start("replay", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
@@ -147,7 +154,7 @@ def test_a_pipe_is_sent_as_it_comes_and_ctrl_c_ends_with_the_summary(redis_url: 
     assert (summary["read"], summary["sent"], summary["refused"]) == ("2", "1", "1")
 
 
-def test_it_waits_for_a_log_that_is_not_there_yet_and_names_it(tmp_path: Path) -> None:
+def test_replay_waits_for_an_unreachable_log_and_names_it(tmp_path: Path) -> None:
     port = free_port()
     log = Log(redis_url=f"redis://127.0.0.1:{port}/0")
     process = log.start("replay", recording(tmp_path, 1500))
@@ -163,7 +170,7 @@ def test_it_waits_for_a_log_that_is_not_there_yet_and_names_it(tmp_path: Path) -
         assert len(log.records(1500)) == 1500
 
 
-def test_a_log_that_never_comes_is_given_up_at_ctrl_c(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_wait_for_an_unreachable_log(tmp_path: Path) -> None:
     log = Log(redis_url=f"redis://127.0.0.1:{free_port()}/0")
     process = log.start("replay", recording(tmp_path, 10))
     assert process.stderr is not None
@@ -173,7 +180,7 @@ def test_a_log_that_never_comes_is_given_up_at_ctrl_c(tmp_path: Path) -> None:
     assert finish(process)["sent"] == "0"
 
 
-def test_memory_stays_flat_however_long_the_recording(redis_url: str, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_recording(redis_url: str, tmp_path: Path) -> None:
     def peak_kilobytes(lines: int) -> int:
         path = tmp_path / f"{lines}.ndjson.gz"
         path.write_bytes(gzip.compress(b'{"timestamp":%d,"pad":"%s"}\n' % (BASE, b"x" * 4000) * lines, 1))
@@ -190,5 +197,5 @@ def test_memory_stays_flat_however_long_the_recording(redis_url: str, tmp_path: 
         )
         return int(run.stdout.splitlines()[-1])
 
-    # 80 MB against 4 MB; the lines are refused, so that the log's own memory plays no part.
+    # 80 MB against 4 MB. The lines are refused, so that the log's memory does not count.
     assert peak_kilobytes(20_000) < peak_kilobytes(1_000) + 20_000

@@ -1,4 +1,4 @@
-"""Real recordings, where they lie beside the checkout: every line of them is an event."""
+"""Real recordings, if present next to the checkout: every line is an event."""
 
 from pathlib import Path
 from threading import Event
@@ -21,7 +21,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 )
 def test_real_recordings_are_accounted_for(file: str, lines: int, visitors: int) -> None:
     if not (DATA / file).exists():
-        pytest.skip(f"no {file} beside the checkout")
+        pytest.skip(f"no {file} next to the checkout")
     producer = MemoryProducer()
     outbox = Outbox(lambda: producer, "click-data", "memory", Event(), Health("replay"))
     replay = Replay(parse([str(DATA / file)]), outbox, Event())

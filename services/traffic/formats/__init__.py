@@ -1,1 +1,1 @@
-"""Formats of recordings: pure readers from lines of bytes to `click-data` documents, a refusal for every other line."""
+"""Recording formats: pure readers that turn each line into a `click-data` document or a refusal."""

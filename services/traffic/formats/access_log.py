@@ -2,9 +2,9 @@ r"""The combined access log of Apache and nginx (and the common one, which ends 
 
     192.0.2.1 - frank [10/Oct/2026:13:55:36 +0200] "GET /shoes?size=41 HTTP/1.1" 200 2326 "https://…" "Mozilla/5.0 …"
 
-Each line is an event, whatever its status: `userId` is a hash of address and user agent, `url` what was asked for and
-`productId` its path. A request that names no path (`-` when the client sent none, the garbage of a port scan) is a
-visit without a product. Servers write `"`, `\` and bytes that cannot be shown as `\"`, `\\` and `\xhh`.
+Each line is an event, whatever its status: `userId` is a hash of address and user agent, `url` is the request target
+and `productId` its path. A request without a path (`-` when the client sent none, or port-scan garbage) is a visit
+without a product. Servers write `"`, `\` and unprintable bytes as `\"`, `\\` and `\xhh`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from services.traffic.formats.entries import Entry, read_line_by_line
 from services.traffic.formats.lines import Line
 from shared.events.refusals import Reason, Refusal
 
-# Possessive, so that a hostile line costs no more than its length.
+# Possessive quantifiers, so that a hostile line costs only linear time.
 _QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _LOG_LINE: Final = re.compile(
     rf"(?P<ip>\S++) \S++ .*?\[(?P<time>[^\]\s]{{1,30}} [^\]\s]{{1,10}})\] (?P<request>{_QUOTED}) [0-9-]++ [0-9-]++"
@@ -49,7 +49,7 @@ def read_access_log(lines: Iterable[Line]) -> Iterator[Entry]:
 
 
 def is_log_line(line: bytes) -> bool:
-    """Whether this looks like a line of an access log."""
+    """Whether this looks like an access log line."""
     return _LOG_LINE.match(line.decode("utf-8", "replace")) is not None
 
 
@@ -61,11 +61,11 @@ def read_log_line(line: bytes) -> bytes | Refusal:
         return Refusal(Reason.NOT_UTF8, str(error))
     found = _LOG_LINE.match(text)
     if found is None:
-        return Refusal(Reason.UNREADABLE_LINE, "no line of a combined or common access log")
+        return Refusal(Reason.UNREADABLE_LINE, "not a line of a combined or common access log")
     ip, time, _, request, _, referrer, _, agent = found.groups()
     timestamp_ms = _parse_time_ms(time)
     if timestamp_ms is None:
-        return Refusal(Reason.BAD_TIMESTAMP, f"[{time}] is no time like [10/Oct/2026:13:55:36 +0200]")
+        return Refusal(Reason.BAD_TIMESTAMP, f"expected a time such as [10/Oct/2026:13:55:36 +0200], got [{time}]")
     event: dict[str, object] = {"timestamp": timestamp_ms, "userId": _user_id(ip, agent or "-"), "ip": ip}
     user_agent = _unescaped(agent)
     if user_agent:
@@ -92,7 +92,7 @@ def _parse_time_ms(time: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _parse_minute_ms(minute: str, zone: str) -> int | None:
-    """Epoch ms of `10/Oct/2026:13:55` and ` +0200`. Cached, as the requests of one minute stand together."""
+    """Epoch ms of `10/Oct/2026:13:55` and ` +0200`. Cached, because the requests of one minute are adjacent."""
     found = _MINUTE.fullmatch(minute + zone)
     if found is None or found[2] not in _MONTHS:
         return None
@@ -111,7 +111,7 @@ def _user_id(ip: str, agent: str) -> str:
 
 
 def _target(request: str) -> str | None:
-    """What was asked for: `/a?b` of `GET /a?b HTTP/1.1`; None where the request is none of HTTP."""
+    """The request target: `/a?b` of `GET /a?b HTTP/1.1`; None when the request is not HTTP."""
     method, _, rest = request.partition(" ")
     if not method.isascii() or not method.isalpha():
         return None
@@ -120,7 +120,7 @@ def _target(request: str) -> str | None:
 
 
 def _path(url: str) -> str | None:
-    """The path of a request's target: `/a` of `/a?b`, and of `http://host/a` as a proxy is asked; else None."""
+    """The path of a request target: `/a` of `/a?b`, and of `http://host/a` as sent to a proxy; else None."""
     origin = _ORIGIN.match(url)
     rest = url[origin.end() :] if origin else url
     path = rest.split("?", 1)[0].split("#", 1)[0]
@@ -130,7 +130,7 @@ def _path(url: str) -> str | None:
 
 
 def _unescaped(field: str | None) -> str | None:
-    """The field as the client sent it; None where the log has `-` or nothing."""
+    """The field as the client sent it; None when the log has `-` or nothing."""
     if field is None or field in ("", "-"):
         return None
     if "\\" not in field:

@@ -1,4 +1,4 @@
-"""CSV and TSV with a header: RFC 4180 quoting, columns of other names mapped to ours, other columns left out."""
+"""CSV and TSV with a header: RFC 4180 quoting, renamed columns, unknown columns dropped."""
 
 import csv
 import re
@@ -16,21 +16,21 @@ from shared.events.schema import RawEvent
 FIELDS: Final = RawEvent.__struct_fields__
 REQUIRED: Final = ("timestamp", "userId")
 _LONGEST_ROW_LINES: Final = 100
-"""A quoted cell may hold line breaks; a row of more lines is taken for a quote that was never closed."""
+"""A quoted cell may hold line breaks; a row with more lines counts as an unclosed quote."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 _encode = msgspec.json.Encoder().encode
 
 
 def read_delimited(lines: Iterable[Line], delimiter: str, names: Mapping[str, str]) -> Iterator[Entry]:
-    """The rows below the header. Raises UnusableRecording at once when the header lacks what it must have."""
-    csv.field_size_limit(LONGEST_LINE_BYTES)  # the library's own limit, one for the process, is half of that
+    """The rows below the header. Raises UnusableRecording at once when the header lacks a required column."""
+    csv.field_size_limit(LONGEST_LINE_BYTES)  # the library's default, a global limit, is half of that
     source = _RowLines(lines)
     rows = csv.reader(source, delimiter=delimiter, strict=True)
     try:
         header = next((row for row in rows if any(cell.strip() for cell in row)), None)
     except csv.Error as error:
-        raise UnusableRecording(f"the header cannot be read: {error}") from None
+        raise UnusableRecording(f"cannot read the header: {error}") from None
     if header is None:
         return iter(())
     columns = _columns([cell.strip() for cell in header], names)
@@ -38,7 +38,7 @@ def read_delimited(lines: Iterable[Line], delimiter: str, names: Mapping[str, st
 
 
 def _columns(header: list[str], names: Mapping[str, str]) -> list[str | None]:
-    """The field of each column, None for one to leave out."""
+    """The field of each column; None drops the column."""
     absent = [theirs for theirs in names if theirs not in header]
     if absent:
         raise UnusableRecording(f"--map {absent[0]}={names[absent[0]]}: the columns are {', '.join(header)}")
@@ -47,7 +47,7 @@ def _columns(header: list[str], names: Mapping[str, str]) -> list[str | None]:
     for required in REQUIRED:
         if required not in columns:
             raise UnusableRecording(
-                f"no column {required}: the columns are {', '.join(header)}; say which it is with --map NAME={required}"
+                f"no column {required}: the columns are {', '.join(header)}; name it with --map NAME={required}"
             )
     return columns
 
@@ -60,8 +60,8 @@ def _read_rows(source: "_RowLines", rows: Iterator[list[str]], columns: list[str
         except StopIteration:
             return
         except csv.Error as error:
-            # Only the first line is given up: the quote that was never closed may have swallowed good rows.
-            line = source.give_back_all_but_first()
+            # Refuse only the first line: an unclosed quote may have swallowed good rows.
+            line = source.return_all_but_first()
             refusal = TOO_LONG if len(line.raw) > LONGEST_LINE_BYTES else Refusal(Reason.UNREADABLE_LINE, str(error))
             yield Entry(line.number, line.raw, refusal)
             continue
@@ -90,11 +90,11 @@ def _document(row: list[str], columns: list[str | None], raw: bytes) -> bytes | 
 
 
 class _RowLines:
-    """The lines under a csv.reader, which remember those of the current row so that they can be given back."""
+    """The line source of a csv.reader; remembers the lines of the current row so they can be read again."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = iter(lines)
-        self._given_back: deque[Line] = deque()
+        self._returned: deque[Line] = deque()
         self.taken: list[Line] = []
         self._bytes = 0
 
@@ -102,19 +102,19 @@ class _RowLines:
         self.taken = []
         self._bytes = 0
 
-    def give_back_all_but_first(self) -> Line:
+    def return_all_but_first(self) -> Line:
         first, *others = self.taken
-        self._given_back.extendleft(reversed(others))
+        self._returned.extendleft(reversed(others))
         return first
 
     def __iter__(self) -> "_RowLines":
         return self
 
     def __next__(self) -> str:
-        line = self._given_back.popleft() if self._given_back else next(self._lines)
+        line = self._returned.popleft() if self._returned else next(self._lines)
         self.taken.append(line)
         self._bytes += len(line.raw)
         if self._bytes > LONGEST_LINE_BYTES or len(self.taken) > _LONGEST_ROW_LINES:
             raise csv.Error(f"a row of more than {_LONGEST_ROW_LINES} lines or {LONGEST_LINE_BYTES} bytes")
-        # Bytes that are no UTF-8 must pass the reader, so that they spoil their own row alone.
+        # Bytes that are not UTF-8 must pass the reader, so that only their own row is refused.
         return line.raw.decode("utf-8", "surrogateescape") + "\n"

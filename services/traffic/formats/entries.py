@@ -1,4 +1,4 @@
-"""What a reader makes of a line of a recording, whatever its format."""
+"""What a reader of any format makes of a recording's lines."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
 from shared.events.refusals import Reason, Refusal
 
 
-class UnusableRecording(Exception):  # noqa: N818 - a property of the file, told to whoever named it
-    """The recording as a whole cannot be read the way it was asked for; the message says what to change."""
+class UnusableRecording(Exception):  # noqa: N818 - a property of the file, shown to the user
+    """The recording as a whole cannot be read with these options; the message says what to change."""
 
 
 class Entry(NamedTuple):
-    """A line (of a CSV: a row) of a recording, numbered from 1 by its first line, its bytes without the line end.
+    """A line (in CSV: a row) of a recording, numbered from 1 by its first line; `raw` excludes the line end.
 
-    `document` is the JSON object to send, why there is none, or None for a blank line.
+    `document` is the JSON object to send, a refusal, or None for a blank line.
     """
 
     line: int
@@ -26,7 +26,7 @@ TOO_LONG = Refusal(Reason.TOO_LARGE, f"more than {LONGEST_LINE_BYTES} bytes")
 
 
 def read_line_by_line(lines: Iterable[Line], read: Callable[[bytes], bytes | Refusal]) -> Iterator[Entry]:
-    """The entries of a format whose every line stands for itself. `read` gets the line without surrounding blanks."""
+    """The entries of a format with one entry per line. `read` gets the stripped line."""
     for number, raw in lines:
         line = raw.strip()
         if not line:

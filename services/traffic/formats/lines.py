@@ -1,4 +1,4 @@
-"""Lines of a stream of bytes, in memory that does not grow with the longest of them."""
+"""Lines of a byte stream, in memory bounded independently of the longest line."""
 
 import zipfile
 import zlib
@@ -10,29 +10,29 @@ from shared.events.schema import MAX_EVENT_BYTES
 LONGEST_LINE_BYTES: Final = MAX_EVENT_BYTES
 _READ_BYTES: Final = LONGEST_LINE_BYTES + 2  # the longest line and its CR LF
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# What gzip, bz2 and zip raise for bytes that are cut off or changed.
+# What gzip, bz2 and zip raise for truncated or corrupt bytes.
 _DAMAGE: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
-class DamagedRecording(Exception):  # noqa: N818 - a property of the file, told after its good part was read
-    """The bytes stop making sense, as in a compressed file that was cut off."""
+class DamagedRecording(Exception):  # noqa: N818 - a property of the file, raised after its good part
+    """The bytes are corrupt from here on, as in a truncated compressed file."""
 
 
 class Line(NamedTuple):
-    """A line without its end, numbered from 1. A line over LONGEST_LINE_BYTES is cut to one that still is."""
+    """A line without its end, numbered from 1. A line over LONGEST_LINE_BYTES is cut, but stays over the limit."""
 
     number: int
     raw: bytes
 
 
 class ByteStream(Protocol):
-    """The part of a buffered binary stream that reading lines takes."""
+    """The part of a buffered binary stream that reading lines needs."""
 
     def readline(self, size: int, /) -> bytes: ...
 
 
 def read_lines(stream: ByteStream) -> Iterator[Line]:
-    """Every line of the stream; the last may lack its end. Raises DamagedRecording."""
+    """Every line of the stream; the last may lack a line end. Raises DamagedRecording."""
     number = 0
     while read := _readline(stream, number):
         number += 1

@@ -1,4 +1,4 @@
-"""NDJSON: one JSON object a line, sent as it is."""
+"""NDJSON: one JSON object per line, sent unchanged."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -13,13 +13,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_ndjson(lines: Iterable[Line], names: Mapping[str, str]) -> Iterator[Entry]:
-    """Objects whose fields are renamed by `names` (theirs → ours), and otherwise left as they are, byte for byte."""
+    """Objects with fields renamed by `names` (theirs → ours), otherwise unchanged byte for byte."""
 
     def renamed(line: bytes) -> bytes | Refusal:
         try:
             fields = _decode_fields(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return line  # whoever decodes the document names the reason
+            return line  # decoding the document later gives the reason
         mapped = {ours: fields.pop(theirs) for theirs, ours in names.items() if theirs in fields}
         return _encode({**fields, **mapped})
 

@@ -1,4 +1,4 @@
-"""Which format a recording has, and its reader."""
+"""Detects a recording's format and picks its reader."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -14,7 +14,7 @@ from services.traffic.formats.ndjson import read_ndjson
 
 
 class Format(StrEnum):
-    """The formats that can be replayed, by their name on the command line."""
+    """Replayable formats, by their command-line names."""
 
     NDJSON = "ndjson"
     CSV = "csv"
@@ -35,9 +35,9 @@ _CHOICES: Final = ", ".join(Format)
 def read_entries(
     stream: ByteStream, name: str, chosen: Format | None, names: Mapping[str, str]
 ) -> tuple[Format, Iterator[Entry]]:
-    """The entries of a stream in its chosen format, else in the one that its first line or its name tells.
+    """The entries of a stream in the chosen format, or else the one detected from its first line or name.
 
-    Blocks for the first line. Raises UnusableRecording when the format cannot be told or does not fit.
+    Blocks for the first line. Raises UnusableRecording when the format cannot be detected or does not fit.
     """
     lines = read_lines(stream)
     seen: list[Line] = []
@@ -46,29 +46,29 @@ def read_entries(
         if line.raw.strip() or len(seen) == 1000:
             break
     first = seen[-1].raw.strip() if seen else b""
-    told = chosen or (detect_format(first, name) if first else Format.NDJSON)
-    if told is None:
-        raise UnusableRecording(f"the first line does not tell the format; say it with --format {_CHOICES}")
-    if names and told is Format.ACCESS_LOG:
-        raise UnusableRecording("--map is for formats that name their fields; an access log has none")
+    detected = chosen or (detect_format(first, name) if first else Format.NDJSON)
+    if detected is None:
+        raise UnusableRecording(f"cannot detect the format from the first line; choose one with --format {_CHOICES}")
+    if names and detected is Format.ACCESS_LOG:
+        raise UnusableRecording("--map needs named fields, which an access log does not have")
     every = chain(seen, lines)
-    match told:
+    match detected:
         case Format.NDJSON:
-            return told, read_ndjson(every, names)
+            return detected, read_ndjson(every, names)
         case Format.CSV:
-            return told, read_delimited(every, ",", names)
+            return detected, read_delimited(every, ",", names)
         case Format.TSV:
-            return told, read_delimited(every, "\t", names)
+            return detected, read_delimited(every, "\t", names)
         case Format.ACCESS_LOG:
-            return told, read_access_log(every)
+            return detected, read_access_log(every)
 
 
 def detect_format(first_line: bytes, name: str) -> Format | None:
-    """The format by the first line that is not blank, and by the file's name where the line is not clear."""
+    """The format of the first non-blank line, or of the file's name when the line is ambiguous."""
     if first_line.startswith(b"{"):
         return Format.NDJSON
     if first_line.startswith(b"["):
-        raise UnusableRecording("a JSON array; make it one object a line, as `jq -c '.[]'` does")
+        raise UnusableRecording("the file is a JSON array; convert it to one object per line with `jq -c '.[]'`")
     if is_log_line(first_line):
         return Format.ACCESS_LOG
     for suffix in reversed(PurePath(name.lower()).suffixes):

@@ -1,4 +1,4 @@
-"""Lines of access logs as servers write them, and as clients make them write."""
+"""Access log lines from real servers, and from hostile clients."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_a_combined_line_becomes_an_event() -> None:
     }
 
 
-def test_one_visitor_is_one_address_with_one_user_agent() -> None:
+def test_a_visitor_is_an_address_with_a_user_agent() -> None:
     first = event_of(line())["userId"]
     assert event_of(line(request="GET /other HTTP/1.1", time="21/Feb/2016:09:00:00 +0000"))["userId"] == first
     assert event_of(line(ip="192.0.2.2"))["userId"] != first
@@ -62,7 +62,7 @@ def test_one_visitor_is_one_address_with_one_user_agent() -> None:
         ("29/Feb/2024:23:59:59 +0000", 1709251199000),
     ],
 )
-def test_times_have_their_zone(time: str, timestamp: int) -> None:
+def test_times_respect_their_zone(time: str, timestamp: int) -> None:
     assert event_of(line(time=time))["timestamp"] == timestamp
 
 
@@ -76,7 +76,7 @@ def test_times_have_their_zone(time: str, timestamp: int) -> None:
         "10/Oct/2026:13:55:60 +0000",
     ],
 )
-def test_a_time_that_is_none_is_refused_as_such(time: str) -> None:
+def test_an_invalid_time_is_refused(time: str) -> None:
     assert reason_of(line(time=time)) == Reason.BAD_TIMESTAMP
 
 
@@ -104,7 +104,7 @@ def test_the_path_is_the_product(request_line: str, url: str | None, product: st
     assert (event.get("url"), event.get("productId")) == (url, product)
 
 
-def test_escapes_in_the_user_agent_are_undone() -> None:
+def test_escapes_in_the_user_agent_are_decoded() -> None:
     event = event_of(line(tail=r' 200 1 "-" "a \"quoted\" \\ \x41\t\xff agent"'))
     assert event["userAgent"] == 'a "quoted" \\ A\t\ufffd agent'
     assert "referrer" not in event
@@ -137,5 +137,5 @@ def test_anything_else_is_refused(raw: bytes) -> None:
     assert not is_log_line(raw)
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     assert reason_of(line().replace(b"shoes", b"\xff\xfe")) == Reason.NOT_UTF8

@@ -1,4 +1,4 @@
-"""The command lines of `generate` and `replay`, and generating into memory."""
+"""The command lines of `generate` and `replay`, and generation into memory."""
 
 import math
 import os
@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_replay_options_are_read(file: str) -> None:
+def test_replay_options_are_parsed(file: str) -> None:
     options = replay_options.parse([file, "--format", "tsv", "--map", "a=b=userId", "--map", "t=timestamp"])
     assert options.format is Format.TSV
     assert options.names == {"a=b": "userId", "t": "timestamp"}
@@ -65,7 +65,7 @@ def test_a_wrong_replay_option_is_named(
 
 
 @pytest.mark.parametrize("option", ["--shift-to-now", "--loop"])
-def test_what_needs_a_second_reading_is_refused_for_a_pipe(
+def test_options_that_read_twice_are_refused_for_a_pipe(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
@@ -136,7 +136,7 @@ def generated(*arguments: str, producer: MemoryProducer | None = None, stop: Eve
     return [event for event in events if isinstance(event, RawEvent)]
 
 
-def test_history_is_sent_at_once_and_life_goes_on_without_a_gap() -> None:
+def test_history_is_sent_at_once_and_live_clicks_follow_without_a_gap() -> None:
     began_ms, began = now_ms(), monotonic()
     events = generated("--rate", "40", "--visitors", "1000", "--history", "20m", "--duration", "1.5")
     seconds = monotonic() - began
@@ -148,7 +148,7 @@ def test_history_is_sent_at_once_and_life_goes_on_without_a_gap() -> None:
     assert max(after - before for before, after in pairwise(times)) < 2000
 
 
-def test_only_the_past_is_sent_when_the_duration_is_none() -> None:
+def test_a_duration_of_zero_sends_only_the_past() -> None:
     began_ms = now_ms()
     events = generated("--rate", "10", "--visitors", "1000", "--history", "10m", "--duration", "0")
     assert len(events) > 1000
@@ -156,7 +156,7 @@ def test_only_the_past_is_sent_when_the_duration_is_none() -> None:
     assert events[-1].timestamp >= began_ms - 10_000
 
 
-def test_the_count_ends_it() -> None:
+def test_the_count_ends_the_generator() -> None:
     assert len(generated("--rate", "10", "--history", "1h", "--count", "321")) == 321
 
 
@@ -187,7 +187,7 @@ def test_live_clicks_are_sent_when_they_happen() -> None:
     assert 0 <= min(late_ms) < 500
 
 
-def test_a_stop_ends_it_at_once() -> None:
+def test_a_stop_ends_the_generator_at_once() -> None:
     stop = Event()
     producer = MemoryProducer(on_send=lambda _: stop.set())
     began = monotonic()

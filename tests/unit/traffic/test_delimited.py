@@ -1,4 +1,4 @@
-"""CSV and TSV: quoting, renamed columns, and rows that are not what the header says."""
+"""CSV and TSV: quoting, renamed columns, and rows that do not match the header."""
 
 import csv
 import io
@@ -42,13 +42,13 @@ def test_rows_become_events_without_their_empty_cells() -> None:
     ]
 
 
-def test_columns_are_renamed_and_others_left_out() -> None:
+def test_columns_are_renamed_and_unknown_ones_dropped() -> None:
     names = {"visitor": "userId", "when": "timestamp", "sku": "productId"}
     entries = entries_of(b"when\tcolour\tvisitor\tsku\tproductId\n5\tred\tbob\tS1\tP1\n", names, "\t")
     assert outcomes_of(entries) == [(2, {"timestamp": "5", "userId": "bob", "productId": "S1"})]
 
 
-def test_an_age_becomes_a_number_where_it_is_one() -> None:
+def test_a_numeric_age_becomes_a_number() -> None:
     entries = entries_of(b"timestamp,userId,age\n1,a,41\n1,a,41.5\n1,a,forty\n")
     assert [event["age"] for _, event in outcomes_of(entries)] == [41, 41.5, "forty"]
 
@@ -59,10 +59,10 @@ def test_an_age_becomes_a_number_where_it_is_one() -> None:
         (b"when,userId\n1,a\n", {}, r"no column timestamp: the columns are when, userId; .*--map NAME=timestamp"),
         (b"timestamp,visitor\n1,a\n", {}, "--map NAME=userId"),
         (b"timestamp,userId\n1,a\n", {"sku": "productId"}, "--map sku=productId: the columns are timestamp, userId"),
-        (b'"timestamp\n', {}, "header cannot be read"),
+        (b'"timestamp\n', {}, "cannot read the header"),
     ],
 )
-def test_a_header_that_lacks_what_is_needed_is_told(header: bytes, names: dict[str, str], complaint: str) -> None:
+def test_a_header_without_a_required_column_is_refused(header: bytes, names: dict[str, str], complaint: str) -> None:
     with pytest.raises(UnusableRecording, match=complaint):
         entries_of(header, names)
 
@@ -84,14 +84,14 @@ def test_a_row_may_span_lines_and_counts_once() -> None:
     ],
 )
 @pytest.mark.parametrize("rows_after", [1, 500])
-def test_a_bad_row_spoils_no_other(row: bytes, reason: Reason, rows_after: int) -> None:
+def test_a_bad_row_does_not_affect_others(row: bytes, reason: Reason, rows_after: int) -> None:
     after = b"".join(b"%d,b,p,u\n" % number for number in range(1, rows_after + 1))
     outcomes = outcomes_of(entries_of(HEADER + b"0,a,p,u\n" + row + b"\n" + after))
     assert outcomes[1] == (3, reason)
     assert [event["timestamp"] for _, event in outcomes[2:]] == [str(number) for number in range(1, rows_after + 1)]
 
 
-def test_a_long_cell_is_no_mistake() -> None:
+def test_a_long_cell_is_accepted() -> None:
     url = "u" * (LONGEST_LINE_BYTES - 20)
     assert outcomes_of(entries_of(HEADER + f"1,a,p,{url}\n".encode()))[0][1]["url"] == url
 
@@ -100,7 +100,7 @@ cell = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["C
 
 
 @given(st.lists(st.tuples(cell, cell, cell), max_size=8), st.sampled_from([",", "\t"]))
-def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str, str]], delimiter: str) -> None:
+def test_the_output_of_a_csv_writer_is_read_back(rows: list[tuple[str, str, str]], delimiter: str) -> None:
     written = io.StringIO()
     writer = csv.writer(written, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(("timestamp", "userId", "url"))
@@ -110,7 +110,7 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str, str]],
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=12))
-def test_every_line_is_in_one_entry(rows: list[bytes]) -> None:
+def test_every_line_belongs_to_exactly_one_entry(rows: list[bytes]) -> None:
     entries = entries_of(HEADER + b"".join(row + b"\n" for row in rows))
     covered = [number for entry in entries for number in range(entry.line, entry.line + 1 + entry.raw.count(b"\n"))]
     assert covered == list(range(2, len(rows) + 2))

@@ -1,4 +1,4 @@
-"""Recordings in whatever they are packed, from files and pipes."""
+"""Recordings in every packing, from files and pipes."""
 
 import bz2
 import gzip
@@ -15,7 +15,7 @@ import pytest
 
 from services.traffic.formats.entries import UnusableRecording
 from services.traffic.formats.lines import DamagedRecording, Line, read_lines
-from services.traffic.opening import Patience, is_repeatable, open_recording
+from services.traffic.opening import PipeWait, is_repeatable, open_recording
 
 LINES = b"".join(b"line %d\n" % number for number in range(5000))
 
@@ -38,15 +38,15 @@ PACKED = {
 
 
 @pytest.fixture
-def patience() -> Patience:
-    return Patience(Event())
+def wait() -> PipeWait:
+    return PipeWait(Event())
 
 
 @pytest.mark.parametrize("packing", PACKED)
-def test_packing_is_told_by_content(packing: str, tmp_path: Path, patience: Patience) -> None:
+def test_packing_is_detected_by_content(packing: str, tmp_path: Path, wait: PipeWait) -> None:
     path = tmp_path / "recording.txt"
     path.write_bytes(PACKED[packing])
-    with open_recording(str(path), patience) as recording:
+    with open_recording(str(path), wait) as recording:
         assert recording.stream.read() == LINES
         assert recording.size == len(PACKED[packing])
         assert 0 < recording.position() <= recording.size
@@ -54,19 +54,19 @@ def test_packing_is_told_by_content(packing: str, tmp_path: Path, patience: Pati
 
 
 @pytest.mark.parametrize("packing", PACKED)
-def test_a_pipe_is_read_like_a_file(packing: str, tmp_path: Path, patience: Patience) -> None:
+def test_a_pipe_is_read_like_a_file(packing: str, tmp_path: Path, wait: PipeWait) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(PACKED[packing],))
     writer.start()
-    with open_recording(str(pipe), patience) as recording:
+    with open_recording(str(pipe), wait) as recording:
         assert recording.size is None
         assert recording.stream.read() == LINES
     writer.join()
     assert not is_repeatable(str(pipe))
 
 
-def test_a_silent_pipe_ends_when_asked_to_stop_and_lets_others_work_meanwhile() -> None:
+def test_a_silent_pipe_ends_on_stop_and_calls_on_idle_meanwhile() -> None:
     reading, writing = os.pipe()
     stop = Event()
     idle: list[int] = []
@@ -77,7 +77,7 @@ def test_a_silent_pipe_ends_when_asked_to_stop_and_lets_others_work_meanwhile() 
             stop.set()
 
     os.write(writing, b"first\nsec")
-    with open_recording(f"/dev/fd/{reading}", Patience(stop, on_idle)) as recording:
+    with open_recording(f"/dev/fd/{reading}", PipeWait(stop, on_idle)) as recording:
         assert list(read_lines(recording.stream)) == [(1, b"first"), (2, b"sec")]
     assert len(idle) == 2
     os.close(reading)
@@ -88,28 +88,28 @@ def test_a_silent_pipe_ends_when_asked_to_stop_and_lets_others_work_meanwhile() 
     ("content", "complaint"),
     [
         (b"\x28\xb5\x2f\xfd0000", "zstd -dc FILE"),
-        (zipped("a.log", "b.log"), "holds 2 files"),
-        (zipped("a.log")[:-30], "zip archive cannot be read"),
+        (zipped("a.log", "b.log"), "expected one file in the zip archive, got 2"),
+        (zipped("a.log")[:-30], "cannot read the zip archive"),
     ],
 )
-def test_what_cannot_be_unpacked_is_told(content: bytes, complaint: str, tmp_path: Path, patience: Patience) -> None:
+def test_an_unreadable_packing_is_reported(content: bytes, complaint: str, tmp_path: Path, wait: PipeWait) -> None:
     path = tmp_path / "recording"
     path.write_bytes(content)
-    with pytest.raises(UnusableRecording, match=complaint), open_recording(str(path), patience):
+    with pytest.raises(UnusableRecording, match=complaint), open_recording(str(path), wait):
         pass
 
 
-def test_a_folder_is_no_recording(tmp_path: Path, patience: Patience) -> None:
-    with pytest.raises(UnusableRecording, match="directory"), open_recording(str(tmp_path), patience):
+def test_a_folder_is_not_a_recording(tmp_path: Path, wait: PipeWait) -> None:
+    with pytest.raises(UnusableRecording, match="directory"), open_recording(str(tmp_path), wait):
         pass
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
-def test_a_file_that_was_cut_off_is_damaged(pack: Callable[[bytes], bytes], tmp_path: Path, patience: Patience) -> None:
+def test_a_truncated_file_is_damaged(pack: Callable[[bytes], bytes], tmp_path: Path, wait: PipeWait) -> None:
     path = tmp_path / "recording"
-    noise = Random(1).randbytes(1_000_000).hex(" ", 20).replace(" ", "\n").encode()  # it must be more than one block
+    noise = Random(1).randbytes(1_000_000).hex(" ", 20).replace(" ", "\n").encode()  # more than one block
     path.write_bytes(pack(noise)[:-20])
-    with open_recording(str(path), patience) as recording:
+    with open_recording(str(path), wait) as recording:
         lines = read_lines(recording.stream)
         good: list[Line] = []
         with pytest.raises(DamagedRecording, match="damaged after line"):

@@ -1,4 +1,4 @@
-"""When events are sent, and what is changed about them."""
+"""When events are sent, and what a replay changes in them."""
 
 import math
 from typing import Any
@@ -32,7 +32,7 @@ def test_at_max_speed_the_last_event_lands_on_now() -> None:
     assert RECORDED + shift_to_now_ms(Span(RECORDED - 5000, RECORDED), NOW, math.inf) == NOW
 
 
-def test_at_speed_one_every_event_carries_the_time_it_is_sent_at() -> None:
+def test_at_speed_one_every_event_carries_its_send_time() -> None:
     span = Span(RECORDED, RECORDED + 60_000)
     shift_ms, pace = shift_to_now_ms(span, NOW, 1), Pace(RECORDED, NOW, 1)
     assert [time + shift_ms for time in (RECORDED, RECORDED + 1, span.last_ms)] == [
@@ -50,7 +50,7 @@ def test_no_shifted_event_is_ahead_of_its_sending(first_ms: int, lasting_ms: int
     span = Span(first_ms, first_ms + lasting_ms)
     time_ms = first_ms + int(lasting_ms * at)
     sent_ms = Pace(first_ms, NOW, speed).due_ms(time_ms)
-    assert time_ms + shift_to_now_ms(span, NOW, speed) <= sent_ms + 0.01  # what a float leaves of 2**41
+    assert time_ms + shift_to_now_ms(span, NOW, speed) <= sent_ms + 0.01  # float precision at 2**41
 
 
 def stamped(current: Pass, line: bytes = LINE, number: int = 7) -> tuple[bytes, dict[str, Any]]:
@@ -60,7 +60,7 @@ def stamped(current: Pass, line: bytes = LINE, number: int = 7) -> tuple[bytes, 
     return value, msgspec.json.decode(value)
 
 
-def test_an_event_with_an_id_is_not_touched() -> None:
+def test_an_event_with_an_id_is_unchanged() -> None:
     line = LINE[:-1] + b', "eventId": "mine"}'
     assert stamped(Pass("f"), line)[0] == line
 
@@ -73,7 +73,7 @@ def test_an_event_without_an_id_gets_one_and_nothing_else_changes(line: bytes) -
     assert b"1.000000000000000000001" in value
 
 
-def test_sending_again_has_the_same_id_and_all_else_another() -> None:
+def test_only_a_resend_repeats_the_id() -> None:
     def event_id(current: Pass, line: bytes = LINE, number: int = 7) -> str:
         found: str = stamped(current, line, number)[1]["eventId"]
         return found
@@ -91,7 +91,7 @@ def test_sending_again_has_the_same_id_and_all_else_another() -> None:
     assert len(others) == 7
 
 
-def test_a_second_pass_counts_again_even_with_ids_of_its_own() -> None:
+def test_a_second_pass_counts_again_even_with_the_events_own_ids() -> None:
     line = LINE[:-1] + b',"eventId":"mine"}'
     assert stamped(Pass("f", shift_ms=5), line)[1]["eventId"] == "mine"
     assert stamped(Pass("f", number=2), line)[1]["eventId"] == "mine#2"

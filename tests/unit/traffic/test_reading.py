@@ -1,4 +1,4 @@
-"""Lines, NDJSON and the format of a recording."""
+"""Lines, NDJSON and format detection."""
 
 import io
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ LOG_LINE = b'192.0.2.1 - - [20/Feb/2016:00:00:45 -0500] "GET / HTTP/1.1" 200 187
 
 
 def read(recording: bytes, name: str = "recording", **names: str) -> tuple[Format, list[Entry]]:
-    told, entries = read_entries(io.BytesIO(recording), name, None, names)
-    return told, list(entries)
+    found, entries = read_entries(io.BytesIO(recording), name, None, names)
+    return found, list(entries)
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"").rstrip(b"\r")), min_size=1))
-def test_lines_are_those_between_line_ends(lines: list[bytes]) -> None:
+def test_lines_are_split_at_line_ends(lines: list[bytes]) -> None:
     lines[0] = b"x" + lines[0]
     for end in (b"\n", b"\r\n"):
         got = list(read_lines(io.BytesIO(end.join(lines) + end)))
@@ -34,24 +34,24 @@ def test_the_last_line_needs_no_end() -> None:
     assert list(read_lines(io.BytesIO(b"a\nb"))) == [(1, b"a"), (2, b"b")]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+def test_a_byte_order_mark_is_removed_from_the_first_line() -> None:
     assert list(read_lines(io.BytesIO(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"))) == [(1, b"a"), (2, b"\xef\xbb\xbfb")]
 
 
 @pytest.mark.parametrize("excess", [1, 2, 3, 100, 3 * LONGEST_LINE_BYTES])
-def test_a_line_too_long_is_cut_and_takes_no_other_with_it(excess: int) -> None:
+def test_an_overlong_line_is_cut_without_affecting_others(excess: int) -> None:
     lines = list(read_lines(io.BytesIO(b"a\n" + b"x" * (LONGEST_LINE_BYTES + excess) + b"\nb\n")))
     assert [number for number, _ in lines] == [1, 2, 3]
     assert LONGEST_LINE_BYTES < len(lines[1].raw) <= LONGEST_LINE_BYTES + 2
     assert lines[2].raw == b"b"
 
 
-def test_the_longest_line_is_not_too_long() -> None:
+def test_a_line_of_the_maximum_length_is_kept() -> None:
     longest = b"x" * LONGEST_LINE_BYTES
     assert [line.raw for line in read_lines(io.BytesIO(longest + b"\r\n" + longest))] == [longest, longest]
 
 
-def test_a_stream_that_breaks_off_is_told_after_its_lines() -> None:
+def test_a_truncated_stream_raises_after_its_lines() -> None:
     class Breaking(io.BytesIO):
         def readline(self, size: int | None = -1, /) -> bytes:
             if line := super().readline(size):
@@ -64,19 +64,19 @@ def test_a_stream_that_breaks_off_is_told_after_its_lines() -> None:
         next(lines)
 
 
-def test_ndjson_passes_byte_for_byte() -> None:
+def test_ndjson_passes_through_byte_for_byte() -> None:
     line = b'{"userId": "a",  "timestamp": 1, "big": 1.00000000000000000001, "x": "\\u00e9"}'
-    told, entries = read(b"\n  " + line + b" \nno json\n\n")
-    assert told is Format.NDJSON
+    found, entries = read(b"\n  " + line + b" \nno json\n\n")
+    assert found is Format.NDJSON
     assert [(entry.line, entry.document) for entry in entries] == [(1, None), (2, line), (3, b"no json"), (4, None)]
 
 
-def test_ndjson_fields_are_renamed_and_others_left_alone() -> None:
+def test_ndjson_fields_are_renamed_and_others_unchanged() -> None:
     _, entries = read(b'{"v":"a","t":1.0e3,"userId":"old"}\n{"t":2}\n[1\n', t="timestamp", v="userId")
     assert [entry.document for entry in entries] == [b'{"userId":"a","timestamp":1.0e3}', b'{"timestamp":2}', b"[1"]
 
 
-def test_a_line_too_long_is_refused_without_being_parsed() -> None:
+def test_an_overlong_line_is_refused_unparsed() -> None:
     _, entries = read(b'{"a":1}\n{"a":"' + b"x" * LONGEST_LINE_BYTES + b'"}\n')
     refusal = entries[1].document
     assert isinstance(refusal, Refusal)
@@ -84,7 +84,7 @@ def test_a_line_too_long_is_refused_without_being_parsed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first_line", "name", "told"),
+    ("first_line", "name", "found"),
     [
         (b'{"timestamp": 1}', "clicks.csv", Format.NDJSON),
         (LOG_LINE, "clicks.csv", Format.ACCESS_LOG),
@@ -96,11 +96,11 @@ def test_a_line_too_long_is_refused_without_being_parsed() -> None:
         (b"garbage", "clicks", None),
     ],
 )
-def test_the_format_is_told_by_content_and_then_by_name(first_line: bytes, name: str, told: Format | None) -> None:
-    assert detect_format(first_line, name) == told
+def test_the_format_is_detected_by_content_then_by_name(first_line: bytes, name: str, found: Format | None) -> None:
+    assert detect_format(first_line, name) == found
 
 
-def test_a_recording_whose_format_is_not_clear_names_the_option() -> None:
+def test_an_undetectable_format_names_the_option() -> None:
     with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log"):
         read(b"garbage\n")
     with pytest.raises(UnusableRecording, match="jq"):
@@ -112,22 +112,22 @@ def test_an_empty_recording_has_no_entries() -> None:
     assert [entry.document for entry in read(b"\n \n")[1]] == [None, None]
 
 
-def test_the_first_line_is_not_lost_to_the_detection() -> None:
+def test_detection_does_not_lose_the_first_line() -> None:
     _, entries = read(b"\n" + LOG_LINE + b"\n" + LOG_LINE + b"\n")
     events: list[Any] = [msgspec.json.decode(entry.document) for entry in entries if isinstance(entry.document, bytes)]
     assert [entry.line for entry in entries] == [1, 2, 3]
     assert [event["productId"] for event in events] == ["/", "/"]
 
 
-def test_only_the_first_line_is_waited_for() -> None:
+def test_detection_waits_only_for_the_first_line() -> None:
     class Live:
-        """A pipe that has had one line so far."""
+        """A pipe with one line so far."""
 
         def __init__(self) -> None:
             self.lines: Iterator[bytes] = iter([b'{"timestamp": 1}\n'])
 
         def readline(self, _: int, /) -> bytes:
-            return next(self.lines)  # a second call would block, here: raise StopIteration
+            return next(self.lines)  # a second call would block; here it raises StopIteration
 
-    told, _ = read_entries(Live(), "-", None, {})
-    assert told is Format.NDJSON
+    found, _ = read_entries(Live(), "-", None, {})
+    assert found is Format.NDJSON

@@ -1,4 +1,4 @@
-"""A replay from file to producer: every line accounted for, whatever is in the file and whatever the log does."""
+"""A replay from file to producer: every line is accounted for, with any input and any log failure."""
 
 import gzip
 import math
@@ -67,25 +67,25 @@ def recording(tmp_path: Path, content: bytes, name: str = "clicks.ndjson") -> Re
     return replace(PLAIN, file=str(tmp_path / name))
 
 
-def test_events_are_keyed_by_their_visitor_and_in_order(tmp_path: Path) -> None:
+def test_events_are_keyed_by_visitor_and_in_order(tmp_path: Path) -> None:
     run = Run(recording(tmp_path, clicks(*range(BASE, BASE + 2500)))).run()
     assert [record.key for record in run.producer.records] == [b"u%d" % number for number in range(2500)]
     assert [event["timestamp"] for event in run.producer.events] == list(range(BASE, BASE + 2500))
     assert {record.topic for record in run.producer.records} == {"click-data"}
 
 
-def test_the_gauges_count_what_was_sent_and_time_a_batch() -> None:
+def test_the_gauges_count_sent_events_and_time_batches() -> None:
     gauges, producer = Gauges(), MemoryProducer()
     outbox = Outbox(lambda: producer, "click-data", "the log", Event(), Health("replay"), gauges)
     for number in range(1001):
         outbox.put(f"u{number}", b"{}")
-    assert gauges.events == 1000  # a batch
+    assert gauges.events == 1000  # one batch
     outbox.flush()
     assert gauges.events == outbox.sent == 1001
     assert gauges.batch_ms is not None
 
 
-def test_bad_lines_are_refused_with_their_reason_and_stop_nothing(tmp_path: Path) -> None:
+def test_bad_lines_are_refused_with_a_reason_and_the_replay_continues(tmp_path: Path) -> None:
     content = (
         b'{"timestamp":1795000000000,"userId":"a"}\n\nno json\n[]\n{"userId":"a"}\n{"timestamp":"soon","userId":"a"}\n'
         b'{"timestamp":1,"userId":{}}\n\xff\n' + b"x" * (MAX_EVENT_BYTES + 9) + b"\n \n" + clicks(BASE)
@@ -108,7 +108,7 @@ def test_bad_lines_are_refused_with_their_reason_and_stop_nothing(tmp_path: Path
     assert refused.read_bytes().startswith(b"no json\n[]\n")
 
 
-def test_an_event_that_its_id_makes_too_large_is_refused(tmp_path: Path) -> None:
+def test_an_event_that_becomes_too_large_with_its_id_is_refused(tmp_path: Path) -> None:
     start = b'{"timestamp":1795000000000,"userId":"a","url":"'
     run = Run(recording(tmp_path, start + b"x" * (MAX_EVENT_BYTES - len(start) - 2) + b'"}\n')).run()
     assert run.tally.examples[Reason.TOO_LARGE][0] == 1
@@ -119,8 +119,8 @@ line = st.one_of(st.binary(max_size=40), st.sampled_from([b'{"timestamp":1795000
 
 
 @given(st.lists(line), st.sampled_from([Format.NDJSON, Format.CSV, Format.TSV, Format.ACCESS_LOG]))
-def test_every_line_is_accounted_for_whatever_the_bytes(lines: list[bytes], chosen: Format) -> None:
-    # A blank line instead of a header, as the first bytes may look like those of a compressed file.
+def test_every_line_is_accounted_for_with_any_bytes(lines: list[bytes], chosen: Format) -> None:
+    # A blank line instead of a header, because the first bytes may look like those of a compressed file.
     header = {Format.CSV: b"timestamp,userId", Format.TSV: b"timestamp\tuserId"}.get(chosen, b" ")
     content = b"\n".join([header, *(text.replace(b"\n", b"") for text in lines)])
     with TemporaryDirectory() as folder:
@@ -137,16 +137,16 @@ def test_every_line_is_accounted_for_whatever_the_bytes(lines: list[bytes], chos
         assert run.tally.read + run.tally.blank + rows_of_several_lines <= expected - 1
 
 
-def test_no_event_is_lost_while_the_log_is_away(tmp_path: Path) -> None:
+def test_no_event_is_lost_while_the_log_is_unreachable(tmp_path: Path) -> None:
     producer = MemoryProducer(outages=2)
     run = Run(recording(tmp_path, clicks(*range(BASE, BASE + 3 * BATCH_RECORDS))), producer).run()
     ids = [event["eventId"] for event in producer.events]
     assert len(set(ids)) == 3 * BATCH_RECORDS == run.outbox.sent
-    assert len(ids) == 4 * BATCH_RECORDS  # two half batches came twice, with the same ids
+    assert len(ids) == 4 * BATCH_RECORDS  # two half batches arrived twice, with the same ids
     assert run.health.report()["status"] == "healthy"
 
 
-def test_what_the_log_never_took_is_accounted_for(tmp_path: Path) -> None:
+def test_unsent_events_are_accounted_for(tmp_path: Path) -> None:
     producer = MemoryProducer(outages=10**9)
     run = Run(recording(tmp_path, clicks(*range(BASE, BASE + 10))), producer)
 
@@ -173,7 +173,7 @@ def test_the_last_event_lands_on_now(tmp_path: Path) -> None:
     assert len({event["timestamp"] - event["original_timestamp"] for event in events}) == 1
 
 
-def test_the_limit_ends_the_replay_and_bounds_what_is_last(tmp_path: Path) -> None:
+def test_the_limit_ends_the_replay_and_defines_the_last_event(tmp_path: Path) -> None:
     options = recording(tmp_path, clicks(BASE, BASE + 1000, BASE + 10**9))
     before = now_ms()
     run = Run(replace(options, shift_to_now=True, limit=2)).run()
@@ -181,7 +181,7 @@ def test_the_limit_ends_the_replay_and_bounds_what_is_last(tmp_path: Path) -> No
     assert run.producer.events[1]["timestamp"] >= before
 
 
-def test_a_loop_goes_on_until_the_limit_with_other_ids(tmp_path: Path) -> None:
+def test_a_loop_continues_to_the_limit_with_new_ids(tmp_path: Path) -> None:
     run = Run(replace(recording(tmp_path, clicks(BASE, BASE + 1)), loop=True, limit=5)).run()
     assert [event["userId"] for event in run.producer.events] == ["u0", "u1", "u0", "u1", "u0"]
     assert len({event["eventId"] for event in run.producer.events}) == 5
@@ -192,17 +192,17 @@ def test_a_loop_over_nothing_ends(tmp_path: Path) -> None:
     assert (run.tally.read, run.tally.blank) == (1, 1)
 
 
-def test_speed_keeps_the_distances(tmp_path: Path) -> None:
+def test_speed_keeps_the_proportions(tmp_path: Path) -> None:
     options = replace(recording(tmp_path, clicks(BASE, BASE + 3000, BASE + 2000, BASE + 6000)), speed=20.0)
 
     def is_paced() -> bool:
         sent_at: list[float] = []
         Run(options, MemoryProducer(on_send=lambda _: sent_at.append(monotonic()))).run()
-        assert len(sent_at) == 3  # the event that is out of order goes with the one before it
+        assert len(sent_at) == 3  # the out-of-order event is sent with the one before it
         first, second, third = sent_at
         return second - first == pytest.approx(0.15, abs=0.1) and third - first >= 0.28
 
-    eventually(is_paced, "a run that the machine does not hold up", 20)
+    eventually(is_paced, "a run without a stall of the machine", 20)
 
 
 def test_a_stop_during_a_long_wait_ends_at_once(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_stop_during_a_long_wait_ends_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shift_to_now", [False, True])
-def test_a_damaged_recording_is_sent_as_far_as_it_goes(tmp_path: Path, shift_to_now: bool) -> None:
+def test_a_damaged_recording_is_sent_up_to_the_damage(tmp_path: Path, shift_to_now: bool) -> None:
     packed = gzip.compress(clicks(*range(BASE, BASE + 5000)))[:-500]
     options = replace(recording(tmp_path, packed, "clicks.gz"), shift_to_now=shift_to_now, loop=True)
     run = Run(options)
@@ -227,13 +227,13 @@ def test_a_damaged_recording_is_sent_as_far_as_it_goes(tmp_path: Path, shift_to_
     assert f"{run.outbox.sent:,}" in summary
 
 
-def test_a_recording_without_one_good_byte_is_damaged(tmp_path: Path) -> None:
+def test_a_recording_without_a_good_byte_is_damaged(tmp_path: Path) -> None:
     run = Run(recording(tmp_path, gzip.compress(clicks(BASE))[:12], "clicks.gz")).run()
     assert run.replay.damage is not None
     assert run.tally.read == 0
 
 
-def test_a_recording_that_cannot_be_read_is_told_before_the_log_is_asked(tmp_path: Path) -> None:
+def test_an_unreadable_recording_is_reported_before_connecting_to_the_log(tmp_path: Path) -> None:
     def never() -> MemoryProducer:
         raise AssertionError
 

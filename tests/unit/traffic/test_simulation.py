@@ -1,4 +1,4 @@
-"""The simulated shop: repeatable, and believable in what the dashboard shows of it."""
+"""The simulated shop: repeatable, and realistic on the dashboard."""
 
 from collections import Counter
 from functools import cache
@@ -40,7 +40,7 @@ def is_bot(event: RawEvent) -> bool:
     return event.userAgent in {bot.user_agent for bot in BOTS}
 
 
-def test_the_same_world_has_the_same_clicks_whenever_one_looks() -> None:
+def test_the_same_world_has_the_same_clicks_from_any_start() -> None:
     events = half_a_day()
     later = events[len(events) // 2].timestamp
     assert clicks(SHOP, later, later + 600_000) == [e for e in events if later <= e.timestamp < later + 600_000]
@@ -52,7 +52,7 @@ def test_other_worlds_share_no_event_id() -> None:
     assert len(set.union(*ids)) == 4 * 300
 
 
-def test_clicks_are_in_the_order_of_their_times() -> None:
+def test_clicks_are_in_time_order() -> None:
     assert all(before.timestamp <= after.timestamp for before, after in pairwise(half_a_day()))
     assert half_a_day()[0].timestamp >= MIDNIGHT + 6 * HOUR
 
@@ -62,7 +62,7 @@ def test_the_rate_is_the_mean_of_the_day() -> None:
     assert len(day) / 86_400 == pytest.approx(0.25, rel=0.08)
 
 
-def test_the_day_has_its_shape() -> None:
+def test_visits_follow_the_shape_of_the_day() -> None:
     assert sum(visit_shape(hour * HOUR) for hour in range(24)) == pytest.approx(24)
     assert visit_shape(MIDNIGHT + 20 * HOUR) > 2.5 * visit_shape(MIDNIGHT + 4 * HOUR)
     assert visit_shape(MIDNIGHT + HOUR // 2) == pytest.approx((visit_shape(0) + visit_shape(HOUR)) / 2)
@@ -86,7 +86,7 @@ def test_longer_windows_have_more_visitors() -> None:
     assert visitors[2] > 3 * visitors[1]
 
 
-def test_people_look_at_a_few_pages_and_some_come_back() -> None:
+def test_people_view_a_few_pages_and_some_return() -> None:
     sessions: list[int] = []
     last: dict[str, int] = {}
     views: Counter[str] = Counter()
@@ -117,7 +117,7 @@ def test_some_are_bots_and_some_pages_show_no_product() -> None:
     assert {event.productId for event in events} == {None, *sold}
 
 
-def test_pages_follow_one_another() -> None:
+def test_pages_link_to_each_other() -> None:
     by_visitor: dict[str, list[RawEvent]] = {}
     for event in half_a_day()[:5000]:
         by_visitor.setdefault(event.userId, []).append(event)
@@ -155,21 +155,21 @@ def test_address_blocks_lie_in_their_country(country: Country) -> None:
     assert set(iptocc.country_code(addresses)) == {country.code}
 
 
-def test_bots_say_so_and_browsers_do_not() -> None:
+def test_bots_identify_themselves_and_browsers_do_not() -> None:
     known = Bots()
     assert [bot.user_agent for bot in BOTS if not known.is_bot(bot.user_agent)] == []
     assert [browser.user_agent for browser in BROWSERS if known.is_bot(browser.user_agent)] == []
     assert {browser.device for browser in BROWSERS} == {"Desktop", "Mobile", "Tablet"}
 
 
-def test_the_catalogue_has_a_dozen_categories_and_no_id_or_page_twice() -> None:
+def test_the_catalogue_has_a_dozen_categories_and_unique_ids_and_pages() -> None:
     products = [product for shelf in PRODUCTS.values() for product in shelf]
     assert len(PRODUCTS) >= 12
     assert len({product.product_id for product in products}) == len(products)
     assert len({product.slug for product in products}) == len(products)
 
 
-def test_lookups_know_what_the_clicks_name(tmp_path: Path) -> None:
+def test_lookups_cover_the_clicks(tmp_path: Path) -> None:
     write_lookups(SHOP, tmp_path / "lookups")
     products = msgspec.json.decode((tmp_path / "lookups" / PRODUCTS_FILE).read_bytes())
     visitors = [msgspec.json.decode(line) for line in (tmp_path / "lookups" / VISITORS_FILE).read_bytes().splitlines()]
