@@ -1,7 +1,7 @@
 # One command a job, the same ones that CI runs. It needs git, make and Python 3.11 to 3.13; uv is installed when absent.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint format types imports fuzz bench load
+.PHONY: help demo test test-faults lint format types imports docs fuzz bench load
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -49,6 +49,9 @@ types: install ## Check the types, tests included
 
 imports: install ## Check which module may import which
 	@.venv/bin/lint-imports --no-cache --no-logo
+
+docs: install ## Generate the key tables of docs/redis.md
+	@.venv/bin/python -m tools.redis_keys
 
 fuzz: install ## Send a million mutated events through enrich. ARGS="--seed 7 --events 20000"
 	@.venv/bin/python -m tests.fuzz_enrich $(ARGS)
