@@ -2,11 +2,12 @@
 
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
+from shared.runtime.services import SERVICES, TRAFFIC, Service
 
 
 def _demo(argv: Sequence[str]) -> int:
@@ -78,21 +79,27 @@ class Subcommand:
     run: Callable[[Sequence[str]], int]
 
 
+_RUN: Final[dict[str, Callable[[Sequence[str]], int]]] = {
+    "enrich": _enrich,
+    "aggregate": _aggregate,
+    "detect": _detect,
+    "dashboard": _dashboard,
+    "generate": _generate,
+    "replay": _replay,
+}
+
+
+def _subcommands(services: Iterable[Service]) -> dict[str, Subcommand]:
+    return {service.name: Subcommand(service.summary, service.extra, _RUN[service.name]) for service in services}
+
+
 GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
     "Try it": {
         "demo": Subcommand("run everything on this machine, with generated or replayed clicks", "demo", _demo),
     },
-    "Services, one process each, run until stopped": {
-        "enrich": Subcommand("add product, visitor, country and device to each click", "enrich", _enrich),
-        "aggregate": Subcommand(
-            "count clicks in windows, publish rollups to Redis each second", "aggregate", _aggregate
-        ),
-        "detect": Subcommand("find visitors to make a special offer to", "kafka", _detect),
-        "dashboard": Subcommand("show the rollups in a browser", "dashboard", _dashboard),
-    },
+    "Services, one process each, run until stopped": _subcommands(SERVICES),
     "Clicks and lookups": {
-        "generate": Subcommand("send made-up clicks of believable visitors", "traffic", _generate),
-        "replay": Subcommand("send the clicks of a log file: NDJSON, CSV, TSV or access log", "traffic", _replay),
+        **_subcommands(TRAFFIC),
         "load-lookups": Subcommand("load products and visitors into Redis", "enrich", _load_lookups),
     },
     "Operation": {

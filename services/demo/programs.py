@@ -8,11 +8,12 @@ from typing import Final
 
 from services.demo.child import Program
 from services.demo.options import Options
+from shared.runtime import services
 
 STORE: Final = "valkey"
 TRAFFIC: Final = "traffic"
 LOOKUPS: Final = "lookups"
-SERVICES: Final = ("enrich", "aggregate", "detect", "dashboard")
+SERVICES: Final = tuple(service.name for service in services.SERVICES)
 STOP_ORDER: Final = (TRAFFIC, *SERVICES, STORE)
 NAMES: Final = (*SERVICES, TRAFFIC, LOOKUPS, STORE)
 

@@ -6,16 +6,15 @@ from enum import StrEnum
 from typing import Final
 
 from services.dashboard.sources.watch import Watched
+from shared.runtime.services import SERVICES, TRAFFIC
 from shared.status.replica_status import STARTING
 
 GONE_AFTER_SECONDS: Final = 6.0
 """Each replica reports once a second: one that is silent for longer was killed, hangs, or is cut off from Redis."""
 
-PIPELINE: Final = ("generate", "replay", "enrich", "aggregate", "detect", "dashboard")
-"""The services in the order of an event's way."""
-NEEDED: Final = ("enrich", "aggregate")
-"""Without these there are no numbers."""
-_COMES_AND_GOES: Final = ("generate", "replay")
+_PIPELINE: Final = tuple(service.name for service in (*TRAFFIC, *SERVICES))
+_NEEDED: Final = {service.name for service in SERVICES if service.is_needed}
+_MAY_END: Final = {service.name for service in TRAFFIC}
 
 
 class Standing(StrEnum):
@@ -74,8 +73,8 @@ def judge(replicas: Sequence[Watched], now_ms: int) -> list[Replica]:
 def missing_services(replicas: Sequence[Replica]) -> list[str]:
     """The services that should run and of which no replica does."""
     running = {replica.service for replica in replicas if replica.standing.is_running}
-    known = {replica.service for replica in replicas} - set(_COMES_AND_GOES)
-    return sorted((known | set(NEEDED)) - running, key=_service_place)
+    known = {replica.service for replica in replicas} - _MAY_END
+    return sorted((known | _NEEDED) - running, key=_service_place)
 
 
 def _standing(watched: Watched, now_ms: int) -> Standing:
@@ -107,4 +106,4 @@ def _place(replica: Replica) -> tuple[tuple[int, str], bool, int, str]:
 
 
 def _service_place(service: str) -> tuple[int, str]:
-    return PIPELINE.index(service) if service in PIPELINE else len(PIPELINE), service
+    return _PIPELINE.index(service) if service in _PIPELINE else len(_PIPELINE), service

@@ -7,6 +7,7 @@ from importlib.metadata import metadata, version
 import pytest
 
 from services import cli, probe
+from shared.runtime.services import SERVICES, TRAFFIC
 from shared.runtime.settings import ConfigurationError
 from shared.status.health import Health, health_endpoint
 from tests.support.servers.server_process import free_port
@@ -29,9 +30,15 @@ def test_the_subcommands_are_those_that_the_documents_name() -> None:
     assert set(cli.SUBCOMMANDS) == named
 
 
-def test_every_subcommand_names_an_extra_that_exists() -> None:
+def test_the_extras_are_those_that_the_subcommands_name() -> None:
     extras = metadata("clickpulse").get_all("Provides-Extra") or []
-    assert {subcommand.extra for subcommand in cli.SUBCOMMANDS.values()} <= set(extras)
+    assert {subcommand.extra for subcommand in cli.SUBCOMMANDS.values()} == set(extras)
+
+
+def test_every_service_is_a_subcommand() -> None:
+    for service in (*SERVICES, *TRAFFIC):
+        subcommand = cli.SUBCOMMANDS[service.name]
+        assert (subcommand.summary, subcommand.extra) == (service.summary, service.extra)
 
 
 def test_no_subcommand_shows_the_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from services.cli import SUBCOMMANDS
+from shared.runtime.services import SERVICES
 
 ROOT = Path(__file__).parents[3]
 BACKING = {"kafka", "redis"}
@@ -32,6 +33,15 @@ def stages() -> set[str]:
 def test_every_built_service_has_its_stage(services: dict[str, Any], stages: set[str]) -> None:
     built = {service["build"]["args"]["SERVICE"] for name, service in services.items() if name not in BACKING}
     assert built == stages
+
+
+def test_every_service_has_a_container(services: dict[str, Any]) -> None:
+    assert services.keys() - BACKING - ONE_SHOT == {service.name for service in SERVICES} | {"traffic"}
+
+
+def test_the_dockerfile_installs_the_extra_of_each_service() -> None:
+    others = re.findall(r"(\w+)\) extra=(\w+)", (ROOT / "Dockerfile").read_text())
+    assert set(others) == {(service.name, service.extra) for service in SERVICES if service.extra != service.name}
 
 
 def test_every_stage_and_command_names_a_subcommand(services: dict[str, Any]) -> None:

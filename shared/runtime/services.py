@@ -1,0 +1,33 @@
+"""The services: one row each, in the order in which an event passes them. Pure, and light to import.
+
+The command line, the demo and the dashboard loop over these rows. Tests compare `pyproject.toml`, the Dockerfile and
+`docker-compose.yml` with them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A process that reports its status, and the subcommand that runs it."""
+
+    name: str
+    summary: str  # its line in `clickpulse --help`
+    extra: str  # what to install: `clickpulse[extra]`
+    is_needed: bool = False  # without it there are no numbers
+
+
+SERVICES: Final = (
+    Service("enrich", "add product, visitor, country and device to each click", "enrich", is_needed=True),
+    Service("aggregate", "count clicks in windows, publish rollups to Redis each second", "aggregate", is_needed=True),
+    Service("detect", "find visitors to make a special offer to", "kafka"),
+    Service("dashboard", "show the rollups in a browser", "dashboard"),
+)
+"""These run until stopped. The demo starts and stops them in this order."""
+
+TRAFFIC: Final = (
+    Service("generate", "send made-up clicks of believable visitors", "traffic"),
+    Service("replay", "send the clicks of a log file: NDJSON, CSV, TSV or access log", "traffic"),
+)
+"""These may end by themselves, so nobody misses them."""
