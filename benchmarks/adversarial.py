@@ -13,7 +13,7 @@ from threading import Event
 from typing import Final
 
 from benchmarks.processes import answer, quieten_logs
-from services.enrich.lookups.catalogue import Product, Visitor
+from services.enrich.lookups.catalogue import ProductFacts, VisitorFacts
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from shared.events.raw import encode_raw
@@ -29,8 +29,8 @@ _WARM_BATCHES: Final = 5
 class _NoLookups:
     """Knows no product and no visitor."""
 
-    products: Mapping[str, Product] = {}
-    visitors: Mapping[str, Visitor] = {}
+    products: Mapping[str, ProductFacts] = {}
+    visitors: Mapping[str, VisitorFacts] = {}
 
     def learn(self, events: Sequence[RawEvent]) -> None:
         pass

@@ -9,7 +9,7 @@ from typing import Final, Protocol, TypeVar, cast
 
 from services.enrich.attributes.country import Allocations, Countries
 from services.enrich.attributes.device import device_types
-from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, ProductFacts, VisitorFacts
 from services.enrich.privacy.policy import truncated_ips
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
@@ -46,9 +46,9 @@ class KnownLookups(Protocol):
     """`Lookups`, or what stands for it."""
 
     @property
-    def products(self) -> Mapping[str, Product]: ...
+    def products(self) -> Mapping[str, ProductFacts]: ...
     @property
-    def visitors(self) -> Mapping[str, Visitor]: ...
+    def visitors(self) -> Mapping[str, VisitorFacts]: ...
     def learn(self, events: Sequence[RawEvent]) -> object: ...
 
 

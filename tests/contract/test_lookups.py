@@ -16,7 +16,7 @@ import redis
 from services.enrich.lookup_files.command import Loader, Summary
 from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind
 from services.enrich.lookup_files.rows import UnreadableFile
-from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor
+from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, ProductFacts, VisitorFacts
 from services.enrich.lookups.redis_lookups import Lookups
 from shared.events.schema import RawEvent
 from shared.runtime.redis_client import connect
@@ -76,12 +76,12 @@ def test_known_and_unknown_ids_are_told_apart(client: redis.Redis, lookups: Look
     store(client, "visitor:ada", gender="F", birthday="1990-09-22")
     lookups.learn([click("ada", "V1"), click("bea", "V2"), click("cleo", "V3"), click("cleo")])
     assert dict(lookups.products) == {
-        "V1": Product("vases", "Größe 2"),
-        "V2": Product("vases", "Unknown"),
+        "V1": ProductFacts("vases", "Größe 2"),
+        "V2": ProductFacts("vases", "Unknown"),
         "V3": UNKNOWN_PRODUCT,
     }
     assert dict(lookups.visitors) == {
-        "ada": Visitor("F", "1990-09-22", 19900922),
+        "ada": VisitorFacts("F", "1990-09-22", 19900922),
         "bea": UNKNOWN_VISITOR,
         "cleo": UNKNOWN_VISITOR,
     }
@@ -193,8 +193,8 @@ def test_loaded_rows_are_found(client: redis.Redis, lookups: Lookups, tmp_path: 
     load(client, PRODUCTS, tmp_path / "products", [{"id": "V1", "category": "vases", "title": "Blue"}])
     load(client, VISITORS, tmp_path / "visitors", [{"userId": "ada", "gender": "F", "birthDate": "1990-09-22"}])
     lookups.learn([click("ada", "V1")])
-    assert lookups.products["V1"] == Product("vases", "Blue")
-    assert lookups.visitors["ada"] == Visitor("F", "1990-09-22", 19900922)
+    assert lookups.products["V1"] == ProductFacts("vases", "Blue")
+    assert lookups.visitors["ada"] == VisitorFacts("F", "1990-09-22", 19900922)
 
 
 def test_loading_again_changes_nothing_and_a_changed_row_replaces(client: redis.Redis, tmp_path: Path) -> None:

@@ -12,30 +12,28 @@ MAX_ID_LENGTH: Final = 512
 """Longer ids have no lookups, so that no producer can fill the memory with them."""
 
 
-class Product(msgspec.Struct, frozen=True, gc=False):
-    """A product as the catalogue has it. `members` says the same as members of a JSON object, each after a comma."""
+class ProductFacts(msgspec.Struct, gc=False):
+    """What the catalogue says of a product."""
 
     category: str | None
     title: str | None
     members: bytes = b""
-
-    def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "members", json_members(category=self.category, title=self.title))
+    """The fast path's memo: the other fields as members of a JSON object. The one attribute that changes."""
 
 
 class Appendix(NamedTuple):
-    """What was last appended to a click for its visitor, and what that holds for: the next click is mostly the same."""
+    """What the fast path last appended to a visitor's click, and the click's inputs: most next clicks share them."""
 
     day: int  # since 1970
-    country_by_ip: object  # who answered
+    country_by_ip: object  # the mapping that answered
     ip: str | None
     user_agent: str | None
     members: bytes
     key: bytes  # of the visitor's records
 
 
-class Visitor(msgspec.Struct, gc=False):
-    """A visitor who is known, or whom Redis was asked for in vain: an object of their own, as it remembers them.
+class VisitorFacts(msgspec.Struct, gc=False):
+    """What Redis says of a visitor. Each has an object of their own, even if Redis lacks them, for the memo in it.
 
     `birth_number` is the birth date as the decimal number YYYYMMDD.
     """
@@ -44,19 +42,14 @@ class Visitor(msgspec.Struct, gc=False):
     birthdate: str | None = None
     birth_number: int | None = None
     appendix: Appendix = Appendix(-1, None, None, None, b"", b"")
-    """The one thing that changes."""
+    """The fast path's memo. The one attribute that changes."""
 
 
-def json_members(**values: str | None) -> bytes:
-    """The values as members of a JSON object that has others before them: `,"name":"value"`."""
-    return b"," + msgspec.json.encode(values)[1:-1]
-
-
-NO_PRODUCT: Final = Product(None, None)
+NO_PRODUCT: Final = ProductFacts(None, None)
 """Of a page that shows no product."""
 
-UNKNOWN_PRODUCT: Final = Product(UNKNOWN, UNKNOWN)
-UNKNOWN_VISITOR: Final = Visitor()
+UNKNOWN_PRODUCT: Final = ProductFacts(UNKNOWN, UNKNOWN)
+UNKNOWN_VISITOR: Final = VisitorFacts()
 
 PRODUCT_FIELDS: Final = ("cat", "title")
 VISITOR_FIELDS: Final = ("gender", "birthday")
@@ -79,21 +72,21 @@ def gender_of(text: str | None) -> str | None:
     return _GENDER_OF_LETTER.get(text[:1]) if text else None
 
 
-def product_of(category: bytes | None, title: bytes | None) -> Product | None:
+def product_of(category: bytes | None, title: bytes | None) -> ProductFacts | None:
     """The product in the values of PRODUCT_FIELDS; None when the catalogue lacks it."""
     if category is None and title is None:
         return None
-    return Product(_text(category) or UNKNOWN, _text(title) or UNKNOWN)
+    return ProductFacts(_text(category) or UNKNOWN, _text(title) or UNKNOWN)
 
 
-def visitor_of(gender: bytes | None, birthday: bytes | None) -> Visitor | None:
+def visitor_of(gender: bytes | None, birthday: bytes | None) -> VisitorFacts | None:
     """The visitor in the values of VISITOR_FIELDS; None when nothing is known. A wrong birth date is no birth date."""
     if gender is None and birthday is None:
         return None
     born = birth_date_of(_text(birthday))
     if born is None:
-        return Visitor(gender_of(_text(gender)) or "U")
-    return Visitor(gender_of(_text(gender)) or "U", born.isoformat(), number_of(born))
+        return VisitorFacts(gender_of(_text(gender)) or "U")
+    return VisitorFacts(gender_of(_text(gender)) or "U", born.isoformat(), number_of(born))
 
 
 def birth_date_of(text: str) -> date | None:

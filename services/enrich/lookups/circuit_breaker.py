@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from services.enrich.lookups.catalogue import Product, Visitor
+from services.enrich.lookups.catalogue import ProductFacts, VisitorFacts
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
 from shared.events.schema import RawEvent
@@ -32,12 +32,12 @@ class ImpatientLookups:
         self._next_try = clock()
 
     @property
-    def products(self) -> Mapping[str, Product]:
+    def products(self) -> Mapping[str, ProductFacts]:
         """As `Lookups.products`, less what could not be asked for."""
         return self._lookups.products
 
     @property
-    def visitors(self) -> Mapping[str, Visitor]:
+    def visitors(self) -> Mapping[str, VisitorFacts]:
         """As `Lookups.visitors`, likewise."""
         return self._lookups.visitors
 

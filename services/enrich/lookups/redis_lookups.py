@@ -11,8 +11,8 @@ from services.enrich.lookups.catalogue import (
     PRODUCT_FIELDS,
     UNKNOWN_PRODUCT,
     VISITOR_FIELDS,
-    Product,
-    Visitor,
+    ProductFacts,
+    VisitorFacts,
     product_key,
     product_of,
     visitor_key,
@@ -44,16 +44,18 @@ class Lookups:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._products = TimedCache[Product](lambda: UNKNOWN_PRODUCT, found_seconds, missing_seconds, cache_entries)
-        self._visitors = TimedCache[Visitor](Visitor, found_seconds, missing_seconds, cache_entries)
+        self._products = TimedCache[ProductFacts](
+            lambda: UNKNOWN_PRODUCT, found_seconds, missing_seconds, cache_entries
+        )
+        self._visitors = TimedCache[VisitorFacts](VisitorFacts, found_seconds, missing_seconds, cache_entries)
 
     @property
-    def products(self) -> Mapping[str, Product]:
+    def products(self) -> Mapping[str, ProductFacts]:
         """By id, all that `learn` was last asked for and that are no longer than MAX_ID_LENGTH."""
         return self._products.values
 
     @property
-    def visitors(self) -> Mapping[str, Visitor]:
+    def visitors(self) -> Mapping[str, VisitorFacts]:
         """As `products`."""
         return self._visitors.values
 

@@ -4,7 +4,7 @@ import fakeredis
 import pytest
 from structlog.testing import capture_logs
 
-from services.enrich.lookups.catalogue import Visitor
+from services.enrich.lookups.catalogue import VisitorFacts
 from services.enrich.lookups.circuit_breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ImpatientLookups
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
@@ -54,7 +54,7 @@ def test_what_is_known_is_used_and_what_is_new_is_counted(site: Site) -> None:
     site.lookups.learn([click("ada")])
     site.server.connected = False
     site.lookups.learn([click("ada"), click("ada", "V1"), click("bea"), click("bea", "V1"), click("x" * 513)])
-    assert site.lookups.visitors == {"ada": Visitor("F")}
+    assert site.lookups.visitors == {"ada": VisitorFacts("F")}
     assert site.told() == [3]
     assert site.health.report()["status"] == "degraded"
     assert "Redis at here is unavailable" in str(site.health.report()["failures"])

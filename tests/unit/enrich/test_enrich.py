@@ -7,13 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, Product, Visitor, visitor_of
+from services.enrich.lookups.catalogue import (
+    NO_PRODUCT,
+    UNKNOWN_PRODUCT,
+    UNKNOWN_VISITOR,
+    ProductFacts,
+    VisitorFacts,
+    visitor_of,
+)
 from services.enrich.transform.enrich import enrich
 from shared.events.refusals import Reason, Refusal
 from shared.events.schema import EnrichedEvent, RawEvent
 
 NOW_MS = 1_790_000_000_123
-VASE = Product("vases", "Blue vase")
+VASE = ProductFacts("vases", "Blue vase")
 
 
 def click(timestamp: int = NOW_MS, **fields: object) -> RawEvent:
@@ -21,7 +28,10 @@ def click(timestamp: int = NOW_MS, **fields: object) -> RawEvent:
 
 
 def enriched(
-    event: RawEvent, product: Product = NO_PRODUCT, visitor: Visitor = UNKNOWN_VISITOR, arrived_ms: int | None = None
+    event: RawEvent,
+    product: ProductFacts = NO_PRODUCT,
+    visitor: VisitorFacts = UNKNOWN_VISITOR,
+    arrived_ms: int | None = None,
 ) -> EnrichedEvent:
     event_or_refusal = enrich(
         event,
@@ -41,7 +51,7 @@ def at(year: int, month: int, day: int, hour: int = 12) -> int:
     return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp() * 1000)
 
 
-def born(birthday: str) -> Visitor:
+def born(birthday: str) -> VisitorFacts:
     visitor = visitor_of(None, birthday.encode())
     assert visitor is not None
     return visitor
@@ -111,7 +121,7 @@ def test_what_the_producer_did_not_send_is_not_passed_through() -> None:
     ],
 )
 def test_gender_is_the_event_s_own_else_the_visitor_s(given: str | None, known: str, gender: str) -> None:
-    assert enriched(click(gender=given), visitor=Visitor(known)).gender == gender
+    assert enriched(click(gender=given), visitor=VisitorFacts(known)).gender == gender
 
 
 @pytest.mark.parametrize(
