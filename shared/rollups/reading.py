@@ -53,4 +53,5 @@ def _decoded(key: str, row: Row, reply: Any) -> Any:
     try:
         return row.codec.decode(reply)
     except UNREADABLE as error:
-        raise MalformedRollup(f"{key} cannot be read: {error!r}") from error
+        reason = str(error) if isinstance(error, ValueError) else repr(error)  # str(KeyError) is the bare key
+        raise MalformedRollup(f"{key} cannot be read: {reason}") from error

@@ -1,4 +1,4 @@
-"""The Redis contract as publisher and readers meet on it, on fakeredis and on a real Valkey alike."""
+"""The Redis contract between publisher and readers, on fakeredis and on a real Valkey."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def same_order(counts: Any) -> list[tuple[Any, int]]:
 
 @pytest.mark.parametrize("prefix", ["", "shop:"])
 @pytest.mark.parametrize("audience", AUDIENCES)
-def test_what_is_written_is_read_back_in_the_same_order(client: Client, audience: Audience, prefix: str) -> None:
+def test_a_snapshot_is_read_back_in_the_order_written(client: Client, audience: Audience, prefix: str) -> None:
     rollup = sample_rollup()
     publish(client, rollup, prefix)
     snapshot = read(client, audience, prefix)
@@ -54,7 +54,7 @@ def test_what_is_written_is_read_back_in_the_same_order(client: Client, audience
 
 
 def values_by_key() -> dict[str, Any]:
-    """A value for each key of the contract, by the key as the table has it."""
+    """A value for each row of the contract, by its key."""
     rollup = sample_rollup()
     values = {row.key: getattr(rollup, name) for name, row in SITE_ROWS.items()}
     values |= {row.key: getattr(rollup.audiences["all"], name) for name, row in AUDIENCE_ROWS.items()}
@@ -89,7 +89,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 
 @settings(max_examples=25, deadline=None)
 @given(products=st.dictionaries(NAMES, COUNTS, max_size=8), title=NAMES, events_read=COUNTS, rate=st.floats(0, 1e9))
-def test_names_of_any_characters_and_counts_of_any_size_survive(
+def test_any_name_and_any_count_are_read_back(
     products: dict[str, int], title: str, events_read: int, rate: float
 ) -> None:
     rollup = sample_rollup(read=events_read, events_per_second=rate)
@@ -106,18 +106,18 @@ def test_names_of_any_characters_and_counts_of_any_size_survive(
     assert (snapshot.meta.read, snapshot.meta.events_per_second) == (events_read, rate)
 
 
-def test_nothing_is_read_before_the_first_publish(client: Client) -> None:
+def test_read_returns_none_before_the_first_publish(client: Client) -> None:
     assert read(client, "all", "") is None
 
 
-def test_prefixes_keep_two_sites_apart(client: Client) -> None:
+def test_two_sites_share_a_redis_under_two_prefixes(client: Client) -> None:
     publish(client, sample_rollup(read=1), "one:")
     publish(client, sample_rollup(read=2), "two:")
     reads = [read(client, "all", prefix) for prefix in ("one:", "two:")]
     assert [snapshot.meta.read for snapshot in reads if snapshot] == [1, 2]
 
 
-def test_a_publish_leaves_nothing_of_the_one_before(client: Client) -> None:
+def test_a_publish_removes_the_entries_of_the_previous_one(client: Client) -> None:
     before = sample_rollup()
     windows = replace(before.audiences["all"], products_1h={"p9": 1}, views_1m={NOON_MS: 7})
     after = replace(before, audiences={**before.audiences, "all": windows}, latest_events=before.latest_events[:2])
@@ -168,7 +168,7 @@ def test_a_key_that_breaks_the_contract_is_named(client: Client, key: str, spoil
         read(client, "all", "")
 
 
-def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> None:
+def test_a_missing_permission_is_not_a_malformed_rollup(redis_url: str) -> None:
     with connect(redis_url) as client:
         publish(client, sample_rollup())
         admin: Client = client
@@ -183,7 +183,7 @@ def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> Non
             admin.acl_deluser("reader")
 
 
-# --- the seed's keys, as its own dashboard reads them ----------------------------------------------------------------
+# --- the seed keys, as the template's dashboard reads them ------------------------------------------------------------
 
 SEED_COLUMNS = {
     "last_15_minutes": ["datetime", "count"],
@@ -217,11 +217,11 @@ def test_pandas_reads_the_seed_keys_with_their_columns(client: Client) -> None:
     }
 
 
-def test_the_seed_keys_hold_the_rollups_numbers(client: Client) -> None:
+def test_the_seed_keys_hold_the_numbers_of_the_rollup(client: Client) -> None:
     rollup = sample_rollup()
     publish(client, rollup)
     minutes = seed_frame(client, "last_15_minutes")
-    # The column's name makes pandas read epoch ms as instants.
+    # pandas parses the column as instants because of its name.
     assert list(minutes["datetime"]) == [pd.Timestamp(start, unit="ms") for start in rollup.seed.visits_15m]
     assert list(minutes["count"]) == list(rollup.seed.visits_15m.values())
     assert json.loads(client.get("last_15_minutes"))["datetime"]["14"] == NOON_MS
@@ -229,7 +229,7 @@ def test_the_seed_keys_hold_the_rollups_numbers(client: Client) -> None:
     assert list(sessions["userId"]) == list(sessions["count"]) == list(rollup.seed.users_30m.values())
     devices = seed_frame(client, "device_type_popularity")
     assert list(zip(devices["Device type"], devices["Total"], strict=True)) == [
-        ("Desktop", 70), ("Tablet", 5), ("Mobile", 60), ("Other", 7),  # bots are others, as in the seed
+        ("Desktop", 70), ("Tablet", 5), ("Mobile", 60), ("Other", 7),  # bots are Other, as in the template
     ]  # fmt: skip
     assert list(seed_frame(client, "category_popularity")["category"]) == ["Books", "Home & Garden", "Toys"]
     visitors = seed_frame(client, "latest_visitors")
@@ -240,7 +240,7 @@ def test_the_seed_keys_hold_the_rollups_numbers(client: Client) -> None:
     assert raw["birthdate"].isna().all()
 
 
-def test_a_window_without_events_is_a_frame_without_rows(client: Client) -> None:
+def test_a_window_without_events_is_an_empty_frame(client: Client) -> None:
     rollup = sample_rollup()
     seed = replace(rollup.seed, device_events_10m={}, products_1h=[], categories_1h=[], latest_visitors=[], raw_data=[])
     publish(client, replace(rollup, seed=seed))
@@ -249,7 +249,7 @@ def test_a_window_without_events_is_a_frame_without_rows(client: Client) -> None
         assert (len(frame), list(frame.columns)) == (0, SEED_COLUMNS[key])
 
 
-def test_every_key_outlives_a_stopped_pipeline_by_a_day_and_no_longer(client: Client) -> None:
+def test_every_key_expires_a_day_after_its_last_publish(client: Client) -> None:
     publish(client, sample_rollup(), "site:")
     keys = [key.decode() for key in client.keys("*")]
     assert all(key.startswith("site:") for key in keys)
