@@ -18,7 +18,7 @@ from services.dashboard.explore import distributions, series
 from services.dashboard.explore.exploration import Choices, explore
 from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.sources.segment_source import SegmentSource
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 

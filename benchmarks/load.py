@@ -18,11 +18,11 @@ from benchmarks.phases import Phase, run_phase
 from benchmarks.processes import quieten_logs
 from benchmarks.report import circumstances, write_results
 from benchmarks.site import Servers, running_servers
+from shared.events.time_units import HOUR_SECONDS
 
 RESULTS: Final = Path(__file__).parent / "results" / "load.json"
 STEP: Final = 4_000  # events/s
 RATES: Final = (1_000, 10_000)
-HOUR_SECONDS: Final = 3600
 
 
 def main() -> int:

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.events.time_units import HOUR_MS
+
 MARKERS: Final = 25
 """Few enough for the published top 100, enough for every partition to have some."""
 
 USER_AGENT: Final = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-_HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def latencies(made: Mapping[str, Sequence[int]], sightings: Sequence[Sighting]) 
         known = 0
         for sighting in sightings:
             # An event of second s leaves the trailing hour at s + 3600.
-            left = bisect_left(times_ms, sighting.as_of_ms // 1000 * 1000 - _HOUR_MS + 1000)
+            left = bisect_left(times_ms, sighting.as_of_ms // 1000 * 1000 - HOUR_MS + 1000)
             shown = min(len(times_ms), sighting.counts.get(name, 0) + left)
             seen += [Latency(time_ms, sighting.seen_at_ms - time_ms) for time_ms in times_ms[known:shown]]
             known = max(known, shown)

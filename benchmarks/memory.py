@@ -17,8 +17,8 @@ from typing import Final
 from benchmarks.clicks import Clicks
 from benchmarks.engine import Engine
 from benchmarks.processes import answer, quieten_logs
+from shared.events.time_units import HOUR_SECONDS
 
-HOUR_SECONDS: Final = 3600
 VISITORS: Final = 200_000
 _FEW_VISITORS: Final = 10_000
 _SMAPS: Final = Path("/proc/self/smaps_rollup")

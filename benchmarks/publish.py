@@ -19,12 +19,12 @@ from typing import Final
 from benchmarks.clicks import Clicks
 from benchmarks.engine import Engine, publisher
 from benchmarks.processes import answer, quieten_logs
+from shared.events.time_units import HOUR_SECONDS
 from shared.runtime.process import spare_garbage_collector
 from shared.runtime.redis_client import connect
 
 INSTANTS_BEFORE: Final = 10
 INSTANTS: Final = 60
-HOUR_SECONDS: Final = 3600
 MOST_VISITORS: Final = 200_000
 
 

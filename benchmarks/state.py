@@ -16,8 +16,9 @@ from typing import Final
 
 from benchmarks.clicks import Clicks
 from benchmarks.engine import Engine
-from benchmarks.memory import HOUR_SECONDS, IS_MEASURABLE, VISITORS, meet_visitors, resident_bytes
+from benchmarks.memory import IS_MEASURABLE, VISITORS, meet_visitors, resident_bytes
 from benchmarks.processes import Figures, answer, quieten_logs
+from shared.events.time_units import HOUR_SECONDS
 
 
 def main(events: int, folder: Path) -> None:

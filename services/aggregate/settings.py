@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from shared.events.time_units import HOUR_SECONDS
 from shared.runtime.settings import ServiceSettings
 
 
@@ -40,4 +41,4 @@ class AggregateSettings(ServiceSettings):
     @property
     def segment_seconds(self) -> int:
         """How far back minute segments reach."""
-        return round(self.segment_hours * 3600)
+        return round(self.segment_hours * HOUR_SECONDS)

@@ -8,6 +8,7 @@ from typing import Final
 
 from services.demo.child import Program
 from services.demo.options import Options
+from shared.events.time_units import HOUR_SECONDS
 from shared.runtime import services
 
 STORE: Final = "valkey"
@@ -17,7 +18,7 @@ SERVICES: Final = tuple(service.name for service in services.SERVICES)
 STOP_ORDER: Final = (TRAFFIC, *SERVICES, STORE)
 NAMES: Final = (*SERVICES, TRAFFIC, LOOKUPS, STORE)
 
-HISTORY_SECONDS: Final = 8 * 3600
+HISTORY_SECONDS: Final = 8 * HOUR_SECONDS
 _LEAST_HISTORY_SECONDS: Final = 10
 
 

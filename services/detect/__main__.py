@@ -11,6 +11,7 @@ from typing import Final
 from services.detect.machines import MachineStore
 from services.detect.service import DetectService
 from services.detect.settings import DetectSettings
+from shared.events.time_units import MINUTE_MS
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
@@ -33,7 +34,7 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
     await_redis(settings, health, stop)
     await_topics(log, (settings.enriched_topic, settings.offers_topic), settings, health, stop)
     health.working(STARTING)
-    window_ms = round(settings.detect_window_minutes * 60_000)
+    window_ms = round(settings.detect_window_minutes * MINUTE_MS)
     with connect(settings.redis_url) as client, log.processor(settings.enriched_topic, SERVICE) as processor:
         DetectService(
             ObservedProcessor(processor, gauges),

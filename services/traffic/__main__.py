@@ -83,7 +83,7 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
 @contextmanager
 def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health, gauges: Gauges) -> Iterator[Outbox]:
     with closing(open_log(settings, service)) as log:
-        topic = TopicSpec(settings.raw_topic, settings.partitions, round(settings.retention_hours * 3_600_000))
+        topic = TopicSpec(settings.raw_topic, settings.partitions, settings.retention_ms)
 
         def open_producer() -> Producer:
             log.ensure_topics([topic])

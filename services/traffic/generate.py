@@ -14,6 +14,7 @@ from services.traffic.pacing import LIVE
 from services.traffic.sending import Outbox
 from services.traffic.simulation import World, simulate
 from shared.events.raw import encode_raw
+from shared.events.time_units import MINUTE_MS
 from shared.runtime.dependency import Stopped
 from shared.runtime.logs import get_logger
 
@@ -21,7 +22,7 @@ logger = get_logger(__name__)
 
 _VISITORS_PER_RATE: Final = 10_000
 _FEWEST_VISITORS, _MOST_VISITORS = 1_000, 200_000
-_REPORT_EVERY_MS: Final = 60_000
+_REPORT_EVERY_MS: Final = MINUTE_MS
 
 _DESCRIPTION = """\
 Send realistic clicks of a simulated shop to the event log, until Ctrl-C, --count or --duration.

@@ -5,7 +5,9 @@ import re
 from argparse import ArgumentTypeError
 from typing import Final
 
-_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+from shared.events.time_units import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
+
+_UNIT_SECONDS: Final = {"s": 1, "m": MINUTE_SECONDS, "h": HOUR_SECONDS, "d": DAY_SECONDS}
 
 
 def speed(text: str) -> float:

@@ -22,13 +22,14 @@ from services.traffic.tally import Tally
 from shared.events.raw import decode_raw
 from shared.events.refusals import Refusal
 from shared.events.schema import MAX_EVENT_BYTES, RawEvent
+from shared.events.time_units import MINUTE_MS
 from shared.runtime.dependency import Stopped
 from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 
 _SHOW_EVERY_LINES: Final = 256
-_LONG_WAIT_MS: Final = 60_000
+_LONG_WAIT_MS: Final = MINUTE_MS
 
 
 class Replay:

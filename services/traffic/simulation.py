@@ -16,7 +16,7 @@ from typing import Final
 from services.traffic.browsing import browse, crawl, draw_referrer
 from services.traffic.visitors import BOT_ADDRESSES, Visitor, bot, person
 from shared.events.schema import RawEvent
-from shared.events.timestamps import HALF_HOUR_MS
+from shared.events.time_units import HALF_HOUR_MS, HOUR_MS
 
 HOURLY_SHAPE: Final = (
     0.72, 0.60, 0.50, 0.44, 0.42, 0.46, 0.58, 0.76, 0.94, 1.06, 1.12, 1.16,
@@ -24,7 +24,6 @@ HOURLY_SHAPE: Final = (
 )  # fmt: skip
 """Visits by hour of day in UTC, as a multiple of the mean; interpolated in between."""
 
-_HOUR_MS: Final = 3_600_000
 _BLOCK_MS: Final = 10_000
 """Sessions are drawn in blocks of this length; each block has its own random generator."""
 _HALF_HOUR_SPREAD: Final = 0.2  # a half hour deviates from the shape by up to this share
@@ -79,9 +78,9 @@ def simulate(world: World, from_ms: int) -> Iterator[RawEvent]:
 
 def visit_shape(at_ms: int) -> float:
     """Visits at this time of day, as a multiple of the day's mean."""
-    hour, within = divmod(at_ms, _HOUR_MS)
+    hour, within = divmod(at_ms, HOUR_MS)
     now, then = HOURLY_SHAPE[hour % 24], HOURLY_SHAPE[(hour + 1) % 24]
-    return (now + (then - now) * within / _HOUR_MS) / _MEAN_SHAPE
+    return (now + (then - now) * within / HOUR_MS) / _MEAN_SHAPE
 
 
 def _block(world: World, name: str, block: int, from_ms: int) -> Iterator[RawEvent]:

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-FUTURE_TOLERANCE_MS: Final = 60_000
-"""An event at most this far ahead of its arrival waits for its second; further ahead it is a dead letter."""
+from shared.events.time_units import DAY_MS as DAY_MS
+from shared.events.time_units import DAY_SECONDS
+from shared.events.time_units import HALF_HOUR_MS as HALF_HOUR_MS
+from shared.events.time_units import MINUTE_MS as MINUTE_MS
 
-MINUTE_MS: Final = 60_000
-HALF_HOUR_MS: Final = 30 * MINUTE_MS
-DAY_MS: Final = 48 * HALF_HOUR_MS
+FUTURE_TOLERANCE_MS: Final = MINUTE_MS
+"""An event at most this far ahead of its arrival waits for its second; further ahead it is a dead letter."""
 
 LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that datetime can show
 # A count of seconds, ms, µs or ns since 1970 is told by its size: the ranges do not meet between 1973 and 5138.
@@ -48,7 +49,7 @@ def _from_text(text: str) -> int | None:
         since_epoch = moment - datetime.fromtimestamp(0, UTC)
     except OverflowError:
         return None
-    return _in_range((since_epoch.days * 86_400 + since_epoch.seconds) * 1000 + since_epoch.microseconds // 1000)
+    return _in_range((since_epoch.days * DAY_SECONDS + since_epoch.seconds) * 1000 + since_epoch.microseconds // 1000)
 
 
 def _from_number(number: float) -> int | None:

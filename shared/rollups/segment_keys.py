@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from shared.events.timestamps import MINUTE_MS, iso_second, parse_iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second, parse_iso_second
 
 SEGMENTS_KEY: Final = "rollup:segments"
 """`<minute>:<partition>` → the version of that segment, raised with each rewrite."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.events.time_units import HOUR_MS
 from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
 from shared.runtime.configuration import ConfigurationError as ConfigurationError
 from shared.runtime.kafka_security import contradictions
@@ -96,6 +97,11 @@ class ServiceSettings(RedisSettings, LogSettings):
         if found:
             raise ValueError("\n".join(found))
         return self
+
+    @property
+    def retention_ms(self) -> int:
+        """`retention_hours` in milliseconds."""
+        return round(self.retention_hours * HOUR_MS)
 
     def shown(self) -> dict[str, object]:
         """The options that are set or have a default, without secrets, for the log."""

@@ -10,13 +10,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 import redis
 
+from shared.events.time_units import DAY_SECONDS
 from shared.status.replica_status import ReplicaStatus, Transition
 
 REPLICAS_KEY: Final = "status:replicas"
 """`<service>:<replica>` → its latest status, JSON."""
 TRANSITIONS_KEY: Final = "status:transitions"
 TRANSITIONS_LENGTH: Final = 200
-TTL_SECONDS: Final = 24 * 3600
+TTL_SECONDS: Final = DAY_SECONDS
 """Both keys outlive the last status by this much: what ran before everything stopped can still be seen."""
 REPORT_SECONDS: Final = 1.0
 DEPARTED_SECONDS: Final = 600

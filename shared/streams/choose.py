@@ -22,6 +22,6 @@ def open_log(settings: ServiceSettings, service: str) -> EventLog:
         redis_address(settings.redis_url),
         prefix=settings.redis_prefix,
         partitions=settings.partitions,
-        retention_ms=round(settings.retention_hours * 3_600_000),
+        retention_ms=settings.retention_ms,
         most_records=settings.redis_log_records,
     )

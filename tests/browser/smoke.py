@@ -15,7 +15,8 @@ import pyarrow as pa
 import redis
 from playwright.sync_api import Page, sync_playwright
 
-from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second
 from shared.rollups.contract import audience_key
 from shared.rollups.reading import read
 from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key

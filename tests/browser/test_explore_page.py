@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser
 
-from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second
 from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 from tests.browser.conftest import Dashboard, Visit, foot, visiting
 from tests.browser.explore_figures import figures

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second
 from tests.browser.conftest import Dashboard, foot, visiting
 from tests.browser.test_explore_page import open_page, publish_hour, query
 from tests.browser.test_operations_page import report_all

@@ -7,8 +7,8 @@ import redis
 
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import Dictionaries
-from services.aggregate.engine.recent import MINUTE_SECONDS
 from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
+from shared.events.time_units import MINUTE_SECONDS
 from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_field, segment_key
 
 _MOST_ROWS_AT_ONCE: Final = 250_000

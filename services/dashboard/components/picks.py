@@ -8,7 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from services.dashboard.kit.time_zones import Clock
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -28,7 +28,7 @@ from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted, grouped
 from services.dashboard.sources.closed_minutes import ClosedMinutes
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 
 _GAPS_NAMED: Final = 3
 

@@ -16,7 +16,7 @@ from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import grouped
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 
 HEIGHT_PX: Final = {"series": 396, "density": 412, "histogram": 178}
 

@@ -14,7 +14,8 @@ from services.dashboard.explore.selection import Filter, Selection, Span, distin
 from services.dashboard.explore.series import Measure, Series, Statistics
 from services.dashboard.sources.closed_minutes import ClosedMinutes
 from services.dashboard.sources.segments import Array, Frame
-from shared.events.timestamps import MINUTE_MS, iso_second, parse_iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second, parse_iso_second
 from shared.rollups.segment_columns import DIMENSIONS
 
 WINDOWS: Final = {15: "15 min", 30: "30 min", 60: "1 h", 120: "2 h", 240: "4 h", 480: "8 h"}
@@ -104,7 +105,7 @@ def read_focus(text: object) -> Focus | None:
 def read_minute(label: object) -> int | None:
     """The minute of its label; None for anything else."""
     try:
-        return parse_iso_second(label) // 60_000 if isinstance(label, str) else None
+        return parse_iso_second(label) // MINUTE_MS if isinstance(label, str) else None
     except (ValueError, OverflowError):
         return None
 

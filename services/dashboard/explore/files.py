@@ -12,7 +12,8 @@ from services.dashboard.explore.exploration import MEASURES, NAMES, Choices, Exp
 from services.dashboard.explore.selection import Span
 from services.dashboard.kit import csv_file as spreadsheet
 from services.dashboard.kit.csv_file import Cell
-from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second
 
 MOST_ROWS: Final = 50_000
 """Of names and of events, which have no end otherwise."""

@@ -27,7 +27,8 @@ from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.sources.closed_minutes import ClosedMinutes
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
-from shared.events.timestamps import LATEST_MS, MINUTE_MS, iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import LATEST_MS, iso_second
 from shared.rollups.model import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}

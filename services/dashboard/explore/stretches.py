@@ -5,7 +5,7 @@ What a stretch holds is a matter of UTC alone: an hour that ends at 10:00 UTC is
 
 from services.dashboard.explore.selection import Span
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 
 
 def minute(number: int, clock: Clock) -> str:

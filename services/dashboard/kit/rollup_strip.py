@@ -8,9 +8,9 @@ from services.dashboard.kit.status_strip import malformed_strip, status_strip, u
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import ago, counted, duration, grouped, rate
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import Meta
 
-_HOUR_SECONDS: Final = 3600
 _NAMES: Final = {
     Standing.LIVE: "Live",
     Standing.PARTIAL: "Incomplete",
@@ -53,7 +53,7 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
         case Standing.LIVE:
             up_to_date = "Numbers are up to the second"
             return (
-                f"{up_to_date}." if meta.coverage_1h_s >= _HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
+                f"{up_to_date}." if meta.coverage_1h_s >= HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
             )
         case Standing.PARTIAL:
             return (
@@ -87,8 +87,8 @@ def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
         return ("Coverage", f"{meta.partitions} of {meta.partitions + missing} partitions", "warning")
     if freshness.standing is Standing.PARTIAL:
         return ("Coverage", "a partition is missing", "warning")
-    covered = min(meta.coverage_1h_s, _HOUR_SECONDS)
-    return ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == _HOUR_SECONDS else "warning")
+    covered = min(meta.coverage_1h_s, HOUR_SECONDS)
+    return ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning")
 
 
 def _conservation(meta: Meta) -> tuple[str, str, str]:

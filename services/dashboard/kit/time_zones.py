@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.dashboard.kit.wording import UNKNOWN
+from shared.events.time_units import MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Clock:
         name = _formatted(timestamp_ms, self.zone, "%Z")
         if name == UNKNOWN or name.isalpha():
             return name
-        minutes = self.offset_ms(timestamp_ms) // 60_000
+        minutes = self.offset_ms(timestamp_ms) // MINUTE_MS
         hours, rest = divmod(abs(minutes), 60)
         return f"UTC{'−' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 

@@ -13,7 +13,7 @@ from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import grouped
-from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
+from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 
 Trace = dict[str, Any]
 

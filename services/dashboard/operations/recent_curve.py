@@ -5,8 +5,9 @@ from typing import Final
 
 from services.dashboard.kit.cards import sparkline
 from services.dashboard.sources.watch import SLOT_MS, SLOTS, Curve
+from shared.events.time_units import MINUTE_MS
 
-_LONGEST_GAP: Final = 60_000 // SLOT_MS
+_LONGEST_GAP: Final = MINUTE_MS // SLOT_MS
 """What lies before a longer gap is left out, as nobody knows how the figure came from there."""
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 from shared.rollups.segment_columns import DIMENSIONS
 from shared.rollups.segment_keys import parse_segment_field
 from shared.rollups.segment_schema import SEGMENT_SCHEMA

@@ -72,7 +72,7 @@ class _Run:
 
     @property
     def retention_ms(self) -> int:
-        return round(self.settings.retention_hours * 3_600_000)
+        return self.settings.retention_ms
 
     def letters(self) -> Iterator[list[DeadLetter]]:
         """The dead letters that were asked for, by batches."""

@@ -4,10 +4,11 @@ import re
 from typing import Final
 
 from services.enrich.dead_letters.topic import DeadLetter
+from shared.events.time_units import DAY_MS, HOUR_MS, MINUTE_MS
 from shared.events.timestamps import iso_second, parse_timestamp_ms
 
 _PREVIEW_CHARACTERS: Final = 80
-_UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNITS_MS: Final = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def one_line(letter: DeadLetter) -> str:

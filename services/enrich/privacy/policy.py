@@ -13,11 +13,11 @@ from typing import Final, Literal, NamedTuple
 
 from services.enrich.lookups.lru import RecentlyUsed
 from shared.events.addresses import LONGEST_ADDRESS, truncated_ip
-from shared.events.timestamps import DAY_MS
+from shared.events.time_units import DAY_MS, HALF_HOUR_SECONDS, MINUTE_MS
 
 Rotation = Literal["daily", "monthly"]
 
-SESSION_GAP_SECONDS: Final = 1_800
+SESSION_GAP_SECONDS: Final = HALF_HOUR_SECONDS
 """Two clicks of a visitor this far apart, in whole seconds, are of two sessions."""
 
 REMEMBERED_MS: Final = DAY_MS
@@ -26,7 +26,7 @@ REMEMBERED_MS: Final = DAY_MS
 LONGEST_CROSSING_MS: Final = DAY_MS // 6
 """A session that goes on for four hours after a rotation is no person's, and is cut then."""
 
-_AHEAD_MS: Final = 600_000  # an event's second may be ahead by a minute, and clocks differ
+_AHEAD_MS: Final = 10 * MINUTE_MS  # an event's second may be ahead by a minute, and clocks differ
 _PSEUDONYM_BYTES: Final = 16
 
 

@@ -19,10 +19,10 @@ from services.enrich.privacy.policy import (
     pseudonym_of,
 )
 from shared.events.schema import RawEvent
-from shared.events.timestamps import DAY_MS
+from shared.events.time_units import DAY_MS, MINUTE_MS
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 
-CONFIRM_MS: Final = 60_000
+CONFIRM_MS: Final = MINUTE_MS
 """How often a salt from Redis is looked at again: it may have lost it, and replicas must not come apart."""
 
 _SALT_BYTES: Final = 32

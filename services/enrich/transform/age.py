@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from services.enrich.lookups.catalogue import number_of
-from shared.events.timestamps import DAY_MS
+from shared.events.time_units import DAY_MS
 
 OLDEST_YEARS: Final = 150
 """A higher age is a mistake, so it counts as unknown."""

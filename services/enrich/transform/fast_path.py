@@ -15,7 +15,8 @@ from services.enrich.lookups.catalogue import NO_PRODUCT, Appendix, ProductFacts
 from services.enrich.transform.fields import FIELDS, Field, Source, compiled
 from shared.events.refusals import UNDECODABLE
 from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
-from shared.events.timestamps import DAY_MS, FUTURE_TOLERANCE_MS
+from shared.events.time_units import DAY_MS
+from shared.events.timestamps import FUTURE_TOLERANCE_MS
 from shared.streams.event_log import ToAppend
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from shared.events.time_units import HOUR_MS
 from shared.streams.event_log import TopicSpec
 
 REBUILD_HOURS: Final = 9
 """How far back the state of a partition is rebuilt from the log: the longest window, and half an hour to spare."""
 
-_HOUR_MS: Final = 3_600_000
 _LOG_APPEND_TIME: Final = "LogAppendTime"
 _FOR_EVER: Final = -1
 
@@ -63,11 +63,11 @@ def shortcomings(spec: TopicSpec, partitions: int, options: Mapping[str, str | N
 def _short_retention(retention_ms: int, asked_ms: int) -> str:
     kept = f"retention.ms is {retention_ms}: records are kept for {_hours(retention_ms)}, not {_hours(asked_ms)}; "
     cost = "a service that is down for longer loses events"
-    missing_ms = REBUILD_HOURS * _HOUR_MS - retention_ms
+    missing_ms = REBUILD_HOURS * HOUR_MS - retention_ms
     if missing_ms > 0:
         cost += f", and state rebuilt from it lacks {_hours(missing_ms)} of the {REBUILD_HOURS} h that it reads"
     return kept + cost
 
 
 def _hours(milliseconds: int) -> str:
-    return f"{round(milliseconds / _HOUR_MS, 2):g} h"
+    return f"{round(milliseconds / HOUR_MS, 2):g} h"

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import redis
 
-from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS, iso_second
+from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
+from shared.events.timestamps import iso_second
 from shared.rollups.contract import AudienceRollup, Rollup
 from shared.rollups.model import (
     AUDIENCES,

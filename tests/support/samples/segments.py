@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 

@@ -10,7 +10,7 @@ from services.dashboard.kit.cards.chart import Figure, round_top
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import DARK, LIGHT
 from services.dashboard.live import charts
-from shared.events.timestamps import HALF_HOUR_MS, MINUTE_MS
+from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 
 NOON_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 MINUTES = {NOON_MS + number * MINUTE_MS: 10 + number for number in range(60)}

@@ -15,7 +15,7 @@ from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
 from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import assemble, decode_segment
-from shared.events.timestamps import MINUTE_MS
+from shared.events.time_units import MINUTE_MS
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
 
 KATHMANDU = clock_of("Asia/Kathmandu")

@@ -9,7 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from shared.events.timestamps import MINUTE_MS, iso_second
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second
 from shared.rollups.segment_keys import segment_field, segment_key
 from tests.support.opened_page import opened, shown
 from tests.support.samples.rollup import publish, sample_rollup

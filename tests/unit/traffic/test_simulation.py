@@ -18,7 +18,7 @@ from services.traffic.simulation import HOURLY_SHAPE, World, simulate, visit_sha
 from services.traffic.user_agents import BOTS, BROWSERS
 from services.traffic.visitors import person
 from shared.events.schema import RawEvent
-from shared.events.timestamps import HALF_HOUR_MS
+from shared.events.time_units import HALF_HOUR_MS
 
 MIDNIGHT = 1_795_046_400_000
 HOUR = 3_600_000
