@@ -1,5 +1,5 @@
-# One image a service:  docker build --build-arg SERVICE=aggregate -t clickpulse-aggregate .
-# SERVICE is enrich, aggregate, detect, dashboard or traffic; the last stages below are named after them.
+# One image per service:  docker build --build-arg SERVICE=aggregate -t clickpulse-aggregate .
+# SERVICE is enrich, aggregate, detect, dashboard or traffic, the names of the last stages below.
 
 ARG SERVICE
 ARG PYTHON=python:3.11-slim
@@ -11,7 +11,7 @@ ENV UV_PYTHON=/usr/local/bin/python3 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRO
 WORKDIR /src
 RUN --mount=type=cache,target=/root/.cache \
     python3 -m pip install --quiet --root-user-action=ignore "uv>=0.8,<1"
-# The dependencies come first: they change less often than the code, and so stay in the builder's cache.
+# Dependencies first: they change less often than the code, so they stay in the build cache.
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache \
     case "$SERVICE" in detect) extra=kafka ;; *) extra=$SERVICE ;; esac \
@@ -24,14 +24,14 @@ RUN --mount=type=cache,target=/root/.cache \
  && uv sync --frozen --no-dev --no-editable --extra "$extra"
 
 FROM ${PYTHON} AS runtime
-# State and lookups lie on volumes, which take their owner from these folders.
+# State and lookups are volumes, which inherit their owner from these folders.
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --shell /usr/sbin/nologin clickpulse \
  && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
 WORKDIR /var/lib/clickpulse
-# By number, so that an orchestrator can see that it is not root.
+# Numeric, so that an orchestrator can verify that it is not root.
 USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 CMD ["clickpulse", "health"]
@@ -57,5 +57,5 @@ CMD ["dashboard"]
 FROM runtime AS traffic
 CMD ["generate"]
 
-# Fails here without a SERVICE, or with one that is none of the above.
+# Fails here when SERVICE is missing or is not one of the above.
 FROM ${SERVICE}

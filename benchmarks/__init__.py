@@ -1,1 +1,1 @@
-"""Measurements. They print and record; nothing here passes or fails."""
+"""Measurements. They print and record results; they never pass or fail."""

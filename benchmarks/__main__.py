@@ -1,7 +1,7 @@
-"""`make bench`: the figures of the design's "Numbers", in one run on a real Kafka broker and a real Valkey.
+"""`make bench`: measures the figures of the design's "Numbers" in one run, on a real Kafka broker and a real Valkey.
 
-Each measurement is a process of its own; what it measures, and what not, is at the head of its module. The broker is
-KAFKA_BROKER, else one that is started here; topics and groups are deleted afterwards. See docs/performance.md.
+Each measurement runs in its own process; its module's docstring says what it includes and excludes. The broker is
+KAFKA_BROKER, or else one started here. Topics and groups are deleted afterwards. See docs/performance.md.
 """
 
 import argparse
@@ -26,16 +26,16 @@ from tests.support.servers.valkey import running_valkey
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 STEPS: Final = (("baselines", "floor"), ("baselines", "passthrough"), ("steps", "aggregate"), ("steps", "enrich"))
-WINDOW_EVENTS: Final = 20_000  # few, as each costs Quix Streams' windows a tenth of a millisecond and more
+WINDOW_EVENTS: Final = 20_000  # few, because each costs Quix Streams' windows at least a tenth of a millisecond
 MILLION: Final = 1_000_000
 
 Environment = Mapping[str, str]
 
 
 def main() -> int:
-    """Measure, print a table, write RESULTS."""
+    """Measure, print a table and write RESULTS."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=500_000, help="events that each step works off (default 500000)")
+    parser.add_argument("--events", type=int, default=500_000, help="events that each step processes (default 500000)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each step; the median counts (default 3)")
     parser.add_argument("--window", type=int, default=MILLION, help="events in the largest window (default 1000000)")
     options = parser.parse_args()
@@ -43,7 +43,7 @@ def main() -> int:
     figures: dict[str, Value] = {"events": options.events, "runs": options.runs, "window_events": options.window}
     with _servers() as (environment, folder):
         state = folder / "killed"
-        # Side by side, as neither is timed. From here on, every process has the machine to itself.
+        # In parallel, because neither is timed. From here on, every process has the machine to itself.
         with ThreadPoolExecutor() as threads:
             filled = threads.submit(figures_of, "steps", "fill", str(options.events), environment=environment)
             figures |= _memory_and_disk(options.window, state, environment)
@@ -56,15 +56,15 @@ def main() -> int:
         figures |= _rivals(environment)
     figures |= circumstances()
     figures["bench_seconds"] = round(time.monotonic() - began)
-    print(table(figures))  # noqa: T201 - the table is what the command is for
-    print(f"{figures['bench_seconds']} s in all; everything is in {RESULTS}")  # noqa: T201
+    print(table(figures))  # noqa: T201 - the command's output
+    print(f"{figures['bench_seconds']} s in total; all figures are in {RESULTS}")  # noqa: T201
     write_results(RESULTS, figures)
     return 0
 
 
 @contextmanager
 def _servers() -> Iterator[tuple[Environment, Path]]:
-    """The environment of the measurements, with topics of this run alone, and a folder for them."""
+    """The environment of the measurements, with topics for this run only, and a folder."""
     run = f"bench-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
@@ -86,7 +86,7 @@ def _servers() -> Iterator[tuple[Environment, Path]]:
 def _steps(events: int, runs: int, environment: Environment) -> Figures:
     measured: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(runs):
-        # In turn, so that a machine that slows down slows all of them.
+        # Interleaved, so that a machine that slows down slows all of them.
         for module, step in STEPS:
             for name, us in figures_of(module, step, str(events), environment=environment).items():
                 measured[name].append(us)

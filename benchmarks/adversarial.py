@@ -1,8 +1,8 @@
-"""What enrich costs where nothing repeats: `python -m benchmarks.adversarial agents|addresses EVENTS`.
+"""The cost of enrich when nothing repeats: `python -m benchmarks.adversarial agents|addresses EVENTS`.
 
-Clicks with a user agent each, or with an IP address each, that no cache can know, are given to the enrich service by
-the batch and what it sends is thrown away: CPU time of the process by event, without the log and without look-ups, and
-by how much the resident set grew. Making the clicks is out of it.
+Every click has its own user agent, or its own IP address, so no cache helps. The service gets them in batches and its
+output is discarded. Measures CPU time of the process per event, without the log and without lookups, and the growth of
+the resident set. Generating the clicks is excluded.
 """
 
 import resource
@@ -27,7 +27,7 @@ _WARM_BATCHES: Final = 5
 
 
 class _NoLookups:
-    """Knows no product and no visitor."""
+    """Lookups without any product or visitor."""
 
     products: Mapping[str, ProductFacts] = {}
     visitors: Mapping[str, VisitorFacts] = {}
@@ -35,12 +35,12 @@ class _NoLookups:
     def learn(self, events: Sequence[RawEvent]) -> None:
         pass
 
-    def unasked(self, events: Sequence[RawEvent]) -> int:  # noqa: ARG002 - there is nothing to ask
+    def unasked(self, events: Sequence[RawEvent]) -> int:  # noqa: ARG002 - part of the interface
         return 0
 
 
 class _Given:
-    """A processor that hands over what it is given, and forgets what it is sent."""
+    """A processor that returns the given batches and discards what is sent."""
 
     def __init__(self, batches: Iterator[list[Record]], stop: Event) -> None:
         self._batches = batches
@@ -49,14 +49,14 @@ class _Given:
         self.cpu_s = 0.0
         self._batch = 0
 
-    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - the interface's
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - part of the interface
         batch = next(self._batches, [])
         if not batch:
             self._stop.set()
         self._began = time.process_time()
         return RecordBatch(batch)
 
-    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - likewise
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - part of the interface
         self._batch += 1
         if self._batch > _WARM_BATCHES:
             self.cpu_s += time.process_time() - self._began
@@ -66,7 +66,7 @@ class _Given:
 
 
 def clicks(what: str, events: int) -> Iterator[list[Record]]:
-    """Batches of clicks with an agent, or an address, of their own."""
+    """Batches of clicks, each with its own user agent or address."""
     now_ms = int(time.time() * 1000)
     for start in range(0, events + _WARM_BATCHES * _BATCH_EVENTS, _BATCH_EVENTS):
         batch = []
@@ -84,11 +84,11 @@ def clicks(what: str, events: int) -> Iterator[list[Record]]:
 
 
 def main(what: str, events: int) -> None:
-    """Answer the CPU time an event in µs, and the growth of the resident set in MB."""
+    """Report the CPU time per event in µs, and the growth of the resident set in MB."""
     stop = Event()
     given = _Given(clicks(what, events), stop)
     service = EnrichService(
-        given,  # type: ignore[arg-type] # it needs no closing
+        given,  # type: ignore[arg-type] # without `close`
         _NoLookups(),
         Route("raw", "enriched", "", "", _BATCH_EVENTS),
         tally=Tally(time.monotonic),

@@ -1,4 +1,4 @@
-"""Generated enriched clicks as records of the log, the same for the same seed; made by the batch, to hold no memory."""
+"""Generates enriched clicks as log records, the same for the same seed, batch by batch to save memory."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,9 +13,9 @@ PARTITIONS: Final = 4
 BATCH_EVENTS: Final = 5_000
 
 _PRODUCTS: Final = 2_000
-_PAGES: Final = 2_400  # those after the products show none
-_TASTE: Final = 2.0  # above 1: the exponent by which low-numbered products are looked at more often
-_RETURNING: Final = 1.5  # likewise visitors
+_PAGES: Final = 2_400  # pages after the products show none
+_TASTE: Final = 2.0  # above 1, low-numbered products are viewed more often
+_RETURNING: Final = 1.5  # above 1, low-numbered visitors return more often
 _BOT_EVERY: Final = 20
 _CATEGORIES: Final = (
     "accessories", "automotive", "books", "clothing", "computers", "electronics", "games", "grocery", "handbags",
@@ -35,12 +35,12 @@ _USER_AGENTS: Final = {
     "Other": "curl/8.14.1",
 }
 _PEOPLES_DEVICES: Final = tuple(device for device in DEVICE_TYPES if device != "Bot")
-_SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that multiplying by it gives every number another id
+_SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that multiplying by it maps every number to a different id
 _64_BITS: Final = (1 << 64) - 1
 
 
 class Clicks:
-    """Clicks of numbered visitors. Every batch goes on where the one before ended, in time and in offsets."""
+    """Clicks of numbered visitors. Each batch continues the previous one, in time and in offsets."""
 
     def __init__(self, seed: int, visitors: int) -> None:
         self._seed = seed
@@ -49,14 +49,14 @@ class Clicks:
         self._next_offset = [0] * PARTITIONS
 
     def between(self, from_ms: int, until_ms: int, events: int) -> Iterator[list[Record]]:
-        """Clicks by any of the visitors, evenly spread over the time, in batches of BATCH_EVENTS."""
+        """Clicks of random visitors, evenly spread over the time span, in batches of BATCH_EVENTS."""
         for begin_ms, end_ms, size in _slices(from_ms, until_ms, events):
             rng = np.random.default_rng((self._seed, self._number))
             who = (self._visitors * rng.random(size) ** _RETURNING).astype(np.int64)
             yield self._batch(rng, begin_ms, end_ms, who.tolist())
 
     def of_each_visitor(self, from_ms: int, until_ms: int) -> Iterator[list[Record]]:
-        """One click of each visitor, likewise."""
+        """One click of each visitor, evenly spread over the time span, in batches of BATCH_EVENTS."""
         for begin_ms, end_ms, size in _slices(from_ms, until_ms, self._visitors):
             rng = np.random.default_rng((self._seed, self._number))
             who = range(self._number, self._number + size)
@@ -77,7 +77,7 @@ class Clicks:
 
 
 def _slices(from_ms: int, until_ms: int, events: int) -> Iterator[tuple[int, int, int]]:
-    """Begin, end and number of events of each batch."""
+    """Start, end and number of events of each batch."""
     for done in range(0, events, BATCH_EVENTS):
         size = min(BATCH_EVENTS, events - done)
         span_ms = until_ms - from_ms
@@ -88,7 +88,7 @@ def _event(time_ms: int, visitor: int, page: int, event_id: str) -> EnrichedEven
     is_bot = visitor % _BOT_EVERY == 0
     device = "Bot" if is_bot else _PEOPLES_DEVICES[visitor % len(_PEOPLES_DEVICES)]
     has_product = page < _PRODUCTS
-    # By position, in the order of the fields: by name it takes five times as long.
+    # Positional arguments in field order: keywords take five times as long.
     return EnrichedEvent(
         time_ms,
         f"{visitor * _SPREAD & _64_BITS:016x}",

@@ -1,7 +1,7 @@
-"""The aggregate's partitions driven by hand: the one place where the benchmarks touch the inside of that service.
+"""Drives aggregate's partitions directly: the one place where the benchmarks touch the internals of that service.
 
-The time is an argument, so that an hour of clicks is folded as fast as the machine can, and a publish instant follows
-the one before it at once.
+Time is an argument, so an hour of clicks is folded as fast as the machine can, and publish instants follow one another
+without waiting.
 """
 
 import time
@@ -27,34 +27,34 @@ from shared.runtime.redis_client import connect
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, Producer, Record
 
-_END_OFFSET: Final = 1 << 62  # no topic is read: the state is never ahead of it
+_END_OFFSET: Final = 1 << 62  # no topic is read, so the state is never ahead of it
 
 
 class Engine:
-    """All partitions in one process, as one replica of the service has them."""
+    """All partitions in one process, like a single replica of the service."""
 
     def __init__(self, directory: Path | None, now_s: int) -> None:
-        """Open what is in the directory, or begin with nothing; without a directory nothing is stored."""
+        """Open the state in the directory, or start empty. Without a directory nothing is stored."""
         self.now_s = now_s
         self._partitions = [
             _opened(directory, Assignment(number, 0, _END_OFFSET), now_s) for number in range(PARTITIONS)
         ]
 
     def fold(self, records: Sequence[Record]) -> None:
-        """Take in, store and fold one poll's records, as the service does."""
+        """Receive, store and fold the records of one poll, like the service."""
         for number, group in groupby(sorted(records, key=attrgetter("partition")), key=attrgetter("partition")):
             self._partitions[number].receive(list(group))
             self._partitions[number].sort_out()
             self._partitions[number].fold()
 
     def advance(self, now_s: int) -> None:
-        """Move the windows of all partitions to end at `now_s`."""
+        """Advance the windows of all partitions to `now_s`."""
         self.now_s = now_s
         for partition in self._partitions:
             partition.advance(now_s)
 
     def publication(self) -> Publication:
-        """Read the figures and the closed minutes off the windows, as the service's loop does."""
+        """Read the figures and the completed minutes from the windows, like the service's loop."""
         reports = {
             partition.number: PartitionReport(partition.roll_up(), 0, 0.0, 0, self.now_s * 1000)
             for partition in self._partitions
@@ -62,11 +62,11 @@ class Engine:
         return Publication(self.now_s, reports, [partition.closed_minutes() for partition in self._partitions])
 
     def publish(self, publisher: RedisPublisher) -> None:
-        """Publish as the service and its sender do: all of what a second's publish costs."""
+        """Publish like the service and its sender: the whole cost of one publish."""
         publisher.publish(self.publication())
 
     def checkpoint_one_due(self) -> float | None:
-        """Checkpoint one partition that is due, as the service does after each publish; how many seconds it took."""
+        """Checkpoint one partition if due, like the service after each publish; return the seconds it took."""
         due = [partition for partition in self._partitions if partition.is_checkpoint_due()]
         if not due:
             return None
@@ -81,13 +81,13 @@ class Engine:
 
 
 def publisher(client: redis.Redis) -> RedisPublisher:
-    """The publisher of a replica that is alone."""
+    """The publisher of a single replica."""
     return RedisPublisher(client, AggregateSettings(), "bench")
 
 
 @contextmanager
 def running_service(settings: AggregateSettings, producer: Producer, stop: Event) -> Iterator[AggregateService]:
-    """The service with its sender, put together as `services.aggregate.__main__` does; the caller runs it."""
+    """The service with its sender, wired like `services.aggregate.__main__`; the caller runs it."""
     health = Health("bench")
     with connect(settings.redis_url) as client, Sender(RedisPublisher(client, settings, "bench"), health) as sender:
         yield AggregateService(
@@ -101,7 +101,7 @@ def running_service(settings: AggregateSettings, producer: Producer, stop: Event
 
 
 class _NoStore:
-    """Stores nothing: what is measured with it is the windows alone."""
+    """Stores nothing, to measure only the windows."""
 
     def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
         pass

@@ -1,4 +1,4 @@
-"""What CPU the Explore page takes to count a million events of an hour, and for a refresh in which nothing changed.
+"""CPU time of the Explore page to count an hour of a million events, and to refresh when nothing changed.
 
 `python -m benchmarks.explore` prints a table; it needs no server.
 """
@@ -42,7 +42,7 @@ def main() -> int:
     )  # fmt: skip
     began = time.process_time()
     minutes = reader.look()
-    _tell("read and decode the hour", 1000 * (time.process_time() - began))
+    _print("read and decode the hour", 1000 * (time.process_time() - began))
     assert len(minutes.frame) == EVENTS
     span = Span(minutes.end_minute, MINUTES)
     wanted = Filter(
@@ -67,7 +67,7 @@ def _count(name: str, selection: Selection) -> None:
 
 
 def _fill(client: Any, random: Any) -> None:
-    """Segments of EVENTS events, as the aggregate service writes them."""
+    """Write segments of EVENTS events in aggregate's format."""
     rows = EVENTS // (MINUTES * PARTITIONS) + 1
     left = EVENTS
     for minute in range(_FIRST_MINUTE, _FIRST_MINUTE + MINUTES):
@@ -103,10 +103,10 @@ def _time(step: str, run: Callable[[], Any]) -> None:
         began = time.process_time()
         run()
         times.append(1000 * (time.process_time() - began))
-    _tell(step, statistics.median(times))
+    _print(step, statistics.median(times))
 
 
-def _tell(step: str, milliseconds: float) -> None:
+def _print(step: str, milliseconds: float) -> None:
     sys.stdout.write(f"{step:<32}{milliseconds:>10.1f} ms\n")
 
 

@@ -1,7 +1,7 @@
-"""CPU that each service uses while no click comes: `python -m benchmarks.idle`, on a broker and a Valkey of its own.
+"""CPU of each service without clicks: `python -m benchmarks.idle`, on its own broker and Valkey.
 
-In the measured span: a minute of each process, all threads, after a few clicks were worked off and WARM_SECONDS went
-by. The windows hold these few clicks.
+Measures one minute of each process, all threads, starting WARM_SECONDS after a few clicks were processed. The windows
+hold these few clicks.
 """
 
 import time
@@ -21,7 +21,7 @@ SECONDS: Final = 60.0
 
 
 def main() -> None:
-    """Answer the share of a core that each process uses, in percent."""
+    """Report the share of a core that each process uses, in percent."""
     with running_servers() as servers, ExitStack() as stack:
         site = fresh_site(servers)
         load_lookups(WORLD, site)

@@ -1,7 +1,7 @@
-"""Marker clicks: sparse clicks that are found again in Redis one by one, so that each tells how long it took.
+"""Marker clicks: sparse clicks that can be found one by one in Redis, to measure the latency of each.
 
-Each marker product has one visitor, and so one partition, where its clicks stay in order. All of them are bots, and no
-other bot looks at a product, so that `rollup:bot:products:1h` counts them alone: while it says n, exactly the first n
+Each marker product has one visitor and so one partition, where its clicks stay in order. All of them are bots, and no
+other bot views a product, so `rollup:bot:products:1h` counts only markers: a count of n means that exactly the first n
 clicks of the product are published. Pure: times are arguments.
 """
 
@@ -21,19 +21,19 @@ USER_AGENT: Final = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a producer made."""
+    """What a producer sent."""
 
     started_ms: int  # epoch
-    clicks: int  # markers among them
+    clicks: int  # markers included
     seconds: float  # from the first click to the last
-    cpu_seconds: float  # of its process in all
-    most_delay_ms: float  # by which clicks were made after they were due
+    cpu_seconds: float  # of its whole process
+    most_delay_ms: float  # the longest delay of a click after its due time
     markers: dict[str, list[int]]  # times (epoch ms, ascending) by product
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a publish showed: its instant, when it was seen (both epoch ms), and the clicks of each marker product."""
+    """A publish as seen: its instant, when it was seen (both epoch ms), and the clicks of each marker product."""
 
     as_of_ms: int
     seen_at_ms: float
@@ -42,7 +42,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """A marker that was made at an instant (epoch ms) and how long it took to be seen."""
+    """When a marker was sent (epoch ms), and how long it took to be seen."""
 
     made_at_ms: int
     took_ms: float
@@ -54,7 +54,7 @@ def product(number: int) -> str:
 
 
 def latencies(made: Mapping[str, Sequence[int]], sightings: Sequence[Sighting]) -> tuple[list[Latency], int]:
-    """The latency of each marker that was seen, in the order made, and the number of those that never were.
+    """The latency of each marker that was seen, in send order, and the number of markers never seen.
 
     `made` has the times (epoch ms, ascending) by product; `sightings` are in the order seen.
     """
@@ -73,11 +73,11 @@ def latencies(made: Mapping[str, Sequence[int]], sightings: Sequence[Sighting]) 
 
 
 def between(found: Sequence[Latency], from_ms: float, until_ms: float) -> list[float]:
-    """How long the markers took that were made in [from, until), ascending."""
+    """Latencies of the markers sent in [from, until), ascending."""
     made = [latency.made_at_ms for latency in found]
     return sorted(latency.took_ms for latency in found[bisect_left(made, from_ms) : bisect_left(made, until_ms)])
 
 
 def quantile(ascending: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of all do not exceed; NaN of none."""
+    """The smallest value that at least `share` of all values do not exceed; NaN without values."""
     return ascending[math.ceil(share * len(ascending)) - 1] if ascending else math.nan

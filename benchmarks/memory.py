@@ -1,10 +1,9 @@
-"""Resident memory of a visitor: `python -m benchmarks.memory VISITORS`. Linux only.
+"""Resident memory per visitor: `python -m benchmarks.memory VISITORS`. Linux only.
 
-It is what windows of 200,000 visitors that came once each, spread over the last eight hours, hold more than windows of
-10,000, a visitor. The resident set is read after a collection, and after the allocator gave back what is free.
-Nothing is stored: RocksDB's
-buffers, some ten megabytes a partition however few the visitors, would be most of it. They are in the figures of
-`benchmarks.state`. No visitor has anything but one event with its eventId, most of which have left the trailing hour.
+Compares windows with 200,000 one-time visitors, spread over the last eight hours, to windows with 10,000. The resident
+set is read after a garbage collection and after the allocator returned free memory. Nothing is stored: RocksDB's
+buffers, some ten megabytes per partition even with few visitors, would dominate; `benchmarks.state` includes them. Each
+visitor has one event with an eventId, and most events have left the trailing hour.
 """
 
 import ctypes
@@ -26,7 +25,7 @@ IS_MEASURABLE: Final = _SMAPS.exists()
 
 
 def resident_bytes() -> int:
-    """The resident set of this process, without what the allocator could give back."""
+    """The resident set of this process, after the allocator returned free memory."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     for line in _SMAPS.read_text().splitlines():
@@ -36,20 +35,20 @@ def resident_bytes() -> int:
 
 
 def meet_visitors(engine: Engine, clicks: Clicks, from_s: int, until_s: int) -> None:
-    """Fold one click of each visitor, spread over the time."""
+    """Fold one click of each visitor, spread over the time span."""
     for batch in clicks.of_each_visitor(from_s * 1000, until_s * 1000):
         engine.advance(batch[-1].timestamp_ms // 1000)
         engine.fold(batch)
-        while engine.checkpoint_one_due() is not None:  # which also forgets
+        while engine.checkpoint_one_due() is not None:  # which also drops visitors that left
             pass
     engine.advance(until_s)
 
 
 def main(visitors: int) -> None:
-    """Answer the bytes a visitor."""
+    """Report the bytes per visitor."""
     now_s = int(time.time())
     resident = {}
-    for count in (_FEW_VISITORS, _FEW_VISITORS, visitors):  # the first time, code is loaded
+    for count in (_FEW_VISITORS, _FEW_VISITORS, visitors):  # the first run loads code
         before = resident_bytes()
         engine = Engine(None, now_s - 8 * HOUR_SECONDS)
         meet_visitors(engine, Clicks(seed=1, visitors=count), now_s - 8 * HOUR_SECONDS, now_s)

@@ -1,8 +1,8 @@
 """Raw clicks at a steady rate: `python -m benchmarks.paced_clicks RATE SECONDS`, settings from the environment.
 
-It is cheap, as it shares the machine with what it loads: the clicks of the simulated shop are encoded once, and sent
-over and over, each time with the time of that moment and an eventId of its own. Bots of the shop are left out; the only
-ones are the markers. Every SLOT_SECONDS it sends what is due; where it falls behind, it catches up.
+It is cheap, because it shares the machine with the services under load: the clicks of the simulated shop are encoded
+once and sent repeatedly, each time with the current time and a new eventId. The markers are the only bots; the shop's
+bots are left out. Every SLOT_SECONDS it sends what is due, and catches up if it falls behind.
 """
 
 import subprocess
@@ -35,7 +35,7 @@ _FLUSH_SECONDS: Final = 10.0
 
 
 class PacedClicks:
-    """Makes the clicks of a slot."""
+    """Builds the clicks of a slot."""
 
     def __init__(self, topic: str) -> None:
         people = (click for click in simulate(WORLD, _now_ms()) if device_types[click.userAgent] != "Bot")
@@ -49,12 +49,12 @@ class PacedClicks:
         self.made: dict[str, list[int]] = {product(number): [] for number in range(MARKERS)}
 
     def clicks(self, number: int) -> list[NewRecord]:
-        """So many clicks of people, made now."""
+        """The next `number` clicks of people, with the current time."""
         now_ms = _now_ms()
         return [self._record(now_ms, key, end) for key, end in islice(self._people, number)]
 
     def marker(self, number: int) -> NewRecord:
-        """A click of the marker whose turn it is, made now."""
+        """The next marker's click, with the current time."""
         now_ms = _now_ms()
         key, end = self._markers[number % MARKERS]
         self.made[product(number % MARKERS)].append(now_ms)
@@ -66,7 +66,7 @@ class PacedClicks:
 
 
 def _key_and_end(click: RawEvent) -> tuple[bytes, bytes]:
-    """The key of a click, and what comes in its value after the timestamp and the eventId."""
+    """A click's key, and the part of its value after the timestamp and the eventId."""
     value = encode_raw(msgspec.structs.replace(click, timestamp=0, eventId=None))
     assert value.startswith(_BEGINNING)
     return click.userId.encode(), value[len(_BEGINNING) :]
@@ -77,7 +77,7 @@ def _now_ms() -> int:
 
 
 def main(rate: float, seconds: float) -> None:
-    """Say READY, send for so long, and answer what was made as `Made`."""
+    """Print READY, send for `seconds`, and print what was sent as `Made`."""
     settings = read_settings(ServiceSettings)
     producer = KafkaClients(settings, client_id="clickpulse-bench").producer()
     paced = PacedClicks(settings.raw_topic)
@@ -100,13 +100,13 @@ def main(rate: float, seconds: float) -> None:
     took_seconds = time.monotonic() - started
     producer.flush(_FLUSH_SECONDS)
     cpu_seconds = time.process_time() - cpu_before
-    print(msgspec.json.encode(Made(started_ms, sent, took_seconds, cpu_seconds, max(delays_ms), paced.made)).decode())  # noqa: T201 - likewise
+    print(msgspec.json.encode(Made(started_ms, sent, took_seconds, cpu_seconds, max(delays_ms), paced.made)).decode())  # noqa: T201 - read by `made_by`
 
 
 def made_by(
     rate: float, seconds: float, environment: Mapping[str, str], on_ready: Callable[[], object] = lambda: None
 ) -> Made:
-    """Run this module as a process to its end; `on_ready` is called when the first click is sent."""
+    """Run this module as a process to its end; calls `on_ready` when the first click is sent."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.paced_clicks", str(rate), str(seconds)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

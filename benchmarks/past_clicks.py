@@ -1,8 +1,8 @@
 """Enriched clicks of the past: `python -m benchmarks.past_clicks RATE SECONDS`, settings from the environment.
 
-They are appended to ENRICHED_TOPIC as fast as the broker takes them, each with the time, of the event and of its
-arrival, that it would have had if they had come at RATE, from SECONDS ago until now; then they go on at RATE, so that
-there is no gap in the windows, until the standard input ends. None is a bot's, as those are how markers are found.
+Appends clicks to ENRICHED_TOPIC as fast as the broker accepts them. Event time and arrival are what they would be at
+RATE, from SECONDS ago until now. Then it continues at RATE, so the windows have no gap, until standard input ends. No
+click is a bot's, because only markers are bots.
 """
 
 import select
@@ -31,18 +31,18 @@ _ANSWER_SECONDS: Final = 10.0
 
 
 def past_made_by(rate: float, seconds: int, environment: Mapping[str, str], wait: Callable[[], object]) -> int:
-    """Run this module as a process until `wait` returns; how many were appended."""
+    """Run this module as a process until `wait` returns; return the number of clicks appended."""
     return int(figures_until(wait, "past_clicks", str(rate), str(seconds), environment=environment)["clicks"])
 
 
 def main(rate: float, seconds: int) -> None:
-    """Append, and answer how many."""
+    """Append clicks and report how many."""
     settings = read_settings(AggregateSettings)
     clients, topic = KafkaClients(settings, client_id="clickpulse-bench"), settings.enriched_topic
     client: Producer = clients.producer()._producer  # noqa: SLF001 - see `produce`
     people, numbers = cycle(list(_pool())), count()
     spare_garbage_collector()
-    _take_times_of(clients, topic, "CreateTime")  # the arrival is ours to tell
+    _take_times_of(clients, topic, "CreateTime")  # so that we set the arrival
     began_at = time.time() - seconds
     for slot in count(1):
         until = began_at + slot * _SLOT_SECONDS
@@ -61,7 +61,7 @@ def main(rate: float, seconds: int) -> None:
 
 
 def _pool() -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Clicks as their key, what is between the numbers of timestamp and eventId, and what follows."""
+    """Clicks as their key, the part between the timestamp and the eventId, and the rest."""
     for batch in Clicks(seed=7, visitors=WORLD.visitors).between(0, 1000, _POOL_CLICKS):
         for record in batch:
             assert record.key is not None
@@ -76,7 +76,7 @@ def _append(client: Producer, topic: str, key: bytes, value: bytes, time_ms: int
     while True:
         try:
             client.produce(topic, value, key, timestamp=time_ms, on_delivery=_delivered)
-        except BufferError:  # its queue is full: let some out
+        except BufferError:  # its queue is full
             client.poll(_FULL_SECONDS)
         else:
             return

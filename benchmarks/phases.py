@@ -1,4 +1,4 @@
-"""One phase of the load benchmark: clicks at a steady rate, through services and topics that have seen nothing."""
+"""One phase of the load benchmark: clicks at a steady rate, through fresh services and topics."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -30,25 +30,25 @@ _SIZES: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What was measured at a rate. The latency is that of the marker clicks made after the first WARM_SECONDS."""
+    """The measurements at one rate. Latency is that of the markers sent after the first WARM_SECONDS."""
 
-    rate: float  # events/s asked for
-    made_rate: float  # events/s made
+    rate: float  # events/s requested
+    made_rate: float  # events/s sent
     seconds: float
     p50_ms: float
     p99_ms: float
     most_ms: float
     growth_ms: float  # of the median latency from the second quarter to the last
     markers: int
-    missing: int  # markers that were not published DRAIN_SECONDS after the end
-    producer_delay_ms: float  # the most that a click was made after it was due
-    cores: dict[str, float]  # used on average, by process; `others` are not ours
+    missing: int  # markers not published DRAIN_SECONDS after the end
+    producer_delay_ms: float  # the longest delay of a click after its due time
+    cores: dict[str, float]  # average use by process; `others` is the rest of the machine
     load_average: float  # of the last minute, at the end
-    resident_mb: dict[str, list[float]]  # by process, from the first measured second to the last at even distances
+    resident_mb: dict[str, list[float]]  # by process, evenly spaced from the first measured second to the last
 
     @property
     def is_sustained(self) -> bool:
-        """Whether the producer kept its pace, every click came through, and the latency neither grew nor was great."""
+        """Whether the producer kept up, every click was published, and the latency was low and did not grow."""
         return (
             self.made_rate >= _LEAST_SHARE * self.rate
             and self.missing == 0
@@ -61,16 +61,16 @@ class Phase:
         cores = ", ".join(f"{name} {used:.2f}" for name, used in self.cores.items())
         return (
             f"{self.rate:,.0f} events/s, {self.seconds:,.0f} s: p50 {self.p50_ms:,.0f} ms, p99 {self.p99_ms:,.0f} ms, "
-            f"{verdict}\n    {self.markers} markers, {self.missing} missing; at most {self.most_ms:,.0f} ms, "
-            f"growth {self.growth_ms:+,.0f} ms\n    made {self.made_rate:,.0f} events/s, at most "
+            f"{verdict}\n    {self.markers} markers, {self.missing} missing; max {self.most_ms:,.0f} ms, "
+            f"growth {self.growth_ms:+,.0f} ms\n    sent {self.made_rate:,.0f} events/s, at most "
             f"{self.producer_delay_ms:,.0f} ms late\n    cores: {cores}; load average {self.load_average:.1f}"
         )
 
 
 def run_phase(servers: Servers, rate: float, seconds: float, *, past_seconds: int = 0) -> Phase:
-    """Send at the rate for WARM_SECONDS and then for so long, and wait until all is published.
+    """Send at the rate for WARM_SECONDS plus `seconds`, and wait until everything is published.
 
-    Before it, the clicks of `past_seconds` at that rate are in the windows.
+    The windows first get `past_seconds` of clicks at that rate.
     """
     site = fresh_site(servers)
     load_lookups(WORLD, site)
@@ -83,9 +83,9 @@ def run_phase(servers: Servers, rate: float, seconds: float, *, past_seconds: in
         watching.start()
         stack.callback(watching.join)
         stack.callback(stop.set)
-        wait_until(lambda: bool(watch.sightings), "the first rollup is published")  # the topics are there
+        wait_until(lambda: bool(watch.sightings), "the first rollup is published")  # so the topics exist
         past = _filled(rate, past_seconds, site, watch, client) if past_seconds else 0
-        # A few clicks first, so that nothing that starts up is measured.
+        # A few clicks first, so that startup is not measured.
         prime = made_by(200, _PRIME_SECONDS, site)
         before = past + prime.clicks
         wait_until(lambda: watch.newest_counted == before, "the first clicks are published")
@@ -103,7 +103,7 @@ def run_phase(servers: Servers, rate: float, seconds: float, *, past_seconds: in
 
 
 def _filled(rate: float, seconds: int, site: Mapping[str, str], watch: Watch, client: redis.Redis) -> int:
-    """Have the windows hold clicks of so long until now; how many were sent."""
+    """Fill the windows with the last `seconds` of clicks; return the number of clicks sent."""
 
     def is_caught_up() -> bool:
         return watch.newest_counted >= rate * seconds and int(client.hget(META_KEY, "lag") or 0) < rate
@@ -138,13 +138,13 @@ def _measured(
         cores=cores,
         load_average=round(load_average, 1),
         resident_mb={
-            name: _at_even_distances([size for at_ms, size in sizes if start_ms <= at_ms <= start_ms + 4 * quarter_ms])
+            name: _evenly_spaced([size for at_ms, size in sizes if start_ms <= at_ms <= start_ms + 4 * quarter_ms])
             for name, sizes in watch.resident_mb.items()
         },
     )
 
 
-def _at_even_distances(sizes: Sequence[float]) -> list[float]:
-    """A few of them, the first and the last included."""
+def _evenly_spaced(sizes: Sequence[float]) -> list[float]:
+    """_SIZES evenly spaced values, the first and the last included."""
     last = len(sizes) - 1
     return [round(sizes[last * n // (_SIZES - 1)]) for n in range(_SIZES)] if sizes else []

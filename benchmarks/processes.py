@@ -1,4 +1,4 @@
-"""Measurements are processes of their own, so that none pays for what another left. The answer is a line of JSON."""
+"""Runs each measurement in its own process, unaffected by earlier ones. The answer is a line of JSON."""
 
 import json
 import subprocess
@@ -12,17 +12,17 @@ Figures = dict[str, float]
 
 
 def quieten_logs() -> None:
-    """Log warnings only, and not where the answer goes. The first call of each process."""
+    """Log only warnings, and never to the answer's stream. Every process calls this first."""
     configure_logs("bench", "auto", "WARNING")
 
 
 def answer(figures: Figures) -> None:
-    """Tell the figures to the process that waits for them."""
+    """Print the figures for the waiting process."""
     print(json.dumps(figures), flush=True)  # noqa: T201 - read by `figures_of`
 
 
 def figures_of(module: str, *arguments: str, environment: Mapping[str, str]) -> Figures:
-    """Run `python -m benchmarks.MODULE ARGUMENTS` to its end; what it answered last. Raises RuntimeError."""
+    """Run `python -m benchmarks.MODULE ARGUMENTS` to its end and return its last answer. Raises RuntimeError."""
     began = time.monotonic()
     done = subprocess.run(_command(module, arguments), env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -32,7 +32,7 @@ def figures_of(module: str, *arguments: str, environment: Mapping[str, str]) -> 
 
 
 def figures_of_killed(module: str, *arguments: str, environment: Mapping[str, str]) -> Figures:
-    """Likewise, but kill it, as a crash does, once it has answered."""
+    """Like `figures_of`, but kill the process, like a crash, once it has answered."""
     began = time.monotonic()
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -49,7 +49,7 @@ def figures_of_killed(module: str, *arguments: str, environment: Mapping[str, st
 
 
 def figures_until(wait: Callable[[], object], module: str, *arguments: str, environment: Mapping[str, str]) -> Figures:
-    """Likewise, but end its standard input once `wait` returns."""
+    """Like `figures_of`, but end the process's standard input once `wait` returns."""
     began = time.monotonic()
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -68,7 +68,7 @@ def figures_until(wait: Callable[[], object], module: str, *arguments: str, envi
 
 
 def _report_progress(began: float, module: str, arguments: tuple[str, ...]) -> None:
-    print(f"{time.monotonic() - began:6.1f} s  {module} {' '.join(arguments)}", file=sys.stderr)  # noqa: T201 - for people
+    print(f"{time.monotonic() - began:6.1f} s  {module} {' '.join(arguments)}", file=sys.stderr)  # noqa: T201 - progress of the command
 
 
 def _command(module: str, arguments: tuple[str, ...]) -> list[str]:

@@ -1,10 +1,10 @@
 """From the publish instant to Redis' reply: `python -m benchmarks.publish EVENTS LABEL`, on the Redis at REDIS_URL.
 
-In the measured span: moving the windows of four partitions to the instant, reading their figures, merging, ranking and
-labelling them, encoding every key, the MULTI/EXEC until its reply, and the segments of a minute that closed. Out of it:
-folding, which goes on between the instants at the rate that filled the hour, and the checkpoints that come due, which
-have a figure of their own. The instants follow one another without waiting, so nothing of the machine's idleness is
-measured. The first INSTANTS_BEFORE only warm up. With 60 samples the 99th percentile is the greatest.
+Included: advancing the windows of four partitions to the instant, reading their figures, merging, ranking and
+labelling them, encoding every key, the MULTI/EXEC until its reply, and the segments of a completed minute. Excluded:
+folding, which continues between the instants at the rate that filled the hour, and checkpoints, which have their own
+figure. The instants follow one another without waiting, so idle time is not measured. The first INSTANTS_BEFORE only
+warm up. With 60 samples the 99th percentile is the maximum.
 """
 
 import math
@@ -60,5 +60,5 @@ def main(events: int, label: str) -> None:
 
 if __name__ == "__main__":
     quieten_logs()
-    spare_garbage_collector()  # as the service does
+    spare_garbage_collector()  # like the service
     main(int(sys.argv[1]), sys.argv[2])

@@ -1,9 +1,9 @@
 """Quix Streams' own windows over the same topic: `python -m benchmarks.quix_windows tumbling|sliding EVENTS`.
 
-A count by visitor: of tumbling minutes, or of the trailing hour at every event, as its documentation shows them, by
-event time. In the measured span: CPU time of the process, all threads included, from the first event to the end of the
-run, with the state in RocksDB, the changelog topic and the last commit. Out of it: starting and joining the group.
-Neither window gives what our rollups give; this is the price of the building block.
+A count by visitor in event time, as in its documentation: over tumbling minutes, or over the trailing hour at every
+event. Included: CPU time of the process with all threads, from the first event to the end of the run, with the state in
+RocksDB, the changelog topic and the last commit. Excluded: startup and joining the group. Neither window replaces our
+rollups; this is the cost of the building block.
 """
 
 import sys
@@ -20,11 +20,11 @@ from quixstreams.dataframe import StreamingDataFrame
 from benchmarks.processes import answer, quieten_logs
 from shared.runtime.settings import ServiceSettings, read_settings
 
-_IDLE_SECONDS = 20.0  # ends the run should fewer events come than were asked for
+_IDLE_SECONDS = 20.0  # ends the run if too few events arrive
 
 
 def main(window: str, events: int) -> None:
-    """Run the window over `events` events and answer the CPU time an event."""
+    """Run the window over `events` events and report the CPU time per event."""
     settings = read_settings(ServiceSettings)
     with TemporaryDirectory(prefix="clickpulse-bench-") as folder:
         application = Application(

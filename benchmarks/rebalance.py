@@ -1,9 +1,9 @@
-"""What a change of replicas costs: `python -m benchmarks.rebalance`, on a broker and a Valkey of its own.
+"""The cost of a change of replicas: `python -m benchmarks.rebalance`, on its own broker and Valkey.
 
-A few hundred clicks a second come in, markers among them, while replicas of aggregate, then of enrich, come and go. For
-each change: how long a click took at most to be counted (the pause, and the second that a publish is from the next),
-the longest time without a publish, and for how long the coverage said that something was missing. Each aggregate has a
-disk of its own, as on another host, so that it rebuilds the state of a partition that is new to it.
+A few hundred clicks per second arrive, markers included, while replicas of aggregate, then of enrich, join and leave.
+For each change it measures the maximum latency of a click (the pause, plus up to a second until the next publish), the
+longest time without a publish, and how long the coverage was incomplete. Each aggregate has its own disk, as on another
+host, so it rebuilds the state of every partition that is new to it.
 """
 
 import subprocess
@@ -25,20 +25,20 @@ from shared.runtime.redis_client import connect
 
 RATE: Final = 300
 SETTLE_SECONDS: Final = 25.0
-"""Between changes: longer than a session, and what follows on its end."""
+"""Between changes: longer than a group session and the rebalance after it."""
 _START_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of replicas that was made at an instant (epoch ms)."""
+    """A change of replicas, and when it was made (epoch ms)."""
 
     name: str
     at_ms: float
 
 
 class Replicas:
-    """Replicas of one service by name, each with a disk of its own, that are left running where the block ends."""
+    """Replicas of one service by name, each with its own disk. `stack` stops those still running."""
 
     def __init__(self, service: str, site: Mapping[str, str], stack: ExitStack, **options: str) -> None:
         self._service = service
@@ -47,24 +47,24 @@ class Replicas:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *, is_static: bool = False) -> None:
-        """Start the replica; a static one under its name in the group."""
+        """Start the replica; a static one joins the group under its name."""
         own = {"STATE_DIR": f"{self._site['STATE_DIR']}-{name}"}
         if is_static:
             own |= {"KAFKA_INSTANCE_ID": name, "KAFKA_SESSION_SECONDS": "45"}
         self._running[name] = self._stack.enter_context(running_service(self._service, {**self._site, **own}))
 
     def stop(self, name: str) -> None:
-        """Ask it to stop and wait for that."""
+        """Stop the replica and wait for its end."""
         self._running[name].terminate()
         self._running.pop(name).wait()
 
     def kill(self, name: str) -> None:
-        """End it as a crash does."""
+        """Kill the replica, like a crash."""
         self._running[name].kill()
         self._running.pop(name).wait()
 
     def restart(self, name: str) -> None:
-        """Stop the static replica, and start it again."""
+        """Stop the static replica and start it again."""
         self.stop(name)
         self.start(name, is_static=True)
 
@@ -72,7 +72,7 @@ class Replicas:
 def observe(
     servers: Servers, others: str, service: str, changes: Mapping[str, Callable[[Replicas], None]], *, is_static: bool
 ) -> list[str]:
-    """Make the changes one after the other, beginning with one replica (static: two), and tell what each cost."""
+    """Make the changes one by one, starting with one replica (static: two); return the cost of each."""
     site = fresh_site(servers)
     load_lookups(WORLD, site)
     watch, stop, made_changes = Watch(), Event(), list[Change]()
@@ -94,7 +94,9 @@ def observe(
             for name, change in changes.items():
                 made_changes.append(Change(name, time.time() * 1000))
                 change(replicas)
-                wait_until(lambda: time.time() * 1000 > made_changes[-1].at_ms + SETTLE_SECONDS * 1000, "it settles")
+                wait_until(
+                    lambda: time.time() * 1000 > made_changes[-1].at_ms + SETTLE_SECONDS * 1000, "the change settles"
+                )
             made = sending.result()
         wait_until(lambda: watch.newest_counted == made.clicks, "all is published")
     return [_cost(change, made, watch) for change in made_changes]
@@ -108,27 +110,27 @@ def _cost(change: Change, made: Made, watch: Watch) -> str:
     spans = [(then - now, whole) for (now, whole), (then, _) in pairwise(seen) if from_ms <= then and now < until_ms]
     return (
         f"{change.name:<34} click to Redis at most {took_ms[-1] / 1000:5.1f} s, no publish for at most "
-        f"{max(span for span, _ in spans) / 1000:4.1f} s, coverage less than whole for "
+        f"{max(span for span, _ in spans) / 1000:4.1f} s, coverage incomplete for "
         f"{sum(span for span, whole in spans if not whole) / 1000:4.1f} s, missing {missing}"
     )
 
 
 def main() -> None:
-    """Print what each change costs."""
+    """Print the cost of each change."""
     comes_and_goes: dict[str, Callable[[Replicas], None]] = {
-        "a second one joins": lambda replicas: replicas.start("second"),
-        "the second one leaves": lambda replicas: replicas.stop("second"),
-        "it joins again": lambda replicas: replicas.start("second"),
-        "the second one is killed": lambda replicas: replicas.kill("second"),
+        "a second replica joins": lambda replicas: replicas.start("second"),
+        "the second replica leaves": lambda replicas: replicas.stop("second"),
+        "the second replica joins again": lambda replicas: replicas.start("second"),
+        "the second replica is killed": lambda replicas: replicas.kill("second"),
     }
     restarts: dict[str, Callable[[Replicas], None]] = {
-        "a named one of two is restarted": lambda replicas: replicas.restart("second"),
+        "one of two named replicas restarts": lambda replicas: replicas.restart("second"),
     }
     with running_servers() as servers:
         for service, others in (("aggregate", "enrich"), ("enrich", "aggregate")):
             for changes, is_static in ((comes_and_goes, False), (restarts, True)):
                 for line in observe(servers, others, service, changes, is_static=is_static):
-                    print(f"{service}: {line}", flush=True)  # noqa: T201 - for people
+                    print(f"{service}: {line}", flush=True)  # noqa: T201 - the command's output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures beside the bars of the design: a table for people and one flat JSON object."""
+"""The figures with the design's bars: a table to read and one flat JSON object."""
 
 import json
 import os
@@ -20,7 +20,7 @@ BARS: Final[Mapping[str, float]] = {
     "bytes_per_visitor": 200,
     "resident_mb_1m": 340,  # 300 bytes for each of 1 M events and 200 for each of 200 k visitors
 }
-"""At most so much."""
+"""Upper limits."""
 
 ORDER: Final = (
     "floor_us", "passthrough_us", "aggregate_us", "aggregate_ratio", "enrich_us", "enrich_ratio", "enrich_cold_us",
@@ -33,7 +33,7 @@ ORDER: Final = (
 
 
 def table(figures: Mapping[str, Value]) -> str:
-    """Figure, value, the design's bar and whether it is met; in ORDER, without what was not measured."""
+    """Figure, value, the design's bar and whether it is met; in ORDER, without missing figures."""
     lines = [f"{'figure':<28}{'value':>12}{'bar':>10}  met"]
     for name in ORDER:
         value = figures.get(name)
@@ -46,7 +46,7 @@ def table(figures: Mapping[str, Value]) -> str:
 
 
 def circumstances() -> dict[str, Value]:
-    """What the figures were measured on, and of what."""
+    """The machine and the commit that were measured."""
     return {
         "commit": _commit(),
         "python": platform.python_version(),
@@ -63,7 +63,7 @@ def write_results(path: Path, figures: Mapping[str, object]) -> None:
 
 
 def _commit() -> str:
-    """The commit that is checked out, with a mark when files differ from it; "" outside a repository."""
+    """The checked-out commit, marked when files differ from it; "" outside a repository."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)

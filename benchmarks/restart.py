@@ -1,8 +1,8 @@
-"""A replica that starts on the state of one that was killed: `python -m benchmarks.restart FOLDER SPAWNED_AT`.
+"""Starts a replica on the state of a killed one: `python -m benchmarks.restart FOLDER SPAWNED_AT`.
 
-`restart_s_1m` is from the start of the process, importing what the service imports included, to Redis' reply to the
-first rollup; `restart_opening_s_1m` leaves the imports out. Joining the consumer group and reading what was appended
-meanwhile are in neither: no topic is read.
+`restart_s_1m` runs from the start of the process, with the service's imports, to Redis' reply to the first rollup.
+`restart_opening_s_1m` excludes the imports. Neither includes joining the consumer group or reading what was appended
+meanwhile: no topic is read.
 """
 
 import os
@@ -18,7 +18,7 @@ from shared.streams.kafka import log  # noqa: F401 - likewise
 
 
 def main(folder: Path, spawned_at: float) -> None:
-    """Open every partition and publish once; `spawned_at` is time.time() when the process was started."""
+    """Open every partition and publish once; `spawned_at` is time.time() at the start of the process."""
     imported_at = time.time()
     with connect(os.environ["REDIS_URL"]) as client:
         Engine(folder, int(time.time())).publish(publisher(client))

@@ -1,4 +1,4 @@
-"""A site of its own for a measurement: a broker and a Valkey, the shop's lookups, and the services as processes."""
+"""A separate site for a measurement: a broker, a Valkey, the shop's lookups, and the services as processes."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ STOP_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A broker and a Valkey that run, and a folder for what belongs to them."""
+    """A running broker and Valkey, and a folder for their data."""
 
     broker: str
     redis_url: str
@@ -34,7 +34,7 @@ class Servers:
 
 @contextmanager
 def running_servers() -> Iterator[Servers]:
-    """Both run while the block does. Raises ServerMissing."""
+    """Run both while the block runs. Raises ServerMissing."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
         kafka = stack.enter_context(running_kafka(folder))
@@ -45,7 +45,7 @@ def running_servers() -> Iterator[Servers]:
 
 
 def fresh_site(servers: Servers, **options: str) -> dict[str, str]:
-    """The environment of services that have seen nothing: topics and a folder of their own, an empty Redis."""
+    """The environment of a fresh site: its own topics and folder, and an empty Redis."""
     run = uuid.uuid4().hex[:8]
     with connect(servers.redis_url) as client:
         client.flushall()
@@ -64,7 +64,7 @@ def fresh_site(servers: Servers, **options: str) -> dict[str, str]:
 
 
 def load_lookups(world: World, environment: Mapping[str, str]) -> None:
-    """Tell the site's Redis what the shop knows."""
+    """Load the shop's products and visitors into the site's Redis."""
     with TemporaryDirectory(prefix="clickpulse-bench-") as folder:
         write_lookups(world, Path(folder))
         files = f"--products={folder}/{PRODUCTS_FILE}", f"--visitors={folder}/{VISITORS_FILE}"
@@ -74,7 +74,7 @@ def load_lookups(world: World, environment: Mapping[str, str]) -> None:
 
 @contextmanager
 def running_service(name: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A service that is asked to stop where the block ends. Raises RuntimeError when it does not end with 0."""
+    """Run a service while the block runs, then stop it. Raises RuntimeError unless it exits with 0."""
     process = subprocess.Popen([sys.executable, "-m", "services.cli", name], env=environment)
     try:
         yield process
@@ -90,7 +90,7 @@ def running_service(name: str, environment: Mapping[str, str]) -> Iterator[subpr
 def wait_until(
     condition: Callable[[], bool], what: str, seconds: float = START_SECONDS, *, required: bool = True
 ) -> bool:
-    """Whether it came true in time. Raises RuntimeError when it did not and is required."""
+    """Return whether the condition holds in time. Raises RuntimeError when it does not but is required."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,12 +1,12 @@
-"""Fill state on disk as the service does: `python -m benchmarks.state EVENTS FOLDER`; waits to be killed.
+"""Fills state on disk like the service: `python -m benchmarks.state EVENTS FOLDER`; waits to be killed.
 
-Clicks of the last hour, of visitors that were seen before, are folded in batches of five thousand while the clock moves
-with them, with the periodic checkpoints. It is never closed: what is left is what a `kill -9` leaves, the last blocks
-without a checkpoint included.
+Folds clicks of the last hour, of known visitors, in batches of five thousand while the clock moves with them, with
+periodic checkpoints. The state is never closed, so it is what a `kill -9` leaves, with the last blocks after the
+checkpoint.
 
-The disk is what the file system has given away, at the end and at the worst moment. Memory is what the resident set of
-this process grew by, RocksDB's buffers included: `bytes_per_event` since the visitors were known, `resident_mb_1m`
-since the windows were empty. Every event has an eventId.
+Disk is what the file system has allocated, at the end and at the peak. Memory is the growth of this process's resident
+set, RocksDB's buffers included: `bytes_per_event` since the visitors were known, `resident_mb_1m` since the windows
+were empty. Every event has an eventId.
 """
 
 import sys
@@ -22,7 +22,7 @@ from shared.events.time_units import HOUR_SECONDS
 
 
 def main(events: int, folder: Path) -> None:
-    """Fill `folder`, answer, and wait."""
+    """Fill `folder`, report the figures, and wait."""
     now_s = int(time.time())
     clicks = Clicks(seed=1, visitors=min(VISITORS, events // 5))
     engine = Engine(folder, now_s - 8 * HOUR_SECONDS)
@@ -48,7 +48,7 @@ def main(events: int, folder: Path) -> None:
     sys.stdin.read()  # until killed
 
 
-_BLOCK_BYTES: Final = 512  # the unit of st_blocks, whatever the file system
+_BLOCK_BYTES: Final = 512  # the unit of st_blocks on any file system
 
 
 def _bytes_on_disk(folder: Path) -> int:

@@ -1,8 +1,8 @@
-"""CPU an event of the services as they run: `python -m benchmarks.steps fill|enrich|aggregate EVENTS`.
+"""CPU per event of the real services: `python -m benchmarks.steps fill|enrich|aggregate EVENTS`.
 
-In the measured span: CPU time of the process, all threads included, from the first batch to the end of the last one;
-publishing, checkpoints, transactions and commits are in it. Out of it: starting, joining the group, the first batch,
-and what was fetched before it was handed over. Settings come from the environment.
+Included: CPU time of the process with all threads, from the first batch to the end of the last one, with publishing,
+checkpoints, transactions and commits. Excluded: startup, joining the group, the first batch, and what was fetched
+before it. Settings come from the environment.
 """
 
 import sys
@@ -38,11 +38,11 @@ from shared.streams.kafka.log import KafkaLog
 SPAN_SECONDS = 8 * 3600
 VISITORS = 50_000
 BATCH_RECORDS = 10_000
-_WARM_SECONDS = 3600.0  # what the first pass found out is known in the second, however slow the machine is
+_WARM_SECONDS = 3600.0  # the second pass knows what the first one looked up, even on a slow machine
 
 
 class Meter:
-    """CPU time of this process, all its threads, over a number of events; the first batch only starts the clock."""
+    """CPU time of this process with all threads over a number of events; the first batch only starts the clock."""
 
     def __init__(self, events: int) -> None:
         self._events = events
@@ -53,7 +53,7 @@ class Meter:
         self.done = Event()
 
     def saw(self, records: Sequence[Record]) -> None:
-        """Count records that were read; `done` is set at the poll after the last, when they are worked off."""
+        """Count records read; sets `done` at the poll after the last one, when all are processed."""
         if self._seen >= self._events:
             if not self.done.is_set():
                 self.us_per_event = (time.process_time() - self._started) / (self._seen - self._first) * 1e6
@@ -66,7 +66,7 @@ class Meter:
 
 
 class MeteredReading:
-    """A consumer or a processor that tells a meter what it reads."""
+    """A consumer or processor that reports what it reads to a meter."""
 
     def __init__(self, reader: Consumer | Processor, meter: Meter) -> None:
         self._reader = reader
@@ -82,10 +82,10 @@ class MeteredReading:
 
 
 def fill(log: KafkaLog, settings: ServiceSettings, meter: Meter, events: int) -> None:
-    """What the shop knows in Redis, clicks of the past eight hours in the raw topic, and the same enriched."""
+    """Load the shop's lookups into Redis, and fill the raw and enriched topics with eight hours of clicks."""
     topics = (settings.raw_topic, settings.enriched_topic, _out(settings), dead_letter_topic(settings.raw_topic))
     log.ensure_topics([TopicSpec(topic, settings.partitions, 24 * 3_600_000) for topic in topics])
-    # Twice the rate that is needed, as the night brings less: none of the clicks may be in the future.
+    # Twice the required rate, because nights are quieter and no click may be in the future.
     world = World(seed=1, rate=2 * events / SPAN_SECONDS, visitors=VISITORS)
     _load_lookups(world)
     clicks = islice(simulate(world, (int(time.time()) - SPAN_SECONDS) * 1000), events)
@@ -103,7 +103,7 @@ def _load_lookups(world: World) -> None:
 
 
 def enrich(log: KafkaLog, settings: ServiceSettings, meters: Sequence[Meter], enriched_topic: str) -> None:
-    """The enrich service, transactions included, over the same topic as often as there are meters, its caches kept."""
+    """Run enrich with transactions over the same topic, once per meter, keeping its caches."""
     own = read_settings(EnrichSettings)
     countries = Countries(Allocations())
     lookups = Lookups(
@@ -125,7 +125,7 @@ def enrich(log: KafkaLog, settings: ServiceSettings, meters: Sequence[Meter], en
 
 
 def aggregate(log: KafkaLog, settings: ServiceSettings, meter: Meter) -> None:
-    """The aggregate service, RocksDB and every publish included."""
+    """Run aggregate with RocksDB and every publish."""
     own = read_settings(AggregateSettings)
     with ExitStack() as stack:
         state = Path(stack.enter_context(TemporaryDirectory(prefix="clickpulse-bench-")))
@@ -138,11 +138,11 @@ def aggregate(log: KafkaLog, settings: ServiceSettings, meter: Meter) -> None:
 
 
 def main(step: str, events: int) -> None:
-    """Do one step and answer its CPU time an event in µs."""
+    """Run one step and report its CPU time per event in µs."""
     settings = read_settings(ServiceSettings)
     log = KafkaLog(settings, client_id="clickpulse-bench")
     meter = Meter(events)
-    spare_garbage_collector()  # as the services do
+    spare_garbage_collector()  # like the services
     if step == "fill":
         fill(log, settings, meter, events)
     elif step == "enrich":

@@ -1,11 +1,11 @@
 """The Quix clickstream template's aggregation: `python -m benchmarks.template EVENTS`, on the Redis at REDIS_URL.
 
-Written after `Aggregation Service/main.py` of github.com/quixio/template-clickstream; its halves are measured apart.
-Its handler, called for each frame that arrives (here of one event), reads the last hour as a pandas frame from RocksDB,
-appends, and writes all of it back, and the same with the events by half hour and visitor. Its publisher, once a second,
-computes every key from these frames anew and writes each to Redis as JSON.
+Modelled on `Aggregation Service/main.py` of github.com/quixio/template-clickstream; its two halves are measured
+separately. For each frame (here of one event) its handler reads the last hour as a pandas frame from RocksDB, appends
+the event and writes everything back, and does the same with the events by half hour and visitor. Once a second its
+publisher recomputes every key from these frames and writes it to Redis as JSON.
 
-In the measured span: CPU time of the process. Out of it: Redis' own, reading from Kafka, and making the event's frame.
+Included: CPU time of the process. Excluded: Redis' CPU, reading from Kafka, and building the event's frame.
 """
 
 import os
@@ -37,7 +37,7 @@ _HALF_HOURS: Final = "eight_hours_aggregation"
 
 
 class Template:
-    """State and publishing of the template. Times are naive UTC, as its own are naive."""
+    """State and publishing of the template. Times are naive UTC, like the template's."""
 
     def __init__(self, database: Rdict, client: redis.Redis) -> None:
         self._database = database
@@ -46,7 +46,7 @@ class Template:
         database[_HALF_HOURS] = pd.DataFrame(columns=["datetime", "userId", "count"])
 
     def handle(self, frame: pd.DataFrame) -> None:
-        """What happens for each frame of events."""
+        """Process one frame of events."""
         frame["datetime"] = pd.to_datetime(frame["timestamp"], unit="ms")
         last_hour = self._frame(_LAST_HOUR)
         self._database[_LAST_HOUR] = frame if last_hour.empty else pd.concat([last_hour, frame], ignore_index=True)
@@ -57,7 +57,7 @@ class Template:
         self._database[_HALF_HOURS] = both.groupby(["datetime", "userId"]).sum().reset_index()
 
     def publish(self, now: pd.Timestamp) -> None:
-        """What happens once a second."""
+        """Publish; called once a second."""
         everything = self._frame(_LAST_HOUR)
         hour = everything[everything["datetime"] > now - pd.Timedelta(hours=1)]
         if not hour.equals(everything):
@@ -113,7 +113,7 @@ def _latest_visitors(hour: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def main(events: int) -> None:
-    """CALLS single events and CALLS publishes with `events` in the window."""
+    """Measure CALLS single events and CALLS publishes with `events` in the window."""
     now_s = int(time.time())
     clicks = Clicks(seed=1, visitors=events // 5)
     hour = [record.value for batch in clicks.between((now_s - 3600) * 1000, now_s * 1000, events) for record in batch]

@@ -1,4 +1,4 @@
-"""Leaves a broker as it was found: `python -m benchmarks.topics NAME_PART`, settings from the environment."""
+"""Cleans up a broker: `python -m benchmarks.topics NAME_PART`, settings from the environment."""
 
 import sys
 
@@ -12,7 +12,7 @@ _ANSWER_SECONDS = 10.0
 
 
 def main(name_part: str) -> None:
-    """Delete every topic, changelogs included, and every consumer group whose name holds `name_part`."""
+    """Delete every topic, changelogs included, and every consumer group whose name contains `name_part`."""
     settings = read_settings(ServiceSettings)
     admin = AdminClient(KafkaClients(settings, client_id="clickpulse-bench").admin_options())
     topics = [name for name in admin.list_topics(timeout=_ANSWER_SECONDS).topics if name_part in name]

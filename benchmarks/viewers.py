@@ -1,11 +1,11 @@
-"""`python -m benchmarks.viewers`: what open pages of the dashboard cost, and how soon each has its refresh.
+"""`python -m benchmarks.viewers`: the cost of open dashboard pages, and the latency of their refreshes.
 
-A viewer is a light client of Streamlit's own protocol, one WebSocket each: it does what the page's JavaScript does on
-the wire (open, then ask for the fragment every second) and draws nothing. The dashboard is a process of its own, on a
-Valkey of its own with a rollup that is published anew each second. Viewers start spread over a second.
+A viewer is a light client of Streamlit's protocol with its own WebSocket. On the wire it does what the page's
+JavaScript does (open, then request the fragment every second); it draws nothing. The dashboard runs in its own process,
+on its own Valkey with a new rollup every second. Viewers start spread over a second.
 
-CPU is that of the dashboard process after the pages have opened; the machine's load stands beside it, as other
-processes take turns with it. Linux only.
+CPU is that of the dashboard process after the pages have opened. The load average is reported too, because other
+processes compete for the cores. Linux only.
 """
 
 import argparse
@@ -36,8 +36,8 @@ from tests.support.servers.server_process import free_port
 from tests.support.servers.valkey import running_valkey
 
 _START_SECONDS: Final = 60.0
-_SETTLE_SECONDS: Final = 5.0  # from the last page's opening to the first measured refresh
-_QUARTERS: Final = 4  # of the measured time; memory that is flat grows in none of the later ones
+_SETTLE_SECONDS: Final = 5.0  # from the opening of the last page to the first measured refresh
+_QUARTERS: Final = 4  # of the measured time; flat memory grows in none of the later ones
 _ZONES: Final = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
 
 
@@ -45,8 +45,8 @@ _ZONES: Final = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
 class Tally:
     """What the viewers saw of the dashboard."""
 
-    refresh_s: list[float] = field(default_factory=list)  # from asking to the end of the answer
-    missed: int = 0  # refreshes that were due while the one before was not answered
+    refresh_s: list[float] = field(default_factory=list)  # from request to the end of the response
+    missed: int = 0  # refreshes due while the previous one was unanswered
     messages: int = 0
     received_bytes: int = 0
     errors: int = 0
@@ -67,7 +67,7 @@ class Viewer:
         self.is_open = asyncio.Event()
 
     async def watch(self, until: asyncio.Event) -> None:
-        """Open the page and refresh it until told to stop."""
+        """Open the page and refresh it until `until` is set."""
         options: dict[str, Any] = {"subprotocols": ["streamlit"], "max_size": None, "compression": None}
         async with connect(self._url, open_timeout=_START_SECONDS, **options) as socket:
             receiving = asyncio.create_task(self._receive(socket))
@@ -119,7 +119,7 @@ _GOOD_ENDS: Final = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGM
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print one flat JSON object."""
+    """Measure and print one flat JSON object."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.viewers", description=__doc__)
     parser.add_argument("--viewers", type=int, default=50, help="open pages (default 50)")
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure (default 60)")
@@ -131,12 +131,12 @@ def main(arguments: Sequence[str]) -> int:
         _dashboard(redis_url, Path(folder) / "dashboard.log") as (process, port),
     ):
         figures = asyncio.run(measure(process.pid, port, redis_url, options.viewers, options.seconds))
-    print(json.dumps(figures, indent=2))  # noqa: T201 - what the command is for
+    print(json.dumps(figures, indent=2))  # noqa: T201 - the command's output
     return 0
 
 
 async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: float) -> dict[str, float]:
-    """Open pages of the dashboard at `port`, whose process is `pid`, and watch them; returns the figures."""
+    """Open pages of the dashboard (process `pid`, at `port`), watch them and return the figures."""
     tally, until = Tally(), asyncio.Event()
     opened = [Viewer(f"ws://127.0.0.1:{port}/_stcore/stream", number, tally) for number in range(viewers)]
     watching = []
@@ -144,7 +144,7 @@ async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: fl
         watching.append(asyncio.create_task(viewer.watch(until)))
         await asyncio.wait([watching[-1], asyncio.create_task(viewer.is_open.wait())], return_when="FIRST_COMPLETED")
         if watching[-1].done():
-            await watching[-1]  # it raises what kept the page from opening
+            await watching[-1]  # raises the error that kept the page from opening
         await asyncio.sleep(1 / viewers)
     await asyncio.sleep(_SETTLE_SECONDS)
     tally.refresh_s.clear()
@@ -187,7 +187,7 @@ async def measure(pid: int, port: int, redis_url: str, viewers: int, seconds: fl
 
 @contextlib.contextmanager
 def _publishing(redis_url: str) -> Iterator[None]:
-    """A rollup with other counts each second."""
+    """Publish a rollup with new counts every second."""
     stop = Event()
 
     def publish_each_second() -> None:
@@ -235,7 +235,7 @@ def _listens(port: int) -> bool:
 
 
 def _snapshots(redis_url: str) -> int:
-    """How many snapshots were read: each reads two lists, and nobody else reads any."""
+    """The number of snapshots read: each reads two lists, and nothing else reads lists."""
     with redis.Redis.from_url(redis_url) as client:
         return int(client.info("commandstats").get("cmdstat_lrange", {}).get("calls", 0)) // 2
 

@@ -1,4 +1,4 @@
-"""Watching what is published, and what the services use, while clicks come in."""
+"""Watches what is published, and the services' memory, while clicks arrive."""
 
 import time
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from shared.rollups.contract import META_KEY
 
 _POLL_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 5.0
-_WHOLE_SECONDS = 3600 - 60  # all but what is on its way
+_WHOLE_SECONDS = 3600 - 60  # all but what is still in flight
 _MARKERS_KEY = "rollup:bot:products:1h"
 
 
 @dataclass(slots=True)
 class Watch:
-    """What was seen so far."""
+    """What has been seen so far."""
 
     sightings: list[Sighting] = field(default_factory=list)
     counted: list[int] = field(default_factory=list)  # events in the windows, by sighting
@@ -28,11 +28,11 @@ class Watch:
 
     @property
     def newest_counted(self) -> int:
-        """Events in the windows as published last."""
+        """Events in the windows at the last publish."""
         return self.counted[-1] if self.counted else 0
 
     def run(self, client: redis.Redis, process_ids: Mapping[str, int], stop: Event) -> None:
-        """Look until `stop`; a publish is seen within _POLL_SECONDS and what reading it takes."""
+        """Watch until `stop`; a publish is seen within _POLL_SECONDS plus the time to read it."""
         as_of: bytes | None = None
         memory_at = time.monotonic()
         while not stop.wait(_POLL_SECONDS):

@@ -1,14 +1,14 @@
-"""Makes the dashboard's map of the world, `services/dashboard/components/world.json`, from Natural Earth's shapes.
+"""Generates the dashboard's world map, `services/dashboard/components/world.json`, from Natural Earth's shapes.
 
-They come as TopoJSON in the package world-atlas of npm, version 2.0.2:
+The shapes are TopoJSON, from the npm package world-atlas, version 2.0.2:
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
     python -m tools.world_shapes package/countries-110m.json package/countries-50m.json \
         > services/dashboard/components/world.json
 
-Countries of the coarse file become shapes, SVG paths; those that only the fine file has become dots, at the middle of
-their greatest island; those that neither has on its own, as they are parts of others there, dots at places given here.
-Names are those by which enrich knows countries. Shapes without a name there are drawn, too, and stay unnamed.
+Countries in the coarse file become shapes (SVG paths). Countries only in the fine file become dots at the centre of
+their largest island. Countries that are part of another one in both files become dots at positions listed here. Country
+names are enrich's. Shapes without such a name are drawn unnamed.
 """
 
 import json
@@ -23,20 +23,20 @@ import pycountry
 
 from services.enrich.attributes.country import country_name
 
-SOURCE: Final = "Natural Earth 1:110m and 1:50m (public domain) by way of world-atlas 2.0.2; Natural Earth projection"
+SOURCE: Final = "Natural Earth 1:110m and 1:50m (public domain) via world-atlas 2.0.2; Natural Earth projection"
 
 Point = tuple[float, float]
-"""Degrees east and north, or units of the picture right and down."""
+"""Degrees east and north, or picture units right and down."""
 Ring = list[Point]
 
 WIDTH: Final = 2000
-"""The length of the equator, so that the islands on both sides of the 180th meridian are in the picture."""
+"""The length of the equator, so that islands on both sides of the 180th meridian are in the picture."""
 _NORTH, _SOUTH = 84, -57
-"""Latitudes of its upper and lower edge, beyond Greenland and Heard Island."""
+"""Latitudes of the upper and lower edge, beyond Greenland and Heard Island."""
 
 _FEWEST_CORNERS: Final = 3
 _LEFT_OUT: Final = {"Antarctica"}
-_KOSOVO: Final = "Kosovo"  # has no number of ISO 3166
+_KOSOVO: Final = "Kosovo"  # has no ISO 3166 number
 _PLACES: Final[dict[str, Point]] = {
     "Bonaire, Sint Eustatius and Saba": (-68.25, 12.2),
     "Christmas Island": (105.65, -10.45),
@@ -54,14 +54,14 @@ _PLACES: Final[dict[str, Point]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the map made from the coarse and the fine file, whose paths are the arguments."""
+    """Write the map; the arguments are the paths of the coarse and the fine file."""
     coarse, fine = (json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments)
     sys.stdout.write(as_text(world(coarse, fine)))
     return 0
 
 
 def world(coarse: dict[str, Any], fine: dict[str, Any]) -> dict[str, Any]:
-    """The map's content, from the TopoJSON of both files."""
+    """The content of the map, from the TopoJSON of both files."""
     shapes: dict[str, str] = {}
     unnamed = []
     for country in coarse["objects"]["countries"]["geometries"]:
@@ -89,7 +89,7 @@ def world(coarse: dict[str, Any], fine: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_text(content: dict[str, Any]) -> str:
-    """The map as JSON, a country a line."""
+    """The map as JSON, one country per line."""
     parts = [f'"source": {_json(content["source"])}', f'"width": {content["width"]}, "height": {content["height"]}']
     for kind in ("shapes", "dots"):
         lines = ",\n".join(f"{_json(name)}: {_json(what)}" for name, what in content[kind].items())
@@ -103,7 +103,7 @@ def _json(value: Any) -> str:
 
 
 def _name(country: dict[str, Any]) -> str | None:
-    """How enrich calls a country of the files; None for one without a number of ISO 3166."""
+    """Enrich's name of a country in the files; None without an ISO 3166 number."""
     if "id" in country:
         known = pycountry.countries.get(numeric=country["id"])
         return country_name(known.alpha_2) if known is not None else None
@@ -111,7 +111,7 @@ def _name(country: dict[str, Any]) -> str | None:
 
 
 def _rings(file: dict[str, Any], country: dict[str, Any]) -> list[Ring]:
-    """A country's rings in degrees, each ending where it began, as the TopoJSON specification says."""
+    """A country's rings in degrees; each ends where it starts, as specified by TopoJSON."""
     polygons = country["arcs"] if country["type"] == "MultiPolygon" else [country["arcs"]]
     return [_ring(file, arcs) for polygon in polygons for arcs in polygon]
 
@@ -120,7 +120,7 @@ def _ring(file: dict[str, Any], arcs: Iterable[int]) -> Ring:
     ring: Ring = []
     for number in arcs:
         arc = _arc(file, number) if number >= 0 else _arc(file, ~number)[::-1]
-        ring += arc[1:] if ring else arc  # an arc begins where the one before ends
+        ring += arc[1:] if ring else arc  # an arc starts where the previous one ends
     return ring
 
 
@@ -135,7 +135,7 @@ def _arc(file: dict[str, Any], number: int) -> Ring:
 
 
 def _drawn(rings: Iterable[Ring]) -> list[Ring]:
-    """Rings in units of the picture; one across the 180th meridian is cut there."""
+    """Rings in picture units, cut at the 180th meridian."""
     return [[_projected(point) for point in piece] for ring in rings for piece in _cut(ring)]
 
 
@@ -149,7 +149,7 @@ def _cut(ring: Ring) -> list[Ring]:
 
 
 def _between(ring: Ring, west: float, east: float) -> Ring:
-    """The part of a ring between two meridians (Sutherland and Hodgman); nothing of one that only touches them."""
+    """The part of a ring between two meridians (Sutherland-Hodgman); empty if it only touches them."""
     for border, side in ((west, 1), (east, -1)):
         kept: Ring = []
         for (x0, y0), (x1, y1) in pairwise(ring):
@@ -187,7 +187,7 @@ def _pixel(point: Point) -> tuple[int, int]:
 
 
 def _path(ring: Ring) -> str:
-    """A ring as an SVG path of whole units, each point told from the one before; nothing of one that has no inside."""
+    """A ring as an SVG path in whole units with relative points; empty for a ring without an interior."""
     points: list[tuple[int, int]] = []
     for point in map(_pixel, ring):
         if not points or point != points[-1]:
@@ -197,12 +197,12 @@ def _path(ring: Ring) -> str:
     if len(points) < _FEWEST_CORNERS:
         return ""
     steps = [str(b - a) for before, after in pairwise(points) for a, b in zip(before, after, strict=True)]
-    told = " ".join(steps).replace(" -", "-")
-    return f"M{points[0][0]} {points[0][1]}l{told}z"
+    lines = " ".join(steps).replace(" -", "-")
+    return f"M{points[0][0]} {points[0][1]}l{lines}z"
 
 
 def _middle(rings: Iterable[Ring]) -> Point:
-    """The centre of the greatest ring."""
+    """The centre of the largest ring."""
     return max(map(_area_and_centre, rings))[1]
 
 
