@@ -8,6 +8,7 @@ from typing import Final
 from shared.rollups.contract import NATIVE_CONTRACT, SEED_CONTRACT
 from shared.rollups.rows import ColumnType, Row
 from shared.rollups.segment_columns import SEGMENT_COLUMNS
+from shared.status.replica_status import METRICS
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "redis.md"
 _MARKED: Final = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -20,6 +21,7 @@ def with_tables(document: str) -> str:
         "native keys": _table(("key", "type", "content", "limit"), _keys(NATIVE_CONTRACT)),
         "seed keys": _table(("key", "type", "content", "limit"), _keys(SEED_CONTRACT)),
         "segment columns": _table(("column", "type", "content"), _columns()),
+        "metrics": _table(("metric", "kind", "unit", "meaning"), _metrics()),
     }
     return _MARKED.sub(lambda marked: f"{marked[1]}{tables[marked[2]]}{marked[3]}", document)
 
@@ -32,6 +34,11 @@ def _keys(rows: Iterable[Row]) -> Iterator[tuple[str, ...]]:
 def _columns() -> Iterator[tuple[str, ...]]:
     for column in SEGMENT_COLUMNS:
         yield f"`{column.name}`", _TYPE_WORDS.get(column.type, column.type), column.content
+
+
+def _metrics() -> Iterator[tuple[str, ...]]:
+    for name, metric in METRICS.items():
+        yield f"`{name}`", metric.kind, metric.unit, metric.help
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

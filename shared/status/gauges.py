@@ -14,13 +14,14 @@ class Gauges:
     """
 
     def __init__(self) -> None:
-        self.events = 0  # read and done with
+        # Named and described in ReplicaStatus.
+        self.events = 0
         self.batch_ms: float | None = None
         self.publish_ms: float | None = None
         self.is_publisher: bool | None = None
-        self.lag: Mapping[int, int] = {}  # by partition that is read
-        self.dead_letters: Mapping[str, int] = {}  # by reason
-        self.state_directory: Path | None = None  # with a database in a folder a partition
+        self.lag: Mapping[int, int] = {}
+        self.dead_letters: Mapping[str, int] = {}
+        self.state_directory: Path | None = None  # holds a folder with a database for each partition
 
     def add_batch(self, events: int, seconds: float) -> None:
         """Count a batch that is done, and how long it took."""

@@ -1,9 +1,11 @@
 """What a replica of a service tells of itself, and what changes between two statuses. Pure; times are epoch ms."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+
+from shared.status.metrics import Metric, metrics_of
 
 STARTING: Final = "start"
 """The part of health that fails until a service has what it needs and begins to work."""
@@ -37,7 +39,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A process at one instant. Counts are since it started; a figure that a service does not have is absent."""
+    """A process at one instant, and the list of metrics. A metric that a service does not have is absent."""
 
     service: str
     replica: str  # its KAFKA_INSTANCE_ID, else host:pid
@@ -46,22 +48,42 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reported_at_ms: int
     state: State = "running"
     troubles: dict[str, Trouble] = msgspec.field(default_factory=dict)  # by part of the service
-    cpu_share: float = 0.0  # of one core, since the status before
-    memory_bytes: int = 0  # resident
-    events: int = 0  # read and done with
-    events_per_second: float = 0.0  # mean of the last ten seconds
-    batch_ms: float | None = None  # the last batch: read, worked on and kept
-    publish_ms: float | None = None
-    is_publisher: bool | None = None  # whether it wrote the rollups last; None: no matter of this service
-    lag: dict[int, int] = msgspec.field(default_factory=dict)  # by partition that it reads: records not read yet
-    state_bytes: dict[int, int] = msgspec.field(default_factory=dict)  # by partition: its RocksDB on disk
-    dead_letters: dict[str, int] = msgspec.field(default_factory=dict)  # by reason
+    cpu_share: Annotated[float, Metric("gauge", "cores", "CPU time since the previous status")] = 0.0
+    memory_bytes: Annotated[int, Metric("gauge", "bytes", "resident memory")] = 0
+    events: Annotated[int, Metric("counter", "events", "events processed; generate, replay: sent")] = 0
+    events_per_second: Annotated[float, Metric("gauge", "events/s", "mean of the last ten seconds")] = 0.0
+    batch_ms: Annotated[
+        float | None,
+        Metric(
+            "gauge",
+            "ms",
+            "duration of the last micro-batch. enrich, detect: from read to committed; aggregate: classified, folded "
+            "and stored; generate, replay: sent",
+        ),
+    ] = None
+    publish_ms: Annotated[float | None, Metric("gauge", "ms", "aggregate: duration of the last publish")] = None
+    is_publisher: Annotated[
+        bool | None,
+        Metric("gauge", "boolean", "aggregate: whether it wrote the rollup or only a report for the publisher"),
+    ] = None
+    lag: Annotated[
+        dict[int, int], Metric("gauge", "events by partition", "events not read yet, of each partition it reads")
+    ] = msgspec.field(default_factory=dict)
+    state_bytes: Annotated[
+        dict[int, int], Metric("gauge", "bytes by partition", "aggregate: its RocksDB on disk, at most 5 s old")
+    ] = msgspec.field(default_factory=dict)
+    dead_letters: Annotated[dict[str, int], Metric("counter", "events by reason", "events refused")] = msgspec.field(
+        default_factory=dict
+    )
     last_complaint: Complaint | None = None
 
     @property
     def health(self) -> HealthStatus:
         """The worst of its parts."""
         return health_status(self.troubles)
+
+
+METRICS: Final = metrics_of(ReplicaStatus)
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):

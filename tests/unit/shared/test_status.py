@@ -2,10 +2,33 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from shared.status.replica_status import STARTING, ReplicaStatus, Trouble, transitions
+from shared.status.gauges import Gauges
+from shared.status.replica_status import METRICS, STARTING, ReplicaStatus, Trouble, transitions
 from tests.support.samples.status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
+
+
+def test_every_field_is_a_metric_or_describes_the_process() -> None:
+    described = {"service", "replica", "version", "started_at_ms", "reported_at_ms", "state", "troubles"}
+    assert set(ReplicaStatus.__struct_fields__) == described | {"last_complaint"} | METRICS.keys()
+
+
+def test_gauges_hold_metrics_and_where_the_state_is() -> None:
+    assert vars(Gauges()).keys() - {"state_directory"} <= METRICS.keys()
+
+
+def test_the_stored_report_keeps_its_form() -> None:
+    stored = msgspec.json.encode(sample_status(troubles={"redis": REDIS_AWAY})).decode()
+    assert stored == (
+        '{"service":"aggregate","replica":"host-1:7","version":"0.1.0","started_at_ms":1795341300000,'
+        '"reported_at_ms":1795348800000,"troubles":{"redis":{"reason":"connection refused",'
+        '"since_ms":1795348760000,"fails":true}},"cpu_share":0.183,"memory_bytes":162000000,"events":232154,'
+        '"events_per_second":1234.5,"batch_ms":95.25,"publish_ms":42.95,"is_publisher":true,"lag":{"0":12,"1":0},'
+        '"state_bytes":{"0":4676184,"1":4628171},"dead_letters":{"not_json":3},'
+        '"last_complaint":{"level":"warning","message":"events refused","at_ms":1795348740000}}'
+    )
 
 
 def changes(before: ReplicaStatus | None, now: ReplicaStatus) -> list[tuple[str, str]]:
