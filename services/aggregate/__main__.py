@@ -1,6 +1,5 @@
 """`clickpulse aggregate`: keeps exact windows over enriched clicks and publishes rollups to Redis every second."""
 
-import argparse
 import os
 import secrets
 import socket
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from threading import Event
+from typing import Final
 
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Sender
@@ -20,14 +20,20 @@ from shared.events.refusals import dead_letter_topic
 from shared.runtime.process import STARTING, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import read_settings
+from shared.runtime.settings_help import service_parser
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import EventLog
 
+_DESCRIPTION: Final = (
+    "Read enriched clicks from ENRICHED_TOPIC, keep exact windows over them in STATE_DIR and publish "
+    "the rollups to Redis every second."
+)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError."""
-    _parser().parse_args(argv)
+    service_parser(SERVICE, _DESCRIPTION, AggregateSettings).parse_args(argv)
     settings = read_settings(AggregateSettings)
     return run_process(SERVICE, settings, partial(_run, settings))
 
@@ -56,19 +62,6 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
             stop=stop,
         )
         service.run(stack.enter_context(log.consumer(topic, settings.aggregate_group, service)))
-
-
-def _parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="clickpulse aggregate",
-        description="Read enriched clicks from ENRICHED_TOPIC, keep exact windows over them in STATE_DIR and publish "
-        "the rollups to Redis every second.",
-        epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, ENRICHED_TOPIC, PARTITIONS, "
-        "RETENTION_HOURS, AGGREGATE_GROUP, STATE_DIR, AGGREGATE_BATCH_RECORDS, SEGMENT_HOURS, "
-        "SEGMENT_MAX_EVENTS, EXPOSE_PII, HEALTH_PORT, LOG_FORMAT, "
-        "LOG_LEVEL; .env.example explains them. "
-        "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
-    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """`clickpulse dashboard`: serve the live dashboard until it is told to stop."""
 
-import argparse
 import errno
 import signal
 import socket
@@ -16,6 +15,7 @@ from services.dashboard.settings import DashboardSettings
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
+from shared.runtime.settings_help import service_parser
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.status.reporter import reporting
@@ -23,6 +23,8 @@ from shared.status.reporter import reporting
 logger = get_logger(__name__)
 
 SERVICE: Final = "dashboard"
+_DESCRIPTION: Final = "Serve the live dashboard. It reads rollups from Redis and needs no other service to start."
+_EXIT_CODES: Final = "Exit codes: 0 stopped, 1 cannot listen, 2 wrong option or setting."
 _SERVER: Final = Path(__file__).parent / "web" / "server.py"
 _FIXED_OPTIONS: Final = {
     "server.headless": "true",
@@ -43,14 +45,7 @@ _FIXED_OPTIONS: Final = {
 
 def main(argv: Sequence[str]) -> int:
     """Run the dashboard; returns the exit code: 0 stopped, 1 cannot listen, 2 wrong option or setting."""
-    parser = argparse.ArgumentParser(
-        prog="clickpulse dashboard",
-        description="Serve the live dashboard. It reads rollups from Redis and needs no other service to start.",
-        epilog="Environment: DASHBOARD_ADDRESS (127.0.0.1), DASHBOARD_PORT (8501), REFRESH_SECONDS (1), "
-        "REDIS_URL (redis://127.0.0.1:6379/0), REDIS_PREFIX, LOG_FORMAT, LOG_LEVEL. "
-        "Exit codes: 0 stopped, 1 cannot listen, 2 wrong option or setting.",
-    )
-    parser.parse_args(argv)
+    service_parser(SERVICE, _DESCRIPTION, DashboardSettings, _EXIT_CODES).parse_args(argv)
     try:
         settings = read_settings(DashboardSettings)
     except ConfigurationError as error:

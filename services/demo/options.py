@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.demo.settings import DemoSettings
+from shared.runtime.settings_help import settings_help
+
 _DESCRIPTION = """\
 Run all of Clickpulse on this machine: an embedded Valkey (or the Redis that REDIS_URL names), generated or replayed
 clicks, and each service in its own process. Prints the dashboard's URL once it shows numbers. Ctrl-C stops everything
@@ -18,8 +21,9 @@ examples:
   clickpulse demo --replay access.log.gz          your own clicks, the last one shifted to now
   clickpulse demo --replay clicks.csv -- --map visitor_id=userId --map time=timestamp
 
-Arguments after -- go to `clickpulse generate` or `clickpulse replay`. Other settings are environment variables, listed
-in .env.example. Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 a demo already runs in that folder."""
+Arguments after -- go to `clickpulse generate` or `clickpulse replay`. The services read the environment, too;
+.env.example lists their settings.
+Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 a demo already runs in that folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clickpulse demo",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n\n{settings_help(DemoSettings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="send this recording instead of generated clicks")

@@ -1,6 +1,5 @@
 """`clickpulse detect`: follows each visitor's path, sends special offers and writes the state log."""
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from shared.events.time_units import MINUTE_MS
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
+from shared.runtime.settings_help import service_parser
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import EventLog
@@ -22,10 +22,16 @@ from shared.streams.observed import ObservedProcessor
 
 SERVICE: Final = "detect"
 
+_DESCRIPTION: Final = (
+    "Follow each visitor through a state machine (clothing, shoes, other clothing within half an "
+    "hour), send a special offer to OFFERS_TOPIC when a visitor completes it, and log the transitions to the "
+    "Redis stream state_logs."
+)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError."""
-    _parser().parse_args(argv)
+    service_parser(SERVICE, _DESCRIPTION, DetectSettings).parse_args(argv)
     settings = read_settings(DetectSettings)
     return run_process(SERVICE, settings, partial(_run, settings))
 
@@ -47,18 +53,6 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
             log_address=log.address,
             redis_address=redis_address(settings.redis_url),
         ).run()
-
-
-def _parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="clickpulse detect",
-        description="Follow each visitor through a state machine (clothing, shoes, other clothing within half an "
-        "hour), send a special offer to OFFERS_TOPIC when a visitor completes it, and log the transitions to the "
-        "Redis stream state_logs.",
-        epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, ENRICHED_TOPIC, "
-        "OFFERS_TOPIC, DETECT_WINDOW_MINUTES, PARTITIONS, RETENTION_HOURS, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL. "
-        "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
-    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """`clickpulse enrich`: adds product, visitor, country and device to each raw click."""
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 from threading import Event
+from typing import Final
 
 import redis
 
@@ -22,15 +22,21 @@ from shared.events.refusals import dead_letter_topic
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
+from shared.runtime.settings_help import service_parser
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import EventLog
 from shared.streams.observed import ObservedProcessor
 
+_DESCRIPTION: Final = (
+    "Read raw clicks from RAW_TOPIC, add product, visitor, country and device to each, and write them to "
+    "ENRICHED_TOPIC, keyed by userId. Unreadable events go to RAW_TOPIC-dlq with the reason."
+)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError."""
-    _parser().parse_args(argv)
+    service_parser(SERVICE, _DESCRIPTION, EnrichSettings).parse_args(argv)
     settings = read_settings(EnrichSettings)
     return run_process(SERVICE, settings, partial(_run, settings))
 
@@ -82,19 +88,6 @@ def _pseudonyms(settings: EnrichSettings, client: redis.Redis) -> Pseudonyms | N
     if rotation == "off":
         return None
     return Pseudonyms(client, settings.redis_prefix, rotation, settings.hash_salt, lambda: time.time_ns() // 1_000_000)
-
-
-def _parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="clickpulse enrich",
-        description="Read raw clicks from RAW_TOPIC, add product, visitor, country and device to each, and write them "
-        "to ENRICHED_TOPIC, keyed by userId. What cannot be read goes to RAW_TOPIC-dlq with the reason.",
-        epilog="Options are environment variables: KAFKA_BROKER, REDIS_URL, REDIS_PREFIX, RAW_TOPIC, ENRICHED_TOPIC, "
-        "PARTITIONS, RETENTION_HOURS, ENRICH_BATCH_RECORDS, LOOKUP_CACHE_SECONDS, LOOKUP_MISSING_SECONDS, "
-        "LOOKUP_CACHE_ENTRIES, LOOKUP_ON_FAILURE, GEOIP_MMDB, HASH_USER_ID, HASH_SALT, TRUNCATE_IP, "
-        "BAD_INPUT_SHARE, HEALTH_PORT, LOG_FORMAT, LOG_LEVEL; .env.example explains them. "
-        "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work.",
-    )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ from services.traffic import options
 from services.traffic.clock import now_ms, wait_until
 from services.traffic.pacing import LIVE
 from services.traffic.sending import Outbox
+from services.traffic.settings import TrafficSettings
 from services.traffic.simulation import World, simulate
 from shared.events.raw import encode_raw
 from shared.events.time_units import MINUTE_MS
 from shared.runtime.dependency import Stopped
 from shared.runtime.logs import get_logger
+from shared.runtime.settings_help import settings_help
 
 logger = get_logger(__name__)
 
@@ -38,7 +40,6 @@ examples:
   clickpulse generate --rate 50 --history 9h
   clickpulse generate --rate 50 --lookups lookups/
 
-The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL; the topic is RAW_TOPIC (click-data).
 exit codes: 0 done, or stopped by Ctrl-C; 2 wrong option."""
 
 
@@ -58,7 +59,7 @@ def parse(argv: Sequence[str]) -> GenerateOptions:
     parser = ArgumentParser(
         prog="clickpulse generate",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n\n{settings_help(TrafficSettings)}",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

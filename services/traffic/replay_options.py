@@ -9,6 +9,8 @@ from services.traffic import options
 from services.traffic.formats.delimited import FIELDS
 from services.traffic.formats.reading import Format
 from services.traffic.opening import STANDARD_INPUT, is_repeatable
+from services.traffic.settings import TrafficSettings
+from shared.runtime.settings_help import settings_help
 
 _DESCRIPTION = """\
 Send a recording of clicks to the event log.
@@ -24,7 +26,6 @@ examples:
   clickpulse replay access.log.zip --shift-to-now --speed 1 --loop
   tail -F /var/log/nginx/access.log | clickpulse replay -
 
-The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL; the topic is RAW_TOPIC (click-data).
 exit codes: 0 sent, or stopped by Ctrl-C; 1 damaged recording (sent up to the damage); 2 wrong option."""
 
 
@@ -82,7 +83,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="clickpulse replay",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n\n{settings_help(TrafficSettings)}",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -1,12 +1,14 @@
 """The command line of `clickpulse dead-letters`."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.enrich.dead_letters.text import parse_since
 from shared.events.refusals import Reason
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings_help import settings_help
 
 _LIMIT: Final = 20
 
@@ -43,9 +45,10 @@ def parse(argv: Sequence[str], now_ms: int) -> Options:
 def _parser(now_ms: int) -> ArgumentParser:
     parser = ArgumentParser(
         prog="clickpulse dead-letters",
-        description="Look at the events that were refused (TOPIC-dlq), and send those again that are accepted by now.",
-        epilog="The event log is Kafka at KAFKA_BROKER, or else Redis at REDIS_URL. "
+        description="List refused events (TOPIC-dlq), and replay those that are accepted by now.",
+        epilog=f"{settings_help(ServiceSettings)}\n\n"
         "Exit codes: 0 done, 1 failed or stopped, 2 wrong option or setting, 3 another replay is running.",
+        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.set_defaults(reason=(), since=0, limit=_LIMIT, place="", raw=False, dry_run=False)
     jobs = parser.add_subparsers(dest="job", metavar="JOB", required=True)

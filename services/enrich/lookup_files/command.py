@@ -20,11 +20,19 @@ from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings
+from shared.runtime.settings_help import settings_help
 from shared.runtime.signals import stop_on_signals
 
 _BATCH: Final = 5_000
 _PROGRESS_INTERVAL_SECONDS: Final = 2.0
 _SHOWN_REFUSALS: Final = 10
+
+_DESCRIPTION: Final = """\
+Write products and visitors into Redis for enrich. Loading a file again changes nothing; a changed row replaces the
+stored one.
+
+A file is a JSON array, NDJSON, CSV or TSV with a header, plain or gzip; the format is detected from its content. An
+unusable row is refused with its reason and counted."""
 
 logger = get_logger(__name__)
 
@@ -163,11 +171,10 @@ class Refusals:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clickpulse load-lookups",
-        description="Write products and visitors into Redis, where enrich finds them. Loading again changes nothing; "
-        "a changed row replaces what is stored.",
-        epilog="A file is a JSON array, NDJSON, CSV or TSV with a header, plain or gzip; its content tells. "
-        "REDIS_URL and REDIS_PREFIX say where to. A row that cannot be used is refused with its reason and counted. "
+        description=_DESCRIPTION,
+        epilog=f"{settings_help(ServiceSettings)}\n\n"
         "Exit codes: 0 done, 1 failed or nothing loaded, 2 wrong option or setting.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--products", type=Path, metavar="FILE", help="products: productId (or id), category (or cat), title"

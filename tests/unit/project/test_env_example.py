@@ -12,6 +12,7 @@ from services.demo.settings import DemoSettings
 from services.detect.settings import DetectSettings
 from services.enrich.settings import EnrichSettings
 from services.traffic.settings import TrafficSettings
+from shared.runtime.settings_help import as_variable
 
 ROOT = Path(__file__).parents[3]
 SETTINGS: tuple[type[BaseSettings], ...] = (
@@ -30,21 +31,9 @@ def _options() -> dict[str, object]:
 
 def test_env_example_lists_every_option_with_its_default() -> None:
     listed = dict(re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert listed == {name: _written(default) for name, default in _options().items()}
+    assert listed == {name: as_variable(default) for name, default in _options().items()}
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_every_option_says_what_it_means(settings: type[BaseSettings]) -> None:
     assert [name for name, field in settings.model_fields.items() if not field.description] == []
-
-
-def _written(default: object) -> str:
-    if default is None:
-        return ""
-    return (
-        str(default).lower()
-        if isinstance(default, bool)
-        else f"{default:g}"
-        if isinstance(default, float)
-        else str(default)
-    )

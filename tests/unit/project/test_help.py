@@ -1,0 +1,39 @@
+"""`--help` of every command that reads settings lists all of them."""
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from services import cli
+from services.aggregate.settings import AggregateSettings
+from services.dashboard.settings import DashboardSettings
+from services.demo.settings import DemoSettings
+from services.detect.settings import DetectSettings
+from services.enrich.settings import EnrichSettings
+from services.traffic.settings import TrafficSettings
+from shared.runtime.settings import ServiceSettings
+
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "demo": DemoSettings,
+    "enrich": EnrichSettings,
+    "aggregate": AggregateSettings,
+    "detect": DetectSettings,
+    "dashboard": DashboardSettings,
+    "generate": TrafficSettings,
+    "replay": TrafficSettings,
+    "load-lookups": ServiceSettings,
+    "dead-letters": ServiceSettings,
+}
+
+
+def test_every_command_is_checked() -> None:
+    assert SETTINGS.keys() == cli.SUBCOMMANDS.keys() - {"health"}  # which reads HEALTH_PORT alone
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_help_lists_every_setting(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([name, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert [variable for variable in SETTINGS[name].model_fields if f"\n  {variable.upper()}=" not in text] == []
+    assert "xit codes: 0" in text
