@@ -20,6 +20,7 @@ from services.dashboard.explore.selection import Filter, Selection, Span, distin
 from services.dashboard.sources.segment_source import SegmentSource
 from shared.events.time_units import MINUTE_MS
 from shared.rollups.contract import META_KEY
+from shared.rollups.segment_columns import DIMENSIONS
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 
 EVENTS: Final = 1_000_000
@@ -77,7 +78,7 @@ def _fill(client: Any, random: Any) -> None:
             columns = {
                 "timestamp": pa.array(np.sort(random.integers(0, MINUTE_MS, own)) + minute * MINUTE_MS),
                 "visitor": pa.array(random.integers(0, VISITORS // PARTITIONS, own).astype(np.uint32)),
-                **{name: _texts(name, random.integers(0, most, own)) for name, most in _NAMES.items()},
+                **{name: _texts(name, random.integers(0, _NAMES.get(name, 100), own)) for name in DIMENSIONS},
                 "age": pa.array(random.integers(10, 90, own).astype(np.int16)),
                 "bot": pa.array(random.random(own) < 0.1),
             }

@@ -7,7 +7,8 @@ import redis
 
 from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from shared.events.timestamps import iso_second
-from shared.rollups.contract import AudienceRollup, Rollup
+from shared.rollups.codecs import RANKING
+from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup, Rollup
 from shared.rollups.model import (
     AUDIENCES,
     HALF_HOURS_SHOWN,
@@ -22,6 +23,8 @@ from shared.rollups.seed import SeedRollup
 from shared.rollups.writing import write
 
 NOON_MS: Final = 1_795_348_800_000  # 2026-11-22T12:00:00Z
+_RANKINGS: Final = [attribute for attribute, row in AUDIENCE_ROWS.items() if row.codec is RANKING]
+_OTHERS: Final = {"first": 30, "second": 10}  # of a ranking without a sample of its own
 _FACTORS: Final[dict[Audience, int]] = {"human": 2, "bot": 1, "all": 3}
 
 
@@ -105,6 +108,13 @@ def _windows(factor: int, as_of_ms: int, products: dict[str, int], categories: d
     previous = {"5m:prev": 800, "15m:prev": 2_500, "30m:prev": 5_000, "1h:prev": 10_000}
     visitors = {"5m": 411, "15m": 822, "30m": 1_233, "1h": 1_844, "8h": 9_055}
     visitors_before = {"5m:prev": 300, "15m:prev": 822, "30m:prev": 1_370, "1h:prev": 1_700}
+    rankings = {
+        "products_1h": products,
+        "categories_1h": categories,
+        "pages_1h": {"/": 410, "/basket": 96, "/p/1?": 3},
+        "countries_1h": {"Germany": 300, "Brazil": 100, "Unknown": 100},
+        "devices_10m": {"Desktop": 40, "Mobile": 30, "Tablet": 2, "Bot": 1, "Other": 1},
+    }
     return AudienceRollup(
         visitors=times({**visitors, **visitors_before}),
         views=times({**views, **previous}),
@@ -112,8 +122,6 @@ def _windows(factor: int, as_of_ms: int, products: dict[str, int], categories: d
         visitors_1m=_series(as_of_ms, MINUTE_MS, MINUTES_SHOWN),
         views_30m=times(_series(as_of_ms, HALF_HOUR_MS, HALF_HOURS_SHOWN)),
         visitors_30m=_series(as_of_ms, HALF_HOUR_MS, HALF_HOURS_SHOWN),
-        products_1h=times(products),
-        categories_1h=times(categories),
         sessions=Sessions(
             active=factor * 612,
             started_1h=factor * 804,
@@ -124,9 +132,7 @@ def _windows(factor: int, as_of_ms: int, products: dict[str, int], categories: d
         sessions_5m=times(_series(as_of_ms, SESSION_BUCKET_MS, SESSION_BUCKETS_SHOWN)),
         bounces_5m=_series(as_of_ms, SESSION_BUCKET_MS, SESSION_BUCKETS_SHOWN),
         durations_5m=times(_series(as_of_ms, SESSION_BUCKET_MS, SESSION_BUCKETS_SHOWN)),
-        pages_1h=times({"/": 410, "/basket": 96, "/p/1?": 3}),
-        countries_1h=times({"Germany": 300, "Brazil": 100, "Unknown": 100}),
-        devices_10m=times({"Desktop": 40, "Mobile": 30, "Tablet": 2, "Bot": 1, "Other": 1}),
+        **{attribute: times(rankings.get(attribute, _OTHERS)) for attribute in _RANKINGS},
     )
 
 

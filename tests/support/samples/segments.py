@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from shared.events.time_units import MINUTE_MS
 from shared.rollups.contract import META_KEY
+from shared.rollups.segment_columns import DIMENSIONS
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 
 MINUTE = 29_922_390  # 2026-11-22T10:30:00Z
@@ -47,7 +48,10 @@ def encoded(rows: Sequence[Row], rate: float = 1.0) -> bytes:
         {
             "timestamp": pa.array([row.minute * MINUTE_MS + row.millisecond for row in rows], pa.int64()),
             "visitor": pa.array([row.visitor for row in rows], pa.uint32()),
-            **{name: pa.array(values, pa.string()).dictionary_encode() for name, values in texts.items()},
+            **{
+                name: pa.array(texts.get(name, ["Other"] * len(rows)), pa.string()).dictionary_encode()
+                for name in DIMENSIONS
+            },
             "age": pa.array([row.age for row in rows], pa.int16()),
             "bot": pa.array([row.bot for row in rows], pa.bool_()),
         }

@@ -7,17 +7,14 @@ from typing import Any
 import pytest
 
 from services.dashboard.live import key_figures
-from shared.rollups.contract import AudienceRollup
+from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup
 from shared.rollups.model import Meta, Sessions
 from tests.support.samples.rollup import sample_rollup
 
 META = sample_rollup().meta
 WINDOWS = sample_rollup().audiences["all"]
-BARE = AudienceRollup(
-    visitors={}, views={}, sessions=Sessions(), sessions_5m={}, bounces_5m={}, durations_5m={},
-    views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
-    products_1h={}, categories_1h={}, countries_1h={}, pages_1h={}, devices_10m={},
-)  # fmt: skip
+NOTHING: dict[str, Any] = {attribute: {} for attribute in AUDIENCE_ROWS}
+BARE = AudienceRollup(**{**NOTHING, "sessions": Sessions()})
 
 
 def cards(windows: AudienceRollup = WINDOWS, meta: Meta = META) -> list[str]:
