@@ -9,7 +9,7 @@ from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.runtime.settings import ServiceSettings
-from shared.runtime.shutdown_deadline import ending_in_time
+from shared.runtime.shutdown_deadline import shutdown_deadline
 from shared.runtime.signals import stop_on_signals
 from shared.status.gauges import Gauges
 from shared.status.health import Health, health_endpoint
@@ -42,7 +42,7 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
     stop, health, gauges = Event(), Health(service), Gauges()
     health.failing(STARTING, "waiting for Redis and the event log")
     with (
-        ending_in_time(_STOP_SECONDS),
+        shutdown_deadline(_STOP_SECONDS),
         stop_on_signals(stop),
         health_endpoint(health, settings.health_port),
         reporting(service, settings, health, gauges, settings.kafka_instance_id) as reporter,

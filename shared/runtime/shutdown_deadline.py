@@ -1,4 +1,4 @@
-"""A stop that does not wait for ever: what still runs some seconds after the signal is left as by a crash."""
+"""The shutdown deadline: a process that is still running some seconds after the signal exits without waiting."""
 
 import os
 import signal
@@ -13,43 +13,43 @@ logger = get_logger(__name__)
 
 
 @contextmanager
-def ending_in_time(seconds: float) -> Iterator[None]:
-    """End the process with exit code 0 if the block still runs so long after the first SIGTERM or SIGINT.
+def shutdown_deadline(seconds: float) -> Iterator[None]:
+    """Exit with code 0 if the block still runs this long after the first SIGTERM or SIGINT.
 
-    For calls into a client library that wait for a broker and hear of no signal; Python's own handlers wait for them,
-    too. A second signal during such a call ends the process at once, with the exit code of one that it killed. Only for
-    a process that may be killed at any moment without losing anything. From the main thread.
+    A call into a client library may wait for a broker and ignore signals, and Python's own handlers wait for that call.
+    A second signal during such a call ends the process at once, with the exit code of a process that it killed. Only
+    for a process that loses nothing when it is killed. Call it from the main thread.
     """
-    signals, told = socket.socketpair()
-    told.setblocking(False)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    Thread(target=_watch, args=(signals, seconds), name="patience", daemon=True).start()
+    received, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    before = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+    Thread(target=_watch, args=(received, seconds), name="shutdown-deadline", daemon=True).start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        told.close()  # which ends the thread
+        wakeup.close()  # ends the thread
 
 
-def _watch(signals: socket.socket, seconds: float) -> None:
-    with signals:
-        first = _next_of(signals, (signal.SIGTERM, signal.SIGINT))
+def _watch(received: socket.socket, seconds: float) -> None:
+    with received:
+        first = _next_of(received, (signal.SIGTERM, signal.SIGINT))
         if not first:
             return
-        signals.settimeout(seconds)
+        received.settimeout(seconds)
         try:
-            # Of the same number: Ctrl-C in a terminal reaches whole groups, whose leader then asks its children, too.
-            second = _next_of(signals, (first,))
+            # Only the same signal counts: Ctrl-C reaches a whole process group, whose leader then sends SIGTERM.
+            second = _next_of(received, (first,))
         except TimeoutError:
-            logger.warning("stopped without an answer: what waited for it is left as by a crash", seconds=seconds)
+            logger.warning("shutdown deadline exceeded; exiting without waiting", seconds=seconds)
             os._exit(0)
         if second:
             os._exit(128 + second)
 
 
-def _next_of(signals: socket.socket, numbers: Container[int]) -> int:
-    """The next signal of these numbers; 0 when the block is over."""
-    while number := signals.recv(1):
+def _next_of(received: socket.socket, numbers: Container[int]) -> int:
+    """The next signal with one of these numbers; 0 when the block has ended."""
+    while number := received.recv(1):
         if number[0] in numbers:
             return number[0]
     return 0

@@ -1,4 +1,4 @@
-"""A process that hangs in a call which hears of no signal."""
+"""A process that hangs in a call which ignores signals."""
 
 import signal
 import subprocess
@@ -15,19 +15,19 @@ _HANG = """
     library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
     library.pthread_mutex_lock(mutex)
     threading.Timer(0.5, print, ("hangs",), {"flush": True}).start()
-    library.pthread_mutex_lock(mutex)  # for ever
+    library.pthread_mutex_lock(mutex)  # forever
 """
 
 
 @contextmanager
 def running(body: str, seconds: float) -> Iterator["subprocess.Popen[str]"]:
-    """A process at `body` within the block; it has said its first line."""
+    """A process that runs `body` within the block, and has printed its first line."""
     code = f"""
 from threading import Event
-from shared.runtime.shutdown_deadline import ending_in_time
+from shared.runtime.shutdown_deadline import shutdown_deadline
 from shared.runtime.signals import stop_on_signals
 stop = Event()
-with ending_in_time({seconds}), stop_on_signals(stop):
+with shutdown_deadline({seconds}), stop_on_signals(stop):
 {textwrap.indent(textwrap.dedent(body), "    ")}
 print("over", flush=True)
 """
@@ -40,7 +40,7 @@ print("over", flush=True)
             process.kill()
 
 
-def test_what_hangs_is_left_when_its_time_is_over() -> None:
+def test_hanging_process_exits_at_the_deadline() -> None:
     with running(_HANG, seconds=0.5) as process:
         began = time.monotonic()
         process.terminate()
@@ -51,7 +51,7 @@ def test_what_hangs_is_left_when_its_time_is_over() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_what_hangs_at_once(number: signal.Signals) -> None:
+def test_second_signal_ends_a_hanging_process_at_once(number: signal.Signals) -> None:
     with running(_HANG, seconds=60) as process:
         process.send_signal(number)
         time.sleep(0.3)
@@ -60,9 +60,9 @@ def test_a_second_signal_ends_what_hangs_at_once(number: signal.Signals) -> None
         assert process.wait(20) == 128 + number
 
 
-def test_signals_of_two_kinds_are_one_wish() -> None:
-    """Of a terminal, and of the parent that got the same one."""
-    # The patience's thread may get both: a wait without an end, as no service has, would not hear of them.
+def test_two_kinds_of_signal_count_as_one_request() -> None:
+    """From a terminal, and from the parent process that received the same one."""
+    # The watching thread may receive both. A wait without a timeout would miss them; no service has one.
     body = """
         import time
         print("waits", flush=True)
@@ -77,14 +77,14 @@ def test_signals_of_two_kinds_are_one_wish() -> None:
         assert (output, process.returncode) == ("over\n", 0)
 
 
-def test_what_ends_in_time_is_left_alone() -> None:
+def test_process_that_ends_in_time_is_left_alone() -> None:
     with running("print('waits', flush=True); stop.wait()", seconds=20) as process:
         process.terminate()
         output, _ = process.communicate(timeout=20)
         assert (output, process.returncode) == ("over\n", 0)
 
 
-def test_nothing_ends_before_a_signal() -> None:
+def test_deadline_does_not_start_before_a_signal() -> None:
     with running("print('waits', flush=True); stop.wait(1)", seconds=0.1) as process:
         output, _ = process.communicate(timeout=20)
         assert (output, process.returncode) == ("over\n", 0)
