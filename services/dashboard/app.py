@@ -10,7 +10,7 @@ from services.dashboard.explore import page as explore
 from services.dashboard.kit import navigation
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.live import page as live
-from services.dashboard.live.pages import Pages
+from services.dashboard.live.page_cache import PageCache
 from services.dashboard.operations import page as operations
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sources.rollup_source import RollupSource
@@ -65,8 +65,8 @@ def _category_slots() -> CategoryColours:
 
 
 @st.cache_resource(show_spinner=False)
-def _pages() -> Pages:
-    return Pages(redis_address(_settings().redis_url), _category_slots())
+def _pages() -> PageCache:
+    return PageCache(redis_address(_settings().redis_url), _category_slots())
 
 
 def _live() -> None:

@@ -29,10 +29,10 @@ _PAGE_SECONDS: Final = 90.0
 _PANELS: Final = (
     "visits",
     "sessions",
-    "pages",
+    "products",
     "devices",
     "categories",
-    "paths",
+    "pages",
     "countries",
     "visitors",
     "log",

@@ -1,4 +1,4 @@
-"""`board.js` alone in a real browser: what it takes over of a page, and what it leaves where it is."""
+"""`board.js` alone in a real browser: what it takes over from a page, and which nodes it keeps."""
 
 import json
 import zlib
@@ -63,7 +63,7 @@ def test_new_numbers_are_written_into_the_elements_that_are_there(blank: Page) -
 
 
 def test_cards_give_way_to_a_notice_and_come_back(blank: Page) -> None:
-    card = {"name": "pages", "parts": [{"html": '<p class="card-text">x</p>'}]}
+    card = {"name": "pages", "style": "--columns:6", "split": False, "parts": [{"html": '<p class="card-text">x</p>'}]}
     show(blank, ".card-pages .card-text", cards=[card])
     show(blank, ".notices .none", notice='<p class="none">none</p>')
     assert blank.locator(".card").count() == 0
@@ -71,7 +71,7 @@ def test_cards_give_way_to_a_notice_and_come_back(blank: Page) -> None:
     assert blank.locator(".notices").inner_html() == ""
 
 
-def test_a_screen_reader_is_told_the_standing_only_when_it_changes(blank: Page) -> None:
+def test_a_screen_reader_announces_the_standing_only_when_it_changes(blank: Page) -> None:
     show(blank, ".a", figures='<p class="a"></p>')
     status = blank.get_by_role("status")
     assert status.inner_text() == "live. Fresh"

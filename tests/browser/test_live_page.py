@@ -52,10 +52,10 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     assert curves.count() == 7
     assert all(curve.bounding_box()["height"] == 26 for curve in curves.all())  # type: ignore[index]  # shown, so it has one
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
-    rows = visit.page.locator(".pages tbody tr")
+    rows = visit.page.locator(".products tbody tr")
     assert rows.locator("td.figure").all_inner_texts() == [grouped(score) for _, score in ranked]
     assert rows.locator("th.name").all_inner_texts() == [f"Title of {product.decode()}" for product, _ in ranked]
-    for table, key in ((".paths", "rollup:all:pages:1h"), (".countries", "rollup:all:countries:1h")):
+    for table, key in ((".pages", "rollup:all:pages:1h"), (".countries", "rollup:all:countries:1h")):
         members = {name.decode(): grouped(score) for name, score in valkey.zrange(key, 0, -1, withscores=True)}
         names = visit.page.locator(f"{table} th.name").all_inner_texts()
         figures = visit.page.locator(f"{table} th.name + td.figure").all_inner_texts()
@@ -127,7 +127,7 @@ HOSTILE = '<img src="https://evil.example/x.png" onerror="window.pwned=1"><b>bol
 HOSTILE_CATEGORY = '<a href="https://evil.example">b</a>$\\alpha$%{x}'
 
 
-def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
+def test_untrusted_markup_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
     rollup = sample_rollup((int(time.time()) + AHEAD_SECONDS) * 1000)
     event = dict.fromkeys(rollup.latest_events[0], HOSTILE) | {"timestamp": rollup.meta.as_of_ms}
     windows = replace(
@@ -149,8 +149,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     valkey.xadd("state_logs", {"created": time.time(), "msg": HOSTILE})
     visit.open()
     visit.wait_for_charts()
-    assert visit.page.locator(".pages th.name").inner_text().startswith('<img src="https://evil.example/x.png"')
-    for table in (".paths", ".countries", ".visitors", ".log", ".raw", ".devices"):
+    assert visit.page.locator(".products th.name").inner_text().startswith('<img src="https://evil.example/x.png"')
+    for table in (".pages", ".countries", ".visitors", ".log", ".raw", ".devices"):
         assert "<img src=" in visit.page.locator(table).inner_text(), table
     chart = visit.page.locator(".card-categories")
     assert chart.locator(".ytick text").all_text_contents() == ['<a href="https:/…', "<b>bold</b>"]

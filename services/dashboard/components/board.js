@@ -1,7 +1,7 @@
-// The whole live page as one element of Streamlit's; figure.js and world_map.js stand before this. It gets a page as compressed JSON (see
-// layout.py) and changes what is there into it: nodes stay, so that nothing flickers, scrolls or loses the focus.
+// The whole live page as one Streamlit element; figure.js and world_map.js precede this file. It receives a page as
+// compressed JSON (see encoding.py) and patches the existing nodes, so nothing flickers, scrolls or loses focus.
 
-// The page's own HTML has been escaped in Python. Should that ever fail, nothing else than these comes out of it.
+// Python has escaped the page's HTML. As a second defence, only these elements and attributes are taken over.
 const TAGS = new Set("b br code dd div dl dt h1 h2 i p section small span strong table tbody td th thead time tr".split(" "))
 const ATTRIBUTES = new Set("aria-hidden aria-label class data-standing datetime role scope style tabindex title".split(" "))
 
@@ -29,7 +29,7 @@ const patch = (shown, wanted) => {
   while (shown.childNodes.length > nodes.length) shown.lastChild.remove()
 }
 
-// A document of its own: nothing in it runs or loads.
+// Parsed in a separate document, where nothing runs or loads.
 const write = (element, html) => {
   if (element.html === html) return
   element.html = html
@@ -49,12 +49,13 @@ const show = (root, page) => {
   announce(childOf(root, 1, "p", "spoken"), root)
   write(childOf(root, 2, "div", "key-figures"), page.figures)
   const board = childOf(root, 3, "div", "board")
-  if (!page.cards.length) {
-    forgetAll(board)
-    board.replaceChildren()
+  while (board.children.length > page.cards.length) {
+    forgetAll(board.lastChild)
+    board.lastChild.remove()
   }
-  page.cards.forEach(({ name, parts }, number) => {
-    const card = childOf(board, number, "section", `card card-${name}`)
+  page.cards.forEach(({ name, style, split, parts }, number) => {
+    const card = childOf(board, number, "section", `card card-${name}${split ? " split" : ""}`)
+    if (card.getAttribute("style") !== style) card.setAttribute("style", style)
     parts.forEach((part, place) => {
       const element = childOf(card, place, "div", "part")
       if (part.figure) plotIn(element, { ...part, plotly: PLOTLY })
@@ -65,7 +66,7 @@ const show = (root, page) => {
   write(childOf(root, 4, "div", "notices"), page.notice)
 }
 
-// A screen reader says how far the numbers can be trusted when that changes, not each second.
+// Screen readers announce the status when it changes, not every second.
 const announce = (status, root) => {
   const strip = root.querySelector(".strip")
   status.setAttribute("role", "status")

@@ -1,4 +1,4 @@
-// Draws a Plotly figure and redraws it in place. Streamlit's own chart element is built anew for each new figure, which
+// Draws a Plotly figure and redraws it in place. Streamlit recreates its own chart element for each new figure, which
 // blanks it for a frame or two every second.
 let loading
 
@@ -20,7 +20,7 @@ const config = { displayModeBar: false, doubleClick: false, scrollZoom: false, s
 const draw = async (chart, address) => {
   const wanted = chart.wanted
   const Plotly = await plotly(address)
-  // Only the newest figure counts when several came while plotly.js was loading.
+  // Draw only the newest figure if several arrived while plotly.js was loading.
   if (chart.wanted !== wanted) return
   const { data, layout } = JSON.parse(wanted)
   await Plotly.react(chart, data, { ...layout, autosize: true }, config)

@@ -1,5 +1,5 @@
-// Shows HTML of the dashboard's own making, and tells which of its buttons ([data-pick]) was pressed. Streamlit's own
-// HTML element has no way back.
+// Shows the dashboard's HTML and reports which of its buttons ([data-pick]) was pressed. Streamlit's own HTML element
+// cannot report anything.
 export default function ({ data, parentElement, setStateValue }) {
   let box = parentElement.querySelector(".picks")
   if (!box) {
@@ -10,14 +10,14 @@ export default function ({ data, parentElement, setStateValue }) {
   if (box.shown !== data.html) {
     const focused = box.contains(document.activeElement) ? document.activeElement.dataset.place : undefined
     box.innerHTML = box.shown = data.html
-    // Who goes by keyboard stays where they were while numbers change.
+    // Keep the keyboard focus while numbers change.
     if (focused) [...box.querySelectorAll("[data-place]")].find(({ dataset }) => dataset.place === focused)?.focus()
   }
   box.onclick = ({ target }) => {
     const button = target.closest("[data-pick]")
     if (button) setStateValue("picked", { what: button.dataset.pick, at: Date.now() })
   }
-  // A file that was asked for comes with the data until its arrival is told.
+  // A requested file comes with the data until its arrival is reported.
   if (!data.file || box.file === data.file.token) return
   box.file = data.file.token
   const link = document.createElement("a")

@@ -1,6 +1,6 @@
-// A slider over the minutes of the hour, on the curve of their views: the page is seen as it was at the minute chosen.
+// A slider over the minutes of the hour, drawn on the curve of their views. The page shows the chosen minute.
 const MINUTE_MS = 60000
-const PATIENCE_MS = 5000
+const MOVE_TIMEOUT_MS = 5000
 const clock = (minute, ahead_ms) => new Date(minute * MINUTE_MS + ahead_ms).toISOString().slice(11, 16)
 
 const build = (parent) => {
@@ -39,17 +39,17 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   slider.min = data.first
   slider.max = data.last
-  const told = data.at ?? data.last
-  // A refresh that began before the viewer's move knows nothing of it, and must not undo it.
-  if (box.moved && (told === box.moved.to || Date.now() > box.moved.until)) box.moved = undefined
-  if (!box.held) slider.value = box.moved ? box.moved.to : told
-  show(box.held || box.moved ? Number(slider.value) : told)
+  const reported = data.at ?? data.last
+  // A refresh that started before the viewer's move must not undo it.
+  if (box.moved && (reported === box.moved.to || Date.now() > box.moved.until)) box.moved = undefined
+  if (!box.held) slider.value = box.moved ? box.moved.to : reported
+  show(box.held || box.moved ? Number(slider.value) : reported)
   slider.onpointerdown = () => (box.held = true)
   slider.onpointerup = slider.onpointercancel = () => (box.held = false)
   slider.oninput = () => show(Number(slider.value))
   const move = (minute) => {
     box.held = false
-    box.moved = { to: minute, until: Date.now() + PATIENCE_MS }
+    box.moved = { to: minute, until: Date.now() + MOVE_TIMEOUT_MS }
     setStateValue("picked", { what: minute === data.last ? "live" : minute, at: Date.now() })
   }
   slider.onchange = () => move(Number(slider.value))

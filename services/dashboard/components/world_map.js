@@ -1,4 +1,4 @@
-// The map of the world: its shapes are fetched once, its shades follow the numbers.
+// The world map. Its shapes are fetched once, its shades follow the numbers.
 let loadingWorld
 
 const world = (address) =>

@@ -85,6 +85,11 @@ def device_colour(palette: Palette, device: str) -> str:
     return palette.devices.get(device, palette.devices["Other"])
 
 
+def device_variable(device: str) -> str:
+    """The same colour as a CSS custom property."""
+    return f"var(--device-{(device if device in LIGHT.devices else 'Other').lower()})"
+
+
 def variables(palette: Palette) -> str:
     """The palette as CSS custom properties, which the stylesheet draws with."""
     names = ("page", "card", "line", "ink", "muted", "accent", "accent_soft", "good", "warning", "bad")

@@ -10,6 +10,11 @@ def grouped(number: int) -> str:
     return f"{number:,}"
 
 
+def text(value: object) -> str:
+    """A field of an event; `–` when it is absent or empty."""
+    return UNKNOWN if value is None or value == "" else str(value)
+
+
 def share(part: int, whole: int) -> str:
     """The percentage of `part` in `whole`, `–` of nothing."""
     return f"{part / whole:.0%}" if whole > 0 else UNKNOWN

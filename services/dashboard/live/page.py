@@ -8,7 +8,7 @@ import streamlit as st
 
 from services.dashboard.kit import theme
 from services.dashboard.kit.navigation import Navigation
-from services.dashboard.live.pages import Pages
+from services.dashboard.live.page_cache import PageCache
 from services.dashboard.sources.rollup_source import RollupSource
 from shared.rollups.model import Audience
 
@@ -18,7 +18,11 @@ assert set(_AUDIENCES) == set(get_args(Audience))
 
 
 def show(
-    reader: RollupSource, pages: Pages, draw: Callable[[bytes], None], refresh_seconds: float, navigation: Navigation
+    reader: RollupSource,
+    pages: PageCache,
+    draw: Callable[[bytes], None],
+    refresh_seconds: float,
+    navigation: Navigation,
 ) -> None:
     """Show the page to this viewer and keep it current."""
     palette = theme.palette_of(st.context.theme.type)
@@ -40,7 +44,7 @@ def show(
 
 
 def _refresh(
-    reader: RollupSource, pages: Pages, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
+    reader: RollupSource, pages: PageCache, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
 ) -> None:
     mode = theme.palette_of(st.context.theme.type).mode
     if mode != mode_shown:

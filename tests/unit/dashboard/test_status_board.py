@@ -14,7 +14,7 @@ from services.dashboard.sources.watch import Watched
 from shared.status.replica_status import STARTING, Complaint, Trouble
 from tests.support.samples.status import BAD_INPUT, REDIS_AWAY
 from tests.support.samples.watched import NOW_MS, pipeline, reported, silent, transition, watched
-from tests.unit.dashboard.test_board import HOSTILE, Markup
+from tests.unit.dashboard.live.test_board import HOSTILE, Markup
 
 ADDRESS = "redis.example:6379"
 

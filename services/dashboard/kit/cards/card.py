@@ -54,6 +54,15 @@ class Context:
     category_colours: Mapping[str, int] = field(default_factory=dict)  # category → slot of `Palette.series`
     audience: Audience = "all"
 
+    def category_colour(self, category: str) -> str:
+        """The CSS colour of a category; muted for one without a slot."""
+        slot = self.category_colours.get(category)
+        return "var(--muted)" if slot is None else f"var(--series-{slot})"
+
+    def site_wide(self, window: str) -> str:
+        """`window` with a note if the viewer chose an audience and the numbers are of all."""
+        return window if self.audience == "all" else f"{window} · all traffic"
+
 
 Shown = TypeVar("Shown", contravariant=True)
 

@@ -1,20 +1,20 @@
-"""The page's content for each state, and strangers' text in every place of it."""
+"""The page's content in each state, with untrusted text in every place of it."""
 
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import fakeredis
 import pytest
 
+from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.cards.chart import Chart
-from services.dashboard.kit.cards.world_map import WorldMap
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
-from services.dashboard.live.board import Board, Panels
+from services.dashboard.live.board import Board
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Rollup, Snapshot
 from shared.rollups.model import Audience
@@ -35,13 +35,23 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
 
 
 def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all") -> Board:
-    return board.draw(observation, audience, LIGHT, ADDRESS, NOON_MS + round(age_s * 1000), CategoryColours())
+    snapshot = board.snapshot_of(observation)
+    context = Context(
+        palette=LIGHT,
+        now_ms=NOON_MS + round(age_s * 1000),
+        category_colours=CategoryColours().of(board.categories_of(snapshot)) if snapshot else {},
+        audience=audience,
+    )
+    return board.draw(observation, ADDRESS, context)
 
 
-def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> tuple[str, Panels]:
-    shown = drawn(Live(snapshot_of(sample_rollup(**meta))), age_s=age_s, audience=audience)
-    assert isinstance(shown.content, Panels)
-    return shown.strip, shown.content
+def cards_of(shown: Board) -> dict[str, str]:
+    """The HTML of each card, by name."""
+    return {card.name: "".join(part for part in card.parts if isinstance(part, str)) for card in shown.cards}
+
+
+def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> Board:
+    return drawn(Live(snapshot_of(sample_rollup(**meta))), age_s=age_s, audience=audience)
 
 
 def text_of(html: str) -> str:
@@ -55,34 +65,39 @@ def standing(strip: str) -> str:
 
 
 def test_live_numbers_are_those_of_the_rollup() -> None:
-    strip, panels = live()
-    assert standing(strip) == "live"
-    assert text_of(panels.key_figures).startswith("Active now 1,233 visitors, last 5 min ▲ up 37 % on prior 5 min")
-    assert "views 8,106 visitors 2,466" in text_of(panels.visits_head)
-    assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(panels.pages).replace("&amp;", "&")
-    assert panels.pages.count("<tr>") == 11
-    assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(panels.paths)
-    assert "Country Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%" in text_of(panels.countries)
-    assert text_of(panels.devices_legend).startswith("Desktop 120 54% Mobile 90 41%")
-    assert text_of(panels.visitors).count("visitor") == 1  # the heading: an IP says less than a user id
-    assert "now 22 Nov 2026 12:00:00 203.0.0.0 Germany Desktop" in text_of(live(age_s=0)[1].visitors)
-    assert panels.raw.count("<tr>") == 101
+    shown = live()
+    cards = cards_of(shown)
+    assert standing(shown.strip) == "live"
+    assert text_of(shown.key_figures).startswith("Live Active now 1,233 visitors, last 5 min ▲ up 37 % on prior 5 min")
+    assert "views 8,106 visitors 2,466" in text_of(cards["visits"])
+    assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(cards["products"]).replace("&amp;", "&")
+    assert cards["products"].count("<tr>") == 11
+    assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(cards["pages"])
+    assert "Country Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%" in text_of(cards["countries"])
+    assert "Desktop 120 54% Mobile 90 41%" in text_of(cards["devices"])
+    assert text_of(cards["visitors"]).count("visitor") == 1  # the heading: an IP says less than a user id
+    assert "now 22 Nov 2026 12:00:00 203.0.0.0 Germany Desktop" in text_of(cards_of(live(age_s=0))["visitors"])
+    assert cards["raw"].count("<tr>") == 101
 
 
 def test_every_panel_says_its_window() -> None:
-    _, panels = live()
-    heads = [panels.visits_head, panels.sessions_head, panels.pages, panels.devices_head, panels.categories_head,
-             panels.paths, panels.countries_head, panels.visitors, panels.raw_head]  # fmt: skip
-    for head in heads:
-        assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(head)), head
-    for head in heads[:2]:
-        assert "UTC" in head
-    assert "UTC" in panels.visitors
-    assert "UTC" in panels.raw
+    cards = cards_of(live())
+    for name, html in cards.items():
+        assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(html)) or name == "log", name
+    assert all("UTC" in cards[name] for name in ("visits", "sessions", "visitors", "raw"))
+
+
+def test_the_cards_of_a_row_fill_its_twelve_columns() -> None:
+    columns = 0
+    for card in live().cards:
+        columns += card.columns
+        assert columns <= 12, card.name
+        columns %= 12
+    assert columns == 0
 
 
 def test_the_strip_says_what_the_numbers_rest_on() -> None:
-    strip, _ = live()
+    strip = live().strip
     assert text_of(strip) == (
         "Live Numbers are up to the second. Rollup 1 s ago, 12:00:00 UTC Newest event 2 s ago Behind 3 events "
         "Reading 12.3 events/s Coverage 60 of 60 min loaded Conservation all 1,234,567 events accounted for"
@@ -90,7 +105,7 @@ def test_the_strip_says_what_the_numbers_rest_on() -> None:
 
 
 def test_an_hour_that_is_only_partly_loaded_says_so() -> None:
-    strip, _ = live(coverage_1h_s=2_280)
+    strip = live(coverage_1h_s=2_280).strip
     assert "38 of 60 min loaded" in text_of(strip)
     assert 'class="fact warning"' in strip
 
@@ -113,41 +128,41 @@ def test_a_missing_partition_is_said_in_plain_words() -> None:
     [(1, "3 of 1,234,567 events unaccounted for"), (6, "2 more than the 1,234,567 events read")],
 )
 def test_events_that_do_not_balance_are_said_loudly(late: int, words: str) -> None:
-    strip, _ = live(late=late)
+    strip = live(late=late).strip
     assert words in text_of(strip)
     assert 'class="fact bad"' in strip
 
 
 def test_a_stale_rollup_says_since_when() -> None:
-    strip, _ = live(age_s=240)
+    strip = live(age_s=240).strip
     assert standing(strip) == "stale"
     assert "No new numbers since 12:00:00 UTC (4 min)" in text_of(strip)
 
 
 def test_a_quiet_site_differs_from_a_broken_pipe() -> None:
-    strip, _ = live(lag=0, newest_event_ms=NOON_MS - 300_000)
+    strip = live(lag=0, newest_event_ms=NOON_MS - 300_000).strip
     assert standing(strip) == "quiet"
     assert "No visit for 5 min, since 11:55:00 UTC. The pipeline works." in text_of(strip)
 
 
 def test_a_backlog_says_how_long_it_is() -> None:
-    strip, _ = live(lag=12_000, newest_event_ms=NOON_MS - 300_000)
+    strip = live(lag=12_000, newest_event_ms=NOON_MS - 300_000).strip
     assert standing(strip) == "behind"
     assert "12,000 events not counted yet" in text_of(strip)
 
 
 def test_a_pipeline_without_events_waits_with_zeros() -> None:
-    strip, panels = live(lag=0, newest_event_ms=0)
-    assert standing(strip) == "waiting"
-    assert "clickpulse generate" in strip
-    assert panels.key_figures
+    shown = live(lag=0, newest_event_ms=0)
+    assert standing(shown.strip) == "waiting"
+    assert "clickpulse generate" in shown.strip
+    assert shown.key_figures
 
 
 def test_before_the_first_publish_the_page_says_what_to_do() -> None:
     shown = drawn(Empty())
-    assert isinstance(shown.content, str)
-    assert "No events yet" in shown.content
-    assert "make demo" in shown.content
+    assert shown.cards == ()
+    assert "No events yet" in shown.notice
+    assert "make demo" in shown.notice
 
 
 def test_an_unreachable_redis_is_named_and_the_last_numbers_stay() -> None:
@@ -156,13 +171,13 @@ def test_an_unreachable_redis_is_named_and_the_last_numbers_stay() -> None:
     assert standing(shown.strip) == "unreachable"
     assert f"{ADDRESS} has not answered since 12:00:02 UTC (12 s)" in text_of(shown.strip)
     assert "The numbers below are from 12:00:00 UTC" in text_of(shown.strip)
-    assert isinstance(shown.content, Panels)
+    assert shown.cards
 
 
 def test_an_unreachable_redis_from_the_start_leaves_no_stale_zeros() -> None:
     shown = drawn(Unreachable(NOON_MS, "Connection refused.", None))
-    assert isinstance(shown.content, str)
-    assert "No numbers to show" in shown.content
+    assert shown.cards == ()
+    assert "No numbers to show" in shown.notice
 
 
 def test_a_malformed_key_is_told_with_its_reason() -> None:
@@ -172,9 +187,9 @@ def test_a_malformed_key_is_told_with_its_reason() -> None:
 
 
 def test_panels_that_no_audience_narrows_say_so() -> None:
-    assert all("all traffic" not in head for head in (live()[1].visitors, live()[1].raw_head))
-    panels = live(audience="human")[1]
-    assert all("all traffic" in head for head in (panels.visitors, panels.raw_head, panels.log))
+    names = {"visitors", "raw", "log"}
+    assert not any("all traffic" in html for html in cards_of(live()).values())
+    assert {name for name, html in cards_of(live(audience="human")).items() if "all traffic" in html} == names
 
 
 def test_empty_windows_draw_a_whole_board() -> None:
@@ -184,23 +199,26 @@ def test_empty_windows_draw_a_whole_board() -> None:
         visitors={}, views={}, views_1m={}, visitors_1m={}, views_30m={}, visitors_30m={},
     )  # fmt: skip
     rollup = replace(rollup, audiences={**rollup.audiences, "all": bare}, latest_events=[], latest_visitors=[])
-    panels = drawn(Live(snapshot_of(rollup))).content
-    assert isinstance(panels, Panels)
-    assert "No product was viewed in the last hour." in panels.pages
-    assert "No visitor in the last hour." in panels.visitors
-    assert "No event of the last hour has a URL." in text_of(panels.paths)
-    assert "No event in the last hour." in panels.countries
+    cards = cards_of(drawn(Live(snapshot_of(rollup))))
+    assert "No product was viewed in the last hour." in cards["products"]
+    assert "No visitor in the last hour." in cards["visitors"]
+    assert "No event of the last hour has a URL." in text_of(cards["pages"])
+    assert "No event in the last hour." in cards["countries"]
+
+
+def test_an_unknown_country_has_a_muted_bar() -> None:
+    colours = re.findall(r"%;background:(var\(--\w+\))", cards_of(live())["countries"])
+    assert colours == ["var(--accent)", "var(--accent)", "var(--muted)"]
 
 
 def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
     odd = {"timestamp": "soon", "userId": {"nested": [1]}, "age": 1e400, "country": None, "deviceType": 7}
-    panels = drawn(Live(replace(snapshot_of(sample_rollup()), latest_events=[odd], latest_visitors=[odd]))).content
-    assert isinstance(panels, Panels)
-    assert "{&#x27;nested&#x27;: [1]}" in panels.raw
-    assert "–" in text_of(panels.visitors)
+    cards = cards_of(drawn(Live(replace(snapshot_of(sample_rollup()), latest_events=[odd], latest_visitors=[odd]))))
+    assert "{&#x27;nested&#x27;: [1]}" in cards["raw"]
+    assert "–" in text_of(cards["visitors"])
 
 
-# --- strangers' text -------------------------------------------------------------------------------------------------
+# --- untrusted text --------------------------------------------------------------------------------------------------
 
 HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>[x](https://evil.example)</b>$\\a$'
 ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b", "small", "time"}
@@ -251,24 +269,21 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
         latest_events=[event],
         latest_visitors=[event],
     )
-    panels = drawn(Live(snapshot_of(rollup, log=HOSTILE))).content
-    assert isinstance(panels, Panels)
+    shown = drawn(Live(snapshot_of(rollup, log=HOSTILE)))
     shown_in = set()
-    for field in fields(panels):
-        value = getattr(panels, field.name)
-        if isinstance(value, Chart):
-            figure = json.dumps(json.loads(value.figure_json))
-            assert not re.search(r"<img|<script|https://evil[^&]*\)<|\$\\\\a", figure), field.name
-            continue
-        if isinstance(value, WorldMap):
-            continue  # plain text, which the page never takes for HTML
-        markup = Markup()
-        markup.feed(value)
-        markup.close()
-        assert markup.foreign == [], field.name
-        if '"><img src=x' in markup.text:
-            shown_in.add(field.name)
-    assert shown_in == {"pages", "paths", "countries", "devices_legend", "visitors", "log", "raw"}
+    for card in shown.cards:
+        for part in card.parts:
+            if isinstance(part, Chart):
+                figure = json.dumps(json.loads(part.figure_json))
+                assert not re.search(r"<img|<script|https://evil[^&]*\)<|\$\\\\a", figure), card.name
+            elif isinstance(part, str):  # a map is plain text, which the page never takes for HTML
+                markup = Markup()
+                markup.feed(part)
+                markup.close()
+                assert markup.foreign == [], card.name
+                if '"><img src=x' in markup.text:
+                    shown_in.add(card.name)
+    assert shown_in == {"products", "pages", "countries", "devices", "visitors", "log", "raw"}
 
 
 def test_a_hostile_reason_stays_text_in_the_banner() -> None:

@@ -1,14 +1,14 @@
-"""Pages as they go to the browser: their parts, and who shares one."""
+"""Pages in the form the browser gets: their parts, and which viewers share one."""
 
 import json
 import zlib
 from typing import Any
 
 from services.dashboard.kit.category_colours import CategoryColours
-from services.dashboard.live.pages import Pages
+from services.dashboard.live.page_cache import PageCache
 from services.dashboard.sources.observations import Empty, Live, Observation
 from tests.support.samples.rollup import NOON_MS, sample_rollup
-from tests.unit.dashboard.test_board import snapshot_of
+from tests.unit.dashboard.live.test_board import snapshot_of
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 
@@ -22,10 +22,10 @@ def decoded(page: bytes) -> dict[str, Any]:
     return content
 
 
-def test_a_page_has_its_cards_in_order_and_every_part_of_a_kind_that_the_browser_knows() -> None:
-    page = decoded(Pages("", CategoryColours()).page(live(), "all", "light", None, NOON_MS))
+def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> None:
+    page = decoded(PageCache("", CategoryColours()).page(live(), "all", "light", None, NOON_MS))
     assert [card["name"] for card in page["cards"]] == [
-        "visits", "sessions", "pages", "devices", "categories", "paths", "countries", "visitors", "log", "raw",
+        "visits", "sessions", "products", "devices", "categories", "pages", "countries", "visitors", "log", "raw",
     ]  # fmt: skip
     kinds = {"html": {"html"}, "figure": {"figure", "label", "height"}, "countries": {"countries", "label"}}
     for card in page["cards"]:
@@ -36,24 +36,24 @@ def test_a_page_has_its_cards_in_order_and_every_part_of_a_kind_that_the_browser
 
 
 def test_a_page_without_numbers_is_a_notice_and_no_card() -> None:
-    page = decoded(Pages("", CategoryColours()).page(Empty(), "all", "light", None, NOON_MS))
+    page = decoded(PageCache("", CategoryColours()).page(Empty(), "all", "light", None, NOON_MS))
     assert (page["cards"], page["figures"]) == ([], "")
     assert "No events yet" in page["notice"]
 
 
 def test_viewers_of_one_audience_mode_and_zone_share_a_page() -> None:
-    pages, observation = Pages("", CategoryColours()), live()
+    pages, observation = PageCache("", CategoryColours()), live()
     first = pages.page(observation, "all", "light", BERLIN, NOON_MS)
     assert pages.page(observation, "all", "light", BERLIN, NOON_MS + 999) is first
-    assert pages.page(observation, "all", "light", BERLIN, NOON_MS - 5000) is first  # a thread that was held up
+    assert pages.page(observation, "all", "light", BERLIN, NOON_MS - 5000) is first  # a delayed thread
     others = [("dark", BERLIN), ("light", NEW_YORK), ("light", None)]
     drawn = [pages.page(observation, "all", mode, zone, NOON_MS) for mode, zone in others]  # type: ignore[arg-type]
     assert len({first, *drawn}) == 4
     assert pages.page(observation, "all", "light", BERLIN, NOON_MS) is first
 
 
-def test_a_new_observation_is_drawn_anew_and_an_old_one_while_its_ages_grow() -> None:
-    pages, observation = Pages("", CategoryColours()), live()
+def test_a_new_observation_is_drawn_and_an_old_one_redrawn_as_its_ages_grow() -> None:
+    pages, observation = PageCache("", CategoryColours()), live()
     first = pages.page(observation, "all", "light", None, NOON_MS)
     assert "now, " in decoded(first)["strip"]
     later = pages.page(observation, "all", "light", None, NOON_MS + 9000)  # Redis hangs
@@ -62,7 +62,7 @@ def test_a_new_observation_is_drawn_anew_and_an_old_one_while_its_ages_grow() ->
 
 
 def test_every_time_is_the_viewers_and_tells_utc() -> None:
-    page = decoded(Pages("", CategoryColours()).page(live(), "all", "light", BERLIN, NOON_MS))
+    page = decoded(PageCache("", CategoryColours()).page(live(), "all", "light", BERLIN, NOON_MS))
     html = "".join(part.get("html", "") for card in page["cards"] for part in card["parts"]) + page["strip"]
     assert '<time datetime="2026-11-22T12:00:00.000Z" title="2026-11-22 12:00:00.000 UTC">13:00:00 CET</time>' in html
     assert "Last 15 minutes, CET" in html

@@ -95,6 +95,10 @@ def test_each_colour_of_the_palette_is_a_css_property_the_stylesheet_may_use() -
         "--digits",
         "--part",
         "--shade-base",
+        "--columns",
+        "--tablet-columns",
+        "--height",
+        "--phone-height",
     }  # a part's own
     assert theme.variables(DARK).count(":") == declared.count(":")
 

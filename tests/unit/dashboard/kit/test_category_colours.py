@@ -11,68 +11,65 @@ from services.dashboard.explore.exploration import Choices, explore
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT, SERIES_SLOTS
 from services.dashboard.live import board
-from services.dashboard.live.board import Panels
 from services.dashboard.sources.closed_minutes import ClosedMinutes
-from services.dashboard.sources.observations import Live
 from services.dashboard.sources.segments import assemble, decode_segment
-from tests.support.samples.rollup import NOON_MS, sample_rollup
+from tests.support.samples.rollup import sample_rollup
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
-from tests.unit.dashboard.test_board import snapshot_of
+from tests.unit.dashboard.live.test_board import snapshot_of
 
 SHOWN = st.lists(st.text(max_size=12), unique=True, max_size=15)
 
 
 @given(st.lists(SHOWN, max_size=6))
 def test_a_category_keeps_its_colour_whoever_else_is_shown(pages: list[list[str]]) -> None:
-    slots = CategoryColours()
+    colours = CategoryColours()
     first: dict[str, int] = {}
     for names in pages:
-        told = slots.of(names)
+        told = colours.of(names)
         assert set(told) == set(names)
         assert all(first.setdefault(name, slot) == slot for name, slot in told.items())
 
 
 @given(st.sets(st.text(max_size=12), max_size=SERIES_SLOTS), st.integers(1, 3))
 def test_no_two_categories_share_a_colour_while_colours_last(names: set[str], at_once: int) -> None:
-    slots = CategoryColours()
+    colours = CategoryColours()
     ordered = list(names)
     for place in range(0, len(ordered), at_once):
-        slots.of(ordered[place : place + at_once])
-    assert len(set(slots.of(ordered).values())) == len(names)
+        colours.of(ordered[place : place + at_once])
+    assert len(set(colours.of(ordered).values())) == len(names)
 
 
 def test_with_all_colours_taken_those_who_come_together_have_different_ones() -> None:
-    slots = CategoryColours()
-    slots.of([f"old {number}" for number in range(SERIES_SLOTS)])
-    assert len(set(slots.of([f"new {number}" for number in range(SERIES_SLOTS)]).values())) == SERIES_SLOTS
+    colours = CategoryColours()
+    colours.of([f"old {number}" for number in range(SERIES_SLOTS)])
+    assert len(set(colours.of([f"new {number}" for number in range(SERIES_SLOTS)]).values())) == SERIES_SLOTS
 
 
 def test_processes_choose_alike() -> None:
     assert CategoryColours().of(["Books", "Toys"]) == CategoryColours().of(["Toys", "Books"])
 
 
-def test_what_is_shown_stays_while_strangers_send_names_without_end() -> None:
-    slots = CategoryColours()
-    books = slots.of(["Books"])
+def test_a_shown_category_keeps_its_colour_among_endless_new_names() -> None:
+    colours = CategoryColours()
+    books = colours.of(["Books"])
     for number in range(3_000):
-        slots.of([f"random {number}"])
-        assert slots.of(["Books"]) == books
-    assert len(slots) == 1_000  # of 3,001
+        colours.of([f"random {number}"])
+        assert colours.of(["Books"]) == books
+    assert len(colours) == 1_000  # of 3,001
 
 
 def test_threads_agree() -> None:
-    slots = CategoryColours()
+    colours = CategoryColours()
     names = [f"category {number}" for number in range(40)]
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda turn: slots.of(names[turn % 7 :]), range(200)))
-    assert all(one.items() <= slots.of(names).items() for one in told)
+        told = list(threads.map(lambda turn: colours.of(names[turn % 7 :]), range(200)))
+    assert all(one.items() <= colours.of(names).items() for one in told)
 
 
 def test_the_live_page_and_the_explore_page_show_a_category_in_one_colour() -> None:
-    slots = CategoryColours()
+    colours = CategoryColours()
     snapshot = snapshot_of(sample_rollup())
-    live = board.draw(Live(snapshot), "all", LIGHT, "", NOON_MS, slots).content
-    assert isinstance(live, Panels)
+    colours.of(board.categories_of(snapshot))  # as the Live page does
     names = list(snapshot.windows.categories_1h)[2:5]  # a filter leaves some of them, in another order
     rows = [
         Row(minute=MINUTE, visitor=number, category=name)
@@ -81,7 +78,7 @@ def test_the_live_page_and_the_explore_page_show_a_category_in_one_colour() -> N
     ]
     frame = assemble([decode_segment(name, encoded(own)) for name, own in by_segment(rows).items()])
     minutes, choices = ClosedMinutes(frame, MINUTE - 5, MINUTE + 1, (), trouble=None), Choices()
-    explored = explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, slots).breakdown
-    of_live = slots.of(snapshot.windows.categories_1h)
-    colours = [int(slot) for slot in re.findall(r"--series-(\d+)", explored)]
-    assert colours == [of_live[name] for name in reversed(names)]
+    explored = explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, colours).breakdown
+    of_live = colours.of(snapshot.windows.categories_1h)
+    drawn = [int(slot) for slot in re.findall(r"--series-(\d+)", explored)]
+    assert drawn == [of_live[name] for name in reversed(names)]

@@ -1,34 +1,51 @@
-"""The figures: the right numbers in the right places, and nothing Plotly would not take."""
+"""The panels' figures: the right numbers in the right places, and only properties that Plotly accepts."""
 
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.cards.chart import Figure, round_top
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import DARK, LIGHT
-from services.dashboard.live import charts
+from services.dashboard.live.panels import categories, devices, sessions, visits
 from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
+from tests.support.samples.rollup import NOON_MS, sample_rollup
 
-NOON_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 MINUTES = {NOON_MS + number * MINUTE_MS: 10 + number for number in range(60)}
 HALF_HOURS = {NOON_MS + number * HALF_HOUR_MS: 100 * number for number in range(17)}
 DEVICES = {"Mobile": 5, "Watch": 1, "Desktop": 4}
 
 
+WINDOWS = sample_rollup().audiences["all"]
+
+
+def context(palette: theme.Palette = LIGHT, colours: dict[str, int] | None = None) -> Context:
+    return Context(palette=palette, now_ms=NOON_MS, category_colours=colours or {})
+
+
+def of_visits(views: dict[int, int], visitors: dict[int, int], palette: theme.Palette = LIGHT) -> Figure:
+    return visits.figure(replace(WINDOWS, views_1m=views, visitors_1m=visitors), context(palette))
+
+
+def of_sessions(visitors: dict[int, int], palette: theme.Palette = LIGHT) -> Figure:
+    return sessions.figure(replace(WINDOWS, visitors_30m=visitors), context(palette))
+
+
 def all_figures(palette: theme.Palette) -> list[Figure]:
-    slots = CategoryColours().of(["a", "b"])
+    colours = CategoryColours().of(["a", "b"])
     return [
-        charts.visits_per_minute(MINUTES, MINUTES, palette),
-        charts.visits_per_minute({}, {}, palette),
-        charts.visitors_per_half_hour(HALF_HOURS, palette),
-        charts.visitors_per_half_hour({}, palette),
-        charts.devices(DEVICES, palette),
-        charts.devices({}, palette),
-        charts.categories({"b": 3, "a": 1}, slots, palette),
-        charts.categories({}, {}, palette),
+        of_visits(MINUTES, MINUTES, palette),
+        of_visits({}, {}, palette),
+        of_sessions(HALF_HOURS, palette),
+        of_sessions({}, palette),
+        devices.figure(DEVICES, palette),
+        devices.figure({}, palette),
+        categories.figure({"b": 3, "a": 1}, context(palette, colours)),
+        categories.figure({}, context(palette)),
     ]
 
 
@@ -40,7 +57,7 @@ def test_plotly_knows_every_property_even_of_empty_figures(palette: theme.Palett
 
 def test_visits_show_the_last_fifteen_minutes_in_utc_with_the_running_one_hatched() -> None:
     visitors = {start: count // 2 for start, count in MINUTES.items()}
-    figure = charts.visits_per_minute(MINUTES, visitors, LIGHT)
+    figure = of_visits(MINUTES, visitors)
     views_bars, visitors_bars = figure["data"]
     assert views_bars["x"][0] == "2026-11-22 12:45:00"
     assert views_bars["x"][-1] == "2026-11-22 12:59:00"
@@ -50,19 +67,19 @@ def test_visits_show_the_last_fifteen_minutes_in_utc_with_the_running_one_hatche
 
 
 def test_a_minute_without_visitors_is_a_bar_of_no_height() -> None:
-    figure = charts.visits_per_minute(MINUTES, {}, LIGHT)
+    figure = of_visits(MINUTES, {})
     assert figure["data"][1]["y"] == [0] * 15
 
 
 def test_sessions_include_the_running_half_hour_and_mark_it() -> None:
-    bars = charts.visitors_per_half_hour(HALF_HOURS, LIGHT)["data"][0]
+    bars = of_sessions(HALF_HOURS)["data"][0]
     assert bars["y"] == list(HALF_HOURS.values())
     assert bars["x"][-1] == "2026-11-22 20:00:00"
     assert [place for place, shape in enumerate(bars["marker"]["pattern"]["shape"]) if shape] == [16]
 
 
 def test_devices_keep_their_order_and_colour_whatever_their_numbers() -> None:
-    figure = charts.devices(DEVICES, LIGHT)
+    figure = devices.figure(DEVICES, LIGHT)
     ring = figure["data"][0]
     assert ring["labels"] == ["Desktop", "Mobile", "Watch"]
     assert ring["values"] == [4, 5, 1]
@@ -71,9 +88,9 @@ def test_devices_keep_their_order_and_colour_whatever_their_numbers() -> None:
     assert [note["text"] for note in figure["layout"]["annotations"]] == ["<b>10</b>", "devices"]
 
 
-def test_no_device_is_an_empty_ring_that_says_nought() -> None:
+def test_no_device_is_an_empty_ring_that_says_zero() -> None:
     for counts in ({}, {"Desktop": 0, "Mobile": 0}):
-        figure = charts.devices(counts, LIGHT)
+        figure = devices.figure(counts, LIGHT)
         assert figure["data"][0]["hoverinfo"] == "skip"
         assert figure["layout"]["annotations"][0]["text"] == "<b>0</b>"
 
@@ -81,7 +98,7 @@ def test_no_device_is_an_empty_ring_that_says_nought() -> None:
 def test_categories_are_ranked_in_their_own_colours() -> None:
     counts = {f"category {number}": 100 - number for number in range(20)}
     slots = CategoryColours().of(counts)
-    bars = charts.categories(counts, slots, DARK)["data"][0]
+    bars = categories.figure(counts, context(DARK, slots))["data"][0]
     assert bars["x"] == list(range(100, 88, -1))
     assert bars["marker"]["color"] == [DARK.series[slots[f"category {number}"]] for number in range(12)]
     assert bars["text"][0] == "100"
@@ -96,10 +113,10 @@ def strings(value: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("hostile", ["<b>x</b>", '<a href="https://evil.example">x</a>', "$\\alpha$", "%{x}"])
-def test_names_of_strangers_reach_no_figure_unescaped(hostile: str) -> None:
+def test_untrusted_names_reach_no_figure_unescaped(hostile: str) -> None:
     figures = [
-        charts.devices({hostile: 3}, LIGHT),
-        charts.categories({hostile: 3}, CategoryColours().of([hostile]), LIGHT),
+        devices.figure({hostile: 3}, LIGHT),
+        categories.figure({hostile: 3}, context(colours=CategoryColours().of([hostile]))),
     ]
     for figure in figures:
         texts = strings(figure)

@@ -1,0 +1,68 @@
+"""Bars of counts over time, the last of them hatched because it is still running. Pure; instants are epoch ms."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from services.dashboard.kit.cards.card import Context
+from services.dashboard.kit.cards.chart import Figure, count_axis, instants, layout, round_top
+from services.dashboard.kit.escaping import in_plotly
+from services.dashboard.kit.time_zones import UTC_CLOCK
+from shared.events.time_units import MINUTE_MS
+
+HEIGHT_PX: Final = 232
+
+Trace = dict[str, Any]
+
+
+def bars(
+    starts: Sequence[int], counts: Mapping[int, int], noun: str, colour: str, context: Context, *, width: float
+) -> Trace:
+    """A bar for each of `starts`; `width` is the share of the step that it fills."""
+    step_ms = starts[1] - starts[0] if len(starts) > 1 else MINUTE_MS
+    utc = "" if context.clock == UTC_CLOCK else " · %{customdata} UTC"
+    return {
+        "type": "bar",
+        "name": noun,
+        "x": instants(starts, context.clock),
+        "y": [counts.get(start, 0) for start in starts],
+        "width": step_ms * width,
+        "marker": {
+            "color": colour,
+            "pattern": {
+                "fillmode": "overlay",
+                "shape": ["/" if start == starts[-1] else "" for start in starts],
+                "fgcolor": context.palette.card,
+                "size": 6,
+                "solidity": 0.35,
+            },
+        },
+        "customdata": [UTC_CLOCK.time(start)[:5] for start in starts],
+        "hovertemplate": f"%{{y:,}} {noun}{utc}<extra></extra>",
+    }
+
+
+def figure(traces: list[Trace], starts: Sequence[int], step_ms: int, greatest: int, context: Context) -> Figure:
+    """The traces over a time axis; all labels use the UTC offset of its end."""
+    first, last = (starts[0], starts[-1]) if starts else (0, 0)
+    ends = [first - step_ms * 6 // 10, last + step_ms * 6 // 10]
+    return {
+        "data": traces,
+        "layout": {
+            **layout(HEIGHT_PX, context.palette),
+            "barmode": "overlay",
+            "hovermode": "x unified",
+            "margin": {"l": 40, "r": 4, "t": 8, "b": 26},
+            "xaxis": {
+                "type": "date",
+                "range": instants(ends, context.clock),
+                "tickformat": "%H:%M",
+                "hoverformat": f"%H:%M {in_plotly(context.clock.name(last))}",
+                "nticks": 8,
+                "fixedrange": True,
+                "showgrid": False,
+                "zeroline": False,
+                "ticklabelstandoff": 4,
+            },
+            "yaxis": count_axis(round_top(greatest), context.palette),
+        },
+    }
