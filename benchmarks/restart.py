@@ -14,7 +14,7 @@ from benchmarks.engine import Engine, publisher
 from benchmarks.processes import answer, quieten_logs
 from services.aggregate import __main__ as service  # noqa: F401 - a restart pays for its imports
 from shared.runtime.redis_client import connect
-from shared.streams.kafka import log  # noqa: F401 - likewise
+from shared.streams.kafka import log  # noqa: F401 - a restart pays for its imports
 
 
 def main(folder: Path, spawned_at: float) -> None:

@@ -1,4 +1,4 @@
-"""The `clickpulse` command: one subcommand a service or tool. Only the chosen one is imported."""
+"""The `clickpulse` command: one subcommand per service or tool. Imports only the chosen one."""
 
 import difflib
 import sys
@@ -72,7 +72,7 @@ def _health(argv: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """One subcommand: its line in the help, the extra that brings what it imports, and how to run it."""
+    """One subcommand: its help line, the extra with its dependencies, and how to run it."""
 
     summary: str
     extra: str
@@ -104,19 +104,19 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
     },
     "Operation": {
         "dead-letters": Subcommand("list, count, show and replay refused events", "enrich", _dead_letters),
-        "health": Subcommand("ask the health endpoint of a service on this machine", "enrich", _health),
+        "health": Subcommand("query the health endpoint of a service on this machine", "enrich", _health),
     },
 }
 SUBCOMMANDS: Final = {name: subcommand for group in GROUPS.values() for name, subcommand in group.items()}
 
 _HELP: Final = """\
-Clickpulse counts the clicks of a shop or a site while they happen: visitors, views, products, countries, devices.
-Clicks come in on an event log (Kafka, or Redis alone); exact numbers go out to Redis and a dashboard each second.
+Clickpulse counts the clicks of a shop or site as they happen: visitors, views, products, countries, devices.
+Clicks arrive on an event log (Kafka, or Redis alone); exact numbers go to Redis and a dashboard every second.
 
 usage: clickpulse [-h | --help] [--version] SUBCOMMAND [OPTION...]
 {subcommands}
 Examples:
-  clickpulse demo                                    everything at once, nothing to set up; Ctrl-C stops it
+  clickpulse demo                                    everything at once, no setup; Ctrl-C stops it
   clickpulse demo --replay access.log.gz             the same, with your own clicks
   clickpulse replay --help                           the options of one subcommand
   KAFKA_BROKER=kafka:9092 clickpulse enrich          a service reads its settings from the environment
@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(name: str, subcommand: Subcommand, options: Sequence[str]) -> int:
-    """Run a subcommand; a wrong setting or an extra that is not installed becomes one clear message and exit code 2."""
+    """Run a subcommand. A wrong setting or a missing extra prints one clear message and exits with code 2."""
     try:
         return subcommand.run(options)
     except ConfigurationError as error:
@@ -166,10 +166,10 @@ def run(name: str, subcommand: Subcommand, options: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in {"", "services", "shared"}:
-            raise  # our own mistake, not an absent extra
+            raise  # a bug of ours, not a missing extra
         _say(
             f"clickpulse {name}: {missing} is not installed. "
-            f'Install what this subcommand needs: pip install "clickpulse[{subcommand.extra}]"',
+            f'Install this subcommand\'s dependencies: pip install "clickpulse[{subcommand.extra}]"',
             error=True,
         )
     return CONFIGURATION_ERROR_EXIT_CODE
@@ -179,7 +179,7 @@ def _unknown(name: str) -> str:
     what = "option" if name.startswith("-") else "subcommand"
     nearest = difflib.get_close_matches(name, [*SUBCOMMANDS, "--help", "--version"], n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else f" The subcommands are {', '.join(SUBCOMMANDS)}."
-    return f"clickpulse: there is no {what} {name!r}.{hint} See clickpulse --help."
+    return f"clickpulse: unknown {what} {name!r}.{hint} See clickpulse --help."
 
 
 def _say(text: str, *, error: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""`clickpulse health`: ask the health endpoint of the service on this machine; for the health checks of containers."""
+"""`clickpulse health`: queries the health endpoint of the service on this machine, for container health checks."""
 
 import argparse
 import http.client
@@ -14,11 +14,11 @@ _TIMEOUT_SECONDS: Final = 3.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the report of `GET /health`; 0 when the service is healthy or degraded, else, or without answer, 1."""
+    """Print the report of `GET /health`. Returns 0 if healthy or degraded, 1 if failing or unreachable."""
     argparse.ArgumentParser(
         prog="clickpulse health",
-        description="Ask http://127.0.0.1:$HEALTH_PORT/health. Exits with 0 when the service is healthy or "
-        "degraded, with 1 when it is not or does not answer.",
+        description="Query http://127.0.0.1:$HEALTH_PORT/health. Exits with 0 if the service is healthy or degraded, "
+        "with 1 if it is failing or does not answer.",
     ).parse_args(argv)
     connection = http.client.HTTPConnection("127.0.0.1", _port(), timeout=_TIMEOUT_SECONDS)
     try:

@@ -1,1 +1,1 @@
-"""What made files of this repository that nobody writes by hand. Not installed."""
+"""Generators of files in this repository. Not installed."""

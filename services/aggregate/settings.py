@@ -15,22 +15,23 @@ class AggregateSettings(ServiceSettings):
         default="aggregate", min_length=1, description="Consumer group of the aggregate service."
     )
     state_dir: Path = Field(
-        default=Path("state"), description="Folder of the RocksDB databases, one a partition; keep it on a volume."
+        default=Path("state"), description="Folder of the RocksDB databases, one per partition; keep it on a volume."
     )
     aggregate_batch_records: int = Field(
         default=10_000,
         ge=1,
         le=1_000_000,
-        description="Most records that are folded and stored together.",
+        description="Maximum records that are folded and stored together.",
     )
     segment_hours: float = Field(
-        default=1, ge=0, le=8.5, description="How far back minute segments reach, in hours; 0 writes none."
+        default=1, ge=0, le=8.5, description="How far back minute segments reach, in hours, at most 8.5; 0 writes none."
     )
     segment_max_events: int = Field(
-        default=100_000, ge=1, description="Most events of a minute segment; of more it is a uniform sample."
+        default=100_000, ge=1, description="Maximum events of a minute segment; above it, a uniform sample."
     )
     expose_pii: bool = Field(
-        default=False, description="Publish IP addresses and birth dates in full instead of truncated and not at all."
+        default=False,
+        description="Publish full IP addresses and birth dates, instead of truncated addresses and no birth dates.",
     )
 
     @property

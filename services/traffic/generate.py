@@ -45,7 +45,7 @@ exit codes: 0 done, or stopped by Ctrl-C; 2 wrong option."""
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions:
-    """What to generate. `lookups`: write the lookups there, and nothing else."""
+    """What to generate. `lookups`: only write the lookups to this folder."""
 
     world: World
     history_ms: int

@@ -1,7 +1,7 @@
-"""Settings of the traffic commands: where the log is comes from the environment, what to send from the command line."""
+"""Settings of the traffic commands: the environment names the log, the command line says what to send."""
 
 from shared.runtime.settings import ServiceSettings
 
 
 class TrafficSettings(ServiceSettings):
-    """`generate` and `replay` need nothing beyond what every service does."""
+    """`generate` and `replay` have no settings beyond those of every service."""

@@ -60,7 +60,7 @@ class World:
 
     @property
     def name(self) -> str:
-        """Eight hex digits that no other world has; its event ids begin with them."""
+        """Eight hex digits unique to this world; its event ids start with them."""
         return hashlib.blake2s(f"{self.seed} {self.rate} {self.visitors}".encode(), digest_size=4).hexdigest()
 
 

@@ -21,13 +21,13 @@ class Service:
 SERVICES: Final = (
     Service("enrich", "add product, visitor, country and device to each click", "enrich", is_needed=True),
     Service("aggregate", "count clicks in windows, publish rollups to Redis each second", "aggregate", is_needed=True),
-    Service("detect", "find visitors to make a special offer to", "kafka"),
+    Service("detect", "follow each visitor's path and send special offers", "kafka"),
     Service("dashboard", "show the rollups in a browser", "dashboard"),
 )
 """These run until stopped. The demo starts and stops them in this order."""
 
 TRAFFIC: Final = (
-    Service("generate", "send made-up clicks of believable visitors", "traffic"),
-    Service("replay", "send the clicks of a log file: NDJSON, CSV, TSV or access log", "traffic"),
+    Service("generate", "send generated clicks of realistic visitors", "traffic"),
+    Service("replay", "send a recording of clicks: NDJSON, CSV, TSV or access log", "traffic"),
 )
-"""These may end by themselves, so nobody misses them."""
+"""These may end by themselves, so a missing one is not reported."""

@@ -27,7 +27,7 @@ class RedisSettings(BaseSettings):
         pattern=r"^(redis|rediss|unix)://",
         description="Redis or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:// for a socket.",
     )
-    redis_prefix: str = Field(default="", max_length=64, description="Put in front of every Redis key.")
+    redis_prefix: str = Field(default="", max_length=64, description="Prefix of every Redis key.")
 
 
 class LogSettings(BaseSettings):
@@ -37,9 +37,9 @@ class LogSettings(BaseSettings):
 
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto",
-        description="Log lines for people (console), machines (json), or by whether it is a terminal (auto).",
+        description="Log lines to read (console), to parse (json), or console on a terminal and json elsewhere (auto).",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Lowest level to log.")
 
 
 class ServiceSettings(RedisSettings, LogSettings):
@@ -50,39 +50,37 @@ class ServiceSettings(RedisSettings, LogSettings):
         description="Kafka bootstrap servers, host:port[,host:port]. Unset: the event log is Redis Streams.",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="How to talk to the brokers."
+        default="PLAINTEXT", description="Security protocol of the brokers."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="SASL mechanism, with a SASL_ security protocol."
+        default=None, description="SASL mechanism, for a SASL_ security protocol."
     )
     kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
     kafka_sasl_password: str | None = Field(default=None, repr=False, description="SASL password.")
-    kafka_ssl_ca_location: str | None = Field(
-        default=None, description="File of the CA certificates that sign the brokers'."
-    )
+    kafka_ssl_ca_location: str | None = Field(default=None, description="File with the CA certificates of the brokers.")
     kafka_instance_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,249}$",
-        description="Name of this replica alone, within its service: started again in time it has its partitions back.",
+        description="Name of this replica, unique within its service: restarted in time, it keeps its partitions.",
     )
     kafka_session_seconds: int = Field(
         default=10,
         ge=6,  # brokers refuse less by default
         le=300,
-        description="Seconds without a sign of life, 6 to 300, after which a replica's partitions go to the others.",
+        description="Seconds of silence, 6 to 300, after which a replica's partitions move to the others.",
     )
     raw_topic: str = Field(default="click-data", min_length=1, description="Topic of raw clicks.")
     enriched_topic: str = Field(default="enriched-click-data", min_length=1, description="Topic of enriched clicks.")
-    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of a topic that a service has to create.")
+    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of a topic that a service creates.")
     retention_hours: float = Field(
-        default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, to rebuild state from."
+        default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, for rebuilding state."
     )
     redis_log_records: int = Field(
         default=1_000_000,
         ge=1000,
-        description="Most records of a partition on the Redis log, 0.6 KB each; beyond it the oldest go, even unread.",
+        description="Maximum records per partition on the Redis log, 0.6 KB each; the oldest are dropped, even unread.",
     )
-    health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 turns it off.")
+    health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 disables it.")
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:

@@ -1,4 +1,4 @@
-"""The markers of the load benchmark: each click is found again at the first publish that holds it."""
+"""The markers of the load benchmark: each click is found at the first publish that includes it."""
 
 import math
 
@@ -9,7 +9,7 @@ HOUR_MS = 3_600_000
 
 
 def sighting(after_s: float, **counts: int) -> Sighting:
-    """At the second that was over by then, seen 40 ms into it."""
+    """A publish at the last full second, seen 40 ms later."""
     return Sighting(NOON_MS + int(after_s) * 1000, NOON_MS + after_s * 1000 + 40, counts)
 
 
@@ -25,7 +25,7 @@ def test_each_click_was_seen_at_the_first_publish_that_counts_it() -> None:
     assert missing == 0
 
 
-def test_a_click_that_never_came_is_missing() -> None:
+def test_a_click_that_was_never_published_is_missing() -> None:
     found, missing = latencies({"a": [NOON_MS, NOON_MS + 20]}, [sighting(1, a=1)])
     assert [latency.made_at_ms for latency in found] == [NOON_MS]
     assert missing == 1
@@ -39,7 +39,7 @@ def test_clicks_that_left_the_trailing_hour_still_count_as_seen() -> None:
     assert missing == 0
 
 
-def test_latencies_of_a_span_come_in_order_of_size() -> None:
+def test_latencies_of_a_span_are_sorted() -> None:
     found = [Latency(1, 30.0), Latency(2, 10.0), Latency(3, 20.0), Latency(4, 5.0)]
     assert between(found, 1, 4) == [10.0, 20.0, 30.0]
 

@@ -1,4 +1,4 @@
-"""The `clickpulse` command itself, run as its users run it."""
+"""The `clickpulse` command, run like a user."""
 
 import subprocess
 import sys
@@ -24,13 +24,13 @@ def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pyt
     assert "2 wrong option" in text
 
 
-def test_the_subcommands_are_those_that_the_documents_name() -> None:
+def test_the_subcommands_match_the_documents() -> None:
     named = {"demo", "enrich", "aggregate", "detect", "dashboard", "generate", "replay", "load-lookups"}
     named |= {"health", "dead-letters"}
     assert set(cli.SUBCOMMANDS) == named
 
 
-def test_the_extras_are_those_that_the_subcommands_name() -> None:
+def test_the_extras_match_the_subcommands() -> None:
     extras = metadata("clickpulse").get_all("Provides-Extra") or []
     assert {subcommand.extra for subcommand in cli.SUBCOMMANDS.values()} == set(extras)
 
@@ -59,9 +59,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("x", "The subcommands are demo"),
     ],
 )
-def test_an_unknown_subcommand_is_told_the_nearest_right_one(
-    wrong: str, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_subcommand_suggests_the_nearest(wrong: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([wrong]) == 2
     message = capsys.readouterr().err
     assert repr(wrong) in message
@@ -81,7 +79,7 @@ def test_an_extra_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[s
     assert message.count("\n") == 1
 
 
-def test_a_missing_module_of_our_own_is_a_bug_and_not_an_extra() -> None:
+def test_a_missing_module_of_ours_is_a_bug() -> None:
     def broken(_: object) -> int:
         raise ModuleNotFoundError("No module named 'services.gone'", name="services.gone")
 
@@ -120,7 +118,7 @@ def test_health_of_a_failing_service(capsys: pytest.CaptureFixture[str], monkeyp
     assert "gone" in capsys.readouterr().out
 
 
-def test_health_of_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_of_an_unreachable_service(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEALTH_PORT", str(free_port()))
     assert cli.main(["health"]) == 1
     assert "unreachable" in capsys.readouterr().out

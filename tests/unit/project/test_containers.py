@@ -26,7 +26,7 @@ def services() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def stages() -> set[str]:
-    """The images that the Dockerfile can make."""
+    """The images that the Dockerfile can build."""
     return set(re.findall(r"^FROM runtime AS (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
 
 
@@ -54,20 +54,20 @@ def test_every_stage_and_command_names_a_subcommand(services: dict[str, Any]) ->
     assert len(names) > 5
 
 
-def test_one_shot_services_are_waited_for_and_the_others_are_healthy_first(services: dict[str, Any]) -> None:
+def test_dependencies_complete_or_are_healthy_first(services: dict[str, Any]) -> None:
     for name, service in services.items():
         for dependency, how in service.get("depends_on", {}).items():
             expected = "service_completed_successfully" if dependency in ONE_SHOT else "service_healthy"
             assert how["condition"] == expected, (name, dependency)
 
 
-def test_long_running_services_come_back_and_say_how_they_are(services: dict[str, Any]) -> None:
+def test_long_running_services_restart_and_report_health(services: dict[str, Any]) -> None:
     for name, service in services.items():
         if name in ONE_SHOT:
             continue
         assert service["restart"] == "unless-stopped", name
         assert service["stop_grace_period"], name
-        # Ours have the image's health check.
+        # Our images define the health check.
         assert ("healthcheck" in service) is (name in BACKING), name
 
 
@@ -82,6 +82,6 @@ def test_nothing_is_published_beyond_this_machine_by_default(services: dict[str,
 
 
 def test_health_check_starts_without_the_settings_library() -> None:
-    # It runs every few seconds beside every service; pydantic would make it six times as dear.
+    # It runs every few seconds for every service; pydantic would make it six times as expensive.
     imports = "import sys, services.cli, services.probe; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", imports], cwd=ROOT, check=False).returncode == 0

@@ -35,5 +35,5 @@ def test_env_example_lists_every_option_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_every_option_says_what_it_means(settings: type[BaseSettings]) -> None:
+def test_every_option_has_a_description(settings: type[BaseSettings]) -> None:
     assert [name for name, field in settings.model_fields.items() if not field.description] == []

@@ -1,4 +1,4 @@
-"""What is installed: the wheel's contents and the console script."""
+"""The installed package: the wheel's contents and the console script."""
 
 import importlib
 from importlib.metadata import entry_points
@@ -22,8 +22,8 @@ def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 @pytest.mark.parametrize("package", ["services", "shared"])
-def test_the_wheel_holds_both_packages_with_their_types(package: str, wheel_files: set[str]) -> None:
-    # Without `__init__.py` a package of the same name elsewhere on the path would be merged into ours.
+def test_the_wheel_contains_both_packages_with_their_types(package: str, wheel_files: set[str]) -> None:
+    # Without `__init__.py`, a package of the same name elsewhere on the path would merge with ours.
     assert {f"{package}/__init__.py", f"{package}/py.typed"} <= wheel_files
     here = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
     assert {name for name in wheel_files if name.startswith(f"{package}/") and name.endswith(".py")} == here
@@ -34,7 +34,7 @@ def test_every_package_folder_has_an_init(wheel_files: set[str]) -> None:
     assert {folder for folder in folders if f"{folder.as_posix()}/__init__.py" not in wheel_files} == set()
 
 
-def test_the_wheel_brings_nothing_else_to_the_top_level(wheel_files: set[str]) -> None:
+def test_the_wheel_adds_nothing_else_at_the_top_level(wheel_files: set[str]) -> None:
     top = {name.split("/")[0] for name in wheel_files}
     assert {name for name in top if not name.endswith(".dist-info")} == {"services", "shared"}
 
