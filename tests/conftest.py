@@ -14,8 +14,34 @@ from tests.support.servers.valkey import running_valkey
 
 Server = TypeVar("Server")
 
+_LONGEST_FIRST = (
+    "tests/faults/",
+    "tests/contract/test_kafka_membership",
+    "tests/pipeline/test_stopping",
+    "tests/pipeline/",
+    "tests/contract/test_kafka",
+    "tests/browser/",
+    "tests/contract/",
+)
+"""Where tests take long, in this order: the ones that begin last decide when parallel workers are done."""
+
 # Taken out of the environment, as the services under test would read it: each test says which log it means.
 _GIVEN_BROKER = os.environ.pop("KAFKA_BROKER", None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers per core: tests that start processes wait half of the time."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first when workers share them; alone, the quick unit tests are best first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(node_id: str) -> int:
+    return next((rank for rank, start in enumerate(_LONGEST_FIRST) if node_id.startswith(start)), len(_LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")

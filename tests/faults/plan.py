@@ -18,10 +18,11 @@ Before = Literal["any", "working", "settled"]
 ENRICHES: Final = ("enrich-a", "enrich-b")
 AGGREGATES: Final = ("aggregate-a", "aggregate-b", "aggregate-c")
 _REPLICAS: Final = (1, 3, 2)
-_KILLS_A_PHASE: Final = 10
-_BROKEN_A_PHASE: Final = 4
+KILLS_PER_PHASE: Final = 10
+_BROKEN_PER_PHASE: Final = 4
 _BEFORE_A_CRASH: Final[tuple[Before, ...]] = ("any", "working", "working", "working", "settled")
 _KINDS: Final = 11
+assert len(_REPLICAS) * _BROKEN_PER_PHASE >= _KINDS  # so every kind has its turn while the replicas change
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +105,25 @@ def _kills(fault: Fault) -> int:
             return 0
 
 
-def kafka_plan(seed: int, kills: int, longest_outage_seconds: float) -> list[Fault]:
+def kafka_plan(
+    seed: int, kills: int, longest_outage_seconds: float, kills_per_phase: int = KILLS_PER_PHASE
+) -> list[Fault]:
     """Everything that may happen to a site on Kafka, while aggregate's replicas go 1, 3, 2, and again.
 
-    At least so many processes of services are killed.
+    At least `kills` service processes are killed, and every kind of fault and number of replicas has its turn.
     """
     chance = random.Random(seed)
     faults: list[Fault] = []
     deck: list[int] = []
-    for replicas in cycle(_REPLICAS):
+    for number, replicas in enumerate(cycle(_REPLICAS), 1):
         running = (*ENRICHES, *AGGREGATES[:replicas])
-        phase = [_kill(chance, running) for _ in range(_KILLS_A_PHASE)]
+        phase = [_kill(chance, running) for _ in range(kills_per_phase)]
         phase += [_all_kinds(chance, running, longest_outage_seconds)[kind] for kind in _drawn(chance, deck)]
         chance.shuffle(phase)
         faults += [Scale(replicas), *phase]
-        if kills_in(faults) >= kills:
+        if kills_in(faults) >= kills and number >= len(_REPLICAS):
             return faults
-    raise AssertionError("a cycle has no end")
+    raise AssertionError("a cycle does not end")
 
 
 def _kill(chance: random.Random, running: Sequence[str]) -> Fault:
@@ -134,7 +137,7 @@ def _kill(chance: random.Random, running: Sequence[str]) -> Fault:
 def _drawn(chance: random.Random, deck: list[int]) -> list[int]:
     """Places in `_all_kinds`, from a deck that is shuffled anew when it is empty: so every kind has its turn."""
     hand: list[int] = []
-    while len(hand) < _BROKEN_A_PHASE:
+    while len(hand) < _BROKEN_PER_PHASE:
         if not deck:
             deck += chance.sample(range(_KINDS), _KINDS)
         hand.append(deck.pop())
@@ -173,8 +176,10 @@ def broker_plan(seed: int, crashes: int) -> list[Fault]:
     ]
 
 
-def redis_plan(seed: int, kills: int, longest_outage_seconds: float) -> list[Fault]:
-    """What may happen to a site whose event log is on Redis. A flush takes the log with it, so there is none."""
+def redis_plan(
+    seed: int, kills: int, longest_outage_seconds: float, kills_per_phase: int = KILLS_PER_PHASE
+) -> list[Fault]:
+    """What may happen to a site whose event log is on Redis. No flush: it would take the log with it."""
     chance = random.Random(seed)
     running = (ENRICHES[0], AGGREGATES[0])
     faults: list[Fault] = []
@@ -186,7 +191,7 @@ def redis_plan(seed: int, kills: int, longest_outage_seconds: float) -> list[Fau
             Crash("redis", chance.uniform(0, 3), chance.uniform(0, 2), kills=running, before="any"),
             Outage("redis", ("a",), how, seconds),
             Restart(chance.choice(running)),
-            *(_slow_kill(chance, running) for _ in range(10)),
+            *(_slow_kill(chance, running) for _ in range(kills_per_phase)),
         ]
         chance.shuffle(round_)
         faults += round_

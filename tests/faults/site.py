@@ -163,7 +163,10 @@ def a_site(folder: Path, log: EventLogName, batch_records: int = BATCH_RECORDS) 
         valkey.start()
         kafka = None
         if log == "kafka":
-            kafka = Kafka(_folder(folder / "kafka"), [wires["broker", side].port for side in SIDES])
+            # As by default: how soon the numbers are right again is measured.
+            options = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000}
+            ports = [wires["broker", side].port for side in SIDES]
+            kafka = Kafka(_folder(folder / "kafka"), ports, options=options)
             stack.callback(kafka.kill)
             kafka.start()
         for (server, _), wire in wires.items():

@@ -128,6 +128,8 @@ def _broker_properties(
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
+        # Looks for transactions of dead producers ten times as often as by default.
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
     }
 
 
