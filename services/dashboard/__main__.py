@@ -1,4 +1,4 @@
-"""`clickpulse dashboard`: serve the live dashboard until it is told to stop."""
+"""`clickpulse dashboard`: serve the dashboard until a signal stops it."""
 
 import errno
 import signal
@@ -23,7 +23,7 @@ from shared.status.reporter import reporting
 logger = get_logger(__name__)
 
 SERVICE: Final = "dashboard"
-_DESCRIPTION: Final = "Serve the live dashboard. It reads rollups from Redis and needs no other service to start."
+_DESCRIPTION: Final = "Serve the dashboard. It reads from Redis and starts without any other service."
 _EXIT_CODES: Final = "Exit codes: 0 stopped, 1 cannot listen, 2 wrong option or setting."
 _SERVER: Final = Path(__file__).parent / "web" / "server.py"
 _FIXED_OPTIONS: Final = {
@@ -32,14 +32,14 @@ _FIXED_OPTIONS: Final = {
     "server.fileWatcherType": "none",
     "server.runOnSave": "false",
     "server.enableAgentApi": "false",
-    "runner.postScriptGC": "false",  # a full collection after each refresh of each viewer is six sevenths of the CPU
-    "server.maxUploadSize": "1",  # MB; no page takes a file
+    "runner.postScriptGC": "false",  # a full collection after every refresh takes six sevenths of the CPU
+    "server.maxUploadSize": "1",  # MB; no page accepts a file
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",  # the log has them
     "client.showErrorLinks": "false",
     "global.developmentMode": "false",
-    "logger.hideWelcomeMessage": "true",  # it would ask the internet for this machine's address
+    "logger.hideWelcomeMessage": "true",  # it would ask an internet host for this machine's address
 }
 
 
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(settings: DashboardSettings) -> None:
     """Block in Streamlit's server until SIGTERM or SIGINT."""
-    # Imported here, as it takes a second that `--help` and a wrong setting need not wait for.
+    # Imported here because it takes a second, which `--help` and configuration errors need not wait for.
     from streamlit.web import cli
 
     options = {
@@ -81,7 +81,7 @@ def _serve(settings: DashboardSettings) -> None:
         "server.port": str(settings.dashboard_port),
         "logger.level": settings.log_level.lower(),
     }
-    # uvicorn stops at a signal and then raises it again, for whoever listened before: that ends the process with 0.
+    # uvicorn stops on a signal and then raises it again for the previous handler, which ends the process with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     with suppress(_Stopped):
@@ -91,7 +91,7 @@ def _serve(settings: DashboardSettings) -> None:
 
 
 class _Stopped(BaseException):
-    """A signal came; no `except Exception` on the way is to catch it."""
+    """A signal arrived. A BaseException, so that no `except Exception` catches it."""
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -106,7 +106,7 @@ def _cannot_listen(address: str, port: int) -> str | None:
             probe.bind(where)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"port {port} on {address} is taken; stop what listens there or set DASHBOARD_PORT to a free port"
+            return f"port {port} on {address} is in use; stop what listens there or set DASHBOARD_PORT to a free port"
         return f"DASHBOARD_ADDRESS {address!r}, port {port}: {error.strerror or error}"
     return None
 

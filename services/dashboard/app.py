@@ -1,4 +1,4 @@
-"""The Streamlit app: settings, the reader all viewers share, and the pages. `clickpulse dashboard` runs it."""
+"""The Streamlit app: settings, the sources all viewers share, and the pages. `clickpulse dashboard` runs it."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ def _settings() -> DashboardSettings:
 
 
 @st.cache_resource(show_spinner=False)
-def _reader() -> RollupSource:
+def _rollups() -> RollupSource:
     settings = _settings()
     return RollupSource(
         connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
@@ -43,16 +43,16 @@ def _segments() -> SegmentSource:
 
 
 @st.cache_resource(show_spinner=False)
-def _status_reader() -> StatusSource:
+def _status() -> StatusSource:
     settings = _settings()
-    reader = StatusSource(
+    source = StatusSource(
         connect(settings.redis_url),
         settings.redis_prefix,
         now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
     )
-    reader.keep_watching()
-    return reader
+    source.keep_watching()
+    return source
 
 
 def _now_ms() -> int:
@@ -60,28 +60,28 @@ def _now_ms() -> int:
 
 
 @st.cache_resource(show_spinner=False)
-def _category_slots() -> CategoryColours:
+def _category_colours() -> CategoryColours:
     return CategoryColours()
 
 
 @st.cache_resource(show_spinner=False)
-def _pages() -> PageCache:
-    return PageCache(redis_address(_settings().redis_url), _category_slots())
+def _live_pages() -> PageCache:
+    return PageCache(redis_address(_settings().redis_url), _category_colours())
 
 
 def _live() -> None:
-    live.show(_reader(), _pages(), plot.register_page(), _settings().refresh_seconds, _draw_navigation)
+    live.show(_rollups(), _live_pages(), plot.register_page(), _settings().refresh_seconds, _draw_navigation)
 
 
 def _explore() -> None:
     address = redis_address(_settings().redis_url)
     elements = explore.Elements(plot.register(), *picks.register())
-    explore.show(_reader(), _segments(), elements, _category_slots(), address, _draw_navigation)
+    explore.show(_rollups(), _segments(), elements, _category_colours(), address, _draw_navigation)
 
 
 def _operations() -> None:
     settings = _settings()
-    operations.show(_status_reader(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
+    operations.show(_status(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
 
 
 def _draw_navigation() -> None:
@@ -91,8 +91,8 @@ def _draw_navigation() -> None:
 st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
-_status_reader()  # watches from the first viewer of any page on
-# In the order of the top bar; a page is a function above, a line here and a path among those of `page_document`.
+_status()  # watches from the first viewer of any page
+# In the order of the top bar. A page is a function above, a line here and a path in `page_document`.
 _PAGES = [
     st.Page(_live, title="Live", url_path="live", default=True),
     st.Page(_explore, title="Explore", url_path=EXPLORE),

@@ -1,4 +1,4 @@
-"""HTML whose buttons tell the page what was picked, and the slider over minutes (Streamlit edge)."""
+"""HTML whose buttons report what was picked, and the slider over minutes (Streamlit edge)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from shared.events.time_units import MINUTE_MS
 _FOLDER: Final = Path(__file__).parent
 
 Picked = Callable[[object], None]
-"""Called before the run that follows, with what the browser sent; a stranger may send anything."""
+"""Called before the run that follows, with what the browser sent, which is untrusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file for the viewer to keep. `token` tells it from the others of this viewer."""
+    """A file for the viewer to download. `token` is unique for this viewer."""
 
     name: str
     media_type: str
@@ -27,23 +27,23 @@ class File:
 
 
 def listening(key: str, on_pick: Picked) -> dict[str, Any]:
-    """The arguments that make an element of ours, known by `key`, call `on_pick` with what is picked on it."""
+    """The arguments that make the element `key` call `on_pick` with what is picked on it."""
 
-    def tell() -> None:
+    def report() -> None:
         picked = st.session_state[key].get("picked")
         if isinstance(picked, dict):
             on_pick(picked.get("what"))
 
-    return {"on_picked_change": tell, "default": {"picked": None}}
+    return {"on_picked_change": report, "default": {"picked": None}}
 
 
 def register() -> tuple[Callable[..., None], Callable[..., None]]:
-    """Make both known to Streamlit, once a run of the app.
+    """Register both with Streamlit, once per app run.
 
-    Returns `show(html, key, on_pick, file)`, whose HTML has buttons with a `data-pick`, and which hands out a file, or
-    None, until the page calls `on_got` with its token; and `scrub(first, last, at, bars, clock, key, on_move)`: three
-    minutes, the last of them the one that is looked at (None: the newest), the heights of the curve, 0 to 1, and what
-    tells the viewer's time. A minute that is picked is one of UTC.
+    Returns two functions. `show(html, key, on_pick, file, on_got)` shows HTML whose buttons have a `data-pick`; it
+    sends `file`, if any, until the browser reports the file's token to `on_got`.
+    `scrub(first, last, at, bars, clock, key, on_move)` takes three minutes, of which `at` is the shown one (None: the
+    newest), the heights of the curve from 0 to 1, and the viewer's clock. `on_move` receives a minute in UTC.
     """
     html_element = _element("picks")
     slider_element = _element("scrubber")
@@ -61,7 +61,7 @@ def register() -> tuple[Callable[..., None], Callable[..., None]]:
     def scrub(
         first: int, last: int, at: int | None, bars: list[float], clock: Clock, *, key: str, on_move: Picked
     ) -> None:
-        # One distance from UTC for all of the slider, as on the charts' axes.
+        # One UTC offset for the whole slider, as on the charts' axes.
         zone = {"zone": clock.name(last * MINUTE_MS), "ahead_ms": clock.offset_ms(last * MINUTE_MS)}
         data = {"first": first, "last": last, "at": at, "bars": bars, **zone}
         slider_element(data=data, key=key, **listening(key, on_move))

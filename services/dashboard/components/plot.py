@@ -1,10 +1,10 @@
 """Elements that are updated in place: one Plotly figure, and the whole live page (Streamlit edge).
 
-`st.plotly_chart` of Streamlit 1.67 makes the figure part of the element's identity, so that each new figure tears the
-chart down: it blanks every second and forgets what the viewer points at. These elements keep their charts and hand them
-the new figures. plotly.js comes from the dashboard's own host, see `server`.
+In Streamlit 1.67 the figure is part of the identity of `st.plotly_chart`, so each new figure recreates the chart: it
+blanks every second and loses its hover label. These elements keep their charts and pass them new figures. plotly.js
+comes from the dashboard's own host, see `web.server`.
 
-The live page is one element, as each element of a page costs the server half a millisecond a viewer and refresh.
+The live page is one element because each element costs the server half a millisecond per viewer and refresh.
 """
 
 import json
@@ -26,10 +26,10 @@ WORLD_ADDRESS: Final = f"assets/world-{crc32(WORLD_FILE.read_bytes()):08x}.json"
 
 
 def register() -> Callable[..., None]:
-    """Make the chart known to Streamlit, once a run of the app; returns `draw(figure_json, label, key, height)`.
+    """Register the chart with Streamlit, once per app run; returns `draw(figure_json, label, key, height, on_pick)`.
 
-    `label` is what a screen reader says of the chart. With `on_pick` a click on a bar or cell whose customdata is text
-    calls it, before the run that follows, with that text.
+    `label` is for screen readers. A click on a bar or cell whose customdata is text calls `on_pick` with that text,
+    before the run that follows.
     """
     element: Any = st.components.v2.component("live_plot", js=_script("figure.js", "plot.js"), isolate_styles=False)
 
@@ -48,7 +48,7 @@ def register() -> Callable[..., None]:
 
 
 def register_page() -> Callable[[bytes], None]:
-    """Make the live page known to Streamlit, once a run of the app; returns what draws one that `layout` encoded."""
+    """Register the live page with Streamlit, once per app run; returns the function that draws an encoded page."""
     addresses = f"const PLOTLY = {json.dumps(PLOTLY_ADDRESS)}, WORLD = {json.dumps(WORLD_ADDRESS)}\n"
     script = addresses + _script("figure.js", "world_map.js", "board.js")
     element: Any = st.components.v2.component("live_page", js=script, isolate_styles=False)

@@ -1,7 +1,7 @@
-"""Tables as CSV for spreadsheets, which must not run what strangers wrote. Pure.
+"""Tables as CSV for spreadsheets, which must not run untrusted text as formulas. Pure.
 
-A spreadsheet takes a cell that begins with one of a few signs for a formula. Such text gets an apostrophe in front, as
-OWASP advises ("CSV Injection"); so does what would begin a cell if the file were cut at another separator.
+A spreadsheet treats a cell that starts with certain characters as a formula. Such text gets a leading apostrophe, as
+OWASP advises ("CSV Injection"), also where a cell would start if the file were split at another separator.
 """
 
 import csv
@@ -15,12 +15,12 @@ Cell = str | int | float | bool | None
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8"
 
-# The last four are the full-width forms, which some programs take for the plain ones.
+# The last four are the full-width forms, which some programs treat as the plain ones.
 _FORMULA: Final = re.compile(r"(^|[,;|\t\r\n])(\s*)([=+\-@\t\r＝＋－＠])")
 
 
 def as_csv(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A table as CSV (RFC 4180), with the mark by which spreadsheets know UTF-8. Text is quoted, numbers are not."""
+    """A table as CSV (RFC 4180) with a byte order mark, by which spreadsheets recognise UTF-8. Only text is quoted."""
     written = io.StringIO(newline="")
     written.write("\ufeff")
     writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
@@ -29,12 +29,12 @@ def as_csv(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     return written.getvalue()
 
 
-@lru_cache(maxsize=4096)  # a column repeats its texts
+@lru_cache(maxsize=4096)  # columns repeat their values
 def harmless(text: str) -> str:
-    """`text` so that no spreadsheet takes any of it for a formula."""
+    """`text` with apostrophes where a spreadsheet would see a formula."""
     return _FORMULA.sub(r"\1'\2\3", text.replace("\0", ""))
 
 
 def _plain(cell: Cell) -> Cell:
-    # A flag as 1 and 0, which every spreadsheet can count; nothing as an empty cell.
+    # A flag becomes 1 or 0, which every spreadsheet can sum; None becomes an empty cell.
     return int(cell) if isinstance(cell, bool) else cell

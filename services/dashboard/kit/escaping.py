@@ -1,7 +1,7 @@
-"""Text of strangers, made harmless for the place it is shown in. Pure.
+"""Untrusted text, escaped for the place it is shown in. Pure.
 
-Titles, categories, agents, countries and log lines come from whoever sends clicks. Nothing of theirs reaches the page
-but through one of these functions.
+Anybody who sends clicks chooses titles, categories, user agents, countries and log lines. All of it passes one of these
+functions on its way to a page.
 """
 
 import html
@@ -9,15 +9,15 @@ import unicodedata
 from typing import Final
 
 _NOT_SHOWN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode categories that a label has no use for: controls, direction overrides, lone surrogates, line separators."""
+"""Unicode categories that labels leave out: controls, direction overrides, lone surrogates, line separators."""
 
 
 def legible(text: object, longest: int = 200) -> str:
     """`text` on one line, without invisible characters, cut to `longest` characters with an ellipsis."""
     text = str(text)
     if len(text) <= longest and text.isprintable():
-        return text  # nearly all of it
-    # Cut first: a stranger may send megabytes, and every viewer's page pays for them.
+        return text  # nearly always
+    # Cut first: a text may have megabytes, which every viewer's page would carry.
     line = "".join(" " if unicodedata.category(sign) in _NOT_SHOWN else sign for sign in text[: 4 * longest])
     line = " ".join(line.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
@@ -29,12 +29,12 @@ def in_html(text: object, longest: int = 200) -> str:
 
 
 def exactly_in_html(text: str) -> str:
-    """`text` unchanged, as the value of a quoted attribute that nobody reads, so that it still names what it named."""
+    """`text` unchanged, as the value of a quoted attribute that identifies something and is never shown."""
     return html.escape(text, quote=True)
 
 
 _PLOTLY_SIGNS: Final = {ord(sign): f"&#{ord(sign)};" for sign in "&<>$%{}"}
-"""Plotly reads tags (`<b>`, `<a href>`), entities, LaTeX between `$`, and `%{…}` templates; it shows these as signs."""
+"""Plotly interprets tags (`<b>`, `<a href>`), entities, LaTeX between `$`, and `%{…}`; as entities it shows them."""
 
 
 def in_plotly(text: object, longest: int = 60) -> str:

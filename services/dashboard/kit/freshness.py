@@ -1,4 +1,4 @@
-"""How far the numbers can be trusted, told from the rollup's own account of itself and the time. Pure."""
+"""How far the numbers can be trusted, judged from the rollup's metadata and the time. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,46 +7,46 @@ from typing import Final
 from shared.rollups.model import Meta
 
 STALE_AFTER_SECONDS: Final = 5.0
-"""A rollup is published each second; older than this, the publisher is down, cut off or too slow."""
+"""Rollups are published every second; an older one means the publisher is down, cut off or too slow."""
 
 QUIET_AFTER_SECONDS: Final = 60.0
-"""A site that had no event for this long is quiet: worth saying, as its windows empty while everything works."""
+"""Without events for this long a site is quiet, and its windows empty although everything works."""
 
 BEHIND_AFTER_SECONDS: Final = 15.0
-"""With events waiting in the log and the newest counted one older than this, the consumer is catching up."""
+"""The consumer is catching up when events are waiting and the newest counted one is older than this."""
 
 
 class Standing(StrEnum):
-    """What the numbers are worth."""
+    """How far to trust the numbers."""
 
     LIVE = "live"
-    PARTIAL = "partial"  # fresh rollups without a partition: every number is too low
-    BEHIND = "behind"  # fresh rollups of old events: the consumer works through a backlog
+    PARTIAL = "partial"  # fresh rollups that lack a partition: every number is too low
+    BEHIND = "behind"  # fresh rollups of old events: the consumer is working through a backlog
     QUIET = "quiet"  # fresh rollups, nothing waiting, no recent event
-    WAITING = "waiting"  # fresh rollups, and no event was ever counted
-    STALE = "stale"  # rollups stopped: every number is of the past
+    WAITING = "waiting"  # fresh rollups, no event counted yet
+    STALE = "stale"  # rollups have stopped: every number is from the past
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """The standing, since when it holds (epoch ms; for LIVE the publish instant), and the two ages in seconds."""
+    """The standing, its start (epoch ms; for LIVE the publish instant), and two ages in seconds."""
 
     standing: Standing
     since_ms: int
     rollup_age_seconds: float
     event_age_seconds: float | None  # None while no event was counted
-    partitions_missing: int = 0  # how many, where that is known; with PARTIAL and 0, it is not
+    partitions_missing: int = 0  # 0 with PARTIAL: unknown how many
 
 
 def judge(meta: Meta, *, partitions_before: int, now_ms: int) -> Freshness:
-    """Judge a rollup by its own account; `partitions_before` were in the last one that was whole (0: none was seen)."""
+    """Judge a rollup by its metadata; `partitions_before` is the number in the last complete one (0: none seen)."""
     as_of_ms, newest_event_ms, lag = meta.as_of_ms, meta.newest_event_ms, meta.lag
-    # Clocks of two machines differ a little, and events may be a minute ahead: nothing is younger than now.
+    # Clocks differ a little, and events may be a minute ahead: no age is negative.
     rollup_age = max(0.0, (now_ms - as_of_ms) / 1000)
     event_age = max(0.0, (now_ms - newest_event_ms) / 1000) if newest_event_ms else None
     is_backlog = lag > 0 and (event_age is None or event_age > BEHIND_AFTER_SECONDS)
-    # Coverage is 0 while a partition is missing, and for the first moment of a rebuild, which is told by its backlog.
-    # Fewer partitions alone mean nothing: a topic may have been made anew with fewer.
+    # Coverage is 0 while a partition is missing and at the start of a rebuild, which has a backlog. Fewer partitions
+    # alone mean nothing: the topic may have been recreated with fewer.
     has_no_coverage = meta.coverage_8h_s == 0
     missing = max(0, partitions_before - meta.partitions) if has_no_coverage else 0
     standing, since_ms = Standing.LIVE, as_of_ms

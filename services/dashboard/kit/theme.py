@@ -1,7 +1,7 @@
-"""Colours and type: one palette for light and one for dark, told apart by people who confuse red and green too. Pure.
+"""Colours and type: a light and a dark palette that people with red-green blindness can tell apart. Pure.
 
-The series colours follow Paul Tol's qualitative schemes. A slot has the same hue in both palettes, and no reader has to
-go by colour alone: a label stands beside each.
+The series colours follow Paul Tol's qualitative schemes. A slot has the same hue in both palettes, and every colour has
+a label next to it.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 Mode = Literal["light", "dark"]
 
-FONT: Final = '"Source Sans", sans-serif'  # Streamlit's own; it comes from the dashboard's host
+FONT: Final = '"Source Sans", sans-serif'  # Streamlit's own, served by the dashboard
 
 _STYLE_FILE: Final = Path(__file__).with_name("style.css")
 
@@ -76,12 +76,12 @@ SERIES_SLOTS: Final = len(LIGHT.series)
 
 
 def palette_of(mode: str | None) -> Palette:
-    """The palette of a viewer whose browser asks for `mode`; light when it does not say."""
+    """The palette for the mode the browser asks for; light when it asks for none."""
     return DARK if mode == "dark" else LIGHT
 
 
 def device_colour(palette: Palette, device: str) -> str:
-    """The colour of a device type; that of "Other" for one this dashboard does not know."""
+    """The colour of a device type; an unknown type has that of "Other"."""
     return palette.devices.get(device, palette.devices["Other"])
 
 
@@ -91,7 +91,7 @@ def device_variable(device: str) -> str:
 
 
 def variables(palette: Palette) -> str:
-    """The palette as CSS custom properties, which the stylesheet draws with."""
+    """The palette as the CSS custom properties that the stylesheet uses."""
     names = ("page", "card", "line", "ink", "muted", "accent", "accent_soft", "good", "warning", "bad")
     properties = ";".join(f"--{name.replace('_', '-')}:{getattr(palette, name)}" for name in names)
     slots = ";".join(f"--series-{slot}:{colour}" for slot, colour in enumerate(palette.series))
@@ -100,12 +100,12 @@ def variables(palette: Palette) -> str:
 
 
 def stylesheet(file: Path = _STYLE_FILE) -> str:
-    """The CSS that all pages share, or one page's own, without colours."""
+    """The CSS that all pages share, or that of one page; it names no colours."""
     return file.read_text(encoding="utf-8")
 
 
 def streamlit_options() -> dict[str, str]:
-    """Streamlit's own theme in the same colours, so that its widgets and its first paint match."""
+    """Streamlit's theme in the same colours, so that its widgets and first paint match."""
     options = {}
     for palette in (LIGHT, DARK):
         section = f"theme.{palette.mode}"

@@ -1,4 +1,4 @@
-"""Instants as the viewer reads them: in the viewer's own zone, with UTC at hand. Pure."""
+"""Instants in the viewer's time zone, with UTC in the tooltip. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -12,7 +12,7 @@ from shared.events.time_units import MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Tells times of one zone. Instants are epoch ms; anything that is none is told as `–`."""
+    """Formats times of one zone. Instants are epoch ms; anything else becomes `–`."""
 
     zone: tzinfo
 
@@ -21,7 +21,7 @@ class Clock:
         return _formatted(timestamp_ms, self.zone, "%H:%M:%S")
 
     def named_time(self, timestamp_ms: object) -> str:
-        """`10:31:02 CET`: a time that stands alone says its zone."""
+        """`10:31:02 CET`, for a time without a zone in its context."""
         text = self.time(timestamp_ms)
         return text if text == UNKNOWN else f"{text} {self.name(timestamp_ms)}"
 
@@ -35,14 +35,14 @@ class Clock:
         return text if text == UNKNOWN else text[:-3]
 
     def in_html(self, timestamp_ms: object, text: str) -> str:
-        """`text`, which this clock told, as an element that names the instant in UTC to whoever points at it."""
+        """`text`, formatted by this clock, as an element with the UTC instant in its tooltip."""
         if text == UNKNOWN:
             return text
         utc = UTC_CLOCK.full_time(timestamp_ms)
         return f'<time datetime="{utc.replace(" ", "T")}Z" title="{utc} UTC">{text}</time>'
 
     def name(self, timestamp_ms: object) -> str:
-        """What the zone is called at an instant: `UTC`, `CET`, and `UTC+5:45` where it has no letters of its own."""
+        """The zone's name at an instant: `UTC`, `CET`, or `UTC+5:45` when it has no abbreviation."""
         name = _formatted(timestamp_ms, self.zone, "%Z")
         if name == UNKNOWN or name.isalpha():
             return name
@@ -51,7 +51,7 @@ class Clock:
         return f"UTC{'−' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
     def offset_ms(self, timestamp_ms: object) -> int:
-        """How far the zone is ahead of UTC at an instant; 0 for what is none."""
+        """The zone's offset from UTC at an instant; 0 for anything else."""
         moment = _moment(timestamp_ms, self.zone)
         offset = moment.utcoffset() if moment else None
         return round(offset.total_seconds() * 1000) if offset else 0
@@ -62,9 +62,9 @@ UTC_CLOCK: Final = Clock(UTC)
 
 @lru_cache(maxsize=1024)
 def clock_of(zone: str | None) -> Clock:
-    """The clock of a zone as a browser names it (`Europe/Berlin`); UTC for a name that means nothing here."""
+    """The clock of a zone by the browser's name for it (`Europe/Berlin`); UTC for an unknown name."""
     try:
-        # A name comes from whoever opens the page: ZoneInfo refuses those that are no plain path.
+        # The name is untrusted: ZoneInfo rejects anything but a plain relative path.
         return Clock(ZoneInfo(zone)) if zone and len(zone) <= _LONGEST_NAME and zone != "UTC" else UTC_CLOCK
     except (KeyError, ValueError, OSError):
         return UTC_CLOCK
@@ -74,12 +74,12 @@ _LONGEST_NAME: Final = 64
 
 
 def _formatted(timestamp_ms: object, zone: tzinfo, form: str) -> str:
-    # Not left to `_moment` alone, as True and 1 are one and the same to a cache.
+    # Checked before the cache, which cannot tell True from 1.
     is_number = isinstance(timestamp_ms, int | float) and not isinstance(timestamp_ms, bool)
     return _written(timestamp_ms, zone, form) if is_number else UNKNOWN
 
 
-@lru_cache(maxsize=4096)  # most instants of a page were on the one before, a second ago; writing one takes 5 µs
+@lru_cache(maxsize=4096)  # most instants were on the page a second ago; formatting one takes 5 µs
 def _written(timestamp_ms: object, zone: tzinfo, form: str) -> str:
     moment = _moment(timestamp_ms, zone)
     return moment.strftime(form) if moment else UNKNOWN

@@ -1,4 +1,4 @@
-"""Numbers and ages as the page writes them; instants are told by `clocks`. Pure."""
+"""Numbers and ages as pages write them; `time_zones` formats instants. Pure."""
 
 from typing import Final
 
@@ -16,17 +16,17 @@ def text(value: object) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """The percentage of `part` in `whole`, `–` of nothing."""
+    """The percentage of `part` in `whole`; `–` when `whole` is 0."""
     return f"{part / whole:.0%}" if whole > 0 else UNKNOWN
 
 
 def percentage(part: float) -> str:
-    """`0.125` is `12.5 %`: a share that is a figure of its own."""
+    """`0.125` is `12.5 %`, for a share that is a key figure."""
     return f"{100 * part:.1f} %"
 
 
 def rate(per_unit: float) -> str:
-    """Events per second or minute: one decimal while it says something."""
+    """Events per second or minute: one decimal below 100."""
     return f"{per_unit:.1f}" if round(per_unit, 1) < 100 else grouped(round(per_unit))
 
 
@@ -36,7 +36,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """An age with its greatest unit, or the two greatest from an hour on: `now`, `5 s`, `3 min`, `2 h 5 min`, `3 d`."""
+    """An age with its largest unit, or the two largest from an hour on: `now`, `5 s`, `3 min`, `2 h 5 min`, `3 d`."""
     whole = int(seconds)
     if whole < 1:
         return "now"
@@ -51,7 +51,7 @@ def duration(seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time with its two greatest units: `0 s`, `48 s`, `3 min 2 s`, `2 h 5 min`."""
+    """A length of time with its two largest units: `0 s`, `48 s`, `3 min 2 s`, `2 h 5 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

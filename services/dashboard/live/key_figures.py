@@ -1,4 +1,4 @@
-"""The row of numbers above the panels: each with its window, and what it rests on beneath. Pure, HTML out."""
+"""The row of numbers above the panels, each with its window and what it is based on. Pure, HTML out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -10,16 +10,15 @@ from shared.rollups.contract import AudienceRollup
 from shared.rollups.model import WINDOW_SECONDS, Meta
 
 _RATE_WINDOW: Final = "15m"
-"""Of the views per minute: shorter ones compare so few views with so few that their change is never still."""
+"""For views per minute: shorter windows hold so few views that their change never settles."""
 _RATE_MINUTES: Final = WINDOW_SECONDS[_RATE_WINDOW] // 60
 _PERIODS: Final = {"5m": "5 min", "15m": "15 min", "30m": "30 min", "1h": "hour"}
-
 
 _Number = TypeVar("_Number", int, float)
 
 
 def draw(meta: Meta, windows: AudienceRollup) -> str:
-    """The cards, always the same number of them and of the same height, whatever the rollup holds."""
+    """The cards: always the same number and height, whatever the rollup holds."""
     return stat_cards.row((*_traffic(meta, windows), *_sessions(meta, windows)))
 
 
@@ -60,35 +59,44 @@ def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
 
 def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
     sessions, started = windows.sessions, windows.sessions_5m
-    any_started = sessions.started_1h > 0  # a mean of nothing is no number, though the contract writes 0
+    any_started = sessions.started_1h > 0  # without any there is no mean, though the contract writes 0
     yield StatCard(
         label="Sessions",
         number=grouped(sessions.active),
         window="active, last 30 min",
-        # Those active are the visitors of the half hour, as no visitor has two of them: see docs/redis.md.
+        # Active sessions are the visitors of the half hour, because a visitor has at most one: see docs/redis.md.
         fact=_change(meta, windows.visitors, "30m", "session"),
-        curve=_curve(list(started.values())[:-1], "Sessions begun per 5 minutes, last hour", grouped),
+        curve=_curve(list(started.values())[:-1], "Sessions started per 5 minutes, last hour", grouped),
     )
-    # No change of these two: what the hour before held is not known exactly once its sessions are over.
+    # These two show no change: the previous hour's value is not known exactly once its sessions have ended.
     yield StatCard(
         label="Bounce rate",
         number=percentage(sessions.bounce_rate_1h) if any_started else UNKNOWN,
         window="left after one view",
-        fact=f"of {grouped(sessions.started_1h)} begun in 1 h",
+        fact=_of_sessions(sessions.started_1h),
         curve=_curve(_means(windows.bounces_5m, started), "Bounce rate by 5 minutes, last hour", percentage),
     )
     yield StatCard(
         label="Session duration",
         number=span(sessions.duration_s_1h) if any_started else UNKNOWN,
         window=f"mean, {sessions.views_per_session_1h:.1f} views each" if any_started else "mean",
-        fact=f"of {grouped(sessions.started_1h)} begun in 1 h",
+        fact=_of_sessions(sessions.started_1h),
         curve=_curve(_means(windows.durations_5m, started), "Mean duration by 5 minutes, last hour", span),
+    )
+
+
+def _of_sessions(started: int) -> str:
+    """The sessions behind a mean: short on the card, in full for screen readers and in the tooltip."""
+    words = f"of {counted(started, 'session')} started in the last hour"
+    return (
+        f'<span title="{words}"><span aria-hidden="true">of {grouped(started)}, last hour</span>'
+        f'<span class="spoken">{words}</span></span>'
     )
 
 
 def _per_minute(series: Mapping[int, int], noun: str, minutes: int) -> str:
     span_words = "hour" if minutes == 60 else f"{minutes} minutes"
-    # Whole minutes only; the running one would fall to nothing at the start of each minute.
+    # Complete minutes only; the running one would drop to 0 at the start of each minute.
     return _curve(list(series.values())[:-1][-minutes:], f"{noun.capitalize()} per minute, last {span_words}", grouped)
 
 
@@ -99,15 +107,15 @@ def _curve(figures: Sequence[_Number], title: str, written: Callable[[_Number], 
 
 
 def _means(sums: Mapping[int, int], sessions: Mapping[int, int]) -> list[float]:
-    """The mean of the sessions begun in each whole five minutes that had some."""
-    return [sums.get(start, 0) / begun for start, begun in list(sessions.items())[:-1] if begun]
+    """The mean over the sessions started in each complete five minutes that had any."""
+    return [sums.get(start, 0) / started for start, started in list(sessions.items())[:-1] if started]
 
 
 def _change(meta: Meta, counts: Mapping[str, int], window: str, noun: str) -> str:
-    """How a window compares with the one before it, both of them wholly loaded."""
+    """How a window compares with the previous one; empty unless both are fully loaded."""
     current, previous = counts.get(window, 0), counts.get(f"{window}:prev", 0)
     if previous == 0 or meta.coverage_8h_s < 2 * WINDOW_SECONDS[window]:
-        return ""  # nothing to compare with, or periods that are only partly loaded
+        return ""
     change = round(100 * (current - previous) / previous)
     kind, arrow, word = (
         ("up", "▲", "up") if change > 0 else ("down", "▼", "down") if change < 0 else ("level", "±", "changed by")

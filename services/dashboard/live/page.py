@@ -1,4 +1,4 @@
-"""The live page (Streamlit edge): one fragment with one element that runs every refresh."""
+"""The Live page (Streamlit edge): one fragment with one element, run at every refresh."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ assert set(_AUDIENCES) == set(get_args(Audience))
 
 
 def show(
-    reader: RollupSource,
+    rollups: RollupSource,
     pages: PageCache,
     draw: Callable[[bytes], None],
     refresh_seconds: float,
@@ -40,13 +40,13 @@ def show(
             bind="query-params",
             label_visibility="collapsed",
         )
-    st.fragment(_refresh, run_every=refresh_seconds)(reader, pages, draw, audience, palette.mode)
+    st.fragment(_refresh, run_every=refresh_seconds)(rollups, pages, draw, audience, palette.mode)
 
 
 def _refresh(
-    reader: RollupSource, pages: PageCache, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
+    rollups: RollupSource, pages: PageCache, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
 ) -> None:
     mode = theme.palette_of(st.context.theme.type).mode
     if mode != mode_shown:
-        st.rerun()  # the browser went from day to night: the whole page has other colours
-    draw(pages.page(reader.observe(audience), audience, mode, st.context.timezone, time.time_ns() // 1_000_000))
+        st.rerun()  # the browser switched its colour mode, which the whole page follows
+    draw(pages.page(rollups.observe(audience), audience, mode, st.context.timezone, time.time_ns() // 1_000_000))

@@ -1,1 +1,1 @@
-"""Everything the dashboard reads from Redis, each answer shared by all viewers."""
+"""Everything the dashboard reads from Redis. All viewers share each answer."""

@@ -1,4 +1,4 @@
-"""What is known of the minutes that are over: their events, and what could not be read of them. Pure."""
+"""The completed minutes: their events, and the segments that could not be read. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from services.dashboard.sources.segments import Frame, assemble
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A segment that is listed and could not be read."""
+    """A listed segment that could not be read."""
 
     minute: int
     partition: int
@@ -16,7 +16,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Since when nothing new could be read, and why."""
+    """Since when reading has failed, and why."""
 
     since_ms: int
     reason: str
@@ -24,9 +24,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClosedMinutes:
-    """The events of the minutes from `first_minute`, as far as they reach, up to `end_minute`, which is not among them.
+    """The known events of the minutes from `first_minute` up to, but excluding, `end_minute`.
 
-    Both are 0 while no segment was ever read. It is compared by identity: the same one as long as nothing changed.
+    Both are 0 until a segment has been read. Compared by identity: the same object as long as nothing has changed.
     """
 
     frame: Frame = field(default_factory=lambda: assemble([]))

@@ -1,4 +1,4 @@
-"""What the dashboard remembers of the replicas it watches: when each was heard, and the last minutes of its figures."""
+"""What the dashboard remembers of each replica: when it was last heard, and the last minutes of its figures."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -9,13 +9,13 @@ from shared.status.replica_status import ReplicaStatus
 
 SLOT_MS: Final = 5_000
 SLOTS: Final = 60
-"""Slots that a curve has: the last five minutes."""
+"""Slots of a curve: the last five minutes."""
 
 _UNWATCHED_MS: Final = 5_000
-"""Who did not look for so long has not seen when a report came."""
+"""After a longer gap between two looks, the arrival time of a report is unknown."""
 
 Curve = Mapping[int, float]
-"""Slot (epoch ms // SLOT_MS) → mean of the figures that were seen in it."""
+"""Slot (epoch ms // SLOT_MS) → mean of the figures seen in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A replica's latest report, when it was heard last (epoch ms), and its curves."""
+    """A replica's latest report, when it was last heard (epoch ms), and its curves."""
 
     status: ReplicaStatus
     heard_ms: int
@@ -37,7 +37,7 @@ class Watched:
 
 
 class Watch:
-    """Takes each look at the reports. Not thread-safe."""
+    """Follows the reports from look to look. Not thread-safe."""
 
     def __init__(self) -> None:
         self._looked_ms: int | None = None
@@ -46,14 +46,14 @@ class Watch:
         self._slots: dict[tuple[str, str], deque[_Slot]] = {}
 
     def interrupted(self) -> None:
-        """Redis did not answer: until it does, no silence counts."""
+        """Redis did not answer: the time until it does is no silence of a replica."""
         self._is_interrupted = True
 
     def look(self, statuses: Iterable[ReplicaStatus], now_ms: int) -> list[Watched]:
-        """Take the reports as of `now_ms` in. Who is not among them is forgotten.
+        """Record the reports as of `now_ms` and forget replicas without one.
 
-        A replica counts as heard when its report changed while we watched, whatever its clock says; what we did not
-        watch counts by the report's own time.
+        A replica is heard when its report changes between two looks, whatever its clock says. After a gap in watching,
+        the report's own time counts.
         """
         since_look_ms = now_ms - (self._looked_ms or now_ms)
         watched, heard, slots = [], {}, {}

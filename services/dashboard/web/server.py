@@ -1,9 +1,7 @@
-"""The web server's application: Streamlit with the app, its larger files and the pages' documents beside it.
+"""The web application that `clickpulse dashboard` runs: Streamlit plus routes for large files and page documents.
 
-`clickpulse dashboard` runs it.
-
-Streamlit would send plotly.js (4.8 MB) to each page that opens, compressed anew each time (half a second of CPU) and
-without a word on caching. Here a file is compressed once and kept by the browser.
+Streamlit would compress plotly.js (4.8 MB) for every page that opens (half a second of CPU) and send it without cache
+headers. Here each file is compressed once, and browsers keep it.
 """
 
 import gzip
@@ -23,13 +21,13 @@ from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WO
 from services.dashboard.web.page_document import PATHS, page_document
 
 _KEPT: Final = {
-    "Cache-Control": "public, max-age=31536000, immutable",  # an address has the version or a checksum in it
+    "Cache-Control": "public, max-age=31536000, immutable",  # the address contains the version or a checksum
     "Vary": "Accept-Encoding",
 }
 
 
 def _asset(file: Path, media_type: str) -> Callable[[Request], Response]:
-    """What answers requests for a file of text. Starlette calls it in a thread of its own."""
+    """The handler for requests of a text file. Starlette calls it in a worker thread."""
 
     @cache
     def compressed() -> bytes:
@@ -48,7 +46,7 @@ def _document(_request: Request) -> Response:
 
 
 def _address(path: str) -> str:
-    """A path under the one that Streamlit was told to serve everything under, if any (`server.baseUrlPath`)."""
+    """A path below Streamlit's base path, if one is set (`server.baseUrlPath`)."""
     base: str = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}/{path}" if base else f"/{path}"
 

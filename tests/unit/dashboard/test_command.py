@@ -61,7 +61,7 @@ def test_a_taken_port_ends_with_one_and_says_what_to_set(
     monkeypatch.setenv("DASHBOARD_PORT", str(taken_port))
     assert main([]) == 1
     message = capfd.readouterr().err
-    assert f"port {taken_port} on 127.0.0.1 is taken" in message
+    assert f"port {taken_port} on 127.0.0.1 is in use" in message
     assert "DASHBOARD_PORT" in message
 
 

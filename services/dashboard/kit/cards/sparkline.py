@@ -1,7 +1,7 @@
-"""A small curve without axes, as HTML and CSS alone. Pure.
+"""A small curve without axes, in HTML and CSS alone. Pure.
 
-`st.html` takes no SVG, and a Plotly chart for a few dozen pixels is too dear. So the curve is two elements in the
-text's flow, cut out by `clip-path`: they stretch with their card and take the theme's colours.
+`st.html` drops SVG, and a Plotly chart is too expensive for a few dozen pixels. So the curve is two elements cut out by
+`clip-path`, which stretch with their card and use the theme's colours.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from typing import Final
 from services.dashboard.kit.escaping import in_html
 
 FEWEST_POINTS: Final = 2
-_FLOOR_PERCENT: Final = 94.0  # of the height, from the top: where zero is, so that its line is not cut off
+_FLOOR_PERCENT: Final = 94.0  # of the height, from the top: the place of zero, so that its line is not cut off
 _RISE_PERCENT: Final = 88.0
 _LINE: Final = "1.6px"
 
 
 def draw(counts: Sequence[float], label: str, *, at: Sequence[int] = (), places: int = 0, least_top: float = 1) -> str:
-    """The curve of `counts`, at least FEWEST_POINTS, from zero up to their greatest; `label` is what it says aloud.
+    """The curve of at least FEWEST_POINTS `counts`, from zero to their maximum; `label` is for screen readers.
 
-    Its width has `places`, and the counts stand `at` those from 0 on that are given, in order; else the counts fill it.
-    A top of at least `least_top` keeps a hum from looking like a storm.
+    The width has `places`, and `at` gives the place of each count from 0; without them the counts fill the width. The
+    top is at least `least_top`, so that noise near zero does not look like a peak.
     """
     assert len(counts) >= FEWEST_POINTS
     top = max(least_top, *counts) or 1

@@ -1,7 +1,6 @@
-"""Countries by their views as shades of a map of the world. Pure: counts in, shades and words out.
+"""The views of each country as shades of a world map. Pure: counts in, shades and words out.
 
-The shapes are in `world.json`, which the browser fetches once, from this dashboard's own host. `tools.world_shapes`
-makes that file.
+The browser fetches the shapes, `world.json`, once from this dashboard. `tools.world_shapes` writes that file.
 """
 
 from collections.abc import Mapping
@@ -19,14 +18,14 @@ UNKNOWN_COUNTRY: Final = "Unknown"
 
 @dataclass(frozen=True, slots=True)
 class WorldMap:
-    """What the map shows, and what a screen reader says of it; a list of the numbers stands beside it."""
+    """The shades of the map and its text for screen readers; a ranking next to it gives the numbers."""
 
-    countries: dict[str, tuple[int, str]]  # country → shade from 1, and its words; plain text, not HTML
+    countries: dict[str, tuple[int, str]]  # country → shade from 1, and its tooltip; plain text, not HTML
     label: str
 
 
 def draw(counts: Mapping[str, int]) -> WorldMap:
-    """Shade the countries of `counts`, greatest first, by the square root of their views."""
+    """Shade the countries of `counts`, which has the greatest first."""
     total = sum(counts.values())
     known = {name: views for name, views in counts.items() if name != UNKNOWN_COUNTRY and views > 0}
     greatest = max(known.values(), default=1)
@@ -35,11 +34,11 @@ def draw(counts: Mapping[str, int]) -> WorldMap:
         for name, views in known.items()
     }
     if not known:
-        return WorldMap({}, "Map of the world: no view of a known country in the last hour")
+        return WorldMap({}, "World map: no view from a known country in the last hour")
     leading = ", ".join(legible(name, 40) for name in list(known)[:_NAMED])
-    return WorldMap(countries, f"Map of the world: views of the last hour by country, most from {leading}")
+    return WorldMap(countries, f"World map: views of the last hour by country, most from {leading}")
 
 
 def shade(views: int, greatest: int) -> int:
-    """From 1 to SHADES, which the greatest has: by the square root, so that small countries differ too."""
+    """From 1 to SHADES by the square root of the views, so that small countries differ too."""
     return max(1, min(SHADES, ceil(SHADES * sqrt(views / greatest))))

@@ -19,7 +19,7 @@ def test_shades_go_from_the_palest_for_few_views_to_the_strongest_for_most() -> 
 def test_words_give_views_and_share_among_all_views() -> None:
     drawn = world_map.draw({"Germany": 3000, "Unknown": 1000})
     assert drawn.countries == {"Germany": (5, "Germany: 3,000 views, 75%")}
-    assert drawn.label == "Map of the world: views of the last hour by country, most from Germany"
+    assert drawn.label == "World map: views of the last hour by country, most from Germany"
 
 
 def test_an_hour_without_a_known_country_is_a_map_without_shades() -> None:
