@@ -1,7 +1,7 @@
-"""The mistake of whoever configures: told apart from failures by its exit code. Light, for what must start at once."""
+"""The error for wrong settings, with its own exit code. Imports nothing, so that the command line starts fast."""
 
 CONFIGURATION_ERROR_EXIT_CODE = 2
 
 
 class ConfigurationError(Exception):
-    """The environment does not make valid settings; the message names each variable and what was expected."""
+    """The environment holds invalid settings. The message names each variable and what was expected."""

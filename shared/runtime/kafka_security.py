@@ -1,4 +1,4 @@
-"""Settings of Kafka's security that contradict one another: refused at the start, where the client would only wait."""
+"""Rejects contradictory Kafka security settings at startup; with them, the client would retry forever."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def contradictions(
     password: str | None,
     ca_location: str | None,
 ) -> list[str]:
-    """A complaint for each variable that does not go with the others, as `VARIABLE: …`; no secret is in it."""
+    """One complaint per variable that contradicts the others, as `VARIABLE: …`. Contains no secrets."""
     credentials = {
         "KAFKA_SASL_MECHANISM": mechanism,
         "KAFKA_SASL_USERNAME": username,
@@ -26,7 +26,7 @@ def contradictions(
         if ca_location is not None:
             secured.append("KAFKA_SSL_CA_LOCATION")
         return [
-            f"{name}: is set, but KAFKA_BROKER is not: the event log would be Redis Streams; set both or neither"
+            f"{name}: is set, but KAFKA_BROKER is not, so the event log would be Redis Streams; set both or neither"
             for name in secured
         ]
     if protocol.startswith("SASL_"):
@@ -47,5 +47,5 @@ def contradictions(
                 "expected SSL or SASL_SSL"
             )
         elif not Path(ca_location).exists():
-            found.append(f"KAFKA_SSL_CA_LOCATION: there is no file or folder {ca_location}")
+            found.append(f"KAFKA_SSL_CA_LOCATION: no file or folder {ca_location}")
     return found

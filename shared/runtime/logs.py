@@ -1,4 +1,4 @@
-"""Structured logs: readable on a terminal, one JSON object a line otherwise. Standard error, times in UTC."""
+"""Structured logs on standard error: readable on a terminal, otherwise one JSON object per line. Times are UTC."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from structlog.typing import Processor
 
 
 def configure_logs(service: str, log_format: Literal["auto", "console", "json"], level: str) -> None:
-    """Set up structlog, and the standard library's loggers through it, for this process. Called once, by `__main__`."""
+    """Set up structlog and route the standard library's loggers through it. Called once per process, by `__main__`."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,4 @@
-"""The process of a service: logs, health endpoint, signals and exit codes, alike for every service on the event log."""
+"""Runs a service: logs, health endpoint, status, signals and exit codes, for all services on the event log."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -21,20 +21,19 @@ from shared.streams.event_log import EventLog, Fenced, LogUnavailable, TopicSpec
 logger = get_logger(__name__)
 
 FENCED_EXIT_CODE: Final = 3
-_STOP_SECONDS: Final = 8.0  # less than the ten that Docker and we promise
-_MOST_YOUNG_OBJECTS: Final = 100_000  # more than a batch has
+_STOP_SECONDS: Final = 8.0  # Docker kills after ten, and we promise ten
+_MOST_YOUNG_OBJECTS: Final = 100_000  # more than one batch creates
 
 Run = Callable[[EventLog, Health, Gauges, Event], None]
 
 
 def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
-    """Let `run(log, health, gauges, stop)` work until SIGTERM or SIGINT sets `stop`, and end in time after it.
+    """Call `run(log, health, gauges, stop)`. SIGTERM or SIGINT sets `stop` and starts the shutdown deadline.
 
-    Health fails as STARTING until `run` says that it works. Its status, and what `run` puts into the gauges, are
-    reported to Redis meanwhile.
+    Health fails as STARTING until `run` marks that part as working. Health and gauges are reported to Redis meanwhile.
 
     Returns the exit code: 0 stopped, 3 fenced. Raises OSError when the health port is taken, and what `run` raises
-    beside Stopped and Fenced.
+    apart from Stopped and Fenced.
     """
     configure_logs(service, settings.log_format, settings.log_level)
     log = open_log(settings, service)
@@ -50,9 +49,9 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
         try:
             run(log, health, gauges, stop)
         except Stopped:
-            pass  # while it waited for a dependency; there is nothing left to finish
+            pass  # it was waiting for a dependency, with nothing left to finish
         except Fenced as error:
-            logger.error("fenced: another process does this work", reason=str(error))  # noqa: TRY400 - no bug, no trace
+            logger.error("fenced: another process does this work", reason=str(error))  # noqa: TRY400 - not a bug, so no trace
             reporter.final_state = "fenced"
             return FENCED_EXIT_CODE
         finally:
@@ -62,10 +61,10 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
 
 
 def spare_garbage_collector() -> None:
-    """Have Python look for cycles less often: called once, when everything is imported and before the work begins.
+    """Make Python look for reference cycles less often. Called once, after the imports and before the work.
 
-    The objects of a batch die with it and form no cycles. Left as it is, the collector looks at each of them several
-    times, and ever again at all that was imported, which costs a third of what reading the log does.
+    The objects of a batch die with it and form no cycles. By default the collector visits each of them several times,
+    and all imported modules again and again, at a third of the cost of reading the log.
     """
     gc.collect()
     gc.freeze()
@@ -73,14 +72,14 @@ def spare_garbage_collector() -> None:
 
 
 def await_redis(settings: ServiceSettings, health: Health, stop: Event) -> None:
-    """Wait until Redis answers; unhealthy meanwhile. Raises Stopped."""
+    """Wait until Redis answers, unhealthy meanwhile. Raises Stopped."""
     with connect(settings.redis_url) as client:
         name = f"Redis at {redis_address(settings.redis_url)}"
         Dependency(name, health, "redis").wait_for(client.ping, REDIS_UNAVAILABLE, stop)
 
 
 def await_topics(log: EventLog, topics: Sequence[str], settings: ServiceSettings, health: Health, stop: Event) -> None:
-    """Wait until the log answers and has the topics; unhealthy meanwhile. Raises Stopped."""
+    """Wait until the log answers and has the topics, unhealthy meanwhile. Raises Stopped."""
     specs = [TopicSpec(topic, settings.partitions, settings.retention_ms) for topic in topics]
     dependency = Dependency(f"the event log at {log.address}", health, "log")
     dependency.wait_for(lambda: log.ensure_topics(specs), LogUnavailable, stop)

@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey: one way to make them, so that every service waits and fails alike."""
+"""Connections to Redis or Valkey: the same timeouts and passing errors for every service."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,13 +14,13 @@ REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
 )
-"""What redis-py raises for a passing reason: the caller waits and tries again."""
+"""Passing errors of redis-py: the caller waits and retries."""
 
 _TIMEOUT_SECONDS: Final = 5.0
 
 
 def connect(redis_url: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> redis.Redis:
-    """A client whose replies are bytes. It connects at its first command; retrying is left to the caller."""
+    """A client whose replies are bytes. It connects at its first command and does not retry."""
     client: redis.Redis = redis.Redis.from_url(
         redis_url,
         socket_timeout=timeout_seconds,
@@ -32,7 +32,7 @@ def connect(redis_url: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> redis.
 
 
 def redis_address(redis_url: str) -> str:
-    """The URL's host, port and database without user and password, for messages."""
+    """The host and port of the URL, or its socket, for messages. Contains no user and no password."""
     parts = urlsplit(redis_url)
     if parts.scheme == "unix":
         return parts.path

@@ -1,6 +1,6 @@
-"""Settings: read once from the environment into one typed, frozen object a service, or die naming the variable.
+"""Settings: read once from the environment into a typed, frozen object. A wrong one ends the process, naming it.
 
-Each service subclasses `ServiceSettings` in its own `settings` module with the options that are its alone.
+Each service subclasses `ServiceSettings` in its own `settings` module and adds its own options.
 """
 
 from typing import Annotated, Literal, Self, TypeVar
@@ -17,7 +17,7 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class RedisSettings(BaseSettings):
-    """Where Redis (or Valkey) is, for lookups and rollups, and for the event log when KAFKA_BROKER is not set."""
+    """Where Redis or Valkey is. It holds lookups and rollups, and the event log unless KAFKA_BROKER is set."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
@@ -102,7 +102,7 @@ class ServiceSettings(RedisSettings, LogSettings):
         return round(self.retention_hours * HOUR_MS)
 
     def shown(self) -> dict[str, object]:
-        """The options that are set or have a default, without secrets, for the log."""
+        """The options that have a value, without secrets, for the log."""
         secret = {name for name, field in type(self).model_fields.items() if not field.repr}
         return self.model_dump(mode="json", exclude=secret, exclude_none=True)
 
@@ -121,9 +121,7 @@ def read_settings(settings_type: type[SettingsType]) -> SettingsType:
 def _complaints(settings_type: type[BaseSettings], error: ValidationError) -> list[str]:
     complaints = []
     for problem in error.errors(include_url=False):
-        if not problem[
-            "loc"
-        ]:  # of several together: its text names them, and its input is all of them with the secrets
+        if not problem["loc"]:  # it concerns several settings; its input holds all of them, with the secrets
             complaints.append(str(problem["ctx"]["error"]) if "ctx" in problem else problem["msg"])
             continue
         name = str(problem["loc"][0])

@@ -1,4 +1,4 @@
-"""The last warning that this process logged, for its status."""
+"""The last warning or error that this process logged, for its status."""
 
 import logging
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ _LONGEST: int = 300  # characters
 
 
 class LastComplaint(logging.Handler):
-    """Keeps the last log line that is a warning or worse: its message, and the error or reason it names."""
+    """Keeps the message of the last log line at warning level or above, with the error or reason that it names."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.last: Complaint | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As logging calls it, from any thread."""
+        """Called by logging, from any thread."""
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
-        if isinstance(record.msg, dict):  # structlog's
+        if isinstance(record.msg, dict):  # from structlog
             error = record.msg.get("error") or record.msg.get("reason")
             message = f"{record.msg.get('event')}: {error}" if error else f"{record.msg.get('event')}"
         else:
@@ -29,7 +29,7 @@ class LastComplaint(logging.Handler):
 
 @contextmanager
 def kept_complaints() -> Iterator[LastComplaint]:
-    """Keep the last complaint of this process's logs while the block runs."""
+    """Keep the last complaint in this process's logs while the block runs."""
     handler = LastComplaint()
     logging.getLogger().addHandler(handler)
     try:

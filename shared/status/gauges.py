@@ -1,4 +1,4 @@
-"""What a service counts and measures of its own work, for its status."""
+"""What a service counts and measures, for its status."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from shared.events.refusals import Reason
 
 
 class Gauges:
-    """Set by the service's threads, read by its reporter. Written a batch at a time, so that events cost nothing.
+    """Set by the service's threads once per batch, read by its reporter.
 
-    Each attribute is replaced as a whole, never changed in place, so that no reader needs a lock; each has one writer.
+    Each attribute has one writer, which replaces it as a whole. So no reader needs a lock.
     """
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class Gauges:
         self.state_directory: Path | None = None  # holds a folder with a database for each partition
 
     def add_batch(self, events: int, seconds: float) -> None:
-        """Count a batch that is done, and how long it took."""
+        """Count a finished batch and how long it took."""
         self.events += events
         self.batch_ms = 1000 * seconds
 
     def add_dead_letters(self, reasons: Sequence[Reason]) -> None:
-        """Count events that were refused."""
+        """Count refused events."""
         if reasons:
             self.dead_letters = Counter(self.dead_letters) + Counter(reason.value for reason in reasons)

@@ -1,4 +1,4 @@
-"""Health: what a service knows of itself, and the endpoint that shows it."""
+"""The health of a service, and the endpoint that shows it."""
 
 import json
 import time
@@ -11,11 +11,9 @@ from shared.status.replica_status import Trouble, health_status
 
 
 class Health:
-    """The standing of a service's parts. A part is healthy until it is said to fail, and again once it is said to work.
+    """The health of a service's parts. A part is healthy unless it was marked as failing or degraded.
 
-    A degraded part still does its work, but somebody should look: nothing is gained by a restart.
-
-    Safe to use from any thread.
+    A degraded part still works, but somebody should look at it; a restart does not help. Thread-safe.
     """
 
     def __init__(self, service: str, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -25,25 +23,25 @@ class Health:
         self._lock = Lock()
 
     def failing(self, part: str, reason: str) -> None:
-        """Say that a part (`redis`, `log`, `state`, …) fails, and why."""
+        """Mark a part (`redis`, `log`, `state`, …) as failing."""
         self._note(part, reason, fails=True)
 
     def degraded(self, part: str, reason: str) -> None:
-        """Say that a part works, but not as well as it should, and why."""
+        """Mark a part as working, but not as well as it should."""
         self._note(part, reason, fails=False)
 
     def working(self, part: str) -> None:
-        """Say that a part works."""
+        """Mark a part as working."""
         with self._lock:
             self._troubles.pop(part, None)
 
     def is_working(self, part: str) -> bool:
-        """Whether a part was not said to fail, or was said to work since."""
+        """Whether a part does not fail. A degraded part works."""
         with self._lock:
             return part not in self._troubles or not self._troubles[part].fails
 
     def troubles(self) -> dict[str, Trouble]:
-        """The parts that fail or are degraded, each with the beginning of that."""
+        """The parts that fail or are degraded, and since when."""
         with self._lock:
             return dict(self._troubles)
 
@@ -65,7 +63,7 @@ class Health:
 
 @contextmanager
 def health_endpoint(health: Health, port: int) -> Iterator[None]:
-    """Serve `GET /health` on `port` (0: not at all) while the block runs, as JSON: 503 when unhealthy, else 200.
+    """Serve `GET /health` as JSON on `port` while the block runs, 503 when unhealthy, else 200. Port 0 serves nothing.
 
     Raises OSError when the port is taken.
     """
@@ -80,7 +78,7 @@ def health_endpoint(health: Health, port: int) -> Iterator[None]:
                 return
             report = health.report()
             body = json.dumps(report).encode()
-            with suppress(ConnectionError):  # the probe lost patience and hung up
+            with suppress(ConnectionError):  # the probe timed out and hung up
                 self.send_response(503 if report["status"] == "unhealthy" else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -88,7 +86,7 @@ def health_endpoint(health: Health, port: int) -> Iterator[None]:
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Say nothing: a probe every few seconds is no news."""
+            """Log nothing: a probe asks every few seconds."""
 
     server = ThreadingHTTPServer(("", port), Handler)
     thread = Thread(target=server.serve_forever, name="health", daemon=True)

@@ -1,6 +1,6 @@
-"""The Redis contract of the services' status: who runs, how it fares, and what changed last.
+"""The Redis contract of the services' status: the latest status of each replica, and what changed last.
 
-Services call `write`, the dashboard calls `read`; `docs/redis.md` is this contract in words. All times are epoch ms.
+Services call `write`, the dashboard calls `read`. `docs/redis.md` documents the keys. All times are epoch ms.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,21 +18,21 @@ REPLICAS_KEY: Final = "status:replicas"
 TRANSITIONS_KEY: Final = "status:transitions"
 TRANSITIONS_LENGTH: Final = 200
 TTL_SECONDS: Final = DAY_SECONDS
-"""Both keys outlive the last status by this much: what ran before everything stopped can still be seen."""
+"""Both keys outlive the last status by this much, so that a stopped site still shows what ran."""
 REPORT_SECONDS: Final = 1.0
 DEPARTED_SECONDS: Final = 600
-"""A replica that is silent for so long is removed by the others."""
+"""The other replicas remove one that is silent for longer."""
 
-_LATEST_MS: Final = 253_402_300_799_999  # that a clock can show
+_LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 
 class MalformedStatus(Exception):  # noqa: N818 - a state of the data
-    """A whole key is of another kind than the contract says; the message names the command."""
+    """A key has another type than the contract says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """What a reader gets. One status or transition that cannot be read takes none of the others away."""
+    """What `read` returns. An unreadable status or transition does not affect the others."""
 
     replicas: list[ReplicaStatus]
     unreadable: dict[str, str]  # key and field or entry → why
@@ -45,7 +45,7 @@ def replica_field(service: str, replica: str) -> str:
 
 
 def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transition], prefix: str) -> None:
-    """Write a status and what changed since the one before, in one round trip. Raises redis-py's exceptions."""
+    """Write a status and what changed since the previous one, in one round trip. Raises redis-py's exceptions."""
     pipeline = client.pipeline(transaction=True)
     key = prefix + REPLICAS_KEY
     pipeline.hset(key, replica_field(status.service, status.replica), msgspec.json.encode(status))
@@ -55,7 +55,7 @@ def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transiti
             prefix + TRANSITIONS_KEY,
             msgspec.to_builtins(transition),
             maxlen=TRANSITIONS_LENGTH,
-            approximate=False,  # an approximate trim leaves a hundred
+            approximate=False,  # an approximate trim leaves a hundred more
         )
     if changed:
         pipeline.expire(prefix + TRANSITIONS_KEY, TTL_SECONDS)
@@ -63,9 +63,9 @@ def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transiti
 
 
 def remove_departed(client: redis.Redis, now_ms: int, prefix: str) -> None:
-    """Remove the statuses of replicas that are silent for DEPARTED_SECONDS, and what is no status at all.
+    """Remove the statuses of replicas that are silent for DEPARTED_SECONDS, and unreadable ones.
 
-    One of another release that this one cannot read is back a second later. Raises redis-py's exceptions.
+    A live replica of another release writes its status again a second later. Raises redis-py's exceptions.
     """
     fields: Any = client.hgetall(prefix + REPLICAS_KEY)
     departed = [field for field, text in fields.items() if _is_departed(text, now_ms)]
@@ -81,7 +81,7 @@ def _is_departed(text: bytes, now_ms: int) -> bool:
 
 
 def read(client: redis.Redis, prefix: str) -> Statuses:
-    """Read all statuses and transitions in one round trip; both are empty when nothing ever reported.
+    """Read all statuses and transitions in one round trip. Both are empty when no service has reported.
 
     Raises MalformedStatus, and redis-py's exceptions when Redis cannot be reached.
     """
@@ -100,7 +100,7 @@ def read(client: redis.Redis, prefix: str) -> Statuses:
     return Statuses(
         replicas=sorted(replicas, key=lambda status: (status.service, status.replica)),
         unreadable=unreadable,
-        # By their own times: one that could not be written at once comes late.
+        # Sort by their own times: after an outage of Redis they arrive late.
         transitions=sorted(changed, key=lambda transition: transition.at_ms, reverse=True),
     )
 
@@ -114,7 +114,7 @@ _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, Recursion
 def _readable(
     key: str, stored: Iterable[tuple[bytes, Stored]], decode: Callable[[Stored], Decoded], unreadable: dict[str, str]
 ) -> list[Decoded]:
-    """What can be decoded; the rest goes into `unreadable` with the reason."""
+    """Decode what can be decoded; put the rest into `unreadable` with the reason."""
     decoded = []
     for name, content in stored:
         try:
@@ -130,7 +130,7 @@ _decode_status: Final = msgspec.json.Decoder(ReplicaStatus).decode
 def _status(text: bytes) -> ReplicaStatus:
     status = _decode_status(text)
     if not (0 <= status.started_at_ms <= _LATEST_MS and 0 <= status.reported_at_ms <= _LATEST_MS):
-        raise ValueError("its times are no instants")
+        raise ValueError("its times are out of range")
     return status
 
 
@@ -138,5 +138,5 @@ def _transition(fields: Mapping[bytes, bytes]) -> Transition:
     texts = {name.decode(): text.decode() for name, text in fields.items()}
     transition = msgspec.convert(texts, Transition, strict=False)
     if not 0 <= transition.at_ms <= _LATEST_MS:
-        raise ValueError("its time is no instant")
+        raise ValueError("its time is out of range")
     return transition

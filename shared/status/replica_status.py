@@ -1,4 +1,4 @@
-"""What a replica of a service tells of itself, and what changes between two statuses. Pure; times are epoch ms."""
+"""What a replica reports, and what changes between two statuses. Pure; times are epoch ms."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal
@@ -8,7 +8,7 @@ import msgspec
 from shared.status.metrics import Metric, metrics_of
 
 STARTING: Final = "start"
-"""The part of health that fails until a service has what it needs and begins to work."""
+"""The part of the health that fails until a service has its dependencies and starts to work."""
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 State = Literal["running", "stopped", "fenced", "failed"]
@@ -16,22 +16,22 @@ Level = Literal["info", "warning", "error"]
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """A part of a service that does not work as it should, since when, and whether it does not work at all."""
+    """A part of a service that fails or is degraded, and since when."""
 
     reason: str
     since_ms: int
-    fails: bool  # else it is degraded: the work is done, and somebody should look
+    fails: bool  # else it is degraded
 
 
 def health_status(troubles: Mapping[str, Trouble]) -> HealthStatus:
-    """The worst of a service's parts."""
+    """The health of the worst part."""
     if any(trouble.fails for trouble in troubles.values()):
         return "unhealthy"
     return "degraded" if troubles else "healthy"
 
 
 class Complaint(msgspec.Struct, frozen=True):
-    """A line of the log, a warning or worse."""
+    """A log line at warning level or above."""
 
     level: Level
     message: str
@@ -79,7 +79,7 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     @property
     def health(self) -> HealthStatus:
-        """The worst of its parts."""
+        """The health of its worst part."""
         return health_status(self.troubles)
 
 
@@ -87,7 +87,7 @@ METRICS: Final = metrics_of(ReplicaStatus)
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that changed in a replica, in words."""
+    """A change in a replica, in words."""
 
     at_ms: int
     service: str
@@ -97,7 +97,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def transitions(before: ReplicaStatus | None, now: ReplicaStatus) -> list[Transition]:
-    """What changed from one status to the next, at the time of the latter; `before` is None for the first."""
+    """What changed between two statuses, at the time of the later one. `before` is None for the first."""
     return [
         Transition(at_ms=now.reported_at_ms, service=now.service, replica=now.replica, level=level, message=message)
         for level, message in _changes(before, now)
@@ -110,14 +110,14 @@ def _changes(before: ReplicaStatus | None, now: ReplicaStatus) -> Iterator[tuple
     if now.state != "running":
         if before is None or before.state == "running":
             yield _ENDS[now.state]
-        return  # what is let go at the end is no news
+        return  # a process that ends releases its partitions anyway
     yield from _health_changes(before.troubles if before else {}, now)
     yield from _partition_changes(set(before.lag) if before else set(), set(now.lag))
     was_publisher = before is not None and before.is_publisher
     if now.is_publisher and not was_publisher:
         yield "info", "publishes the rollups"
     elif was_publisher and not now.is_publisher:
-        yield "info", "publishes the rollups no longer"
+        yield "info", "no longer publishes the rollups"
 
 
 _ENDS: Final[dict[State, tuple[Level, str]]] = {
@@ -133,7 +133,7 @@ def _health_changes(before: dict[str, Trouble], now: ReplicaStatus) -> Iterator[
         if known is not None and known.fails == trouble.fails:
             continue
         if part == STARTING:
-            continue  # it has just been started, that says it
+            continue  # "started" says it
         if trouble.fails:
             yield "error", f"{part} fails: {trouble.reason}"
         else:
@@ -149,7 +149,7 @@ def _partition_changes(before: set[int], now: set[int]) -> Iterator[tuple[Level,
     if opened := now - before:
         yield "info", f"reads {_named(opened)}"
     if closed := before - now:
-        yield "info", f"reads {_named(closed)} no longer"
+        yield "info", f"no longer reads {_named(closed)}"
 
 
 def _named(partitions: Iterable[int]) -> str:

@@ -1,4 +1,4 @@
-"""The reporter: a thread that writes this process's status to Redis each second, and never holds the service up."""
+"""The reporter: a thread that writes this process's status to Redis each second. It never blocks the service."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,17 +22,17 @@ from shared.status.sampler import Sampler, replica_name
 logger = get_logger(__name__)
 
 _REDIS_SECONDS: Final = 1.0
-"""The most that Redis may take to answer a report."""
+"""Timeout of a report."""
 _PARTING_SECONDS: Final = 2.5
-"""The most that the end of the process waits for the last report."""
+"""How long the process waits for the last report when it ends."""
 _TIDY_REPORTS: Final = 60
 _MOST_PENDING: Final = 50
 
 
 class Reporter:
-    """Reports while its `with` block runs, and once more where it ends.
+    """Reports while its `with` block runs, and once more at its end.
 
-    While Redis is away the latest _MOST_PENDING transitions wait; a report that was missed is not made up for.
+    While Redis is unavailable it keeps the latest _MOST_PENDING transitions. Missed reports are not sent later.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Reporter:
         interval_seconds: float = REPORT_SECONDS,
     ) -> None:
         self.final_state: State = "stopped"
-        """What the last report says; a block that raises has failed."""
+        """The state in the last report; `failed` when the block raises."""
         self._client = client
         self._prefix = prefix
         self._sample = sample
@@ -72,7 +72,7 @@ class Reporter:
         self.report(self.final_state)
 
     def report(self, state: State) -> None:
-        """Write one report; when Redis does not take it, the next one comes soon."""
+        """Write one report. If that fails, the next one follows in a second."""
         status = self._sample(state)
         self._pending.extend(transitions(self._before, status))
         self._before = status
@@ -93,7 +93,7 @@ class Reporter:
 def reporting(
     service: str, settings: RedisSettings, health: Health, gauges: Gauges, instance_id: str | None = None
 ) -> Iterator[Reporter]:
-    """Report this process's status while the block runs. Logs have to be configured before."""
+    """Report this process's status while the block runs. Configure the logs first."""
     with kept_complaints() as complaints, connect(settings.redis_url, timeout_seconds=_REDIS_SECONDS) as client:
         sampler = Sampler(service, replica_name(instance_id), health, gauges, complaints)
         with Reporter(client, settings.redis_prefix, sampler.sample) as reporter:

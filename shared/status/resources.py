@@ -1,4 +1,4 @@
-"""What the operating system says of this process: CPU and memory; and of files: their size."""
+"""CPU and memory of this process, and sizes of files, from the operating system."""
 
 import os
 import resource
@@ -13,7 +13,7 @@ _STATM = Path("/proc/self/statm")
 
 
 class CpuMeter:
-    """The share of one core that this process, all of its threads, used since the last look. One thread."""
+    """CPU time of this process, all threads, as a share of one core. Not thread-safe."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class CpuMeter:
         self._cpu_seconds, self._at = cpu_seconds(), elapsed_seconds()
 
     def share(self) -> float:
-        """1.0 is a whole core."""
+        """The share since the last call; 1.0 is a whole core."""
         cpu_seconds, at = (read() for read in self._read)
         share = (cpu_seconds - self._cpu_seconds) / max(1e-3, at - self._at)
         self._cpu_seconds, self._at = cpu_seconds, at
@@ -32,7 +32,7 @@ class CpuMeter:
 
 
 def resident_bytes() -> int:
-    """The memory of this process that is in RAM; where /proc is missing, the most it ever was."""
+    """The resident memory of this process; without /proc, its peak."""
     with suppress(OSError, ValueError, IndexError):
         return int(_STATM.read_text().split()[1]) * _PAGE_BYTES
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -40,11 +40,11 @@ def resident_bytes() -> int:
 
 
 def disk_bytes(directory: Path) -> int:
-    """The size of the files in a directory, not of its subdirectories; 0 of one that is not there."""
+    """The size of the files in a directory without its subdirectories; 0 when it is missing."""
     total = 0
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):  # RocksDB deletes files while we look
+            with suppress(FileNotFoundError):  # RocksDB deletes files meanwhile
                 if entry.is_file(follow_symlinks=False):
                     total += entry.stat(follow_symlinks=False).st_size
     return total

@@ -1,4 +1,4 @@
-"""The sampler: this process's status as of now, from its health, its gauges and the operating system."""
+"""The sampler: the current status of this process, from its health, its gauges and the operating system."""
 
 import os
 import socket
@@ -16,16 +16,16 @@ from shared.status.resources import CpuMeter, disk_bytes, resident_bytes
 
 _RATE_SECONDS: Final = 10.0
 _STATE_SECONDS: Final = 5.0
-"""Between two looks at the files of the state, of which there may be many."""
+"""Interval between two scans of the state's files, which may be many."""
 
 
 def replica_name(instance_id: str | None = None) -> str:
-    """What tells this process from others of its service: the name it was given, else where it runs."""
+    """A name that is unique in the service: KAFKA_INSTANCE_ID, else host and process id."""
     return instance_id or f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Sampler:
-    """Makes this process's reports. One thread; `now_ms` tells the time of day, `elapsed_seconds` never goes back."""
+    """Creates this process's statuses. Not thread-safe. `elapsed_seconds` is monotonic."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Sampler:
         self._state_at = float("-inf")
 
     def sample(self, state: State) -> ReplicaStatus:
-        """The status as of now, in this state. Figures per second are since the samples before."""
+        """The current status. Rates cover the time since earlier samples."""
         gauges = self._gauges
         events, elapsed = gauges.events, self._elapsed_seconds()
         return ReplicaStatus(
@@ -101,5 +101,5 @@ def _rounded(milliseconds: float | None) -> float | None:
 def _version() -> str:
     try:
         return version("clickpulse")
-    except PackageNotFoundError:  # run from a folder of sources
+    except PackageNotFoundError:  # run from sources
         return "unknown"

@@ -1,4 +1,4 @@
-"""The reporter against a real Redis that comes, goes and hangs: it never holds anything up."""
+"""The reporter against a real Redis that starts late, stops or hangs: it never blocks the service."""
 
 import socket
 import time
@@ -31,7 +31,7 @@ def messages(reports: Statuses) -> list[str]:
     return [transition.message for transition in reversed(reports.transitions)]
 
 
-def test_a_process_reports_itself_while_it_runs_and_its_end(redis_url: str) -> None:
+def test_process_reports_while_it_runs_and_at_its_end(redis_url: str) -> None:
     health, gauges = Health("enrich"), Gauges()
     settings = RedisSettings(redis_url=redis_url, redis_prefix="shop:")
     with connect(redis_url) as client:
@@ -57,7 +57,7 @@ def test_a_process_reports_itself_while_it_runs_and_its_end(redis_url: str) -> N
     ]
 
 
-def test_a_block_that_raises_has_failed(redis_url: str) -> None:
+def test_raising_block_is_reported_as_failed(redis_url: str) -> None:
     settings = RedisSettings(redis_url=redis_url)
     with pytest.raises(RuntimeError), reporting("enrich", settings, Health("enrich"), Gauges()):
         raise RuntimeError("a bug")
@@ -78,33 +78,33 @@ def test_transitions_of_an_outage_are_written_after_it(tmp_path: Path) -> None:
         connect(f"redis://127.0.0.1:{port}/0", timeout_seconds=0.5) as client,
         Reporter(client, "", sample, QUICK_SECONDS),
     ):
-        time.sleep(5 * QUICK_SECONDS)  # a few reports that nobody hears
+        time.sleep(5 * QUICK_SECONDS)  # a few reports without a Redis
         lag[3] = 0
         time.sleep(5 * QUICK_SECONDS)
         with running_valkey(tmp_path, port) as url, connect(url) as reader:
-            told = ["started, version 0.1.0", "publishes the rollups", "reads partition 3"]
-            eventually(lambda: messages(read(reader, "")) == told, "what happened in the outage")
+            expected = ["started, version 0.1.0", "publishes the rollups", "reads partition 3"]
+            eventually(lambda: messages(read(reader, "")) == expected, "what happened in the outage")
             time.sleep(5 * QUICK_SECONDS)
             assert len(read(reader, "").transitions) == 3  # each once
 
 
 @contextmanager
 def hanging_server() -> Iterator[int]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_a_redis_that_hangs_holds_the_end_up_for_seconds_at_most() -> None:
+def test_hanging_redis_delays_the_end_by_seconds_at_most() -> None:
     with hanging_server() as port:
         settings = RedisSettings(redis_url=f"redis://127.0.0.1:{port}/0")
         began = time.monotonic()
         with reporting("enrich", settings, Health("enrich"), Gauges()):
-            assert time.monotonic() - began < 0.9  # Redis is given a second
+            assert time.monotonic() - began < 0.9  # the timeout is a second
         assert time.monotonic() - began < 4
 
 
-def test_silent_replicas_are_tidied_away(redis_url: str) -> None:
+def test_reporter_removes_silent_replicas(redis_url: str) -> None:
     with connect(redis_url) as client, connect(redis_url) as other:
         old = sample_status("enrich", "departed", reported_at_ms=now_ms() - 700_000)
         with Reporter(other, "", lambda state: sample_status(state=state, reported_at_ms=now_ms()), QUICK_SECONDS):

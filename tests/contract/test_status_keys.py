@@ -1,4 +1,4 @@
-"""The contract of the services' status, on fakeredis and on a real Valkey alike."""
+"""The contract of the services' status, on fakeredis and on a real Valkey."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def transition(number: int, at_ms: int = NOON_MS) -> Transition:
 
 
 @pytest.mark.parametrize("prefix", ["", "shop:"])
-def test_what_is_written_is_read_back_replica_by_replica(client: Client, prefix: str) -> None:
+def test_statuses_and_transitions_round_trip(client: Client, prefix: str) -> None:
     statuses = [
         sample_status("aggregate", "host-1:7", troubles={"redis": REDIS_AWAY, "input": BAD_INPUT}),
         sample_status("aggregate", "host-2:7", state="stopped", is_publisher=None, last_complaint=None),
@@ -37,7 +37,7 @@ def test_what_is_written_is_read_back_replica_by_replica(client: Client, prefix:
     assert all(86_390 < client.ttl(key) <= 86_400 for key in keys)
 
 
-def test_nothing_reported_is_no_error(client: Client) -> None:
+def test_reading_before_any_report_is_empty(client: Client) -> None:
     reports = read(client, "")
     assert (reports.replicas, reports.transitions, reports.unreadable) == ([], [], {})
 
@@ -46,7 +46,7 @@ def test_the_last_two_hundred_transitions_are_kept_newest_first(client: Client) 
     for number in range(0, 230, 10):
         changed = [transition(step, NOON_MS + step) for step in range(number, number + 10)]
         write(client, sample_status(), changed, "")
-    late = transition(999, NOON_MS - 5)  # happened before, and could not be written at once
+    late = transition(999, NOON_MS - 5)  # happened earlier, written after an outage
     write(client, sample_status(), [late], "")
     found = read(client, "").transitions
     assert len(found) == client.xlen("status:transitions") == 200
@@ -54,7 +54,7 @@ def test_the_last_two_hundred_transitions_are_kept_newest_first(client: Client) 
     assert found[-1] == late
 
 
-def test_replicas_that_are_silent_for_long_are_removed_by_the_others(client: Client) -> None:
+def test_silent_replicas_are_removed(client: Client) -> None:
     for replica, silent_s in (("new", 0), ("silent", 599), ("departed", 601)):
         write(client, sample_status("enrich", replica, reported_at_ms=NOON_MS - 1000 * silent_s), [], "")
     client.hset("status:replicas", "enrich:broken", "{")
@@ -74,11 +74,14 @@ def test_replicas_that_are_silent_for_long_are_removed_by_the_others(client: Cli
         (b'{"service": "enrich"}', "missing required field"),
         (b"\xff\xfe", ""),
         (b'{"service":"e","replica":"r","version":"1","started_at_ms":0,"reported_at_ms":99e99}', ""),
-        (b'{"service":"e","replica":"r","version":"1","started_at_ms":0,"reported_at_ms":999999999999999}', "instants"),
-        (b'{"service":"e","replica":"r","version":"1","started_at_ms":-5,"reported_at_ms":0}', "instants"),
+        (
+            b'{"service":"e","replica":"r","version":"1","started_at_ms":0,"reported_at_ms":999999999999999}',
+            "out of range",
+        ),
+        (b'{"service":"e","replica":"r","version":"1","started_at_ms":-5,"reported_at_ms":0}', "range"),
     ],
 )
-def test_a_report_that_cannot_be_read_is_named_and_takes_no_other_away(client: Client, report: bytes, why: str) -> None:
+def test_unreadable_status_is_named_and_does_not_affect_the_others(client: Client, report: bytes, why: str) -> None:
     write(client, sample_status(), [], "")
     client.hset("status:replicas", "enrich:broken", report)
     reports = read(client, "")
@@ -88,7 +91,7 @@ def test_a_report_that_cannot_be_read_is_named_and_takes_no_other_away(client: C
 
 
 @pytest.mark.parametrize("fields", [{"at_ms": "now"}, {"msg": "x"}, {"at_ms": -1}, {"message": b"\xff"}])
-def test_a_transition_that_cannot_be_read_is_named_and_takes_no_other_away(client: Client, fields: Any) -> None:
+def test_unreadable_transition_is_named_and_does_not_affect_the_others(client: Client, fields: Any) -> None:
     write(client, sample_status(), [transition(1)], "")
     whole = {"at_ms": NOON_MS, "service": "enrich", "replica": "r", "level": "info", "message": "ok"}
     broken = fields if "msg" in fields else whole | fields
@@ -98,7 +101,7 @@ def test_a_transition_that_cannot_be_read_is_named_and_takes_no_other_away(clien
     assert list(reports.unreadable) == [f"status:transitions {entry}"]
 
 
-def test_fields_of_a_later_release_are_passed_over(client: Client) -> None:
+def test_unknown_fields_are_ignored(client: Client) -> None:
     write(client, sample_status(), [], "")
     (report,) = client.hvals("status:replicas")
     client.hset("status:replicas", "aggregate:host-1:7", report.replace(b"{", b'{"from_the_future": [1],', 1))
@@ -106,13 +109,13 @@ def test_fields_of_a_later_release_are_passed_over(client: Client) -> None:
 
 
 @pytest.mark.parametrize("key", ["status:replicas", "status:transitions"])
-def test_a_key_of_the_wrong_type_is_told(client: Client, key: str) -> None:
+def test_key_of_the_wrong_type_raises(client: Client, key: str) -> None:
     client.set(key, "text")
     with pytest.raises(MalformedStatus, match="wrong type"):
         read(client, "")
 
 
-def test_a_refusal_by_the_server_is_no_matter_of_the_keys(redis_url: str) -> None:
+def test_permission_error_is_not_a_malformed_key(redis_url: str) -> None:
     with connect(redis_url) as client:
         admin: Client = client
         admin.acl_setuser("nobody", enabled=True, nopass=True, keys=["other:*"], commands=["+@all"])

@@ -41,7 +41,7 @@ def test_every_service_is_a_subcommand() -> None:
         assert (subcommand.summary, subcommand.extra) == (service.summary, service.extra)
 
 
-def test_no_subcommand_shows_the_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_subcommand_it_prints_the_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 2
     assert "usage: clickpulse" in capsys.readouterr().err
 
@@ -66,7 +66,7 @@ def test_an_unknown_subcommand_suggests_the_nearest(wrong: str, hint: str, capsy
     assert hint in message
 
 
-def test_an_extra_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     def needs_rocksdict(_: object) -> int:
         raise ModuleNotFoundError("No module named 'rocksdict'", name="rocksdict")
 
@@ -87,7 +87,7 @@ def test_a_missing_module_of_ours_is_a_bug() -> None:
         cli.run("aggregate", cli.Subcommand("counts", "aggregate", broken), [])
 
 
-def test_a_wrong_setting_ends_with_its_message_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_setting_exits_with_its_message_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     def misconfigured(_: object) -> int:
         raise ConfigurationError("PARTITIONS: Input should be greater than 0")
 
@@ -95,7 +95,7 @@ def test_a_wrong_setting_ends_with_its_message_and_exit_code_2(capsys: pytest.Ca
     assert "PARTITIONS: Input should be greater than 0" in capsys.readouterr().err
 
 
-def test_the_command_starts_without_importing_any_service() -> None:
+def test_command_starts_without_importing_a_service() -> None:
     code = (
         "import sys; from services.cli import main; main(['--help']); "
         "heavy = {'redis', 'streamlit', 'pandas', 'quixstreams', 'rocksdict', 'numpy'} & set(sys.modules); "

@@ -1,4 +1,4 @@
-"""The compose file and the Dockerfile agree with each other and with the services; the health check is cheap."""
+"""The compose file and the Dockerfile match each other and the services; the health check starts fast."""
 
 import re
 import subprocess
@@ -75,7 +75,7 @@ def test_only_traffic_needs_a_profile(services: dict[str, Any]) -> None:
     assert {name for name, service in services.items() if "profiles" in service} == {"traffic"}
 
 
-def test_nothing_is_published_beyond_this_machine_by_default(services: dict[str, Any]) -> None:
+def test_ports_are_published_on_this_machine_only(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert len(ports) == 2
     assert all("127.0.0.1:" in port for port in ports)

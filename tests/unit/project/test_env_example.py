@@ -1,4 +1,4 @@
-"""`.env.example` lists every option with its default, and no other."""
+"""`.env.example` lists exactly the options, with their defaults."""
 
 import re
 from pathlib import Path

@@ -39,13 +39,13 @@ def test_the_wheel_adds_nothing_else_at_the_top_level(wheel_files: set[str]) -> 
     assert {name for name in top if not name.endswith(".dist-info")} == {"services", "shared"}
 
 
-def test_the_installed_packages_are_ours() -> None:
+def test_installed_packages_are_ours() -> None:
     for package in ("services", "shared"):
         file = importlib.import_module(package).__file__
         assert file is not None
         assert Path(file).is_relative_to(ROOT)
 
 
-def test_the_console_script_is_the_clickpulse_command() -> None:
+def test_console_script_is_the_clickpulse_command() -> None:
     (script,) = entry_points(group="console_scripts", name="clickpulse")
     assert script.load() is cli.main

@@ -1,4 +1,4 @@
-"""The last warning of the logs, as a status shows it."""
+"""The last warning in the logs, as the status shows it."""
 
 import logging
 

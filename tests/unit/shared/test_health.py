@@ -17,7 +17,7 @@ def asked(port: int, path: str = "/health") -> tuple[int, dict[str, object]]:
             return error.code, json.loads(error.read() or b"{}") if path == "/health" else {}
 
 
-def test_the_endpoint_tells_what_fails_and_that_it_works_again() -> None:
+def test_endpoint_reports_failing_parts_and_their_recovery() -> None:
     health = Health("enrich")
     port = free_port()
     with health_endpoint(health, port):
@@ -32,7 +32,7 @@ def test_the_endpoint_tells_what_fails_and_that_it_works_again() -> None:
         assert asked(port, "/other")[0] == 404
 
 
-def test_degraded_part_does_its_work() -> None:
+def test_degraded_part_works() -> None:
     health = Health("enrich")
     port = free_port()
     with health_endpoint(health, port):

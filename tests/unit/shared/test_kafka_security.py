@@ -1,4 +1,4 @@
-"""Settings of Kafka's security that contradict one another are refused, by the names of the variables."""
+"""Contradictory Kafka security settings are rejected, naming the variables."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def without(name: str) -> dict[str, str]:
 
 
 def complaints(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> list[str]:
-    """What is complained of, by line; none when the settings are taken."""
+    """The complaints, one per line; none when the settings are accepted."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     try:
@@ -41,46 +41,42 @@ def complaints(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> li
         BROKER | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SSL_CA_LOCATION": str(Path(__file__).parent)} | LOGIN,
     ],
 )
-def test_settings_that_agree_are_taken(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+def test_consistent_settings_are_accepted(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     assert complaints(monkeypatch, variables) == []
 
 
 @pytest.mark.parametrize("protocol", ["SASL_SSL", "SASL_PLAINTEXT"])
 @pytest.mark.parametrize("missing", LOGIN)
-def test_a_login_without_one_of_its_parts_is_refused(
-    monkeypatch: pytest.MonkeyPatch, protocol: str, missing: str
-) -> None:
+def test_incomplete_login_is_rejected(monkeypatch: pytest.MonkeyPatch, protocol: str, missing: str) -> None:
     (complaint,) = complaints(monkeypatch, BROKER | {"KAFKA_SECURITY_PROTOCOL": protocol} | without(missing))
     assert complaint == f"{missing}: is not set, and KAFKA_SECURITY_PROTOCOL={protocol} needs it"
 
 
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
 @pytest.mark.parametrize("given", LOGIN)
-def test_a_part_of_a_login_where_nobody_logs_in_is_refused(
-    monkeypatch: pytest.MonkeyPatch, protocol: str, given: str
-) -> None:
+def test_login_without_a_login_protocol_is_rejected(monkeypatch: pytest.MonkeyPatch, protocol: str, given: str) -> None:
     variables = BROKER | {"KAFKA_SECURITY_PROTOCOL": protocol, given: LOGIN[given]}
     (complaint,) = complaints(monkeypatch, variables)
     assert complaint.startswith(f"{given}: is set, but KAFKA_SECURITY_PROTOCOL={protocol}")
 
 
-def test_a_ca_where_nothing_is_encrypted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ca_without_encryption_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     (complaint,) = complaints(monkeypatch, BROKER | {"KAFKA_SSL_CA_LOCATION": __file__})
     assert complaint.startswith("KAFKA_SSL_CA_LOCATION: is set, but KAFKA_SECURITY_PROTOCOL=PLAINTEXT")
 
 
-def test_a_ca_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ca_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": "/no/such/ca.pem"}
-    assert complaints(monkeypatch, variables) == ["KAFKA_SSL_CA_LOCATION: there is no file or folder /no/such/ca.pem"]
+    assert complaints(monkeypatch, variables) == ["KAFKA_SSL_CA_LOCATION: no file or folder /no/such/ca.pem"]
 
 
-def test_security_without_a_broker_is_refused_rather_than_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_security_without_a_broker_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     found = complaints(monkeypatch, {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"} | LOGIN)
     assert [line.partition(":")[0] for line in found] == ["KAFKA_SECURITY_PROTOCOL", *LOGIN]
     assert all("KAFKA_BROKER is not" in line for line in found)
 
 
-def test_no_complaint_tells_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_complaint_contains_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     found = complaints(monkeypatch, BROKER | LOGIN)
     assert len(found) == 3
     assert "hunter2" not in "\n".join(found)

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, from our own loggers and the libraries' alike."""
+"""Log lines: JSON for machines, from our own loggers and from libraries."""
 
 import json
 import subprocess
@@ -38,5 +38,5 @@ def test_console_lines_are_for_people() -> None:
     assert not first.startswith("{")
 
 
-def test_auto_is_json_where_there_is_no_terminal() -> None:
+def test_auto_is_json_without_a_terminal() -> None:
     assert logged("auto").startswith("{")

@@ -6,21 +6,21 @@ from pathlib import Path
 from shared.status.resources import CpuMeter, disk_bytes, resident_bytes
 
 
-def test_cpu_is_the_share_of_a_core_since_the_look_before() -> None:
+def test_cpu_is_the_share_of_a_core_since_the_last_call() -> None:
     readings = iter([0.0, 0.5, 0.5, 4.5])
     times = iter([10.0, 12.0, 13.0, 15.0])
     meter = CpuMeter(lambda: next(readings), lambda: next(times))
-    assert [meter.share() for _ in range(3)] == [0.25, 0, 2]  # two threads of it are busy at the end
+    assert [meter.share() for _ in range(3)] == [0.25, 0, 2]  # two threads are busy at the end
 
 
-def test_memory_is_what_the_process_has_now() -> None:
+def test_memory_is_current() -> None:
     before = resident_bytes()
     ballast = os.urandom(50_000_000)
     assert 45_000_000 < resident_bytes() - before < 80_000_000
     assert len(ballast) == 50_000_000
 
 
-def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+def test_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
     assert disk_bytes(tmp_path / "missing") == 0
     (tmp_path / "a").write_bytes(b"x" * 1000)
     (tmp_path / "b").write_bytes(b"x" * 24)

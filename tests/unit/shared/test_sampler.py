@@ -1,4 +1,4 @@
-"""The status that a process tells of itself."""
+"""The status that a process reports."""
 
 import os
 from pathlib import Path
@@ -52,9 +52,7 @@ def sampler(clock: Clock, gauges: Gauges, health: Health) -> Sampler:
     )
 
 
-def test_a_report_holds_what_the_gauges_and_health_say(
-    sampler: Sampler, gauges: Gauges, health: Health, clock: Clock
-) -> None:
+def test_status_holds_gauges_and_health(sampler: Sampler, gauges: Gauges, health: Health, clock: Clock) -> None:
     gauges.add_batch(500, 0.0123)
     gauges.add_dead_letters([Reason.NOT_JSON, Reason.FUTURE, Reason.NOT_JSON])
     gauges.add_dead_letters([Reason.FUTURE])
@@ -73,19 +71,19 @@ def test_a_report_holds_what_the_gauges_and_health_say(
     assert status.version[0].isdigit()
 
 
-def test_the_rate_is_the_mean_of_the_last_ten_seconds(sampler: Sampler, gauges: Gauges, clock: Clock) -> None:
+def test_rate_is_the_mean_of_the_last_ten_seconds(sampler: Sampler, gauges: Gauges, clock: Clock) -> None:
     rates = []
     for second in range(1, 31):
         clock.seconds = second
         gauges.add_batch(100 if second <= 15 else 300, 0.01)
         rates.append(sampler.sample("running").events_per_second)
-    assert rates[0] == 100  # ░ from the first second on
+    assert rates[0] == 100  # from the first second on
     assert rates[14] == 100
     assert rates[19] == 200  # five seconds of each
     assert rates[29] == 300
 
 
-def test_an_idle_service_has_a_rate_of_nothing(sampler: Sampler, gauges: Gauges, clock: Clock) -> None:
+def test_rate_of_an_idle_service_is_zero(sampler: Sampler, gauges: Gauges, clock: Clock) -> None:
     gauges.add_batch(1000, 0.1)
     for second in range(1, 13):
         clock.seconds = second
@@ -102,7 +100,7 @@ def test_cpu_and_memory_are_those_of_this_process(sampler: Sampler) -> None:
     assert status.memory_bytes > 10_000_000
 
 
-def test_the_state_on_disk_is_told_of_each_partition_that_is_read(
+def test_state_size_is_reported_for_each_partition(
     sampler: Sampler, gauges: Gauges, clock: Clock, tmp_path: Path
 ) -> None:
     for partition, size in ((0, 1000), (1, 50), (2, 7)):
@@ -116,16 +114,16 @@ def test_the_state_on_disk_is_told_of_each_partition_that_is_read(
     assert sampler.sample("running").state_bytes == {0: 2000, 1: 100, 9: 0}
     (tmp_path / "0" / "000003.sst").write_bytes(b"x" * 400)
     clock.seconds = 1
-    assert sampler.sample("running").state_bytes[0] == 2000  # looked at every five seconds
+    assert sampler.sample("running").state_bytes[0] == 2000  # scanned every five seconds
     clock.seconds = 6
     assert sampler.sample("running").state_bytes[0] == 2400
 
 
-def test_what_a_replica_fails_at_is_no_matter_once_it_has_stopped(sampler: Sampler, health: Health) -> None:
+def test_stopped_replica_has_no_troubles(sampler: Sampler, health: Health) -> None:
     health.failing("redis", "away")
     assert sampler.sample("stopped").troubles == {}
 
 
-def test_a_replica_is_named_by_its_instance_or_by_its_place() -> None:
+def test_replica_is_named_by_its_instance_id_or_by_host_and_process() -> None:
     assert replica_name("shop-0") == "shop-0"
     assert replica_name().endswith(f":{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Stopping on signals, in a process of its own."""
+"""Stopping on signals, in a separate process."""
 
 import subprocess
 import sys
@@ -9,11 +9,11 @@ from shared.runtime.signals import stop_on_signals
 
 stop = threading.Event()
 with stop_on_signals(stop):
-    with stop._cond:  # as wait() holds it for a moment
+    with stop._cond:  # wait() holds it for a moment
         signal.raise_signal(signal.SIGTERM)
     assert stop.wait(10)
 """
 
 
-def test_a_signal_that_meets_a_wait_as_it_begins_is_heard() -> None:
+def test_signal_at_the_start_of_a_wait_is_handled() -> None:
     subprocess.run([sys.executable, "-c", ASKED_WITHIN_A_WAIT], check=True, timeout=30)

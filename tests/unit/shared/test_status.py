@@ -35,16 +35,16 @@ def changes(before: ReplicaStatus | None, now: ReplicaStatus) -> list[tuple[str,
     return [(transition.level, transition.message) for transition in transitions(before, now)]
 
 
-def test_nothing_changes_while_figures_do() -> None:
+def test_changing_metrics_are_not_a_transition() -> None:
     assert changes(sample_status(), sample_status(events=9_999_999, lag={0: 5_000, 1: 1}, cpu_share=1.0)) == []
 
 
-def test_a_transition_tells_who_and_when() -> None:
+def test_transition_names_replica_and_time() -> None:
     (transition,) = transitions(sample_status(is_publisher=False), sample_status())
     assert (transition.at_ms, transition.service, transition.replica) == (NOON_MS, "aggregate", "host-1:7")
 
 
-def test_a_first_report_is_a_start_and_the_work_begins_later() -> None:
+def test_first_status_is_a_start_and_readiness_follows() -> None:
     waiting = {STARTING: Trouble("waiting for Redis and the event log", NOON_MS - 3_000, fails=True)}
     first = sample_status(troubles=waiting, lag={}, is_publisher=None)
     assert changes(None, first) == [("info", "started, version 0.1.0")]
@@ -55,7 +55,7 @@ def test_a_first_report_is_a_start_and_the_work_begins_later() -> None:
     ]
 
 
-def test_a_part_that_fails_degrades_and_works_again_is_told_each_time_once() -> None:
+def test_failure_degradation_and_recovery_are_reported_once_each() -> None:
     healthy, failing = sample_status(), sample_status(troubles={"redis": REDIS_AWAY})
     assert changes(healthy, failing) == [("error", "redis fails: connection refused")]
     other_words = sample_status(troubles={"redis": Trouble("timeout", REDIS_AWAY.since_ms, fails=True)})
@@ -68,18 +68,18 @@ def test_a_part_that_fails_degrades_and_works_again_is_told_each_time_once() -> 
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [
-        ([0, 1, 2, 3], [0, 1], ["reads partitions 2–3 no longer"]),
+        ([0, 1, 2, 3], [0, 1], ["no longer reads partitions 2–3"]),
         ([0], [0, 2, 4, 5, 6], ["reads partitions 2, 4–6"]),
-        ([0, 1], [1, 3], ["reads partition 3", "reads partition 0 no longer"]),
+        ([0, 1], [1, 3], ["reads partition 3", "no longer reads partition 0"]),
     ],
 )
-def test_partitions_that_come_and_go_are_named(before: list[int], now: list[int], told: list[str]) -> None:
+def test_gained_and_lost_partitions_are_named(before: list[int], now: list[int], told: list[str]) -> None:
     found = changes(sample_status(lag=dict.fromkeys(before, 0)), sample_status(lag=dict.fromkeys(now, 0)))
     assert found == [("info", message) for message in told]
 
 
-def test_the_publisher_changes() -> None:
-    assert changes(sample_status(), sample_status(is_publisher=False)) == [("info", "publishes the rollups no longer")]
+def test_change_of_the_publisher() -> None:
+    assert changes(sample_status(), sample_status(is_publisher=False)) == [("info", "no longer publishes the rollups")]
     assert changes(sample_status(is_publisher=None), sample_status(is_publisher=False)) == []
 
 
@@ -91,14 +91,14 @@ def test_the_publisher_changes() -> None:
         ("failed", ("error", "failed; the trace is in its log")),
     ],
 )
-def test_an_end_is_told_and_not_what_is_let_go_with_it(state: Any, told: tuple[str, str]) -> None:
+def test_end_is_reported_without_the_released_partitions(state: Any, told: tuple[str, str]) -> None:
     running = sample_status(troubles={"redis": REDIS_AWAY})
     ended = sample_status(state=state, lag={}, is_publisher=False)
     assert changes(running, ended) == [told]
     assert changes(ended, ended) == []
 
 
-def test_the_health_is_that_of_the_worst_part() -> None:
+def test_health_is_that_of_the_worst_part() -> None:
     assert sample_status().health == "healthy"
     assert sample_status(troubles={"input": BAD_INPUT}).health == "degraded"
     assert sample_status(troubles={"input": BAD_INPUT, "redis": REDIS_AWAY}).health == "unhealthy"
