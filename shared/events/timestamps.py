@@ -5,10 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from shared.events.time_units import DAY_MS as DAY_MS
-from shared.events.time_units import DAY_SECONDS
-from shared.events.time_units import HALF_HOUR_MS as HALF_HOUR_MS
-from shared.events.time_units import MINUTE_MS as MINUTE_MS
+from shared.events.time_units import DAY_SECONDS, MINUTE_MS
 
 FUTURE_TOLERANCE_MS: Final = MINUTE_MS
 """An event at most this far ahead of its arrival waits for its second; further ahead it is a dead letter."""
