@@ -1,4 +1,4 @@
-"""Servers for tests. One that is missing skips the test on a laptop, and fails it where CI is set."""
+"""Servers for tests. A missing one skips the test on a laptop and fails it when CI is set."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,9 +23,9 @@ _LONGEST_FIRST = (
     "tests/browser/",
     "tests/contract/",
 )
-"""Where tests take long, in this order: the ones that begin last decide when parallel workers are done."""
+"""Files that take long: a long one that starts last would keep one worker busy while the others idle."""
 
-# Taken out of the environment, as the services under test would read it: each test says which log it means.
+# Removed from the environment, because the services under test read it: each test names its event log.
 _GIVEN_BROKER = os.environ.pop("KAFKA_BROKER", None)
 
 
@@ -35,7 +35,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first when workers share them; alone, the quick unit tests are best first."""
+    """Put the longest files first when parallel workers share them. Without workers keep pytest's order."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _rank(item.nodeid))
 
@@ -46,7 +46,7 @@ def _rank(node_id: str) -> int:
 
 @pytest.fixture(scope="session")
 def valkey_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Valkey for the whole run; use `redis_url`, which empties it."""
+    """A real Valkey for the whole run. Use `redis_url`, which empties it."""
     with or_skip(lambda: running_valkey(tmp_path_factory.mktemp("valkey"))) as url:
         yield url
 
@@ -61,9 +61,9 @@ def redis_url(valkey_server_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Kafka: the KAFKA_BROKER of the environment, else one of our own.
+    """The address of a real Kafka: KAFKA_BROKER of the environment, else a broker of this worker.
 
-    It is shared, by other runs too: take topic and group names with a random suffix.
+    Tests and other runs share it: give topics and groups a random suffix.
     """
     if _GIVEN_BROKER:
         yield _GIVEN_BROKER
@@ -81,7 +81,7 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 @contextmanager
 def or_skip(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
-    """What `start` starts, while the block runs; where its server is missing the test is skipped, or fails in CI."""
+    """Run the server of `start` while the block runs. If it is missing, skip the test, or fail it in CI."""
     with ExitStack() as stack:
         try:
             server = stack.enter_context(start())

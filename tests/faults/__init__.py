@@ -1,1 +1,1 @@
-"""Faults on purpose: every process, server and wire of a site is killed or cut, and no number may change."""
+"""Fault injection: every process, server and wire of a site is killed or cut, and no number may change."""

@@ -1,4 +1,4 @@
-"""`make test-faults`: breaks a whole site by a seed for as long as you like, and says whether a number changed."""
+"""`make test-faults` breaks a whole site, as a seed decides, and reports whether a number changed."""
 
 import argparse
 import random
@@ -14,9 +14,9 @@ from tests.faults.site import BATCH_RECORDS, a_site
 
 
 def main() -> int:
-    """0: nothing lost and nothing doubled; else raises, and keeps the logs."""
+    """Return 0 when nothing is lost or doubled; otherwise raise and keep the logs."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally`, so that nothing is left running
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs every `finally`, so that no process stays
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
     folder = Path(tempfile.mkdtemp(prefix=f"clickpulse-faults-{seed}-"))
     if options.broker_crashes:
@@ -42,18 +42,18 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
-    parser.add_argument("--seed", type=int, help="of the clicks and the faults; one of chance by default, printed")
-    parser.add_argument("--kills", type=int, default=1000, help="processes to kill at the least (1000)")
+    parser.add_argument("--seed", type=int, help="seed of clicks and faults (random, printed)")
+    parser.add_argument("--kills", type=int, default=1000, help="least number of processes to kill (1000)")
     parser.add_argument("--log", choices=["kafka", "redis"], default="kafka", help="the event log (kafka)")
-    parser.add_argument("--longest-outage", type=float, default=60.0, help="seconds for which a wire is cut (60)")
-    parser.add_argument("--broker-crashes", type=int, default=0, help="instead: crash the broker alone, so often")
+    parser.add_argument("--longest-outage", type=float, default=60.0, help="longest cut of a wire in seconds (60)")
+    parser.add_argument("--broker-crashes", type=int, default=0, help="instead, crash only the broker, this many times")
     parser.add_argument(
         "--batch-records",
         type=int,
         default=BATCH_RECORDS,
-        help=f"of a transaction at most ({BATCH_RECORDS}; 5000 as by default in production: recovers sooner)",
+        help=f"most records of a transaction ({BATCH_RECORDS}; production has 5000, which recovers sooner)",
     )
-    parser.add_argument("--rate", type=int, default=60, help="clicks a second (60)")
+    parser.add_argument("--rate", type=int, default=60, help="clicks per second (60)")
     return parser
 
 

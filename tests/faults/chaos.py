@@ -1,4 +1,4 @@
-"""Carrying a plan out, fault by fault, and timing how soon the numbers are right again after an outage."""
+"""Carries out a plan fault by fault, and times how soon the numbers are right after an outage."""
 
 import time
 from collections import Counter
@@ -12,22 +12,22 @@ from tests.faults.site import Site
 from tests.faults.stream import Stream
 
 RECOVERY_SECONDS: Final = 180.0
-"""The bar is 5 s after a server's return, and is measured; this is when a busy machine has had its chance."""
+"""The bar is 5 s after a server's return, and is measured. A busy machine may take this long."""
 
 _PUBLISH_SECONDS: Final = 0.15
 
 
 @dataclass(slots=True)
 class Record:
-    """What was done, and what it cost."""
+    """What was done and what it cost."""
 
     kills: Counter[str] = field(default_factory=Counter)  # by service or server
-    recoveries: list[tuple[str, float]] = field(default_factory=list)  # seconds from a return to numbers that are right
+    recoveries: list[tuple[str, float]] = field(default_factory=list)  # seconds from the return to right numbers
     stops: list[float] = field(default_factory=list)  # seconds that SIGTERM took
 
 
 class Chaos:
-    """Breaks a site by a plan. `say` is told of each fault as it happens."""
+    """Breaks a site as a plan says. `say` receives a line per fault as it happens."""
 
     def __init__(self, site: Site, stream: Stream, say: Callable[[str], None]) -> None:
         self._site = site
@@ -36,7 +36,7 @@ class Chaos:
         self.record = Record()
 
     def carry_out(self, plan: Sequence[Fault]) -> None:
-        """All of it, in order. Fails when a service ends by itself, or the numbers do not come back after an outage."""
+        """Carry out all faults in order. Fails when a service exits by itself or the numbers do not recover."""
         for number, fault in enumerate(plan, 1):
             self._say(f"{number}/{len(plan)} {fault}")
             self._break(fault)
@@ -123,11 +123,11 @@ class Chaos:
                 pass
 
     def _await_recovery(self, what: str, fault: Crash | Outage) -> None:
-        """Wait until all that the log took before now is in the rollups. Timed where nothing else was broken."""
+        """Wait until the rollups have all that the log took before now. Times it when nothing else was broken."""
         if fault.before != "settled" or fault.kills:
             return
         since = time.monotonic()
         self._site.await_counted(self._stream.countable, RECOVERY_SECONDS)
         seconds = time.monotonic() - since
         self.record.recoveries.append((what, seconds))
-        self._say(f"  right again {seconds:.1f} s after the return")
+        self._say(f"  recovered {seconds:.1f} s after the return")

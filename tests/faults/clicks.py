@@ -1,4 +1,4 @@
-"""A known stream of raw clicks from a seed, each with a number that it is found again by."""
+"""A known stream of raw clicks from a seed; a number in each identifies it later."""
 
 import json
 import random
@@ -24,32 +24,32 @@ _LATE_HOURS: Final = 9.5
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A click as it is sent, and what must come of it."""
+    """A click as it is sent, and what must become of it."""
 
     number: int
     key: bytes
     value: bytes
     facts: tuple[int, str, str | None] | None
-    """Timestamp (epoch ms), userId and productId of the enriched click; None: it is to be a dead letter."""
+    """Timestamp (epoch ms), userId and productId of the enriched click; None: it must become a dead letter."""
 
 
 def number_of(value: bytes) -> int:
-    """The number in a click's value, raw, enriched or refused."""
+    """The number in a click's value, whether raw, enriched or refused."""
     found = _NUMBER.search(value)
     assert found is not None, value
     return int(found[1])
 
 
 class Clicks:
-    """Makes clicks: late ones and bad ones, some sent twice, some without a product, an address or an eventId."""
+    """Makes clicks: some late, bad or repeated, some without a product, an address or an eventId."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
         self._made = 0
-        self._ids: list[tuple[str, str]] = []  # userId and eventId of clicks that may come again
+        self._ids: list[tuple[str, str]] = []  # userId and eventId of clicks that may be repeated
 
     def make(self, now_ms: int) -> Click:
-        """The next click; it happened up to nine and a half hours before `now_ms`, most of them lately."""
+        """The next click, up to nine and a half hours before `now_ms` and mostly recent."""
         chance = self._chance
         number, self._made = self._made, self._made + 1
         user = f"user {chance.randrange(VISITORS)}"

@@ -1,4 +1,4 @@
-"""What is broken, when and how: a list of faults that follows from a seed alone."""
+"""What is broken, when and how: a list of faults that depends only on a seed."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ Side = Literal["a", "b"]
 
 SIDES: Final[tuple[Side, ...]] = ("a", "b")
 Before = Literal["any", "working", "settled"]
-"""What is waited for first: nothing, something that is counted, or all of it, so that the return can be timed."""
+"""What to wait for first: nothing, a counted event, or all of them, so that recovery can be timed."""
 
 ENRICHES: Final = ("enrich-a", "enrich-b")
 AGGREGATES: Final = ("aggregate-a", "aggregate-b", "aggregate-c")
@@ -27,16 +27,16 @@ assert len(_REPLICAS) * _BROKEN_PER_PHASE >= _KINDS  # so every kind has its tur
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """SIGKILL of services at the same moment; they are started again at once."""
+    """SIGKILL of services at the same moment; they restart at once."""
 
     services: tuple[str, ...]
     after_seconds: float
-    in_publish: bool = False  # within the moments after a whole second, when aggregate publishes and commits
+    in_publish: bool = False  # just after a whole second, when aggregate publishes and commits
 
 
 @dataclass(frozen=True, slots=True)
 class KillStopping:
-    """SIGKILL of a service that is about to stop: in the middle of a checkpoint, of a last transaction."""
+    """SIGKILL of a service that is stopping: in the middle of a checkpoint or of its last transaction."""
 
     service: str
     after_seconds: float
@@ -45,32 +45,32 @@ class KillStopping:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """SIGTERM, a clean end, and a new start."""
+    """SIGTERM, a clean exit, and a new start."""
 
     service: str
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Start or stop aggregate replicas, so that there are so many."""
+    """Start or stop aggregate replicas until `replicas` run."""
 
     replicas: int
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """SIGKILL of a server, and a new start with the data that it had."""
+    """SIGKILL of a server, and a restart with the data that it had."""
 
     server: Literal["broker", "redis"]
     after_seconds: float
     away_seconds: float
-    kills: tuple[str, ...] = ()  # services that die meanwhile
+    kills: tuple[str, ...] = ()  # services that die while it is away
     before: Before = "settled"
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The wires to a server are cut, on one side or on both."""
+    """Cuts the wires to a server on one side or on both."""
 
     server: Literal["broker", "redis"]
     sides: tuple[Side, ...]
@@ -89,7 +89,7 @@ Fault = Kill | KillStopping | Restart | Scale | Crash | Outage | Flush
 
 
 def kills_in(faults: Iterable[Fault]) -> int:
-    """How many processes of services are killed."""
+    """How many service processes are killed."""
     return sum(_kills(fault) for fault in faults)
 
 
@@ -135,7 +135,7 @@ def _kill(chance: random.Random, running: Sequence[str]) -> Fault:
 
 
 def _drawn(chance: random.Random, deck: list[int]) -> list[int]:
-    """Places in `_all_kinds`, from a deck that is shuffled anew when it is empty: so every kind has its turn."""
+    """Places in `_all_kinds`, from a deck that is reshuffled when empty, so that every kind has its turn."""
     hand: list[int] = []
     while len(hand) < _BROKEN_PER_PHASE:
         if not deck:
@@ -145,7 +145,7 @@ def _drawn(chance: random.Random, deck: list[int]) -> list[int]:
 
 
 def _all_kinds(chance: random.Random, running: Sequence[str], longest_seconds: float) -> tuple[Fault, ...]:
-    """One of every kind, but for the plain kills."""
+    """One of every kind except the plain kills."""
     seconds = chance.uniform(0.3, 1) * longest_seconds
     some = tuple(chance.sample(running, 2))
     how = chance.choice(list(Cut))
@@ -156,7 +156,9 @@ def _all_kinds(chance: random.Random, running: Sequence[str], longest_seconds: f
         Crash("redis", chance.uniform(0, 1), chance.uniform(0, 2)),
         Crash("redis", chance.uniform(0, 3), chance.uniform(0, 4), some, before="any"),
         Outage("broker", SIDES, how, seconds),
-        Outage("broker", (side,), Cut.SILENT, seconds, before="any"),  # its services return to others in their place
+        Outage(
+            "broker", (side,), Cut.SILENT, seconds, before="any"
+        ),  # on their return other replicas have their partitions
         Outage("redis", SIDES, how, seconds),
         Outage("redis", (side,), how, seconds, some, before="any"),
         Flush(),
@@ -168,7 +170,7 @@ def _all_kinds(chance: random.Random, running: Sequence[str], longest_seconds: f
 
 
 def broker_plan(seed: int, crashes: int) -> list[Fault]:
-    """The broker alone dies, again and again, in the middle of transactions."""
+    """Only the broker dies, again and again, in the middle of transactions."""
     chance = random.Random(seed)
     return [
         Crash("broker", chance.uniform(0.2, 3), chance.uniform(0, 1), before=chance.choice(_BEFORE_A_CRASH))
@@ -199,7 +201,7 @@ def redis_plan(
 
 
 def _slow_kill(chance: random.Random, running: Sequence[str]) -> Fault:
-    """As its successor waits for a dead process's lease, one that works dies seldom unless it is given time."""
+    """A kill with a delay: without one it would hit a process that still waits for its predecessor's lease."""
     after_seconds = chance.choice([chance.uniform(0.1, 2), chance.uniform(4, 7)])
     if chance.random() < 0.15:
         return KillStopping(chance.choice(running), after_seconds, chance.uniform(0, 0.6))

@@ -1,4 +1,4 @@
-"""A wire that can be cut: a TCP proxy in front of one server, in a thread of its own."""
+"""A wire that can be cut: a TCP proxy in front of one server, in its own thread."""
 
 import asyncio
 import socket
@@ -14,12 +14,12 @@ _CHUNK_BYTES = 1 << 16
 class Cut(Enum):
     """How a wire fails."""
 
-    SILENT = "silent"  # bytes wait and arrive after it heals, as they do when packets are sent again
-    REFUSED = "refused"  # connections are reset, new ones too
+    SILENT = "silent"  # bytes wait until it heals, as with retransmitted packets
+    REFUSED = "refused"  # resets connections, new ones included
 
 
 class Proxy:
-    """Forwards connections to `port` on loopback to another port, while its block runs and the wire is not cut."""
+    """Forwards connections from loopback `port` to another port while its block runs and the wire is not cut."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -33,15 +33,15 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def forward_to(self, port: int) -> None:
-        """Say where new connections go. Called before the first one comes."""
+        """Set where connections go. Call before the first one."""
         self._target_port = port
 
     def cut(self, how: Cut) -> None:
-        """Let nothing through from now on."""
+        """Stop all traffic."""
         self._run(lambda: self._cut(how))
 
     def heal(self) -> None:
-        """Let everything through again."""
+        """Resume traffic."""
         self._run(self._heal)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""One run: a stream into a site, a plan against it, and the verdict."""
+"""One run: a stream of clicks into a site, a plan that breaks it, and the verdict."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ from tests.faults.site import Site
 from tests.faults.stream import Stream
 from tests.faults.verdict import assert_each_click_once, assert_rollups_are_the_oracles, read_topics
 
-_DEAD_TRANSACTION_SECONDS = 15.0  # what a killed process left open is held until the broker ends it
+_DEAD_TRANSACTION_SECONDS = 15.0  # until the broker aborts what a killed process left open
 
 
 def run(site: Site, plan: Sequence[Fault], seed: int, clicks_per_second: int, say: Callable[[str], None]) -> None:
-    """Raises AssertionError when anything is lost, doubled or late for good."""
+    """Raise AssertionError when anything is lost, doubled or missing from the numbers."""
     started = time.monotonic()
 
     def timed(line: str) -> None:
@@ -25,12 +25,12 @@ def run(site: Site, plan: Sequence[Fault], seed: int, clicks_per_second: int, sa
         chaos = Chaos(site, stream, timed)
         chaos.carry_out([Scale(1), *plan])
         stream.end()
-        timed(f"the stream has ended after {stream.countable} records that count; catching up")
+        timed(f"the stream ended after {stream.countable} countable records; catching up")
         site.await_counted(stream.countable, RECOVERY_SECONDS + _DEAD_TRANSACTION_SECONDS)
         topics = read_topics(site.settings)
         assert_each_click_once(topics, stream.sent)
         countable = len(topics.enriched)
-        site.await_counted(countable, RECOVERY_SECONDS)  # clicks that the log took twice are more than were sent
+        site.await_counted(countable, RECOVERY_SECONDS)  # more than were sent when the log took some twice
         meta = assert_rollups_are_the_oracles(site.client, topics, stream.bad_enriched)
         for service in site.running:
             service.assert_lives()
@@ -44,6 +44,6 @@ def run(site: Site, plan: Sequence[Fault], seed: int, clicks_per_second: int, sa
         )
         timed(f"killed {sum(chaos.record.kills.values())}: {dict(sorted(chaos.record.kills.items()))}")
         for what, seconds in chaos.record.recoveries:
-            timed(f"right again {seconds:4.1f} s after {what}")
+            timed(f"recovered {seconds:4.1f} s after {what}")
         if chaos.record.stops:
             timed(f"SIGTERM took at most {max(chaos.record.stops):.1f} s")

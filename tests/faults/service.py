@@ -1,4 +1,4 @@
-"""A service as a process that is killed, stopped and started again, with a log of all its lives."""
+"""A service as a process that is killed, stopped and restarted, with one log for all of its runs."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-_STOP_SECONDS: Final = 12.0  # the promise is ten; a broker that is away costs a named member no more than its session
+_STOP_SECONDS: Final = 12.0  # ten are promised; a named member whose broker is down may need its session on top
 
 
 class Service:
-    """`clickpulse <command>`, run under one name with one environment."""
+    """`clickpulse <command>` under one name and environment."""
 
     def __init__(self, name: str, command: str, environment: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -24,30 +24,30 @@ class Service:
 
     @property
     def is_started(self) -> bool:
-        """Whether it was started and neither killed nor stopped since."""
+        """Whether it was started and not killed or stopped since."""
         return self._process is not None
 
     def start(self) -> None:
-        """Start it; it may be killed long before it works."""
-        assert self._process is None, f"{self.name} runs already"
+        """Start it without waiting until it works."""
+        assert self._process is None, f"{self.name} is already running"
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
 
     def assert_lives(self) -> None:
-        """Fail when it ended by itself."""
+        """Fail when it exited by itself."""
         code = None if self._process is None else self._process.poll()
-        assert code is None, f"{self.name} ended by itself with exit code {code}, see {self.log}"
+        assert code is None, f"{self.name} exited by itself with code {code}, see {self.log}"
 
     def kill(self) -> None:
-        """SIGKILL, at once."""
+        """Send SIGKILL."""
         process = self._signalled(signal.SIGKILL)
         process.wait()
         self._process = None
 
     def stop(self) -> float:
-        """SIGTERM, and wait for its end; how many seconds that took. Fails when it is not clean."""
+        """Send SIGTERM and wait for a clean exit; the seconds it took."""
         started = time.monotonic()
         process = self._signalled(signal.SIGTERM)
         code = process.wait(_STOP_SECONDS)
@@ -56,17 +56,17 @@ class Service:
         return time.monotonic() - started
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, without waiting: it may be killed in the middle of stopping."""
+        """Send SIGTERM without waiting."""
         self._signalled(signal.SIGTERM)
 
     def end(self) -> None:
-        """Whatever state it is in."""
+        """Kill it if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def _signalled(self, number: int) -> "subprocess.Popen[bytes]":
-        assert self._process is not None, f"{self.name} does not run"
+        assert self._process is not None, f"{self.name} is not running"
         self._process.send_signal(number)
         return self._process

@@ -1,4 +1,4 @@
-"""A whole site that can be broken at every joint: servers, wires, services, and a stream of clicks into it."""
+"""A whole site that can be broken anywhere: servers, the wires to them, and services."""
 
 import subprocess
 import sys
@@ -27,16 +27,16 @@ EventLogName = Literal["kafka", "redis"]
 PARTITIONS: Final = 4
 SESSION_SECONDS: Final = 6
 BATCH_RECORDS: Final = 20
-"""Of enrich. Few, so that at any moment a transaction is likely to be open."""
+"""Of an enrich batch. Few, so that a transaction is likely to be open at any moment."""
 
 _FRESH_SECONDS: Final = 2.5
 _SIDE_OF: Final[dict[str, Side]] = {"a": "a", "b": "b", "c": "b"}
 _UNNAMED: Final = "enrich-b"
-"""The one service that joins its group without a name, as services do by default: its death is found out later."""
+"""The one service without KAFKA_INSTANCE_ID, which is the default: the group notices its death later."""
 
 
 class Site:
-    """Servers, the wires to them by side, and services that are not started yet."""
+    """Servers, the wires to them by side, and services to start."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Site:
         )
         self.raw_topic = self.settings.raw_topic
         self.enriched_topic = self.settings.enriched_topic
-        self.client: Any = connect(valkey.url)  # of the test alone: never cut
+        self.client: Any = connect(valkey.url)  # of the test: never cut
         self._products = folder / "products.csv"
         self._products.write_text(
             "productId,category,title\n" + "".join(f"p{n},category {n % 12},Product {n}\n" for n in range(PRODUCTS))
@@ -71,16 +71,16 @@ class Site:
         return [service for service in self.services.values() if service.is_started]
 
     def assert_services_live(self) -> None:
-        """Fail when one of them ended by itself."""
+        """Fail when one of them exited by itself."""
         for service in self.running:
             service.assert_lives()
 
     def wire(self, server: str, side: Side) -> Proxy:
-        """The wire of one side's services to a server."""
+        """The wire from one side's services to a server."""
         return self._wires[server, side]
 
     def make_topics(self) -> None:
-        """Create the topics, so that the stream may begin before the services do."""
+        """Create the topics, so that the stream can start before the services."""
         topics = self.raw_topic, self.enriched_topic
         open_log(self.settings, "test").ensure_topics(
             [
@@ -91,14 +91,14 @@ class Site:
         )
 
     def load_lookups(self) -> None:
-        """Load the catalogue, at first and after a flush. Clicks that are enriched in between have no category."""
+        """Load the catalogue. Clicks that are enriched between a flush and this have no category."""
         command = [sys.executable, "-m", "services.cli", "load-lookups", "--products", str(self._products)]
         subprocess.run(command, env=self._environment_of_all(self.valkey.url), check=True, capture_output=True)
 
     def await_counted(self, count: int, timeout_seconds: float) -> Meta:
-        """Wait until a rollup of this very moment is of all partitions and has at least so many records read.
+        """Wait until a current rollup covers all partitions and has read at least `count` records.
 
-        More of them come all the while, so that its lag need not be 0.
+        Its lag need not be 0: clicks keep arriving.
         """
 
         def counted() -> Meta | None:
@@ -113,7 +113,7 @@ class Site:
             raise AssertionError(f"{failure}; published is {self._published()}") from None
 
     def await_progress(self, timeout_seconds: float) -> None:
-        """Wait until something more is counted than now."""
+        """Wait until more is counted than now."""
         before = self._read_so_far()
 
         def progressed() -> bool:
@@ -144,7 +144,7 @@ class Site:
             "KAFKA_BROKER": f"127.0.0.1:{self.wire('broker', side).port}",
             "KAFKA_SESSION_SECONDS": str(SESSION_SECONDS),
         }
-        # Without a name a killed process's partitions wait for its session to end, and most kills would meet idlers.
+        # Without a name a killed process's partitions wait for its session, and most kills would hit idle processes.
         return environment if name == _UNNAMED else environment | {"KAFKA_INSTANCE_ID": name}
 
     def _environment_of_all(self, redis_url: str) -> dict[str, str]:
@@ -153,11 +153,11 @@ class Site:
 
 @contextmanager
 def a_site(folder: Path, log: EventLogName, batch_records: int = BATCH_RECORDS) -> Iterator[Site]:
-    """Servers that run, with topics and lookups, and services to start. Raises ServerMissing."""
+    """Running servers with topics and lookups, and services to start. Raises ServerMissing."""
     with ExitStack() as stack:
         servers: Sequence[str] = ("broker", "redis") if log == "kafka" else ("redis",)
         wires = {(server, side): stack.enter_context(Proxy()) for server in servers for side in SIDES}
-        # A log in Redis loses nothing in a restart; beside Kafka, Redis is allowed its default.
+        # A log in Redis must lose nothing in a restart; next to Kafka, Redis may keep its default.
         valkey = Valkey(_folder(folder / "redis"), fsync="everysec" if log == "kafka" else "always")
         stack.callback(valkey.kill)
         valkey.start()

@@ -1,4 +1,4 @@
-"""The producer: sends the known stream while everything else is killed, and remembers what the log took."""
+"""The producer: sends the known stream while everything else is killed, and records what the log took."""
 
 import time
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from shared.streams.event_log import LogUnavailable, NewRecord, Producer
 from tests.faults.clicks import Click, Clicks
 
 _BATCHES_PER_SECOND: Final = 10
-_BAD_EVERY: Final = 50  # batches, of which one puts something unreadable into the enriched topic
+_BAD_EVERY: Final = 50  # batches: one adds an unreadable record to the enriched topic
 
 
 class Stream:
-    """Sends clicks from a thread of its own, straight to the log. What fails is sent again: it may be there twice."""
+    """Sends clicks from its own thread straight to the log. Retries what fails, so the log may take it twice."""
 
     def __init__(self, settings: ServiceSettings, seed: int, clicks_per_second: int) -> None:
         self._settings = settings
@@ -32,23 +32,22 @@ class Stream:
 
     @property
     def countable(self) -> int:
-        """Records that the log took and aggregate has to read: clicks that are no dead letters of enrich's, and bad
-        ones in the enriched topic."""
+        """Records that the log took and aggregate must read: good clicks, and bad records in the enriched topic."""
         with self._lock:
             return self._countable
 
     @property
     def sent(self) -> dict[int, Click]:
-        """Every click that the log took, by its number, once the stream has ended."""
+        """Every click that the log took, by number. Read it after the stream ended."""
         return self._sent
 
     @property
     def bad_enriched(self) -> list[bytes]:
-        """What was put into the enriched topic and is no event, once the stream has ended."""
+        """The unreadable records of the enriched topic. Read it after the stream ended."""
         return self._bad_enriched
 
     def end(self) -> None:
-        """Finish the batch at hand, however long the log takes. Raises what went wrong."""
+        """Finish the current batch, however long the log takes. Raises the failure of the thread."""
         self._stop.set()
         self._thread.join()
         if self._failure is not None:
@@ -60,7 +59,7 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._give_up.set()  # what was not taken yet, as nobody asks any more
+        self._give_up.set()  # drops the current batch
         self._thread.join()
 
     def _run(self) -> None:
@@ -89,7 +88,7 @@ class Stream:
                 self._stop.wait(max(0.0, due - time.monotonic()))
 
     def _is_taken(self, producer: Producer, records: Sequence[NewRecord]) -> bool:
-        """Send until the log has taken all of them; False when nobody waits for it any more."""
+        """Send until the log took all of them; False when the stream gives up."""
         while not self._give_up.is_set():
             try:
                 producer.send(records)

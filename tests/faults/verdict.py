@@ -1,4 +1,4 @@
-"""The end of a run: whether every click is where it belongs, once, and whether every rollup is the oracle's."""
+"""The verdict of a run: every click is where it belongs, once, and every rollup equals the oracle's."""
 
 import time
 import uuid
@@ -34,14 +34,14 @@ class Topics:
 
 
 def read_topics(settings: ServiceSettings) -> Topics:
-    """Read all that is committed, once nothing writes any more."""
+    """Read everything that is committed. Call when nothing writes any more."""
     raw, enriched = settings.raw_topic, settings.enriched_topic
     names = raw, dead_letter_topic(raw), enriched, dead_letter_topic(enriched)
     return Topics(*(read_topic(settings, name) for name in names))
 
 
 def read_topic(settings: ServiceSettings, topic: str) -> list[Record]:
-    """Every committed record of a topic, partition by partition, when for a while none of them has more."""
+    """Every committed record of a topic, in order of partition and offset."""
     records: list[Record] = []
     deadline = time.monotonic() + _READ_SECONDS
     quiet_since = time.monotonic()
@@ -51,10 +51,10 @@ def read_topic(settings: ServiceSettings, topic: str) -> list[Record]:
         log.consumer(topic, f"test-{uuid.uuid4().hex}", everything) as consumer,
     ):
         while time.monotonic() - quiet_since < _QUIET_SECONDS:
-            assert time.monotonic() < deadline, f"{topic} has no end"
+            assert time.monotonic() < deadline, f"{topic} does not end"
             try:
                 batch = consumer.poll(10_000, 0.5)
-            except LogUnavailable:  # for now: a busy broker answers late
+            except LogUnavailable:  # temporary: a busy broker answers late
                 quiet_since = time.monotonic()
                 continue
             records += batch
@@ -64,11 +64,11 @@ def read_topic(settings: ServiceSettings, topic: str) -> list[Record]:
 
 
 def assert_each_click_once(topics: Topics, sent: Mapping[int, Click]) -> None:
-    """Each record of the raw topic is an enriched click or a dead letter, once; and each visitor's keep their order."""
+    """Each raw record is an enriched click or a dead letter, once; each visitor's clicks keep their order."""
     raw_numbers = Counter(number_of(record.value) for record in topics.raw)
     lost_by_the_log = sent.keys() - raw_numbers.keys()
     assert not lost_by_the_log, f"sent and not in the raw topic: {sorted(lost_by_the_log)[:20]}"
-    assert raw_numbers.keys() == sent.keys(), "the raw topic has what nobody sent"
+    assert raw_numbers.keys() == sent.keys(), "the raw topic has clicks that nobody sent"
     found = Counter(number_of(record.value) for record in topics.enriched if not _is_bad(record))
     found += Counter(number_of(record.value) for record in topics.refused_raw)
     lost, doubled = raw_numbers - found, found - raw_numbers
@@ -88,7 +88,7 @@ def assert_each_click_once(topics: Topics, sent: Mapping[int, Click]) -> None:
 
 
 def assert_rollups_are_the_oracles(client: object, topics: Topics, bad_enriched: Sequence[bytes]) -> Meta:
-    """Every published figure is that of the enriched topic, and every record of it is accounted for."""
+    """Every published figure follows from the enriched topic, and every record of it is accounted for."""
     bad = [record for record in topics.enriched if _is_bad(record)]
     assert {record.value for record in bad} == set(bad_enriched)
     log = [

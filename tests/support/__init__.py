@@ -1,1 +1,1 @@
-"""What tests share: fakes, samples, servers and the oracle."""
+"""Shared by tests: fakes, samples, servers and the oracle."""

@@ -1,4 +1,4 @@
-"""A page of the dashboard as Streamlit runs it, without a browser."""
+"""A page of the dashboard, run by Streamlit without a browser."""
 
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 
 
 def opened(path: str = "", zone: str = "UTC", **query: str | list[str]) -> AppTest:
-    """The page at `path`, run once for a viewer in a time zone; it must not have failed."""
+    """The page at `path`, run once for a viewer in a time zone. Fails when the page does."""
     app = AppTest.from_file(APP, default_timeout=60)
     app.context = {"timezone": zone}
     for name, value in query.items():
@@ -24,6 +24,6 @@ def opened(path: str = "", zone: str = "UTC", **query: str | list[str]) -> AppTe
 
 
 def shown(app: AppTest) -> str:
-    """All HTML of the page but its styles, that of its own elements included."""
+    """All HTML of the page and its components, without styles."""
     html = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
     return "".join([*html, *(element.proto.json for element in app.get("bidi_component") if element.key)])

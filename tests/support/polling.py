@@ -1,4 +1,4 @@
-"""Waiting in tests: poll with a deadline, never sleep for luck."""
+"""Polling with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 def eventually(look: Callable[[], Found | None], what: str, timeout_seconds: float = 60) -> Found:
-    """Return what `look` finds; fail when it has found nothing for too long."""
+    """Return what `look` finds. Fail when it finds nothing for `timeout_seconds`."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         found = look()

@@ -1,4 +1,4 @@
-"""A Redis whose round trips are counted, and a clock that the test turns, for the dashboard's readers.
+"""A Redis that counts round trips and a clock that the test sets, for the dashboard's readers.
 
 A test module imports the fixtures that it uses.
 """
@@ -26,7 +26,7 @@ class Clock:
 
 
 class CountingRedis(fakeredis.FakeRedis):
-    """Counts round trips; may be told to hang until released."""
+    """Counts round trips. With a `gate` it hangs until the gate opens."""
 
     round_trips = 0
     gate: threading.Event | None = None

@@ -1,4 +1,4 @@
-"""A producer that keeps what is sent, and fails when told to."""
+"""A producer that keeps what is sent, and fails on request."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -9,7 +9,7 @@ from shared.streams.event_log import LogUnavailable, NewRecord
 
 
 class MemoryProducer:
-    """A `Producer` in memory. `outages` is how many of the next sends fail, each after half of its records."""
+    """A `Producer` in memory. The next `outages` sends fail, each after half of its records."""
 
     def __init__(self, outages: int = 0, on_send: Callable[[int], None] = lambda _: None) -> None:
         self.records: list[NewRecord] = []

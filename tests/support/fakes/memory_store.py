@@ -1,4 +1,4 @@
-"""A store in memory, for the fast tests."""
+"""A store in memory, for fast tests."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from services.aggregate.state.store import SavedState
 
 
 class MemoryStore:
-    """Keeps what it is given; `tests/contract/test_store.py` holds it to the contract of the real one."""
+    """Passes the same contract tests as the real one, in `tests/contract/test_store.py`."""
 
     def __init__(self) -> None:
         self.saved: SavedState | None = None

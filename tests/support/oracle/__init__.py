@@ -1,1 +1,1 @@
-"""The naive oracle, and the engine it is compared with."""
+"""The naive oracle and the engine that is compared with it."""

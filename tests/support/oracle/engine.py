@@ -1,4 +1,4 @@
-"""The engine under test, taken from records to published figures, and held against the naive oracle."""
+"""The engine under test, driven from records to published figures and compared with the naive oracle."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -85,14 +85,14 @@ def fold(partition: Partition, records: list[Record]) -> None:
 
 
 def assert_equals_the_oracle(rollup: Rollup, log: list[Arrived], now_s: int, *, counters: bool = True) -> None:
-    """`counters` says whether those of Meta are of the whole log, as they are unless state was rebuilt."""
+    """`counters`: whether to compare those of Meta, which cover the whole log unless state was rebuilt."""
     expected = outcomes(log)
     found, wanted = figures(rollup), rollups(expected["counted"], now_s)
     for audience in AUDIENCES:
         for name, figure in wanted[audience].items():
             assert found[audience][name] == figure, (audience, name)
     if not counters and wanted["newest_event_ms"] < (now_s - 8 * 3600) * 1000:
-        wanted["newest_event_ms"] = found["newest_event_ms"]  # it left every window, and so a state that was rebuilt
+        wanted["newest_event_ms"] = found["newest_event_ms"]  # rebuilt state lacks it: it is in no window
     assert found == wanted
     assert rollup.meta.balances
     for outcome, arrived in expected.items():

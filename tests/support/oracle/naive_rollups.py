@@ -1,6 +1,6 @@
 """A naive oracle: the rollups of a list of enriched events at an instant, from scratch, in plain Python.
 
-It shares no code with services/aggregate, only the words of the contract. Slow, and plainly right.
+Slow and obviously right. It shares no code with services/aggregate, only the words of the contract.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ OLDEST_HALF_HOURS = 16
 
 @dataclass(frozen=True)
 class Arrived:
-    """An event with its place in the log: what decides whether it is late, in the future or a duplicate."""
+    """An event with its place in the log, which decides whether it is late, in the future or a duplicate."""
 
     event: EnrichedEvent
     arrival_ms: int
@@ -27,25 +27,25 @@ class Arrived:
 
 
 def outcomes(log: Sequence[Arrived]) -> dict[str, list[Arrived]]:
-    """Sort the log, each partition in offset order, into counted, late, duplicates and dead letters."""
-    sorted_out: dict[str, list[Arrived]] = {"counted": [], "late": [], "duplicates": [], "dead_letters": []}
+    """Classify the events of a log, each partition in offset order."""
+    classified: dict[str, list[Arrived]] = {"counted": [], "late": [], "duplicates": [], "dead_letters": []}
     first_arrival: dict[tuple[int, str], int] = {}
     for arrived in log:
         event, arrival_s = arrived.event, arrived.arrival_ms // 1000
         if event.timestamp > arrived.arrival_ms + 60_000:
-            sorted_out["dead_letters"].append(arrived)
+            classified["dead_letters"].append(arrived)
             continue
         if event.timestamp // 1000 // 1800 < arrival_s // 1800 - OLDEST_HALF_HOURS:
-            sorted_out["late"].append(arrived)
+            classified["late"].append(arrived)
             continue
         if isinstance(event.eventId, str):
             first = first_arrival.get((arrived.partition, event.eventId))
             if first is not None and arrival_s - first < 3600:
-                sorted_out["duplicates"].append(arrived)
+                classified["duplicates"].append(arrived)
                 continue
             first_arrival[(arrived.partition, event.eventId)] = arrival_s
-        sorted_out["counted"].append(arrived)
-    return sorted_out
+        classified["counted"].append(arrived)
+    return classified
 
 
 def rollups(counted: Iterable[Arrived], now_s: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads minute segments from Redis as an explorer would, and holds them against a list of events."""
+"""Reads minute segments from Redis as a reader would, and compares them with a list of events."""
 
 import time
 from collections import Counter
@@ -11,15 +11,15 @@ from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 from tests.support.oracle.naive_rollups import Arrived
 
-SETTLE_SECONDS = 2  # a minute's segment is written so long after its end
+SETTLE_SECONDS = 2  # from the end of a minute to its segment
 
 
 def assert_segments_hold(client: Any, counted: Sequence[Arrived], prefix: str = "") -> None:
-    """Within seconds every closed minute of the trailing hour has its segment with its events, and no other has one.
+    """Within seconds each closed minute of the trailing hour has a segment with its events, and no other has one.
 
-    Segments are written just after the rollup of the same instant, so that one look may fall between the two.
+    Segments are written just after the rollup of the same instant, so a single read may fall between the two.
     """
-    give_up_at = time.monotonic() + 30  # one look takes seconds where there are many segments and little time
+    give_up_at = time.monotonic() + 30  # one read of many segments takes seconds on a busy machine
     while True:
         as_of_s = int(client.hget(prefix + META_KEY, "as_of_ms")) // 1000
         try:
@@ -54,7 +54,7 @@ def _assert_hold_at(client: Any, counted: Sequence[Arrived], as_of_s: int, prefi
 
 
 def _assert_visitors_agree(segments: dict[str, list[dict[str, Any]]], counted: Sequence[Arrived]) -> None:
-    """Distinct numbers of a partition, over all of its segments, are as many as the distinct visitors."""
+    """A partition's segments together have as many distinct numbers as distinct visitors."""
     users: dict[str, set[str]] = {}
     for arrived in counted:
         field = segment_field(arrived.event.timestamp // 60_000, arrived.partition)
@@ -74,6 +74,6 @@ def _facts(arrived: Arrived) -> tuple[Any, ...]:
 
 def _rows(client: Any, prefix: str, field: str) -> list[dict[str, Any]]:
     segment = client.get(prefix + segment_key(field))
-    assert segment is not None, f"{field} is listed and not there"  # or its minute was over just then
+    assert segment is not None, f"{field} is listed and missing"  # or its minute just expired
     rows: list[dict[str, Any]] = pa.ipc.open_stream(segment).read_all().to_pylist()
     return rows

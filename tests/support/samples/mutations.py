@@ -1,4 +1,4 @@
-"""Raw events as no producer should write them: mutations of good ones, the same for the same seed."""
+"""Malformed raw events: mutations of good ones, the same for the same seed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ Fields = dict[str, Any]
 
 
 def mutated_events(seed: int) -> Iterator[bytes]:
-    """Endless raw values, most of them mutated once or twice, some of them good."""
+    """Endless raw values: most are mutated once or twice, some are good."""
     random = Random(seed)
     while True:
         value = random.choice(_MUTATIONS)(random, _good(random))

@@ -1,4 +1,4 @@
-"""A small, believable rollup for tests of readers: every key filled, a different count in every place."""
+"""A small, believable rollup for tests of readers: every key is filled, each with different counts."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -29,7 +29,7 @@ _FACTORS: Final[dict[Audience, int]] = {"human": 2, "bot": 1, "all": 3}
 
 
 def sample_rollup(as_of_ms: int = NOON_MS, **meta: Any) -> Rollup:
-    """A rollup published for `as_of_ms`, an event each second; `meta` replaces fields of its Meta."""
+    """A rollup published for `as_of_ms`, with an event each second. `meta` replaces fields of its Meta."""
     events = [sample_event(number, as_of_ms - 1000 * number) for number in range(100)]
     views_1m = _series(as_of_ms, MINUTE_MS, MINUTES_SHOWN)
     visitors_30m = _series(as_of_ms, HALF_HOUR_MS, HALF_HOURS_SHOWN)

@@ -1,4 +1,4 @@
-"""Minute segments for tests of their reader, made from plain rows as the contract says, by no code of the services."""
+"""Minute segments for tests of their reader, built from plain rows without code of the services."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MINUTE = 29_922_390  # 2026-11-22T10:30:00Z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An event of a minute and partition; `visitor` is a number of its partition."""
+    """An event of a minute and partition; `visitor` is the visitor's number in its partition."""
 
     minute: int = MINUTE
     partition: int = 0
@@ -34,7 +34,7 @@ class Row:
 
 
 def encoded(rows: Sequence[Row], rate: float = 1.0) -> bytes:
-    """The segment that holds `rows`, which are of one minute and partition."""
+    """The segment of `rows`, which are all of one minute and partition."""
     texts = {
         "productId": [row.product for row in rows],
         "category": [row.category for row in rows],
@@ -79,7 +79,7 @@ def by_segment(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def write_segments(
     client: Any, rows: Sequence[Row], version: int = 1, prefix: str = "", rates: Mapping[str, float] | None = None
 ) -> None:
-    """Write the segments of `rows`, in one version, as the aggregate service does."""
+    """Write the segments of `rows` in one version, as the aggregate service does."""
     pipeline = client.pipeline(transaction=True)
     for name, own in by_segment(rows).items():
         pipeline.set(prefix + segment_key(name), encoded(own, (rates or {}).get(name, 1.0)))
@@ -88,5 +88,5 @@ def write_segments(
 
 
 def tell_time(client: Any, end_minute: int, second: int = 30, prefix: str = "") -> None:
-    """Publish as of `second` of the minute at `end_minute`, the one that is running."""
+    """Publish as of `second` of the running minute `end_minute`."""
     client.hset(prefix + META_KEY, "as_of_ms", (end_minute * 60 + second) * 1000)

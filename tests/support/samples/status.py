@@ -8,7 +8,7 @@ NOON_MS = 1_795_348_800_000
 
 
 def sample_status(service: str = "aggregate", replica: str = "host-1:7", **fields: Any) -> ReplicaStatus:
-    """A healthy aggregate that reported at NOON_MS, but for the fields given."""
+    """A healthy aggregate that reported at NOON_MS; `fields` replace its own."""
     given: dict[str, Any] = {
         "version": "0.1.0",
         "started_at_ms": NOON_MS - 7_500_000,

@@ -1,4 +1,4 @@
-"""Replicas as the dashboard watches them."""
+"""Replicas as the dashboard sees them."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ NOW_MS = NOON_MS + 1_000
 
 
 def watched(service: str = "aggregate", replica: str = "host-1:7", **fields: Any) -> Watched:
-    """A replica that was heard when it reported, a second before NOW_MS, and has curves of a minute."""
+    """A replica that reported a second before NOW_MS, with curves of a minute."""
     return watched_status(sample_status(service, replica, **fields))
 
 
 def watched_status(status: ReplicaStatus) -> Watched:
-    """The same, of a report that is given."""
+    """The same for a given report."""
     last = NOW_MS // SLOT_MS
     curves = Curves(
         cpu_share={last - back: 0.2 for back in range(12)},
@@ -27,12 +27,12 @@ def watched_status(status: ReplicaStatus) -> Watched:
 
 
 def silent(service: str, replica: str, seconds: float, **fields: Any) -> Watched:
-    """A replica that was heard last so many seconds before NOW_MS."""
+    """A replica that reported last `seconds` before NOW_MS."""
     return watched(service, replica, reported_at_ms=NOW_MS - round(1000 * seconds), **fields)
 
 
 def pipeline(*replaced: Watched) -> list[Watched]:
-    """An enrich, an aggregate and a detect that are well, but for the services given."""
+    """A healthy enrich, aggregate and detect, except for the given services."""
     services = {replica.status.service for replica in replaced}
     own: dict[str, dict[str, Any]] = {
         "enrich": {"publish_ms": None, "is_publisher": None, "state_bytes": {}},
@@ -57,6 +57,6 @@ def reported(replicas: list[Watched], **fields: Any) -> Reported:
 
 
 def transition(message: str, seconds_ago: float = 10, **fields: Any) -> Transition:
-    """Something that changed in enrich."""
+    """A transition of enrich."""
     given: dict[str, Any] = {"service": "enrich", "replica": "enrich-1", "level": "info"}
     return Transition(at_ms=NOW_MS - round(1000 * seconds_ago), message=message, **(given | fields))

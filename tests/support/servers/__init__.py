@@ -1,1 +1,1 @@
-"""Real servers, and waiting for them."""
+"""Real servers."""

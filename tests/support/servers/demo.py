@@ -1,4 +1,4 @@
-"""A real demo for tests: started as a user starts it, watched through what it prints, stopped by Ctrl-C."""
+"""A real demo for tests: started as a user does, observed through its output, stopped by Ctrl-C."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _OWN_SETTINGS: Final = {"REDIS_URL", "REDIS_PREFIX", "KAFKA_BROKER", "STATE_DIR"
 
 
 class Demo:
-    """A running demo and what it has printed. Its processes are found in /proc, so this is for Linux."""
+    """A running demo and its output. Finds its processes in /proc, so Linux only."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.process = subprocess.Popen(
@@ -43,14 +43,14 @@ class Demo:
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
+        """The output so far."""
         return "".join(list(self._lines))
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Poll the condition; fail, with the output, when the time is up or the demo has ended."""
+        """Poll the condition. Fail with the output when time is up or the demo exited."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert self.process.poll() is None, f"the demo ended:\n{self.output}"
+            assert self.process.poll() is None, f"the demo exited:\n{self.output}"
             assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.output}"
             time.sleep(0.05)
 
@@ -59,14 +59,14 @@ class Demo:
         self.wait_until(lambda: text in self.output, seconds)
 
     def ready(self) -> redis.Redis:
-        """Wait for the message that it is ready; a client of its Redis."""
+        """Wait for the message that it is ready, and return a client of its Redis."""
         self.wait_until_shown("Ctrl-C", FIRST_NUMBERS_SECONDS)
         port = re.search(r"-p (\d+) HGETALL rollup:meta", self.output)
         assert port is not None, self.output
         return redis.Redis(port=int(port[1]), decode_responses=True)
 
     def descendants(self) -> dict[int, str]:
-        """The demo's own processes and theirs: id → command line."""
+        """The descendants of the demo: process id → command line."""
         running, own = processes(), {self.process.pid}
         while more := {pid for pid, (parent, _) in running.items() if parent in own} - own:
             own |= more
@@ -78,13 +78,13 @@ class Demo:
         return pid
 
     def ended(self, seconds: float) -> int:
-        """Wait for the end, the output read to its end too; the exit code."""
+        """Wait until it exits and its output is complete; the exit code."""
         code = self.process.wait(timeout=seconds)
         self._reader.join()
         return code
 
     def stop(self) -> float:
-        """Press Ctrl-C, which a terminal sends to the whole group, and wait for the end; the seconds that took."""
+        """Press Ctrl-C, which a terminal sends to the whole group, and wait until it exits; the seconds it took."""
         began = time.monotonic()
         os.killpg(self.process.pid, signal.SIGINT)
         self.ended(30)
@@ -99,19 +99,19 @@ def running(command: Sequence[str]) -> Iterator[Demo]:
         yield demo
     finally:
         if demo.process.poll() is None:
-            os.killpg(demo.process.pid, signal.SIGKILL)  # its children die with it
+            os.killpg(demo.process.pid, signal.SIGKILL)  # and its children
             demo.process.wait()
 
 
 def processes() -> dict[int, tuple[int, str]]:
-    """All processes of this machine: id → parent's id and command line; zombies left out."""
+    """All processes except zombies: id → parent's id and command line."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
             command = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
+            continue  # it exited in the meantime
         if state != "Z":
             found[int(stat.parent.name)] = (int(parent), command)
     return found

@@ -1,4 +1,4 @@
-"""A Kafka that takes who logs in, by every mechanism, over plain and encrypted connections; keytool makes its keys."""
+"""A Kafka that requires a login, by every mechanism, over plain and encrypted connections."""
 
 import shutil
 import subprocess
@@ -27,16 +27,16 @@ _STORE_PASSWORD: Final = "keep-it-to-yourself"
 
 @dataclass(frozen=True, slots=True)
 class SecuredKafka:
-    """Where it listens, by security protocol, and files of certificates."""
+    """Its addresses by security protocol, and certificates."""
 
     addresses: dict[str, str]
-    ca: Path  # that its certificate is checked against
-    other_ca: Path  # that did not sign it
+    ca: Path  # signed its certificate
+    other_ca: Path  # did not
 
 
 @contextmanager
 def running_secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
-    """It runs while the block does, and takes USER with PASSWORD. Raises ServerMissing."""
+    """A Kafka that accepts USER with PASSWORD while the block runs. Raises ServerMissing."""
     own, other = _certified(folder / "broker"), _certified(folder / "other")
     ports = {protocol: free_port() for protocol in PROTOCOLS}
     options: dict[str, object] = {
@@ -62,10 +62,10 @@ def running_secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
 
 
 def _certified(name: Path) -> Path:
-    """Make a key, NAME.p12, and its certificate, NAME.pem, which is its own CA; the certificate."""
+    """Make a key, NAME.p12, and its self-signed certificate, NAME.pem, with keytool. Returns the certificate."""
     keytool = shutil.which("keytool")
     if keytool is None:
-        raise ServerMissing("no keytool, which comes with Java, on the PATH to make certificates with")
+        raise ServerMissing("no keytool on the PATH to make certificates with; it comes with Java")
     certificate = name.with_suffix(".pem")
     store = ("-keystore", str(name.with_suffix(".p12")), "-storetype", "PKCS12", "-storepass", _STORE_PASSWORD)
     made = ("-alias", "broker", "-keyalg", "EC", "-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1")
