@@ -71,6 +71,22 @@ def test_cards_give_way_to_a_notice_and_come_back(blank: Page) -> None:
     assert blank.locator(".notices").inner_html() == ""
 
 
+def test_a_card_that_a_page_no_longer_has_is_removed(blank: Page) -> None:
+    cards = [
+        {
+            "name": name,
+            "style": f"--columns:{columns}",
+            "split": False,
+            "parts": [{"html": f'<p class="of-{name}"></p>'}],
+        }
+        for name, columns in (("first", 4), ("second", 8))
+    ]
+    show(blank, ".card-second .of-second", cards=cards)
+    assert blank.locator(".card-second").evaluate("card => card.style.getPropertyValue('--columns')") == "8"
+    show(blank, ".card-second:first-child .of-second", cards=cards[1:])
+    assert blank.locator(".card").count() == 1
+
+
 def test_a_screen_reader_announces_the_standing_only_when_it_changes(blank: Page) -> None:
     show(blank, ".a", figures='<p class="a"></p>')
     status = blank.get_by_role("status")

@@ -1,4 +1,4 @@
-"""Pages opened at their own address, in a real browser: at the root, and under a path of their own."""
+"""Pages opened directly by their address, in a real browser: at the root and under a base path."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,7 +24,7 @@ PAGES = [
 
 
 def answers_of(visit: Visit) -> list[tuple[int, str]]:
-    """The status and address of whatever is answered from now on."""
+    """The status and address of every response from now on."""
     answers: list[tuple[int, str]] = []
     visit.page.on("response", lambda response: answers.append((response.status, response.url)))
     return answers
@@ -59,7 +59,7 @@ def behind_a_proxy(dashboard: Dashboard, _: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("served", [told_its_path, behind_a_proxy])
-def test_the_pages_work_under_a_path_of_their_own(
+def test_the_pages_work_under_a_base_path(
     valkey: Any,
     dashboard: Dashboard,
     chromium: Browser,
@@ -81,5 +81,5 @@ def test_the_pages_work_under_a_path_of_their_own(
         visit.page.reload()
         visit.page.wait_for_selector(".here >> text=Operations")
         assert [(status, url) for status, url in answers if status >= 400] == []
-        # The websocket, the map and plotly.js included: none is asked of another place on the host.
+        # This includes the websocket, the map and plotly.js: nothing is requested outside the base path.
         assert (visit.errors, visit.foreign_requests) == ([], [])

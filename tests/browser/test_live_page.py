@@ -22,7 +22,7 @@ AHEAD_SECONDS = 240
 
 
 def publish_now(client: Any, **meta: Any) -> None:
-    """Publish a rollup that stays fresh for as long as a slow machine takes to look at it."""
+    """Publish a rollup that stays fresh long enough for a slow machine."""
     as_of_ms = (int(time.time()) + AHEAD_SECONDS) * 1000
     publish(client, sample_rollup(as_of_ms, **{"newest_event_ms": as_of_ms, **meta}))
 
@@ -163,7 +163,7 @@ def test_untrusted_markup_is_shown_as_text_and_does_nothing(valkey: Any, visit: 
     assert visit.page.evaluate("window.pwned") is None
 
 
-def test_a_page_opened_before_redis_heals_by_itself(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
+def test_a_page_opened_before_redis_recovers_by_itself(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
     visit.open()
     strip = visit.wait_for_standing("unreachable")
     assert f"127.0.0.1:{dashboard.redis_port} has not answered since" in strip
@@ -179,7 +179,7 @@ def test_a_page_opened_before_redis_heals_by_itself(dashboard: Dashboard, visit:
     assert visit.key_figures() == before
 
 
-def test_numbers_of_the_past_are_grey(valkey: Any, visit: Visit) -> None:
+def test_stale_numbers_are_grey(valkey: Any, visit: Visit) -> None:
     as_of_ms = int(time.time() - 90) * 1000
     publish(valkey, sample_rollup(as_of_ms))
     visit.open()
@@ -211,7 +211,9 @@ FITTING = """() => ({
 })"""
 
 
-def test_it_stops_at_once_and_the_page_says_that_it_lost_it(chromium: Browser, tmp_path: Path, valkey: Any) -> None:
+def test_it_stops_at_once_and_the_page_says_that_it_is_disconnected(
+    chromium: Browser, tmp_path: Path, valkey: Any
+) -> None:
     publish_now(valkey)
     port = valkey.connection_pool.connection_kwargs["port"]
     log = tmp_path / "dashboard.log"

@@ -1,4 +1,4 @@
-"""What many open pages cost: one question to Redis a second for all of them."""
+"""The cost of many open pages: one Redis query a second for all of them."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +20,8 @@ def test_all_viewers_of_a_process_share_one_round_trip_a_second(dashboard: Dashb
     watching = measure(
         dashboard.process.pid, int(dashboard.url.rpartition(":")[2]), f"redis://127.0.0.1:{port}/0", VIEWERS, SECONDS
     )
-    with ThreadPoolExecutor() as elsewhere:  # this thread has the browser's event loop
+    with ThreadPoolExecutor() as elsewhere:  # this thread runs the browser's event loop
         seen = elsewhere.submit(asyncio.run, watching).result()
     assert seen["errors"] == 0
-    assert seen["refreshes"] >= VIEWERS * 2, seen  # a busy machine is slow, and each page has been refreshed still
+    assert seen["refreshes"] >= VIEWERS * 2, seen  # even on a busy machine every page was refreshed
     assert 0 < seen["redis_round_trips_s"] <= 1 / 0.9 + 1 / SECONDS, seen  # a snapshot lives 0.9 s

@@ -1,4 +1,4 @@
-"""What a viewer whose clocks are 45 minutes off sees on each page, in a real browser."""
+"""Each page for a viewer with an offset of 45 minutes, in a real browser."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def local(minute: int) -> str:
     return utc(minute + 345)
 
 
-def test_the_explore_page_tells_the_viewers_time_and_keeps_utc_in_its_address(
+def test_the_explore_page_shows_the_viewers_time_and_keeps_utc_in_its_address(
     valkey: Any, chromium: Browser, dashboard: Dashboard
 ) -> None:
     end = publish_hour(valkey)
@@ -47,7 +47,7 @@ def test_the_explore_page_tells_the_viewers_time_and_keeps_utc_in_its_address(
         assert visit.errors == []
 
 
-def test_the_operations_page_tells_the_viewers_time(valkey: Any, chromium: Browser, dashboard: Dashboard) -> None:
+def test_the_operations_page_shows_the_viewers_time(valkey: Any, chromium: Browser, dashboard: Dashboard) -> None:
     report_all(valkey)
     with visiting(chromium, dashboard.url, **ZONE) as visit:
         visit.open("/operations")

@@ -27,7 +27,7 @@ CHARTS: Final = ["visits", "sessions", "devices", "categories"]
 @pytest.fixture
 def client(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("REDIS_URL", redis_url)
-    st.cache_resource.clear()  # the reader outlives a run, as it should
+    st.cache_resource.clear()  # the sources outlive a run, as they should
     with connect(redis_url) as client:
         yield client
     st.cache_resource.clear()
@@ -40,14 +40,14 @@ def run() -> AppTest:
 
 
 def content(app: AppTest) -> dict[str, Any]:
-    """What goes to the browser: one element, so that a refresh is cheap."""
+    """The page in the form the browser gets: one element, so that a refresh is cheap."""
     (element,) = app.get("bidi_component")
     decoded: dict[str, Any] = json.loads(zlib.decompress(element.proto.bytes))
     return decoded
 
 
 def page(app: AppTest) -> str:
-    """All the HTML of a page: its elements', and what is in the live page's one."""
+    """All HTML of a page: that of its elements, and that inside the live page's element."""
     bodies = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
     if any(element.key == "live-page" for element in app.get("bidi_component")):
         shown = content(app)
@@ -66,7 +66,7 @@ def figures(app: AppTest) -> dict[str, Any]:
 
 
 def publish_now(client: Any, *, age_s: float = -60, **meta: Any) -> None:
-    """A rollup that stays fresh for as long as a busy machine takes to look at it, unless its age is told."""
+    """A rollup that stays fresh for as long as a busy machine takes to look at it, unless an age is given."""
     as_of_ms = int(time.time() - age_s) * 1000
     publish(client, sample_rollup(as_of_ms, **{"newest_event_ms": as_of_ms, **meta}))
 
@@ -118,7 +118,7 @@ def test_stale_numbers_stay_and_say_since_when(client: Any) -> None:
     assert charts(app) == CHARTS
 
 
-def test_a_missing_partition_is_told_beside_the_numbers_that_are_there(client: Any) -> None:
+def test_a_missing_partition_is_reported_and_the_numbers_stay(client: Any) -> None:
     publish_now(client, coverage_1h_s=0, coverage_8h_s=0)
     app = run()
     assert 'data-standing="partial"' in page(app)

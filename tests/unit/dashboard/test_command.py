@@ -1,4 +1,4 @@
-"""`clickpulse dashboard` before it serves: options, settings and a port that is taken."""
+"""`clickpulse dashboard` before it serves: options, settings and a port in use."""
 
 import logging
 import socket
@@ -45,7 +45,7 @@ def test_the_defaults_are_local_and_one_second() -> None:
 @pytest.mark.parametrize(
     ("variable", "value"), [("DASHBOARD_PORT", "0"), ("DASHBOARD_PORT", "http"), ("REFRESH_SECONDS", "0.1")]
 )
-def test_a_wrong_setting_ends_with_two_and_its_name(
+def test_an_invalid_setting_exits_with_2_and_is_named(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -55,7 +55,7 @@ def test_a_wrong_setting_ends_with_two_and_its_name(
     assert variable in capsys.readouterr().err
 
 
-def test_a_taken_port_ends_with_one_and_says_what_to_set(
+def test_a_port_in_use_exits_with_1_and_says_what_to_set(
     taken_port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DASHBOARD_PORT", str(taken_port))
@@ -65,7 +65,7 @@ def test_a_taken_port_ends_with_one_and_says_what_to_set(
     assert "DASHBOARD_PORT" in message
 
 
-def test_an_address_of_another_machine_ends_with_one_and_names_the_setting(
+def test_another_machines_address_exits_with_1_and_names_the_setting(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DASHBOARD_ADDRESS", "192.0.2.1")
@@ -73,7 +73,7 @@ def test_an_address_of_another_machine_ends_with_one_and_names_the_setting(
     assert "DASHBOARD_ADDRESS '192.0.2.1'" in capfd.readouterr().err
 
 
-def test_an_unknown_option_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_option_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--prot", "1"])
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""Colours of categories: the same on every page all day, and distinct while colours last."""
+"""Colours of categories: the same on every page, and distinct as long as there are enough."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +21,17 @@ SHOWN = st.lists(st.text(max_size=12), unique=True, max_size=15)
 
 
 @given(st.lists(SHOWN, max_size=6))
-def test_a_category_keeps_its_colour_whoever_else_is_shown(pages: list[list[str]]) -> None:
+def test_a_category_keeps_its_colour_among_any_others(pages: list[list[str]]) -> None:
     colours = CategoryColours()
     first: dict[str, int] = {}
     for names in pages:
-        told = colours.of(names)
-        assert set(told) == set(names)
-        assert all(first.setdefault(name, slot) == slot for name, slot in told.items())
+        slots = colours.of(names)
+        assert set(slots) == set(names)
+        assert all(first.setdefault(name, slot) == slot for name, slot in slots.items())
 
 
 @given(st.sets(st.text(max_size=12), max_size=SERIES_SLOTS), st.integers(1, 3))
-def test_no_two_categories_share_a_colour_while_colours_last(names: set[str], at_once: int) -> None:
+def test_no_two_categories_share_a_colour_while_there_are_enough(names: set[str], at_once: int) -> None:
     colours = CategoryColours()
     ordered = list(names)
     for place in range(0, len(ordered), at_once):
@@ -39,13 +39,13 @@ def test_no_two_categories_share_a_colour_while_colours_last(names: set[str], at
     assert len(set(colours.of(ordered).values())) == len(names)
 
 
-def test_with_all_colours_taken_those_who_come_together_have_different_ones() -> None:
+def test_new_categories_shown_together_differ_even_with_all_colours_taken() -> None:
     colours = CategoryColours()
     colours.of([f"old {number}" for number in range(SERIES_SLOTS)])
     assert len(set(colours.of([f"new {number}" for number in range(SERIES_SLOTS)]).values())) == SERIES_SLOTS
 
 
-def test_processes_choose_alike() -> None:
+def test_processes_choose_the_same_colours() -> None:
     assert CategoryColours().of(["Books", "Toys"]) == CategoryColours().of(["Toys", "Books"])
 
 
@@ -62,8 +62,8 @@ def test_threads_agree() -> None:
     colours = CategoryColours()
     names = [f"category {number}" for number in range(40)]
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda turn: colours.of(names[turn % 7 :]), range(200)))
-    assert all(one.items() <= colours.of(names).items() for one in told)
+        slots = list(threads.map(lambda turn: colours.of(names[turn % 7 :]), range(200)))
+    assert all(one.items() <= colours.of(names).items() for one in slots)
 
 
 def test_the_live_page_and_the_explore_page_show_a_category_in_one_colour() -> None:

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet opens as text, whatever strangers wrote."""
+"""CSV that a spreadsheet opens as text, whatever untrusted text it contains."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ SIGNS = "=+-@\t\r"
         ("", ""),
     ],
 )
-def test_no_text_begins_a_formula(text: str, written: str) -> None:
+def test_no_text_starts_a_formula(text: str, written: str) -> None:
     assert harmless(text) == written
 
 
@@ -41,7 +41,7 @@ def test_text_is_quoted_and_numbers_are_numbers() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
-def test_every_cell_comes_back_harmless_under_any_separator(rows: list[tuple[str, str]]) -> None:
+def test_no_cell_is_a_formula_under_any_separator(rows: list[tuple[str, str]]) -> None:
     written = as_csv(["a", "b"], rows).removeprefix("\ufeff")
     read = list(csv.reader(io.StringIO(written, newline="")))[1:]
     assert len(read) == len(rows)

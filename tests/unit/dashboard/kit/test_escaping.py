@@ -1,4 +1,4 @@
-"""Text of strangers stays text, in HTML and in Plotly."""
+"""Untrusted text stays text, in HTML and in Plotly."""
 
 import html
 from html.parser import HTMLParser
@@ -36,7 +36,7 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_html_shows_the_very_text_and_opens_no_element(text: str) -> None:
+def test_html_shows_the_text_unchanged_and_opens_no_element(text: str) -> None:
     tags = Tags()
     tags.feed(f'<p title="{in_html(text)}">{in_html(text)}</p>')
     tags.close()
@@ -45,7 +45,7 @@ def test_html_shows_the_very_text_and_opens_no_element(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_plotly_meets_no_tag_no_latex_and_no_template(text: str) -> None:
+def test_plotly_gets_no_tag_no_latex_and_no_template(text: str) -> None:
     escaped = in_plotly(text)
     assert not set("<>$%{}") & set(escaped)
     assert html.unescape(escaped) == text

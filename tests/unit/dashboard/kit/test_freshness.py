@@ -1,4 +1,4 @@
-"""What the numbers are worth, told from the rollup's account of itself."""
+"""How far to trust the numbers, judged from the rollup's metadata."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ def judged(
     return judge(meta, partitions_before=before, now_ms=NOW_MS)
 
 
-def standing(**given: Any) -> tuple[Standing, int]:
-    fresh = judged(**given)
+def standing(**fields: Any) -> tuple[Standing, int]:
+    fresh = judged(**fields)
     return fresh.standing, (NOW_MS - fresh.since_ms) // 1000
 
 
@@ -53,32 +53,32 @@ def test_old_events_with_more_waiting_are_a_backlog_not_silence() -> None:
     assert standing(event_age_s=2, lag=10)[0] is Standing.LIVE  # in flight, as on any busy site
 
 
-def test_a_pipeline_that_never_saw_an_event_waits() -> None:
+def test_a_pipeline_without_any_event_yet_waits() -> None:
     assert standing(event_age_s=None)[0] is Standing.WAITING
 
 
-def test_a_missing_partition_is_no_quiet_site_and_no_backlog() -> None:
+def test_a_missing_partition_is_neither_a_quiet_site_nor_a_backlog() -> None:
     fresh = judged(coverage_8h_s=0, partitions=3, lag=10, event_age_s=240)
     assert (fresh.standing, fresh.partitions_missing) == (Standing.PARTIAL, 1)
     assert judged(coverage_8h_s=0, partitions=1, before=4).partitions_missing == 3
     assert standing(coverage_8h_s=0, partitions=3, rollup_age_s=240) == (Standing.STALE, 240)
 
 
-def test_a_dashboard_begun_while_a_partition_is_missing_does_not_know_how_many() -> None:
+def test_a_dashboard_started_while_partitions_are_missing_does_not_know_how_many() -> None:
     fresh = judged(coverage_8h_s=0, partitions=3, before=0)
     assert (fresh.standing, fresh.partitions_missing) == (Standing.PARTIAL, 0)
 
 
-def test_the_first_moment_of_a_rebuild_misses_no_partition() -> None:
+def test_the_start_of_a_rebuild_misses_no_partition() -> None:
     assert standing(coverage_8h_s=0, lag=10, event_age_s=28_000)[0] is Standing.BEHIND
     assert standing(coverage_8h_s=0, lag=10, event_age_s=None, before=0)[0] is Standing.BEHIND
 
 
-def test_a_topic_made_anew_with_fewer_partitions_is_whole() -> None:
+def test_a_topic_recreated_with_fewer_partitions_is_complete() -> None:
     fresh = judged(partitions=2)
     assert (fresh.standing, fresh.partitions_missing) == (Standing.LIVE, 0)
 
 
-def test_nothing_is_younger_than_now_though_clocks_differ() -> None:
+def test_no_age_is_negative_when_clocks_differ() -> None:
     fresh = judged(rollup_age_s=-0.8, event_age_s=-30)
     assert (fresh.standing, fresh.rollup_age_seconds, fresh.event_age_seconds) == (Standing.LIVE, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The links between the pages: on each of them, the current one marked, the audience taken along."""
+"""The links between pages: the current one is marked, and links keep the audience."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_each_page_marks_itself_and_links_to_the_others(path: str) -> None:
     assert links == {other: title for other, title in TITLES.items() if other != path}
 
 
-def test_the_audience_goes_along() -> None:
+def test_links_keep_the_audience() -> None:
     links = opened(audience="Bots").get("page_link")
     assert {link.proto.query_string for link in links} == {"audience=Bots"}
     links = opened().get("page_link")

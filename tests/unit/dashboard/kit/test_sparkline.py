@@ -1,4 +1,4 @@
-"""The small curves: from zero, over the whole width, and within their box."""
+"""The small curves: from zero, across the whole width, within their box."""
 
 import re
 
@@ -10,7 +10,7 @@ from services.dashboard.kit.cards import sparkline
 
 
 def heights(html: str) -> list[float]:
-    """Of the line's points: 0 is the floor, 1 the greatest count."""
+    """Heights of the line's points: 0 is the floor, 1 the greatest count."""
     line = html.split("polygon(")[2].split("calc")[0]
     return [(94 - float(y)) / 88 for _, y in re.findall(r"([\d.]+)% ([\d.]+)%", line)]
 
@@ -19,12 +19,12 @@ def test_the_curve_rises_from_zero_to_the_greatest_count() -> None:
     assert heights(sparkline.draw([0, 5, 10], "")) == [0, 0.5, 1]
 
 
-def test_nothing_is_a_line_on_the_floor() -> None:
+def test_zeros_are_a_line_on_the_floor() -> None:
     assert heights(sparkline.draw([0, 0], "")) == [0, 0]
 
 
 @given(st.lists(st.integers(min_value=0, max_value=10**9), min_size=2, max_size=60))
-def test_points_stand_in_the_box_from_left_to_right(counts: list[int]) -> None:
+def test_points_are_in_the_box_from_left_to_right(counts: list[int]) -> None:
     area = sparkline.draw(counts, "").split("polygon(")[1].split(")")[0]
     points = [(float(x), float(y)) for x, y in re.findall(r"([\d.]+)% ([\d.]+)%", area)]
     assert len(points) == len(counts) + 2
@@ -42,7 +42,7 @@ def test_one_point_is_no_curve() -> None:
         sparkline.draw([1], "")
 
 
-def test_counts_may_stand_at_places_of_their_own_under_a_top_that_is_given() -> None:
+def test_counts_may_have_places_and_a_minimum_top() -> None:
     html = sparkline.draw([1, 3], "", at=[2, 4], places=5, least_top=6)
     line = html.split("polygon(")[2].split("calc")[0]
     assert re.findall(r"([\d.]+)% [\d.]+%", line) == ["50.0", "100.0"]

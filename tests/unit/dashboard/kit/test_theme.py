@@ -1,4 +1,4 @@
-"""Colours: told apart and readable."""
+"""Colours: distinguishable and readable."""
 
 from itertools import combinations
 from math import dist
@@ -22,7 +22,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-def test_text_stands_out_from_what_it_is_written_on(palette: Palette) -> None:
+def test_text_contrasts_with_its_background(palette: Palette) -> None:
     for colour in (palette.ink, palette.muted, palette.good, palette.warning, palette.bad, palette.accent):
         assert contrast(colour, palette.card) >= 4.5, colour
     assert contrast(palette.muted, palette.page) >= 4.5
@@ -38,7 +38,7 @@ def mixed(colour: str, share: float, ground: str) -> str:
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-def test_text_stands_out_from_bars_and_from_a_strip_that_warns(palette: Palette) -> None:
+def test_text_contrasts_with_bars_and_a_warning_strip(palette: Palette) -> None:
     for colour in (*palette.series, palette.accent, palette.muted):
         assert contrast(palette.ink, mixed(colour, 0.2, palette.card)) >= 4.5, colour
     for tone in (palette.warning, palette.bad):
@@ -46,7 +46,7 @@ def test_text_stands_out_from_bars_and_from_a_strip_that_warns(palette: Palette)
         assert min(contrast(palette.ink, tinted), contrast(palette.muted, tinted), contrast(tone, tinted)) >= 4.5
 
 
-# What people see who lack one kind of cone: Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
+# Colour vision without one kind of cone: Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 DEFICIENCIES = {
     "red": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
     "green": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
@@ -55,7 +55,7 @@ DEFICIENCIES = {
 
 
 def lab(colour: str, deficiency: str) -> tuple[float, float, float]:
-    """CIE L*a*b* (D65) of a colour as somebody without those cones sees it."""
+    """CIE L*a*b* (D65) of a colour as people without those cones see it."""
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     red, green, blue = (
@@ -74,7 +74,7 @@ def lab(colour: str, deficiency: str) -> tuple[float, float, float]:
 def test_device_colours_differ_for_people_without_one_kind_of_cone(palette: Palette, deficiency: str) -> None:
     seen = {device: lab(colour, deficiency) for device, colour in palette.devices.items()}
     closest = min((dist(seen[one], seen[other]), one, other) for one, other in combinations(seen, 2))
-    assert closest[0] >= 10, closest  # a difference of 2 can just be told when side by side
+    assert closest[0] >= 10, closest  # a difference of 2 is just visible side by side
     views, visitors = lab(palette.accent_soft, deficiency), lab(palette.accent, deficiency)
     assert dist(views, visitors) >= 20
 
@@ -86,7 +86,7 @@ def test_series_colours_are_distinct_and_visible(palette: Palette) -> None:
     assert len(set(palette.devices.values())) == len(palette.devices)
 
 
-def test_each_colour_of_the_palette_is_a_css_property_the_stylesheet_may_use() -> None:
+def test_the_stylesheet_uses_only_declared_css_properties() -> None:
     declared = theme.variables(LIGHT)
     used = {part.split(")")[0].split(",")[0] for part in theme.stylesheet().split("var(")[1:]}
     assert {name for name in used if f"{name}:" not in declared} == {
@@ -99,7 +99,7 @@ def test_each_colour_of_the_palette_is_a_css_property_the_stylesheet_may_use() -
         "--tablet-columns",
         "--height",
         "--phone-height",
-    }  # a part's own
+    }  # set by elements or rules of their own
     assert theme.variables(DARK).count(":") == declared.count(":")
 
 

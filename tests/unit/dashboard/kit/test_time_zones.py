@@ -1,4 +1,4 @@
-"""Instants as viewers in different zones read them."""
+"""Instants in viewers' time zones."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.samples.rollup import NOON_MS
 SUMMER_MS = 1_783_080_000_000  # 2026-07-03T12:00:00Z
 
 
-def test_instants_are_told_in_utc_where_no_zone_is_known() -> None:
+def test_instants_are_in_utc_without_a_known_zone() -> None:
     assert clock_of(None) is clock_of("UTC") is UTC_CLOCK
     assert UTC_CLOCK.time(NOON_MS + 61_001) == "12:01:01"
     assert UTC_CLOCK.named_time(NOON_MS) == "12:00:00 UTC"
@@ -19,7 +19,7 @@ def test_instants_are_told_in_utc_where_no_zone_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "instant_ms", "told", "ahead_minutes"),
+    ("zone", "instant_ms", "expected", "ahead_minutes"),
     [
         ("Europe/Berlin", NOON_MS, "13:00:00 CET", 60),
         ("Europe/Berlin", SUMMER_MS, "14:00:00 CEST", 120),
@@ -28,9 +28,11 @@ def test_instants_are_told_in_utc_where_no_zone_is_known() -> None:
         ("America/Sao_Paulo", NOON_MS, "09:00:00 UTC−3", -180),
     ],
 )
-def test_a_zone_is_named_and_keeps_its_seasons(zone: str, instant_ms: int, told: str, ahead_minutes: int) -> None:
+def test_a_zone_has_a_name_and_daylight_saving_time(
+    zone: str, instant_ms: int, expected: str, ahead_minutes: int
+) -> None:
     clock = clock_of(zone)
-    assert clock.named_time(instant_ms) == told
+    assert clock.named_time(instant_ms) == expected
     assert clock.offset_ms(instant_ms) == ahead_minutes * 60_000
 
 
@@ -38,7 +40,7 @@ def test_the_day_is_that_of_the_zone() -> None:
     assert clock_of("Pacific/Auckland").day(NOON_MS) == "23 Nov 2026"
 
 
-def test_whoever_points_at_a_time_sees_utc() -> None:
+def test_the_tooltip_of_a_time_gives_utc() -> None:
     clock = clock_of("Europe/Berlin")
     assert clock.in_html(NOON_MS, clock.time(NOON_MS)) == (
         '<time datetime="2026-11-22T12:00:00.000Z" title="2026-11-22 12:00:00.000 UTC">13:00:00</time>'
@@ -47,12 +49,12 @@ def test_whoever_points_at_a_time_sees_utc() -> None:
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "a" * 10_000, "\0", "<b>", ""])
-def test_a_zone_that_means_nothing_here_is_utc(name: str) -> None:
+def test_an_unknown_zone_is_utc(name: str) -> None:
     assert clock_of(name) is UTC_CLOCK
 
 
 @pytest.mark.parametrize("value", [None, "noon", True, 10**30, -(10**30), float("nan"), float("inf"), [], {}])
-def test_what_is_no_instant_is_a_dash(value: Any) -> None:
+def test_anything_but_an_instant_is_a_dash(value: Any) -> None:
     clock = clock_of("Europe/Berlin")
     assert [clock.time(value), clock.day(value), clock.full_time(value), clock.named_time(value)] == ["–"] * 4
     assert clock.offset_ms(value) == 0

@@ -1,4 +1,4 @@
-"""Numbers, ages and instants as the page writes them."""
+"""Numbers and ages as pages write them."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from services.dashboard.kit import wording
     [(0, "now"), (0.9, "now"), (1, "1 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"),
      (7500, "2 h 5 min"), (86_399, "23 h 59 min"), (86_400, "1 d"), (10 * 86_400, "10 d")],
 )  # fmt: skip
-def test_an_age_is_told_in_its_greatest_units(seconds: float, words: str) -> None:
+def test_an_age_has_its_largest_units(seconds: float, words: str) -> None:
     assert wording.duration(seconds) == words
 
 
@@ -26,7 +26,7 @@ def test_numbers_are_grouped_and_nouns_agree() -> None:
     assert (wording.share(1, 3), wording.share(0, 0)) == ("33%", "–")
 
 
-def test_a_span_has_its_two_greatest_units() -> None:
+def test_a_span_has_its_two_largest_units() -> None:
     spans = {0.0: "0 s", 48.4: "48 s", 59.6: "1 min", 182.4: "3 min 2 s", 3600.0: "1 h", 7_530.0: "2 h 5 min"}
     assert {seconds: wording.span(seconds) for seconds in spans} == spans
 
@@ -39,7 +39,7 @@ def test_sizes_are_in_powers_of_a_thousand_with_three_digits() -> None:
     assert {number: wording.size(number) for number in sizes} == sizes
 
 
-def test_milliseconds_keep_what_tells_something() -> None:
+def test_milliseconds_keep_their_significant_digits() -> None:
     amounts = {0.0: "0.0 ms", 0.42: "0.4 ms", 9.96: "10 ms", 95.2: "95 ms", 999.4: "999 ms", 1_234.0: "1.2 s"}
     assert {amount: wording.milliseconds(amount) for amount in amounts} == amounts
 

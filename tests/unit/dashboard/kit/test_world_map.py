@@ -1,4 +1,4 @@
-"""The map's shades and words, and its shapes against the countries that enrich names."""
+"""The map's shades and texts, and its shapes compared with the countries that enrich names."""
 
 import json
 
@@ -11,7 +11,7 @@ from services.enrich.attributes.country import country_name
 HOSTILE = "<script>\u202e"
 
 
-def test_shades_go_from_the_palest_for_few_views_to_the_strongest_for_most() -> None:
+def test_shades_get_stronger_with_the_views() -> None:
     drawn = world_map.draw({"Germany": 400, "France": 100, "Malta": 1}).countries
     assert {name: shade for name, (shade, _) in drawn.items()} == {"Germany": 5, "France": 3, "Malta": 1}
 
@@ -29,7 +29,7 @@ def test_an_hour_without_a_known_country_is_a_map_without_shades() -> None:
         assert "no view" in drawn.label
 
 
-def test_a_name_of_strangers_is_text_on_one_line() -> None:
+def test_an_untrusted_name_is_text_on_one_line() -> None:
     drawn = world_map.draw({HOSTILE: 1})
     assert drawn.countries[HOSTILE][1] == "<script>: 1 view, 100%"  # the page sets it as text, never as HTML
     assert drawn.label.endswith("most from <script>")

@@ -1,4 +1,4 @@
-"""What makes the map of the world: TopoJSON in, paths and dots out; and the map that was made."""
+"""The generator of the world map: TopoJSON in, paths and dots out; and the generated map."""
 
 import json
 import re
@@ -72,7 +72,7 @@ def test_a_ring_across_the_180th_meridian_is_cut_there_and_stays_in_the_picture(
     assert world(topology({**FRANCE, "arcs": [[3]]}, arcs=[wrapped]), topology())["shapes"]["France"].count("M") == 2
 
 
-def test_countries_of_the_fine_file_alone_are_dots_at_their_greatest_island() -> None:
+def test_countries_only_in_the_fine_file_are_dots_at_their_largest_island() -> None:
     islands = [[[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]], [[50, 0], [9, 0], [0, 9], [-9, 0], [0, -9]]]
     malta = {"type": "MultiPolygon", "id": "470", "properties": {"name": "Malta"}, "arcs": [[[3]], [[4]]]}
     drawn = world(topology(FRANCE), topology(FRANCE, malta, arcs=islands))
@@ -82,7 +82,7 @@ def test_countries_of_the_fine_file_alone_are_dots_at_their_greatest_island() ->
     assert 0 < y < HEIGHT
 
 
-def test_what_enrich_cannot_name_is_drawn_without_a_name_and_specks_are_not() -> None:
+def test_shapes_that_enrich_cannot_name_have_no_name_and_specks_are_left_out() -> None:
     speck = [[5, 5], [0, 0]]
     drawn = world(
         topology(FRANCE, {**NOWHERE, "arcs": [[1, 0]]}, {**GERMANY, "arcs": [[[3]]]}, arcs=[speck]), topology()
@@ -105,7 +105,7 @@ def made() -> dict[str, Any]:
     return content
 
 
-def test_the_map_was_made_by_this_and_all_of_it_is_in_the_picture(made: dict[str, Any]) -> None:
+def test_the_stored_map_is_the_generated_one_and_lies_in_the_picture(made: dict[str, Any]) -> None:
     assert WORLD_FILE.read_text(encoding="utf-8") == as_text(made)
     assert (made["source"], made["width"], made["height"]) == (SOURCE, WIDTH, HEIGHT)
     points = [point for path in (*made["shapes"].values(), made["unnamed"]) for point in corners(path)]

@@ -1,4 +1,4 @@
-"""The page's content in each state, with untrusted text in every place of it."""
+"""The page's content in each state, with untrusted text in every place."""
 
 import json
 import re
@@ -96,7 +96,7 @@ def test_the_cards_of_a_row_fill_its_twelve_columns() -> None:
     assert columns == 0
 
 
-def test_the_strip_says_what_the_numbers_rest_on() -> None:
+def test_the_strip_says_what_the_numbers_are_based_on() -> None:
     strip = live().strip
     assert text_of(strip) == (
         "Live Numbers are up to the second. Rollup 1 s ago, 12:00:00 UTC Newest event 2 s ago Behind 3 events "
@@ -110,7 +110,7 @@ def test_an_hour_that_is_only_partly_loaded_says_so() -> None:
     assert 'class="fact warning"' in strip
 
 
-def test_a_missing_partition_is_said_in_plain_words() -> None:
+def test_a_missing_partition_is_reported_in_plain_words() -> None:
     snapshot = snapshot_of(sample_rollup(coverage_1h_s=0, coverage_8h_s=0, partitions=3))
     known, unknown = drawn(Live(snapshot, 4)).strip, drawn(Live(snapshot)).strip
     assert standing(known) == standing(unknown) == "partial"
@@ -127,7 +127,7 @@ def test_a_missing_partition_is_said_in_plain_words() -> None:
     ("late", "words"),
     [(1, "3 of 1,234,567 events unaccounted for"), (6, "2 more than the 1,234,567 events read")],
 )
-def test_events_that_do_not_balance_are_said_loudly(late: int, words: str) -> None:
+def test_events_that_do_not_balance_are_reported_in_red(late: int, words: str) -> None:
     strip = live(late=late).strip
     assert words in text_of(strip)
     assert 'class="fact bad"' in strip
@@ -180,13 +180,13 @@ def test_an_unreachable_redis_from_the_start_leaves_no_stale_zeros() -> None:
     assert "No numbers to show" in shown.notice
 
 
-def test_a_malformed_key_is_told_with_its_reason() -> None:
+def test_a_malformed_key_is_reported_with_its_reason() -> None:
     shown = drawn(Malformed(NOON_MS, "rollup:meta cannot be read", None))
     assert standing(shown.strip) == "malformed"
     assert "rollup:meta cannot be read" in shown.strip
 
 
-def test_panels_that_no_audience_narrows_say_so() -> None:
+def test_panels_of_all_traffic_say_so_when_an_audience_is_chosen() -> None:
     names = {"visitors", "raw", "log"}
     assert not any("all traffic" in html for html in cards_of(live()).values())
     assert {name for name, html in cards_of(live(audience="human")).items() if "all traffic" in html} == names

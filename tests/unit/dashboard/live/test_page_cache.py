@@ -61,7 +61,7 @@ def test_a_new_observation_is_drawn_and_an_old_one_redrawn_as_its_ages_grow() ->
     assert pages.page(live(), "all", "light", None, NOON_MS + 9000) is not later
 
 
-def test_every_time_is_the_viewers_and_tells_utc() -> None:
+def test_every_time_is_in_the_viewers_zone_with_utc_in_its_tooltip() -> None:
     page = decoded(PageCache("", CategoryColours()).page(live(), "all", "light", BERLIN, NOON_MS))
     html = "".join(part.get("html", "") for card in page["cards"] for part in card["parts"]) + page["strip"]
     assert '<time datetime="2026-11-22T12:00:00.000Z" title="2026-11-22 12:00:00.000 UTC">13:00:00 CET</time>' in html

@@ -55,7 +55,7 @@ def test_plotly_knows_every_property_even_of_empty_figures(palette: theme.Palett
         go.Figure(figure)  # raises ValueError for a property or a value that it does not know
 
 
-def test_visits_show_the_last_fifteen_minutes_in_utc_with_the_running_one_hatched() -> None:
+def test_visits_show_the_last_fifteen_minutes_in_utc_and_hatch_the_running_one() -> None:
     visitors = {start: count // 2 for start, count in MINUTES.items()}
     figure = of_visits(MINUTES, visitors)
     views_bars, visitors_bars = figure["data"]
@@ -97,10 +97,10 @@ def test_no_device_is_an_empty_ring_that_says_zero() -> None:
 
 def test_categories_are_ranked_in_their_own_colours() -> None:
     counts = {f"category {number}": 100 - number for number in range(20)}
-    slots = CategoryColours().of(counts)
-    bars = categories.figure(counts, context(DARK, slots))["data"][0]
+    colours = CategoryColours().of(counts)
+    bars = categories.figure(counts, context(DARK, colours))["data"][0]
     assert bars["x"] == list(range(100, 88, -1))
-    assert bars["marker"]["color"] == [DARK.series[slots[f"category {number}"]] for number in range(12)]
+    assert bars["marker"]["color"] == [DARK.series[colours[f"category {number}"]] for number in range(12)]
     assert bars["text"][0] == "100"
 
 

@@ -1,4 +1,4 @@
-"""The reader: one round trip a second for all viewers, failures as values, healed by the next answer."""
+"""The rollup source: one round trip a second for all viewers; failures are values, and the next answer recovers."""
 
 import threading
 
@@ -16,106 +16,104 @@ from tests.support.samples.rollup import publish, sample_rollup
 
 
 @pytest.fixture
-def reader(client: CountingRedis, clock: Clock) -> RollupSource:
+def source(client: CountingRedis, clock: Clock) -> RollupSource:
     return RollupSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
 
 
-def test_fifty_viewers_of_a_second_cost_one_round_trip(client: CountingRedis, reader: RollupSource) -> None:
+def test_fifty_viewers_of_a_second_cost_one_round_trip(client: CountingRedis, source: RollupSource) -> None:
     publish(client, sample_rollup())
     client.round_trips = 0
-    seen = {id(reader.observe("all")) for _ in range(50)}
+    seen = {id(source.observe("all")) for _ in range(50)}
     assert (len(seen), client.round_trips) == (1, 1)
 
 
-def test_a_page_that_asks_each_second_gets_a_new_snapshot_each_time(
-    client: CountingRedis, reader: RollupSource, clock: Clock
+def test_a_page_that_refreshes_every_second_gets_a_new_snapshot_each_time(
+    client: CountingRedis, source: RollupSource, clock: Clock
 ) -> None:
     for number in range(3):
         publish(client, sample_rollup(read=number))
-        observed = reader.observe("all")
+        observed = source.observe("all")
         assert isinstance(observed, Live)
         assert observed.snapshot.meta.read == number
-        clock.pass_seconds(0.98)  # timers are a little early at times
+        clock.pass_seconds(0.98)  # timers may be slightly early
 
 
-def test_audiences_are_observed_apart(client: CountingRedis, reader: RollupSource) -> None:
+def test_audiences_are_observed_separately(client: CountingRedis, source: RollupSource) -> None:
     publish(client, sample_rollup())
-    everyone, bots = reader.observe("all"), reader.observe("bot")
+    everyone, bots = source.observe("all"), source.observe("bot")
     assert isinstance(everyone, Live)
     assert isinstance(bots, Live)
     assert everyone.snapshot.windows.visitors["1h"] == 3 * bots.snapshot.windows.visitors["1h"]
 
 
-def test_before_the_first_publish_there_is_nothing(reader: RollupSource) -> None:
-    assert isinstance(reader.observe("all"), Empty)
+def test_it_is_empty_before_the_first_publish(source: RollupSource) -> None:
+    assert isinstance(source.observe("all"), Empty)
 
 
-def test_an_outage_is_told_with_its_beginning_and_the_last_numbers_and_heals(
-    client: CountingRedis, server: fakeredis.FakeServer, reader: RollupSource, clock: Clock
+def test_an_outage_has_its_start_and_the_last_numbers_and_recovers(
+    client: CountingRedis, server: fakeredis.FakeServer, source: RollupSource, clock: Clock
 ) -> None:
     publish(client, sample_rollup(read=7))
-    assert isinstance(reader.observe("all"), Live)
+    assert isinstance(source.observe("all"), Live)
     clock.pass_seconds(1)
     began_ms = clock.now_ms
     server.connected = False
     for _ in range(3):
-        observed = reader.observe("all")
+        observed = source.observe("all")
         assert isinstance(observed, Unreachable)
         assert observed.since_ms == began_ms
         assert observed.last is not None
         assert observed.last.meta.read == 7
         clock.pass_seconds(1)
     server.connected = True
-    assert isinstance(reader.observe("all"), Live)
+    assert isinstance(source.observe("all"), Live)
 
 
-def test_an_outage_from_the_start_has_no_numbers(server: fakeredis.FakeServer, reader: RollupSource) -> None:
+def test_an_outage_from_the_start_has_no_numbers(server: fakeredis.FakeServer, source: RollupSource) -> None:
     server.connected = False
-    observed = reader.observe("all")
+    observed = source.observe("all")
     assert isinstance(observed, Unreachable)
     assert observed.last is None
 
 
-def test_a_malformed_key_is_named_and_forgotten_once_it_is_right(
-    client: CountingRedis, reader: RollupSource, clock: Clock
+def test_a_malformed_key_is_named_until_it_is_valid_again(
+    client: CountingRedis, source: RollupSource, clock: Clock
 ) -> None:
     publish(client, sample_rollup())
-    assert isinstance(reader.observe("all"), Live)
+    assert isinstance(source.observe("all"), Live)
     clock.pass_seconds(1)
     client.hset("rollup:all:views", "5m", "many")
-    observed = reader.observe("all")
+    observed = source.observe("all")
     assert isinstance(observed, Malformed)
     assert "rollup:all:views" in observed.reason
     assert observed.last is not None
     publish(client, sample_rollup())
     clock.pass_seconds(1)
-    assert isinstance(reader.observe("all"), Live)
+    assert isinstance(source.observe("all"), Live)
 
 
-def test_a_redis_that_hangs_holds_up_one_viewer_and_not_the_others(
-    client: CountingRedis, reader: RollupSource, clock: Clock
-) -> None:
+def test_a_hanging_redis_delays_one_viewer_only(client: CountingRedis, source: RollupSource, clock: Clock) -> None:
     publish(client, sample_rollup())
-    before = reader.observe("all")
+    before = source.observe("all")
     clock.pass_seconds(1)
     client.round_trips, client.gate = 0, threading.Event()
-    held = threading.Thread(target=reader.observe, args=("all",), name="held viewer")
+    held = threading.Thread(target=source.observe, args=("all",), name="held viewer")
     held.start()
     eventually(lambda: client.round_trips == 1, "one viewer asking")
-    assert reader.observe("all") is before
+    assert source.observe("all") is before
     client.gate.set()
     held.join(20)
-    assert reader.observe("all") is not before
+    assert source.observe("all") is not before
     assert client.round_trips == 1
 
 
-def test_it_remembers_how_many_partitions_a_whole_snapshot_had(
-    client: CountingRedis, reader: RollupSource, clock: Clock
+def test_it_remembers_how_many_partitions_a_complete_snapshot_had(
+    client: CountingRedis, source: RollupSource, clock: Clock
 ) -> None:
     seen = []
     for partitions, coverage_s in ((3, 0), (4, 28_800), (3, 0), (2, 0), (2, 60), (1, 0)):
         publish(client, sample_rollup(partitions=partitions, coverage_8h_s=coverage_s))
-        observed = reader.observe("all")
+        observed = source.observe("all")
         assert isinstance(observed, Live)
         seen.append(observed.partitions_before)
         clock.pass_seconds(1)

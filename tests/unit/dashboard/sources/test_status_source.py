@@ -1,4 +1,4 @@
-"""The reader of reports: one round trip a second for all viewers, failures as values, healed by the next answer."""
+"""The status source: one round trip a second for all viewers; failures are values, and the next answer recovers."""
 
 import gc
 import threading
@@ -19,7 +19,7 @@ from tests.support.samples.status import sample_status
 
 
 @pytest.fixture
-def reader(client: CountingRedis, clock: Clock) -> StatusSource:
+def source(client: CountingRedis, clock: Clock) -> StatusSource:
     return StatusSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
 
 
@@ -27,82 +27,82 @@ def report(client: Any, clock: Clock, **fields: Any) -> None:
     write(client, sample_status(reported_at_ms=clock.now_ms, **fields), [], "")
 
 
-def reported(reader: StatusSource) -> Reported:
-    observed = reader.observe()
+def reported(source: StatusSource) -> Reported:
+    observed = source.observe()
     assert isinstance(observed, Reported)
     return observed
 
 
 def test_fifty_viewers_of_a_second_cost_one_round_trip(
-    client: CountingRedis, reader: StatusSource, clock: Clock
+    client: CountingRedis, source: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
     client.round_trips = 0
-    seen = {id(reader.observe()) for _ in range(50)}
+    seen = {id(source.observe()) for _ in range(50)}
     assert (len(seen), client.round_trips) == (1, 1)
 
 
-def test_each_second_brings_new_figures_and_a_longer_curve(
-    client: CountingRedis, reader: StatusSource, clock: Clock
+def test_every_second_brings_new_figures_and_a_longer_curve(
+    client: CountingRedis, source: StatusSource, clock: Clock
 ) -> None:
     for second in range(11):
         report(client, clock, events=second, events_per_second=second)
-        (replica,) = reported(reader).replicas
+        (replica,) = reported(source).replicas
         assert replica.status.events == second
         clock.pass_seconds(1)
     assert list(replica.curves.events_per_second.values()) == [2, 7, 10]  # means of five, five and one
 
 
-def test_before_the_first_report_there_is_nothing(reader: StatusSource, clock: Clock) -> None:
-    observed = reported(reader)
+def test_it_is_empty_before_the_first_report(source: StatusSource, clock: Clock) -> None:
+    observed = reported(source)
     assert (observed.replicas, observed.transitions, observed.at_ms) == ([], [], clock.now_ms)
 
 
-def test_an_outage_is_told_with_its_beginning_and_the_last_reports_and_makes_nobody_silent(
-    client: CountingRedis, server: fakeredis.FakeServer, reader: StatusSource, clock: Clock
+def test_an_outage_has_its_start_and_the_last_reports_and_silences_no_replica(
+    client: CountingRedis, server: fakeredis.FakeServer, source: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
-    before = reported(reader)
+    before = reported(source)
     clock.pass_seconds(1)
     began_ms = clock.now_ms
     server.connected = False
     for _ in range(30):
-        observed = reader.observe()
+        observed = source.observe()
         assert isinstance(observed, Unreachable)
         assert (observed.since_ms, observed.last) == (began_ms, before)
         clock.pass_seconds(1)
     server.connected = True
-    (replica,) = reported(reader).replicas
+    (replica,) = reported(source).replicas
     assert replica.heard_ms == clock.now_ms  # the outage was 31 s, and the report is as old
 
 
-def test_a_key_of_the_wrong_type_is_told_and_forgotten_once_it_is_right(
-    client: Any, reader: StatusSource, clock: Clock
+def test_a_key_of_the_wrong_type_is_reported_until_it_is_valid_again(
+    client: Any, source: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
-    before = reported(reader)
+    before = reported(source)
     clock.pass_seconds(1)
     client.delete("status:replicas")
     client.set("status:replicas", "text")
-    observed = reader.observe()
+    observed = source.observe()
     assert isinstance(observed, Malformed)
     assert "wrong type" in observed.reason
     assert observed.last is before
     client.delete("status:replicas")
     report(client, clock)
     clock.pass_seconds(1)
-    assert len(reported(reader).replicas) == 1
+    assert len(reported(source).replicas) == 1
 
 
-def test_it_watches_while_nobody_looks_and_ends_when_nobody_has_it(client: CountingRedis, clock: Clock) -> None:
-    reader = StatusSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
+def test_it_watches_without_viewers_and_ends_with_its_last_reference(client: CountingRedis, clock: Clock) -> None:
+    source = StatusSource(client, "", now_ms=clock.tell_ms, elapsed_seconds=clock.tell_seconds)
     client.round_trips = 0
     before = set(threading.enumerate())
-    reader.keep_watching()
+    source.keep_watching()
     (thread,) = set(threading.enumerate()) - before
     assert thread.name == "status watch"
     eventually(lambda: client.round_trips, "a look")
-    del reader
+    del source
     gc.collect()
     thread.join(10)
     assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""When a replica was heard last, and the last minutes of its figures."""
+"""When a replica was last heard, and the last minutes of its figures."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ def look(watch: Watch, now_ms: int, reported_at_ms: int | None = None, **fields:
     return watched
 
 
-def test_a_replica_seen_for_the_first_time_was_heard_when_it_says() -> None:
+def test_a_new_replica_was_heard_at_its_own_time() -> None:
     assert look(Watch(), NOON_MS, NOON_MS - 40_000).heard_ms == NOON_MS - 40_000
 
 
-def test_a_report_that_changes_while_we_watch_is_heard_now_whatever_its_clock_says() -> None:
+def test_a_report_that_changes_between_two_looks_is_heard_now() -> None:
     watch, behind_ms = Watch(), 90_000
     assert look(watch, NOON_MS, NOON_MS - behind_ms).heard_ms == NOON_MS - behind_ms
     assert look(watch, NOON_MS + 1000, NOON_MS + 1000 - behind_ms).heard_ms == NOON_MS + 1000
 
 
-def test_a_silent_replica_was_heard_when_its_report_changed_last() -> None:
+def test_a_silent_replica_was_heard_when_its_report_last_changed() -> None:
     watch = Watch()
     look(watch, NOON_MS, NOON_MS - 1000)
     look(watch, NOON_MS + 1000, NOON_MS)
@@ -31,7 +31,7 @@ def test_a_silent_replica_was_heard_when_its_report_changed_last() -> None:
     assert heard_ms == NOON_MS + 1000
 
 
-def test_what_came_while_nobody_looked_counts_by_its_own_time() -> None:
+def test_a_report_from_a_gap_in_watching_counts_by_its_own_time() -> None:
     watch = Watch()
     look(watch, NOON_MS, NOON_MS)
     died_ms = NOON_MS + 60_000
@@ -63,14 +63,14 @@ def test_curves_hold_the_mean_of_each_slot_and_the_last_five_minutes() -> None:
     assert set(watched.curves.memory_bytes.values()) == {162_000_000}
 
 
-def test_a_report_that_is_seen_twice_counts_once_in_a_curve() -> None:
+def test_a_report_seen_twice_counts_once_in_a_curve() -> None:
     watch = Watch()
     look(watch, NOON_MS, events_per_second=10)
     look(watch, NOON_MS + 1000, NOON_MS, events_per_second=10)
     assert look(watch, NOON_MS + 2000, events_per_second=40).curves.events_per_second == {NOON_MS // SLOT_MS: 25}
 
 
-def test_who_left_is_forgotten() -> None:
+def test_a_replica_without_a_report_is_forgotten() -> None:
     watch = Watch()
     look(watch, NOON_MS, events_per_second=10)
     assert watch.look([], NOON_MS + 1000) == []

@@ -1,9 +1,9 @@
-"""The document that each page's address answers with."""
+"""The document that every page's address returns."""
 
 from services.dashboard.web.page_document import page_document
 
 
-def test_the_server_is_told_before_streamlits_script_looks_for_it() -> None:
+def test_the_server_is_set_before_streamlits_script_looks_for_it() -> None:
     document = page_document()
-    told = document.index('window.__streamlit = { BACKEND_BASE_URL: new URL(".", location.href).href }')
-    assert document.index("<head>") < told < document.index('<script type="module"')
+    place = document.index('window.__streamlit = { BACKEND_BASE_URL: new URL(".", location.href).href }')
+    assert document.index("<head>") < place < document.index('<script type="module"')
