@@ -1,4 +1,4 @@
-"""The aggregate service as a process: a known log in, SIGKILL at any moment, the oracle's numbers in Redis."""
+"""The aggregate service as a process: a known log, SIGKILL at any moment, the oracle's numbers in Redis."""
 
 import json
 import os
@@ -40,7 +40,7 @@ TOPIC = "enriched-click-data"
 @contextmanager
 def running(redis_url: str, state_dir: Path, **options: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "REDIS_URL": redis_url, "STATE_DIR": str(state_dir), "LOG_FORMAT": "json", **options}
-    # Its log goes nowhere: a test that makes the disk full would make the log's full too.
+    # Without a log file, because the test with a full disk would fill the log's disk too.
     command = [sys.executable, "-m", "services.cli", "aggregate"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -51,9 +51,9 @@ def running(redis_url: str, state_dir: Path, **options: str) -> Iterator[subproc
 
 
 def events(seed: int, count: int, now_ms: int) -> list[EnrichedEvent]:
-    """Events of nine hours, most of the last one, out of order, with late ones and duplicates among them.
+    """Events of nine hours, most from the last one, out of order, some late or duplicate.
 
-    None is of the running minute, so that no minute closes while a test looks.
+    None is in the current minute, so that no minute completes during a test.
     """
     chance = random.Random(seed)
     made = []
@@ -85,8 +85,8 @@ def produced(redis_url: str, made: list[EnrichedEvent], refused: int) -> None:
         producer.send(records)
 
 
-def log_as_it_stands(client: Any) -> list[Arrived]:
-    """What is in the streams, read without any code of ours but the event's decoder."""
+def current_log(client: Any) -> list[Arrived]:
+    """The content of the streams, read without our code except the event decoder."""
     arrived = []
     for partition in range(4):
         for entry_id, fields in client.xrange(f"{TOPIC}:{partition}"):
@@ -98,7 +98,7 @@ def log_as_it_stands(client: Any) -> list[Arrived]:
 
 
 def _decoded(value: bytes) -> dict[str, Any]:
-    decoded: dict[str, Any] = json.loads(value)  # the standard library's: the oracle does not lean on ours
+    decoded: dict[str, Any] = json.loads(value)  # the standard library's, so that the oracle is independent of our code
     return decoded
 
 
@@ -111,7 +111,7 @@ def caught_up(client: Any, count: int) -> Meta:
 
 
 def assert_rollups_are_right(client: Any) -> None:
-    log = log_as_it_stands(client)
+    log = current_log(client)
     meta = assert_published(client, log)
     expected = outcomes(log)
     assert (meta.counted, meta.late, meta.duplicates) == tuple(
@@ -120,7 +120,7 @@ def assert_rollups_are_right(client: Any) -> None:
 
 
 def assert_published(client: Any, log: list[Arrived]) -> Meta:
-    """What is published equals the oracle's figures of the log, but for the counters of Meta, which is returned."""
+    """Assert that the published figures equal the oracle's, except for Meta's counters; return Meta."""
     snapshots = _at_one_instant(client)
     expected = outcomes(log)
     meta = snapshots["all"].meta
@@ -149,7 +149,7 @@ def _at_one_instant(client: Any) -> dict[Audience, Snapshot]:
 
 
 def _is_whole(meta: Meta) -> bool:
-    """Whether the numbers are of all partitions, as they say, and nothing is left to read."""
+    """Whether the numbers claim to cover all partitions, with nothing left to read."""
     return meta.lag == 0 and meta.coverage_1h_s == 3600
 
 
@@ -163,7 +163,7 @@ def test_killed_at_any_moment_the_numbers_are_the_oracles(redis_url: str, tmp_pa
     for part in parts:
         with running(redis_url, state, AGGREGATE_BATCH_RECORDS="200") as process:
             produced(redis_url, part, refused=2)
-            time.sleep(chance.uniform(0.6, 2.5))  # the moment of the kill, anywhere from starting to publishing
+            time.sleep(chance.uniform(0.6, 2.5))  # the kill is anywhere between startup and publishing
             process.send_signal(signal.SIGKILL)
     with running(redis_url, state):
         meta = caught_up(client, len(made) + 2 * len(parts))
@@ -171,7 +171,7 @@ def test_killed_at_any_moment_the_numbers_are_the_oracles(redis_url: str, tmp_pa
         assert_rollups_are_right(client)
 
 
-def test_a_clean_stop_publishes_the_last_truth_and_a_restart_goes_on(redis_url: str, tmp_path: Path) -> None:
+def test_a_clean_stop_publishes_the_last_rollup_and_a_restart_continues(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     made = events(3, 1000, int(time.time() * 1000))
     produced(redis_url, made, refused=0)
@@ -185,7 +185,7 @@ def test_a_clean_stop_publishes_the_last_truth_and_a_restart_goes_on(redis_url: 
         assert_rollups_are_right(client)
 
 
-def test_a_restart_shows_the_last_numbers_until_it_has_its_own(redis_url: str, tmp_path: Path) -> None:
+def test_a_restart_shows_the_last_numbers_until_it_has_new_ones(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     produced(redis_url, events(7, 100, int(time.time() * 1000)), refused=0)
     with running(redis_url, tmp_path):
@@ -213,7 +213,7 @@ def test_flushed_rollups_are_back_within_a_second_or_two(redis_url: str, tmp_pat
         assert_rollups_are_right(client)
 
 
-def test_dead_letters_keep_the_bytes_and_say_where_from(redis_url: str, tmp_path: Path) -> None:
+def test_dead_letters_keep_the_bytes_and_the_origin(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     produced(redis_url, [], refused=1)
     with running(redis_url, tmp_path):
@@ -223,7 +223,7 @@ def test_dead_letters_keep_the_bytes_and_say_where_from(redis_url: str, tmp_path
     assert b"not_json" in letters[0][b"h"]
 
 
-def test_pandas_reads_the_seeds_keys_and_personal_data_stays_inside(redis_url: str, tmp_path: Path) -> None:
+def test_pandas_reads_the_seed_keys_without_personal_data(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     produced(redis_url, events(6, 300, int(time.time() * 1000)), refused=0)
     with running(redis_url, tmp_path):
@@ -242,8 +242,8 @@ def test_pandas_reads_the_seeds_keys_and_personal_data_stays_inside(redis_url: s
     assert b"1984-04-08" not in b"".join(client.lrange("rollup:events:latest", 0, -1))
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a disk is made full with prlimit, which is Linux's")
-def test_a_full_disk_stops_reading_is_shown_and_mends_itself(redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="filling the disk needs prlimit, which is Linux only")
+def test_a_full_disk_pauses_reading_is_reported_and_recovers(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     port = free_port()
     health = f"http://127.0.0.1:{port}/health"
@@ -251,13 +251,13 @@ def test_a_full_disk_stops_reading_is_shown_and_mends_itself(redis_url: str, tmp
     produced(redis_url, made[:1000], refused=0)
     with running(redis_url, tmp_path, HEALTH_PORT=str(port)) as process:
         caught_up(client, 1000)
-        # From here on no file can grow, as on a disk without room.
+        # From here on no file can grow, as on a full disk.
         _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, most))
         produced(redis_url, made[1000:], refused=0)
         assert eventually(lambda: _failing_part(health), "unhealthy") == "state"
         first = _meta(client)
-        eventually(lambda: _meta(client).as_of_ms > first.as_of_ms + 2000, "the clock goes on, and is published")
+        eventually(lambda: _meta(client).as_of_ms > first.as_of_ms + 2000, "windows move on and are published")
         assert _meta(client).counted == first.counted
         assert _meta(client).lag > 0
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
@@ -277,7 +277,7 @@ def _meta(client: Any) -> Meta:
 
 
 def _failing_part(health: str) -> str | None:
-    """The first part that the health endpoint calls failing."""
+    """The first failing part that the health endpoint reports."""
     try:
         urllib.request.urlopen(health, timeout=60).close()
     except urllib.error.HTTPError as refusal:

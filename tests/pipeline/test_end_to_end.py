@@ -1,4 +1,4 @@
-"""From a recording to Redis through every service as its own process, held against pandas over the enriched topic."""
+"""From a recording to Redis through every service in its own process, compared with pandas over the enriched topic."""
 
 import gzip
 import json
@@ -32,7 +32,7 @@ CATCH_UP_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Site:
-    """The environment that the services of one test share, with topics of its own."""
+    """The shared environment of one test's services, with its own topics."""
 
     environment: dict[str, str]
     settings: ServiceSettings
@@ -45,7 +45,7 @@ class Site:
 
     @contextmanager
     def service(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A service that runs while the block does."""
+        """Run a service while the block runs."""
         process = subprocess.Popen(_clickpulse(name), env=self.environment)
         try:
             yield process
@@ -54,7 +54,7 @@ class Site:
             process.wait()
 
     def enriched(self, at_least: int) -> pd.DataFrame:
-        """Every event of the enriched topic, once there are so many and for a while there came no more."""
+        """Every event of the enriched topic, once there are at least this many and no more have arrived for a while."""
         with open_log(self.settings, "test").consumer(
             self.settings.enriched_topic, f"pandas-{uuid.uuid4()}", Earliest()
         ) as consumer:
@@ -64,7 +64,7 @@ class Site:
             while len(rows) < at_least or time.monotonic() - quiet_since < 3:
                 assert time.monotonic() < deadline, f"{len(rows)} of {at_least} events"
                 records: Sequence[Record] = []
-                with suppress(LogUnavailable):  # for now: a busy broker answers late
+                with suppress(LogUnavailable):  # transient: a busy broker answers late
                     records = consumer.poll(10_000, 0.5)
                 if records:
                     quiet_since = time.monotonic()
@@ -75,11 +75,11 @@ class Site:
 class Earliest:
     """A listener that reads everything."""
 
-    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - the interface's
+    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - part of the interface
         return FromTime(0)
 
     def on_revoked(self, partition: int) -> None:
-        """Keeps nothing."""
+        """Do nothing."""
 
 
 def _clickpulse(*command: str) -> list[str]:
@@ -109,7 +109,7 @@ def site(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Site
 
 
 def _recording(name: str, folder: Path) -> tuple[Path, Path, int]:
-    """A recording, its catalogue, and how many of its lines must be refused."""
+    """A recording, its catalogue, and the number of lines that must be refused."""
     if name == "small":
         return _small_recording(folder)
     recording, catalogue = {
@@ -142,14 +142,14 @@ def _small_recording(folder: Path) -> tuple[Path, Path, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", ["small", "shop", "weblog"])
-def test_a_recording_gives_the_numbers_that_pandas_computes(site: Site, name: str, tmp_path: Path) -> None:
+def test_a_recording_gives_the_same_numbers_as_pandas(site: Site, name: str, tmp_path: Path) -> None:
     recording, catalogue, refused = _recording(name, tmp_path)
     site.run("load-lookups", "--products", str(catalogue))
     with ExitStack() as running:
         running.enter_context(site.service("enrich"))
         with site.service("aggregate") as aggregate:
             summary = site.run("replay", str(recording), "--speed", "max", "--shift-to-now")
-            aggregate.send_signal(signal.SIGKILL)  # in the middle, or just before: enrich is still at it
+            aggregate.send_signal(signal.SIGKILL)  # while enrich is still working, so before or during aggregate's work
         counts = _counts(summary)
         assert counts["read"] == counts["sent"] + counts["refused"]
         assert counts["refused"] == refused or name == "weblog"

@@ -1,4 +1,4 @@
-"""Two processes where one may be: on Kafka the newer of one name takes over, on the Redis log the second is refused."""
+"""Two processes for one role: on Kafka the newer duplicate takes over, on the Redis log the second is refused."""
 
 import os
 import subprocess
@@ -20,18 +20,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.kafka
-def test_the_older_of_two_processes_of_one_name_stops_as_fenced(
+def test_the_older_of_two_duplicate_instances_stops_as_fenced(
     kafka_broker: str, redis_url: str, tmp_path: Path
 ) -> None:
     topic = f"enriched-{uuid.uuid4().hex[:8]}"
     environment = os.environ | {
         "REDIS_URL": redis_url,
         "KAFKA_BROKER": kafka_broker,
-        "KAFKA_INSTANCE_ID": "twin",
+        "KAFKA_INSTANCE_ID": "duplicate",
         "ENRICHED_TOPIC": topic,
         "AGGREGATE_GROUP": topic,
         "PARTITIONS": "2",
-        "STATE_DIR": str(tmp_path / "state"),  # of both: the newer has to wait for the older to close it
+        "STATE_DIR": str(tmp_path / "state"),  # shared: the newer waits until the older has closed it
         "LOG_FORMAT": "json",
     }
 

@@ -1,4 +1,4 @@
-"""Several aggregate replicas on a real Kafka: the numbers of one, whoever comes, goes or dies."""
+"""Several aggregate replicas on a real Kafka: the numbers of a single one, even when replicas join, leave or die."""
 
 import os
 import random
@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 class Site:
-    """Topics and a Redis of this test alone, and aggregate replicas on them, each with a disk of its own."""
+    """Topics and a Redis for one test, with aggregate replicas that each have their own disk."""
 
     def __init__(self, kafka_broker: str, redis_url: str, folder: Path, partitions: int = 4) -> None:
         suffix = uuid.uuid4().hex[:8]
@@ -92,12 +92,12 @@ class Site:
             producer.send([NewRecord(self.raw_topic, click.userId.encode(), encode_raw(click)) for click in clicks])
 
     def arrived(self, count: int) -> list[Arrived]:
-        """The log as it stands."""
+        """The current log."""
         found: list[Arrived] = []
         with self.log.consumer(self.topic, f"test-{uuid.uuid4().hex}", _Earliest()) as consumer:
             while len(found) < count:
                 records: Sequence[Record] = []
-                with suppress(LogUnavailable):  # for now: a busy broker answers late
+                with suppress(LogUnavailable):  # transient: a busy broker answers late
                     records = consumer.poll(10_000, 1.0)
                 for record in records:
                     event = decode_enriched(record.value)
@@ -110,12 +110,12 @@ class Site:
         return snapshot.meta if snapshot else None
 
     def counted(self, count: int) -> None:
-        """Wait until so many events are in the numbers."""
+        """Wait until `count` events are counted."""
         eventually(lambda: (meta := self.meta()) is not None and meta.counted >= count, f"{count} events counted", 90)
 
     def caught_up(self) -> None:
-        """Wait until everything that was produced before is published, of all partitions."""
-        # What was produced just now shows as lag only when a replica's next fetch has told it, on a busy machine later.
+        """Wait until everything produced so far is published, for all partitions."""
+        # New records show as lag only after a replica's next fetch, which is late on a busy machine.
         since_ms = time.time() * 1000 + 2500
 
         def whole() -> bool:
@@ -131,11 +131,11 @@ class Site:
 
 
 class _Earliest:
-    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - the interface's
+    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - part of the interface
         return FromTime(0)
 
     def on_revoked(self, partition: int) -> None:
-        """Keeps nothing."""
+        """Do nothing."""
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def site(kafka_broker: str, redis_url: str, tmp_path: Path) -> Site:
 
 
 def _replicas_at_work(site: Site) -> int:
-    """How many replicas have partitions, as they tell one another."""
+    """The number of replicas that report partitions to one another."""
     newest = max(site.client.keys("aggregate:reports:*"), default=b"")
     shares = [msgspec.msgpack.decode(share) for share in site.client.hvals(newest)]
     return sum(bool(share) for share in shares)
@@ -152,8 +152,8 @@ def _replicas_at_work(site: Site) -> int:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("disks", [("a", "b", "c"), ("shared", "shared", "shared")], ids=["rebuilt", "taken over"])
-def test_replicas_that_come_and_go_give_the_numbers_of_one(site: Site, disks: tuple[str, str, str]) -> None:
-    """A partition's state is rebuilt from the log where the new owner lacks it, and taken over on a shared disk."""
+def test_replicas_that_join_and_leave_give_the_numbers_of_one(site: Site, disks: tuple[str, str, str]) -> None:
+    """A new owner rebuilds a partition's state from the log, or takes it over on a shared disk."""
     made = events(11, 4000, int(time.time() * 1000))
     site.produce(made[:1000])
     with site.replica(disks[0]):
@@ -172,17 +172,17 @@ def test_replicas_that_come_and_go_give_the_numbers_of_one(site: Site, disks: tu
 
 
 @pytest.mark.timeout(300)
-def test_of_twelve_partitions_two_enrich_and_three_aggregate_processes_lose_and_double_nothing(
+def test_two_enrich_and_three_aggregate_replicas_neither_lose_nor_double_events(
     kafka_broker: str, redis_url: str, tmp_path: Path
 ) -> None:
-    """One of each is killed in the middle and comes back; the others take over what it had."""
+    """One of each is killed halfway and restarts; the others take over its partitions."""
     site = Site(kafka_broker, redis_url, tmp_path, partitions=12)
     clicks = raw_clicks(13, 6000, int(time.time() * 1000))
     with site.replica("a"), site.replica("b"), site.replica("-", "enrich"):
         with site.replica("c") as dying, site.replica("-", "enrich") as dying_enrich:
             eventually(lambda: _replicas_at_work(site) == 3, "three replicas at work", 90)
             site.produce_raw(clicks[:3000])
-            site.counted(1)  # in the middle
+            site.counted(1)  # halfway
             for process in (dying, dying_enrich):
                 process.send_signal(signal.SIGKILL)
             site.produce_raw(clicks[3000:4000])
@@ -197,7 +197,7 @@ def test_of_twelve_partitions_two_enrich_and_three_aggregate_processes_lose_and_
 
 
 def raw_clicks(seed: int, count: int, now_ms: int) -> list[RawEvent]:
-    """Clicks of the last hour, none of the running minute, each with an id of its own."""
+    """Clicks of the last hour, except the current minute, each with its own id."""
     chance = random.Random(seed)
     return [
         RawEvent(
@@ -213,7 +213,7 @@ def raw_clicks(seed: int, count: int, now_ms: int) -> list[RawEvent]:
 
 
 @pytest.mark.timeout(300)
-def test_the_publishers_death_costs_three_seconds_of_publishing_and_no_number(site: Site) -> None:
+def test_the_publishers_death_pauses_publishing_for_three_seconds_and_changes_no_number(site: Site) -> None:
     chance = random.Random(12)
     made = events(12, 2000, int(time.time() * 1000))
     site.produce(made[:1000])
@@ -226,7 +226,7 @@ def test_the_publishers_death_costs_three_seconds_of_publishing_and_no_number(si
             after = site.meta()
             assert publisher is not None
             assert after is not None
-            assert after.publisher == publisher.publisher  # the lease stays with who has it
+            assert after.publisher == publisher.publisher  # its holder keeps the lease
             time.sleep(chance.random())
             last_ms = _as_of_ms(site)
             first.send_signal(signal.SIGKILL)
@@ -239,7 +239,7 @@ def test_the_publishers_death_costs_three_seconds_of_publishing_and_no_number(si
                     last_ms = as_of_ms
                 time.sleep(0.05)
             assert len(gaps) > 5
-            assert max(gaps) <= 4000  # three seconds without, and the one that every publish is from the next
+            assert max(gaps) <= 4000  # three seconds without a publish, plus the regular second between publishes
             site.produce(made[1000:])
             site.caught_up()
             assert_published(site.client, site.arrived(2000))

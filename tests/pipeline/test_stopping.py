@@ -1,4 +1,4 @@
-"""SIGTERM: every service ends within ten seconds with exit code 0, whatever is away just then; a second one kills."""
+"""SIGTERM: every service exits within ten seconds with code 0, even when a dependency is down; a second one kills."""
 
 import json
 import os
@@ -35,7 +35,7 @@ NOBODY = "127.0.0.1:1"
 
 
 class Running:
-    """Services as processes on one site."""
+    """The running services of one site."""
 
     def __init__(self, folder: Path, **options: str) -> None:
         suffix = uuid.uuid4().hex[:8]
@@ -70,12 +70,12 @@ class Running:
         return True
 
     def hears_signals(self, service: str) -> bool:
-        """Whether it listens for questions after its health, as it does from then on."""
+        """Whether it has opened its health endpoint, which is after its signal handlers."""
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._ports[service])) == 0
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM to all; fail unless each ends in time with 0."""
+        """Send SIGTERM to all; fail unless each exits in time with code 0."""
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
@@ -93,7 +93,7 @@ class Running:
 
 @contextmanager
 def services(folder: Path, **options: str) -> Iterator[Running]:
-    """All services while the block runs."""
+    """Run all services while the block runs."""
     running = Running(folder, **options)
     try:
         for service in SERVICES:
@@ -105,20 +105,20 @@ def services(folder: Path, **options: str) -> Iterator[Running]:
 
 @contextmanager
 def at_work(folder: Path, kafka: Kafka, redis_url: str) -> Iterator[Running]:
-    """All services, each of which has worked a click off."""
+    """Run all services, after each has processed a click."""
     with services(folder, KAFKA_BROKER=kafka.address, REDIS_URL=redis_url) as running:
         eventually(lambda: all(map(running.is_healthy, SERVICES)), "all are healthy", 90)
         with open_log(ServiceSettings(kafka_broker=kafka.address), "test").producer() as producer:
             producer.send([NewRecord(running.raw_topic, b"visitor", b'{"timestamp": 1, "userId": "visitor"}')])
         client = redis.Redis.from_url(redis_url)
         eventually(lambda: client.hget("rollup:meta", "read") == b"1", "the click is read", 60)
-        eventually(lambda: _is_committed(kafka, "detect", running.enriched_topic), "detect is through with it", 60)
+        eventually(lambda: _is_committed(kafka, "detect", running.enriched_topic), "detect has committed it", 60)
         yield running
 
 
 @contextmanager
 def clicks(kafka: Kafka, topic: str) -> Iterator[None]:
-    """Clicks come in without a pause while the block runs."""
+    """Send clicks without a pause while the block runs."""
     producer = confluent_kafka.Producer({"bootstrap.servers": kafka.address, "linger.ms": 0})
     is_over = Event()
 
@@ -162,7 +162,7 @@ def process_id_of(redis_url: str) -> int:
 
 @contextmanager
 def paused(process_id: int) -> Iterator[None]:
-    """The process answers nothing while the block runs, as behind a network that is cut."""
+    """Freeze the process while the block runs, as behind a cut network."""
     os.kill(process_id, signal.SIGSTOP)
     try:
         yield
@@ -170,7 +170,7 @@ def paused(process_id: int) -> Iterator[None]:
         os.kill(process_id, signal.SIGCONT)
 
 
-def test_while_nothing_has_answered_yet(tmp_path: Path) -> None:
+def test_before_any_dependency_has_answered(tmp_path: Path) -> None:
     with services(tmp_path, KAFKA_BROKER=NOBODY, REDIS_URL=f"redis://{NOBODY}") as running:
         eventually(lambda: all('"waiting"' in running.said(service) for service in SERVICES), "all wait", 60)
         running.ask_to_stop()
@@ -195,8 +195,8 @@ def test_while_the_broker_does_not_answer(
 
 
 @pytest.mark.kafka
-def test_while_the_broker_does_not_answer_under_way(own_kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
-    """What has just been sent to it, such as a commit or a transaction, is not waited for either."""
+def test_while_the_broker_stops_answering_mid_call(own_kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    """A call in flight, such as a commit or a transaction, does not delay the stop either."""
     with at_work(tmp_path, own_kafka, redis_url) as running, clicks(own_kafka, running.raw_topic):
         time.sleep(2)
         with paused(own_kafka.process_id):
@@ -213,7 +213,7 @@ def test_while_redis_does_not_answer(own_kafka: Kafka, own_redis: str, tmp_path:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_kills(tmp_path: Path, number: signal.Signals) -> None:
-    """Asked while it waits in vain for Redis's answer, enrich needs seconds to stop."""
+    """While it waits for a Redis that does not answer, enrich takes seconds to stop."""
     folder = tmp_path / "valkey"
     folder.mkdir()
     with running_valkey(folder) as url, paused(process_id_of(url)):

@@ -1,4 +1,4 @@
-"""A topic that is deleted and made anew: aggregate's state tells of another topic's events, down or running."""
+"""A deleted and recreated topic: aggregate sets aside the old topic's state, whether it was down or running."""
 
 import time
 import uuid
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 
 
 @pytest.mark.parametrize("is_running", [False, True], ids=["down", "running"])
-def test_a_longer_topic_of_the_same_name_is_counted_whole_and_alone(
+def test_only_the_new_topic_counts_even_when_it_is_longer(
     kafka_broker: str, redis_url: str, tmp_path: Path, is_running: bool
 ) -> None:
     topic = f"enriched-{uuid.uuid4().hex[:8]}"
