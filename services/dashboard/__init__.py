@@ -1,1 +1,1 @@
-"""The live dashboard: Streamlit and Plotly on the Redis contract alone."""
+"""The dashboard: Streamlit and Plotly, reading only from Redis."""
