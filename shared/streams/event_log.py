@@ -3,8 +3,8 @@
 One small interface, two implementations under one contract test-suite: `shared.streams.kafka.log` (the production log)
 and `shared.streams.redis.log` (the small-site log). `shared.streams.choose` picks one from the settings.
 
-Every call may block for its timeout, raises `LogUnavailable` when the log cannot be reached for now (the caller waits
-and tries again) and `Fenced` when another process has taken this one's place (the caller stops).
+Every call may block for its timeout. It raises `LogUnavailable` while the log cannot be reached (the caller waits and
+retries) and `Fenced` when another process has taken over (the caller stops).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,16 +14,16 @@ from typing import NamedTuple, Protocol, Self, overload
 Headers = tuple[tuple[str, bytes], ...]
 
 
-class LogUnavailable(Exception):  # noqa: N818 - a condition of the log, not a mistake of the caller
-    """The log cannot be reached or refused for a passing reason. Nothing of the call took effect, or all of it did."""
+class LogUnavailable(Exception):  # noqa: N818 - a condition of the log, not an error of the caller
+    """The log cannot be reached, or rejected the call for a passing reason. The call took effect as a whole or not."""
 
 
-class Fenced(Exception):  # noqa: N818 - likewise
-    """Another process owns this work now. Nothing of the call took effect."""
+class Fenced(Exception):  # noqa: N818 - same
+    """Another process owns this work now. The call had no effect."""
 
 
 class Record(NamedTuple):
-    """One record read from the log. `timestamp_ms` is when it was appended, epoch ms; `offset` rises by partition."""
+    """One record read from the log. `timestamp_ms` is its append time, epoch ms. Offsets rise within a partition."""
 
     partition: int
     offset: int
@@ -34,23 +34,23 @@ class Record(NamedTuple):
 
 
 class RecordBatch(Sequence[Record]):
-    """Records that were read together. A log that reads many overrides this, so that a few fields cost no records."""
+    """Records that were read together. A fast log overrides it to return single fields without creating records."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = records
 
     @property
     def values(self) -> Sequence[bytes]:
-        """The value of each."""
+        """The value of each record."""
         return [record.value for record in self._records]
 
     @property
     def timestamps_ms(self) -> Sequence[int]:
-        """When each was appended, epoch ms."""
+        """The append time of each record, epoch ms."""
         return [record.timestamp_ms for record in self._records]
 
     def next_offsets(self) -> dict[int, int]:
-        """By partition, the offset after its last record."""
+        """The offset after the last record of each partition."""
         return {record.partition: record.offset + 1 for record in self._records}
 
     def __len__(self) -> int:
@@ -77,12 +77,12 @@ class NewRecord(NamedTuple):
 
 
 ToAppend = tuple[str, bytes | None, bytes, Headers]
-"""What a NewRecord is. A processor also takes it plain, which costs a third of making and dropping the class."""
+"""The fields of a NewRecord. A processor also takes them as a plain tuple, which costs a third of the class."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic to make sure of. Retention is by time of append."""
+    """A topic that must exist. Retention goes by append time."""
 
     name: str
     partitions: int
@@ -91,9 +91,9 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A partition handed to a consumer: its first retained offset, and the offset the next record will get.
+    """A partition assigned to a consumer: its first retained offset, and the offset that the next record gets.
 
-    A topic that is deleted and made anew has another `topic_id`, and its offsets begin again; empty when unknown.
+    A recreated topic has another `topic_id`, and its offsets start over. The id is empty when unknown.
     """
 
     partition: int
@@ -104,12 +104,12 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class FromCommitted:
-    """Start at the group's committed offset; at the earliest retained record when there is none."""
+    """Start at the group's committed offset, or at the earliest retained record without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FromOffset:
-    """Start at this offset; at the earliest retained record when it has left retention."""
+    """Start at this offset, or at the earliest retained record if it has left retention."""
 
     offset: int
 
@@ -125,38 +125,49 @@ Position = FromCommitted | FromOffset | FromTime
 
 
 class Listener(Protocol):
-    """What a consumer tells its owner, from within `poll` and `close`, on the polling thread."""
+    """What a consumer calls within `poll` and `close`, on the polling thread."""
 
     def on_assigned(self, assignment: Assignment) -> Position:
-        """Take a partition over and say where to start reading it.
+        """Take over a partition. Returns where to start reading it.
 
-        Called again for the same partition, without `on_revoked` between, when starting it failed after this call.
+        Called again for the same partition, without `on_revoked` in between, when starting it failed after this call.
         """
 
     def on_revoked(self, partition: int) -> None:
-        """Give a partition up. No record of it is delivered after this call until it is assigned again."""
+        """Give up a partition. No record of it is delivered until it is assigned again."""
+
+
+class StartAtCommitted:
+    """A processor's listener."""
+
+    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - not needed here
+        """As `Listener.on_assigned`."""
+        return FromCommitted()
+
+    def on_revoked(self, partition: int) -> None:
+        """As `Listener.on_revoked`."""
 
 
 class Consumer(Protocol):
     """Reads one topic as a member of a group."""
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
-        """Return up to `max_records`, of one or more partitions, each partition's in offset order.
+        """Return up to `max_records` of one or more partitions, in offset order within each.
 
-        Waits up to `timeout_seconds` for the first; an empty result is no error.
+        Waits up to `timeout_seconds` for the first. An empty result is not an error.
         """
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """Store, by partition, the offset that the group reads next; it may take effect after the call.
+        """Store the offset that the group reads next, by partition. May take effect after the call.
 
-        For those who watch the group. Who must not read a record twice uses a Processor, or keeps offsets of its own.
+        For monitoring. To read no record twice use a Processor, or store offsets with the results.
         """
 
     def lag(self) -> dict[int, int]:
-        """Records behind the end of each assigned partition, from what the consumer knows already; cheap."""
+        """Records behind the end of each assigned partition, as far as the consumer knows. Cheap."""
 
     def close(self) -> None:
-        """Revoke what is assigned, leave the group and free the connection."""
+        """Revoke all partitions, leave the group and close the connection."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -166,7 +177,7 @@ class Producer(Protocol):
     """Appends records."""
 
     def send(self, records: Sequence[NewRecord]) -> None:
-        """Append all records in order, durably when it returns. After `LogUnavailable` some may have been appended."""
+        """Append all records in order, durable on return. After `LogUnavailable` some may have been appended."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -182,7 +193,7 @@ class Processor(Protocol):
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """Append the records and commit the source's offsets in one transaction.
 
-        After `LogUnavailable` nothing counts as done: reading goes back to the last committed offsets.
+        After `LogUnavailable` nothing counts as done, and reading returns to the last committed offsets.
         """
 
     def lag(self) -> dict[int, int]:
@@ -194,14 +205,14 @@ class Processor(Protocol):
 
 
 class EventLog(Protocol):
-    """A connection to the log; the factory of its readers and writers."""
+    """A connection to the log, and the factory of its consumers, producers and processors."""
 
     @property
     def address(self) -> str:
-        """Where the log is, without secrets, for messages."""
+        """The log's address without secrets, for messages."""
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
-        """Create the topics that are missing; leave the others as they are."""
+        """Create missing topics. Existing ones stay as they are."""
 
     def consumer(self, topic: str, group: str, listener: Listener) -> Consumer: ...
     def producer(self) -> Producer: ...

@@ -1,6 +1,6 @@
-"""The event log on Kafka, through Quix Streams: the production log, many replicas of each service.
+"""The event log on Kafka, through Quix Streams: the production log, for many replicas of each service.
 
-Consumers read what is committed, and the group spreads partitions over its members. A processor appends and commits
+Consumers read committed records, and the group spreads partitions over its members. A processor appends and commits
 its source's offsets in one Kafka transaction.
 """
 
@@ -15,9 +15,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import ServiceSettings
 from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, TopicSpec
-from shared.streams.kafka.client import KafkaClients, produce, translated
+from shared.streams.kafka.client import KafkaClients, produce
+from shared.streams.kafka.errors import translated
+from shared.streams.kafka.group_member import GroupMember
 from shared.streams.kafka.processor import KafkaProcessor
-from shared.streams.kafka.reader import Reader
 from shared.streams.kafka.topics import new_topic_options, shortcomings
 
 logger = get_logger(__name__)
@@ -40,15 +41,16 @@ class KafkaLog:
         return self._clients.address
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
-        """As `EventLog.ensure_topics`; waits until each new topic has its leaders, and warns of what others lack."""
+        """As `EventLog.ensure_topics`; waits for the leaders of new topics, and warns about misconfigured ones."""
         refusals: list[KafkaError] = []
         admin = AdminClient(self._clients.admin_options() | {"error_cb": refusals.append})
         try:
             existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
         except KafkaException as error:
-            admin.poll(0.1)  # tells why, such as a wrong password: to the call itself the broker is but away
-            told = [str(refusal.str()).partition(" (after ")[0] for refusal in refusals if refusal.code() in _REFUSED]
-            raise LogUnavailable("; ".join([str(translated(error, self.address)), *told[-1:]])) from error
+            admin.poll(0.1)  # reports why, such as a wrong password: the call itself only times out
+            refused = [refusal for refusal in refusals if refusal.code() in _REFUSED]
+            reasons = [str(refusal.str()).partition(" (after ")[0] for refusal in refused[-1:]]
+            raise LogUnavailable("; ".join([str(translated(error, self.address)), *reasons])) from error
         with self._clients.outages():
             self._check(
                 admin, {topic: len(existing[topic.name].partitions) for topic in topics if topic.name in existing}
@@ -60,12 +62,12 @@ class KafkaLog:
                 try:
                     created.result(timeout=2 * _ANSWER_SECONDS)
                 except KafkaException as error:
-                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another replica was quicker
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another replica created it
                         raise
-            self._wait_until_led(admin, [topic.topic for topic in missing])
+            self._wait_for_leaders(admin, [topic.topic for topic in missing])
 
     def _check(self, admin: AdminClient, partitions: Mapping[TopicSpec, int]) -> None:
-        """Warn once of each thing that an existing topic lacks. It never stops the service, which may do with it."""
+        """Warn once about the configuration of each existing topic. The service starts all the same."""
         unchecked = {topic.name: topic for topic in partitions if topic not in self._checked}
         if not unchecked:
             return
@@ -75,13 +77,13 @@ class KafkaLog:
             try:
                 options = {name: option.value for name, option in answer.result(2 * _ANSWER_SECONDS).items()}
             except KafkaException as error:  # such as a user who may not read configurations
-                logger.warning("a topic's configuration cannot be read", topic=topic.name, error=error.args[0].str())
+                logger.warning("cannot read a topic's configuration", topic=topic.name, error=error.args[0].str())
                 options = {}
             for problem in shortcomings(topic, partitions[topic], options):
-                logger.warning("an existing topic does not serve as it should", topic=topic.name, problem=problem)
+                logger.warning("existing topic is misconfigured", topic=topic.name, problem=problem)
             self._checked.add(topic)
 
-    def _wait_until_led(self, admin: AdminClient, names: list[str]) -> None:
+    def _wait_for_leaders(self, admin: AdminClient, names: list[str]) -> None:
         deadline = time.monotonic() + _ANSWER_SECONDS
         while True:
             known = admin.list_topics(timeout=_ANSWER_SECONDS).topics
@@ -113,7 +115,7 @@ class KafkaLog:
 
 
 def _new_topic(topic: TopicSpec) -> NewTopic:
-    # -1: as many replicas as the brokers make by default.
+    # -1: the brokers' default number of replicas.
     return NewTopic(topic.name, topic.partitions, replication_factor=-1, config=new_topic_options(topic))
 
 
@@ -122,33 +124,33 @@ class KafkaConsumer:
 
     def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
         self._clients = clients
-        self._reader = Reader(
+        self._member = GroupMember(
             partial(clients.consumer, group),
             topic,
             listener,
             ask_topic_id=partial(clients.topic_id, topic),
-            second_round=clients.second_round(topic, group),
+            watch=clients.rebalance_watch(topic, group),
         )
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
         with self._clients.outages():
-            return list(self._reader.poll(max_records, timeout_seconds))
+            return list(self._member.poll(max_records, timeout_seconds))
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""
         if next_offsets:
             with self._clients.outages():
-                self._reader.commit(next_offsets)
+                self._member.commit(next_offsets)
 
     def lag(self) -> dict[int, int]:
         """As `Consumer.lag`."""
         with self._clients.outages():
-            return self._reader.lag()
+            return self._member.lag()
 
     def close(self) -> None:
         """As `Consumer.close`."""
-        self._reader.close()
+        self._member.close()
 
     def __enter__(self) -> Self:
         return self
@@ -171,7 +173,7 @@ class KafkaProducer:
         with self._clients.outages():
             produce(self._producer, records, on_delivery=self._on_delivery)
             if self._producer.flush(_FLUSH_SECONDS):
-                # The next send must not wait for what this one has given up.
+                # The next send must not wait for records that this one gave up.
                 self._producer.purge()
                 self._producer.flush(_FLUSH_SECONDS)
             if self._failures:

@@ -1,4 +1,4 @@
-"""What the errors of Kafka's clients mean to the services."""
+"""Kafka's errors as conditions of the event log."""
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -13,10 +13,10 @@ from shared.streams.kafka.client import KafkaClients
     [
         (KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), LogUnavailable),
         (KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID)), Fenced),
-        (TimeoutError(), LogUnavailable),  # of a future
+        (TimeoutError(), LogUnavailable),  # raised by a future
     ],
 )
-def test_errors_name_the_broker_and_none_of_kafkas_passes(error: Exception, meaning: type[Exception]) -> None:
+def test_every_kafka_error_is_translated_and_names_the_broker(error: Exception, meaning: type[Exception]) -> None:
     clients = KafkaClients(ServiceSettings(kafka_broker="kafka:9092"), "test")
     with pytest.raises(meaning, match="kafka:9092"), clients.outages():
         raise error

@@ -1,4 +1,4 @@
-"""What a reader makes of its client: commits that fail, and a rebalance in the middle of a poll."""
+"""How a group member handles its client: failed commits, outages, and a rebalance in the middle of a poll."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,14 +10,15 @@ from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message,
 from quixstreams.kafka import Consumer
 
 from shared.streams.event_log import Assignment, FromCommitted, Position
-from shared.streams.kafka.reader import OnCommit, OnError, OnMadeAnew, Reader, SessionOver
+from shared.streams.kafka.errors import SessionOver
+from shared.streams.kafka.group_member import GroupMember, OnCommit, OnError, OnRecreated
 
 Rebalanced = Callable[[object, list[TopicPartition]], None]
 
 
 @pytest.fixture(scope="module")
 def messages() -> list[Message]:
-    """Messages of one partition, by offset: of a broker within the client, as nobody else can make any."""
+    """Messages of one partition, by offset. Only a client can make them, so they come from its mock broker."""
     producer = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 1, "linger.ms": 0})
     delivered: list[Message] = []
     for _ in range(10):
@@ -27,15 +28,15 @@ def messages() -> list[Message]:
 
 
 class ConsumerInMemory:
-    """What a reader asks of its consumer, in a group where it is called `member_id`. Answers commits when asked to.
+    """The client of a group member whose id in the group is `member_id`. The test answers its commits.
 
-    Each wait for messages takes the next of `events`: something that happens within it, and what it returns.
+    Each wait for messages takes the next of `events`: what happens within it, and what it returns.
     """
 
-    def __init__(self, on_commit: OnCommit, on_error: OnError, on_made_anew: OnMadeAnew) -> None:
+    def __init__(self, on_commit: OnCommit, on_error: OnError, on_recreated: OnRecreated) -> None:
         self.on_commit = on_commit
         self.on_error = on_error
-        self.on_made_anew = on_made_anew
+        self.on_recreated = on_recreated
         self.is_away = False
         self.commits: list[dict[int, int]] = []
         self.member_id = "me"
@@ -93,154 +94,154 @@ class Nobody:
     def on_revoked(self, partition: int) -> None: ...
 
 
-def a_reader(ask_topic_id: Callable[[], str] = lambda: "id") -> tuple[Reader, list[ConsumerInMemory]]:
+def a_member(ask_topic_id: Callable[[], str] = lambda: "id") -> tuple[GroupMember, list[ConsumerInMemory]]:
     made: list[ConsumerInMemory] = []
 
-    def make(on_commit: OnCommit, on_error: OnError, on_made_anew: OnMadeAnew) -> Consumer:
-        made.append(ConsumerInMemory(on_commit, on_error, on_made_anew))
+    def make(on_commit: OnCommit, on_error: OnError, on_recreated: OnRecreated) -> Consumer:
+        made.append(ConsumerInMemory(on_commit, on_error, on_recreated))
         return cast(Consumer, made[-1])
 
-    return Reader(make, "topic", Nobody(), ask_topic_id=ask_topic_id), made
+    return GroupMember(make, "topic", Nobody(), ask_topic_id=ask_topic_id), made
 
 
 def places(offsets: Mapping[int, int]) -> list[TopicPartition]:
     return [TopicPartition("topic", partition, offset) for partition, offset in offsets.items()]
 
 
-def test_offsets_are_told_once() -> None:
-    reader, (consumer,) = a_reader()
+def test_unchanged_offsets_are_committed_once() -> None:
+    member, (consumer,) = a_member()
     for offsets in ({0: 1}, {0: 1}, {0: 2, 1: 7}):
-        reader.commit(offsets)
+        member.commit(offsets)
         consumer.on_commit(None, places(offsets))
     assert consumer.commits == [{0: 1}, {0: 2, 1: 7}]
 
 
-def test_offsets_that_were_not_taken_are_told_again() -> None:
-    reader, (consumer,) = a_reader()
-    reader.commit({0: 1})
+def test_offsets_are_committed_again_after_a_failure() -> None:
+    member, (consumer,) = a_member()
+    member.commit({0: 1})
     consumer.on_commit(KafkaError(KafkaError.REBALANCE_IN_PROGRESS), places({0: 1}))
-    reader.commit({0: 1})
+    member.commit({0: 1})
     assert consumer.commits == [{0: 1}, {0: 1}]
 
 
-def test_a_twin_that_a_commit_tells_of_is_told_by_poll_and_ever_after() -> None:
-    reader, (consumer,) = a_reader()
-    reader.commit({0: 1})
+def test_a_duplicate_instance_found_by_a_commit_is_raised_by_every_later_call() -> None:
+    member, (consumer,) = a_member()
+    member.commit({0: 1})
     consumer.on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
-    for call in (lambda: reader.poll(1, 0), lambda: reader.poll(1, 0), lambda: reader.commit({0: 2})):
+    for call in (lambda: member.poll(1, 0), lambda: member.poll(1, 0), lambda: member.commit({0: 2})):
         with pytest.raises(KafkaException) as caught:
             call()
         assert caught.value.args[0].code() == KafkaError.FENCED_INSTANCE_ID
 
 
-def test_without_a_session_nothing_is_told_and_the_group_is_joined_anew() -> None:
-    reader, made = a_reader()
-    reader.commit({0: 1})
+def test_without_a_session_nothing_is_committed_and_the_member_joins_again() -> None:
+    member, made = a_member()
+    member.commit({0: 1})
     made[0].member_id = ""
     with pytest.raises(SessionOver):
-        reader.commit({0: 2})
+        member.commit({0: 2})
     made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(SessionOver):
-        reader.poll(1, 0)
-    reader.commit({0: 1})  # to a group that does not know us any more: again
+        member.poll(1, 0)
+    member.commit({0: 1})  # again, because the group has dropped us
     assert [consumer.commits for consumer in made] == [[{0: 1}], [{0: 1}]]
 
 
-def asked(consumer: ConsumerInMemory, reader: Reader) -> None:
+def unanswered(consumer: ConsumerInMemory, member: GroupMember) -> None:
     consumer.is_away = True
     with pytest.raises(KafkaException):
-        reader.poll(1, 0)
+        member.poll(1, 0)
     consumer.is_away = False
 
 
-def told(consumer: ConsumerInMemory, reader: Reader) -> None:  # noqa: ARG001 - as the other
+def reported(consumer: ConsumerInMemory, member: GroupMember) -> None:  # noqa: ARG001 - same signature
     consumer.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))  # noqa: SLF001 - its public name
 
 
-@pytest.mark.parametrize("outage", [asked, told])
-def test_after_an_outage_a_twin_is_taken_for_what_the_broker_remembers_of_us_once(
-    outage: Callable[[ConsumerInMemory, Reader], None],
+@pytest.mark.parametrize("outage", [unanswered, reported])
+def test_after_an_outage_a_duplicate_instance_counts_as_a_stale_member_once(
+    outage: Callable[[ConsumerInMemory, GroupMember], None],
 ) -> None:
-    reader, made = a_reader()
-    outage(made[0], reader)
+    member, made = a_member()
+    outage(made[0], member)
     made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(SessionOver):
-        reader.poll(1, 0)
-    told(made[1], reader)  # of an address that it tried, as new clients do
+        member.poll(1, 0)
+    reported(made[1], member)  # an address that it tried, as new clients do
     made[1].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(KafkaException, match="FENCED_INSTANCE_ID"):
-        reader.poll(1, 0)
+        member.poll(1, 0)
     assert len(made) == 2
 
 
-def test_long_after_an_outage_a_twin_is_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader, (consumer,) = a_reader()
-    asked(consumer, reader)
+def test_long_after_an_outage_a_duplicate_instance_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    member, (consumer,) = a_member()
+    unanswered(consumer, member)
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 60)
     consumer.on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(KafkaException, match="FENCED_INSTANCE_ID"):
-        reader.poll(1, 0)
+        member.poll(1, 0)
 
 
-def test_a_partition_that_left_and_came_back_within_a_poll_is_read_from_where_it_starts(
+def test_a_partition_lost_and_regained_within_a_poll_is_read_from_its_start_offset(
     messages: list[Message],
 ) -> None:
-    reader, (consumer,) = a_reader()
+    member, (consumer,) = a_member()
     own = places({0: OFFSET_INVALID})
     consumer.events = [(lambda: consumer.on_assign(consumer, own), []), (_nothing, messages[:3]), (_nothing, [])]
-    assert reader.poll(10, 1).next_offsets() == {0: 3}
+    assert member.poll(10, 1).next_offsets() == {0: 3}
     consumer.events = [
-        (lambda: consumer.on_lost(consumer, own), messages[3:5]),  # of before: whoever owns it now reads them
+        (lambda: consumer.on_lost(consumer, own), messages[3:5]),  # fetched before: the new owner reads them
         (_nothing, []),
         (lambda: consumer.on_assign(consumer, own), []),
         (_nothing, messages[1:4]),
         (_nothing, []),
     ]
-    assert [record.offset for record in reader.poll(10, 1)] == [1, 2, 3]
+    assert [record.offset for record in member.poll(10, 1)] == [1, 2, 3]
     assert consumer.started == [(0, 1), (0, 1)]
 
 
-def test_a_topic_made_anew_is_started_when_the_broker_that_is_asked_knows_it_too() -> None:
+def test_a_recreated_topic_is_started_once_the_asked_broker_knows_its_id() -> None:
     known = ["old", "old", "new"]
-    reader, (consumer,) = a_reader(lambda: known.pop(0))
+    member, (consumer,) = a_member(lambda: known.pop(0))
     consumer.events = [(lambda: consumer.on_assign(consumer, places({0: OFFSET_INVALID})), [])]
-    reader.poll(10, 0)
-    reader.poll(10, 0)
-    assert reader.is_reading(0)
-    consumer.events = [(lambda: consumer.on_made_anew("new"), [])]
-    reader.poll(10, 0)
-    assert not reader.is_reading(0)
+    member.poll(10, 0)
+    member.poll(10, 0)
+    assert member.is_reading(0)
+    consumer.events = [(lambda: consumer.on_recreated("new"), [])]
+    member.poll(10, 0)
+    assert not member.is_reading(0)
     with pytest.raises(KafkaException, match="another topic"):
-        reader.poll(10, 0)
+        member.poll(10, 0)
     assert consumer.assigned == {}
-    reader.poll(10, 0)
-    assert reader.is_reading(0)
+    member.poll(10, 0)
+    assert member.is_reading(0)
 
 
-def test_a_change_of_the_topic_that_is_known_already_starts_nothing_again() -> None:
-    reader, (consumer,) = a_reader(lambda: "new")
+def test_a_reported_id_that_is_already_read_restarts_nothing() -> None:
+    member, (consumer,) = a_member(lambda: "new")
     consumer.events = [(lambda: consumer.on_assign(consumer, places({0: OFFSET_INVALID})), [])]
-    reader.poll(10, 0)
-    reader.poll(10, 0)
-    consumer.events = [(lambda: consumer.on_made_anew("new"), [])]
-    reader.poll(10, 0)
-    assert reader.is_reading(0)
+    member.poll(10, 0)
+    member.poll(10, 0)
+    consumer.events = [(lambda: consumer.on_recreated("new"), [])]
+    member.poll(10, 0)
+    assert member.is_reading(0)
     assert consumer.started == [(0, 1)]
 
 
-def test_what_a_client_before_told_of_the_topic_does_not_hold_for_its_successor() -> None:
-    reader, made = a_reader(lambda: "newest")
-    made[0].on_made_anew("new")
+def test_a_topic_id_reported_by_an_earlier_client_is_ignored() -> None:
+    member, made = a_member(lambda: "newest")
+    made[0].on_recreated("new")
     made[0].member_id = ""
     made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
     with pytest.raises(SessionOver):
-        reader.poll(10, 0)
+        member.poll(10, 0)
     successor = made[1]
     successor.events = [(lambda: successor.on_assign(successor, places({0: OFFSET_INVALID})), [])]
-    reader.poll(10, 0)
-    reader.poll(10, 0)
-    assert reader.is_reading(0)
+    member.poll(10, 0)
+    member.poll(10, 0)
+    assert member.is_reading(0)
 
 
 def _nothing() -> None:

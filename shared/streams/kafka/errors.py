@@ -1,0 +1,31 @@
+"""Kafka's errors: which are fatal, which mean that the broker is away, and what they mean to callers."""
+
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+from shared.streams.event_log import Fenced, LogUnavailable
+
+FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF001 - its public name
+AWAY: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - same
+"""The broker did not receive the request, or did not answer it."""
+
+
+class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
+    """The broker withholds committed offsets because a transaction that commits some has not ended."""
+
+
+class SessionOver(KafkaException):  # type: ignore[misc]  # same
+    """The group received no heartbeat for a session and dropped this member. The next poll joins again."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "group session expired"))
+
+
+def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:
+    """What an error of Kafka means to the caller."""
+    reason: KafkaError = error.args[0]
+    message = f"Kafka at {address}: {reason.str()} ({reason.name()})"
+    if reason.code() == KafkaError.FENCED_INSTANCE_ID:
+        return Fenced(f"another process joined the group with the same KAFKA_INSTANCE_ID; give each its own. {message}")
+    return LogUnavailable(message)

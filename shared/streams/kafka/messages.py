@@ -1,0 +1,90 @@
+"""Messages of Kafka's client as records, and the errors among them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
+from typing import Any, Final, NamedTuple, overload
+
+from confluent_kafka import KafkaError, Message
+
+from shared.streams.event_log import Headers, Record, RecordBatch
+from shared.streams.kafka.errors import FATAL
+
+_make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
+"""A record from all its fields, in a third of the time that the class takes."""
+
+
+class SplitMessages(NamedTuple):
+    """Messages without errors, the first error among the others, and the first fatal one."""
+
+    messages: Sequence[Message]
+    error: KafkaError | None
+    fatal: KafkaError | None
+
+
+def split_errors(messages: Sequence[Message], errors: Sequence[KafkaError | None]) -> SplitMessages:
+    """Split the messages that are records from those that report an error; `errors` holds each message's."""
+    found = [error for error in errors if error is not None]
+    if not found:
+        return SplitMessages(messages, None, None)
+    return SplitMessages(
+        [message for message, error in zip(messages, errors, strict=True) if error is None],
+        found[0],
+        next((error for error in found if error.code() in FATAL), None),
+    )
+
+
+class MessageBatch(RecordBatch):
+    """Messages without errors, as records. The work per message runs in C: it is most of the cost of reading."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+
+    @property
+    def values(self) -> Sequence[bytes]:
+        """As `RecordBatch.values`."""
+        values: list[bytes] = list(map(Message.value, self._messages))
+        return [value or b"" for value in values] if None in values else values  # None is a tombstone
+
+    @property
+    def timestamps_ms(self) -> Sequence[int]:
+        """As `RecordBatch.timestamps_ms`."""
+        return [timestamp_ms for _, timestamp_ms in map(Message.timestamp, self._messages)]
+
+    def next_offsets(self) -> dict[int, int]:
+        """As `RecordBatch.next_offsets`."""
+        last = dict(zip(map(Message.partition, self._messages), map(Message.offset, self._messages), strict=True))
+        return {partition: offset + 1 for partition, offset in last.items()}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[Record]:
+        messages = self._messages
+        headers = list(map(Message.headers, messages))
+        return map(
+            _make_record,
+            zip(
+                map(Message.partition, messages),
+                map(Message.offset, messages),
+                self.timestamps_ms,
+                map(Message.key, messages),
+                self.values,
+                map(_decode_headers, headers) if any(headers) else repeat((), len(headers)),
+                strict=True,
+            ),
+        )
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        if isinstance(place, slice):
+            return MessageBatch(self._messages[place])
+        (record,) = MessageBatch((self._messages[place],))
+        return record
+
+
+def _decode_headers(headers: list[tuple[str, bytes | None]] | None) -> Headers:
+    return tuple((name, value or b"") for name, value in headers) if headers else ()
