@@ -10,10 +10,10 @@ from shared.streams.redis.log import RedisLog
 
 
 def open_log(settings: ServiceSettings, service: str) -> EventLog:
-    """The event log of `service`. Nothing connects here: the first call that cannot reach it raises LogUnavailable."""
+    """The event log of `service`. Does not connect: the first call that fails to raises LogUnavailable."""
     if settings.kafka_broker is not None:
-        # Imported here: quixstreams takes a second and 100 MB that a small site need not pay.
-        with warnings.catch_warnings(record=True):  # of a client of quixstreams that is not ours to mend
+        # Imported here because quixstreams takes a second and 100 MB, which a small site saves.
+        with warnings.catch_warnings(record=True):  # quixstreams warns about a client of its own
             from shared.streams.kafka.log import KafkaLog
 
         return KafkaLog(settings, client_id=f"clickpulse-{service}")

@@ -1,4 +1,4 @@
-"""A processor that fills a service's gauges on the way: batches, their time, and the lag of each partition."""
+"""A processor that updates a service's gauges: batches, their duration, and the lag of each partition."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ _LAG_SECONDS: Final = 1.0
 
 
 class ObservedProcessor:
-    """As the processor that it is given. Looks at the clock twice a batch, and at the lag once a second."""
+    """Wraps a processor. Reads the clock twice per batch, and the lag once a second."""
 
     def __init__(self, processor: Processor, gauges: Gauges) -> None:
         self._processor = processor
         self._gauges = gauges
-        self._records = 0  # of the batch that is worked on
+        self._records = 0  # of the pending batch
         self._began_at = time.monotonic()
         self._lag_at = float("-inf")
 

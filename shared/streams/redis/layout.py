@@ -1,8 +1,8 @@
-"""How the event log lies in Redis: key names, and records and offsets as stream entries. Pure.
+"""The layout of the event log in Redis: key names, and records and offsets as stream entries. Pure.
 
-One stream a partition at `<prefix><topic>:<partition>`, made for redis-cli: the fields of an entry are `v` (value),
-`k` (key, absent: none) and `h` (headers in MessagePack, absent: none). Anyone may XADD an entry with `v` alone. An
-offset is the entry's id `<ms>-<sequence>` in one integer, so that it rises with the id and carries the time of append.
+Each partition is a stream at `<prefix><topic>:<partition>`, convenient for redis-cli: the fields of an entry are `v`
+(value), `k` (key, optional) and `h` (headers in MessagePack, optional). Anyone may XADD an entry with `v` alone. An
+offset is the entry's id `<ms>-<sequence>` in one integer, so it rises with the id and carries the append time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ def stream_key(prefix: str, topic: str, partition: int) -> str:
 
 
 def topics_key(prefix: str) -> str:
-    """The hash of the topics: name → specification."""
+    """The hash of topics: name → specification."""
     return f"{prefix}log:topics"
 
 
@@ -39,7 +39,7 @@ def offsets_key(prefix: str, topic: str, group: str) -> str:
 
 
 def lease_key(prefix: str, topic: str, group: str) -> str:
-    """The lease of the one process that reads the topic for the group."""
+    """The lease of the process that reads the topic for the group."""
     return f"{prefix}log:{topic}:{group}:owner"
 
 
@@ -49,16 +49,16 @@ class _Spec(msgspec.Struct, frozen=True):
 
 
 def encode_spec(spec: TopicSpec) -> bytes:
-    """A topic's field value in the hash of topics."""
+    """A topic's value in the hash of topics."""
     return msgspec.json.encode(_Spec(spec.partitions, spec.retention_ms))
 
 
 def decode_spec(name: str, text: bytes) -> TopicSpec:
-    """The opposite of `encode_spec`. Raises ValueError when someone wrote something else there."""
+    """The opposite of `encode_spec`. Raises ValueError for any other text."""
     try:
         fields = msgspec.json.decode(text, type=_Spec)
     except msgspec.MsgspecError as error:
-        raise ValueError(f"topic {name} is described as {text!r}: {error}") from None
+        raise ValueError(f"topic {name}: expected a specification, got {text!r}: {error}") from None
     return TopicSpec(name, fields.partitions, fields.retention_ms)
 
 
@@ -76,17 +76,17 @@ def entry_id_of(offset: int) -> bytes:
 
 
 def entry_id_before(offset: int) -> bytes:
-    """The id to read after so that the entry at `offset` is the first that comes."""
+    """The id to read after, so that the entry at `offset` comes first."""
     return entry_id_of(offset - 1) if offset > 0 else b"0-0"
 
 
 def first_offset_at(timestamp_ms: int) -> int:
-    """The least offset that an entry appended at this instant can have."""
+    """The smallest offset of an entry appended at this instant."""
     return max(timestamp_ms, 0) << _SEQUENCE_BITS
 
 
 def timestamp_ms_of(offset: int) -> int:
-    """When the entry at this offset was appended, epoch ms."""
+    """The append time of the entry at this offset, epoch ms."""
     return offset >> _SEQUENCE_BITS
 
 
@@ -102,7 +102,7 @@ def encode_fields(record: ToAppend) -> list[str | bytes]:
 
 
 def decode_entries(partition: int, entries: Iterable[Entry]) -> list[Record]:
-    """The records of one partition's entries. A missing `v` is an empty value; what is not a header list is none."""
+    """The records of one partition's entries. A missing `v` counts as an empty value, an invalid `h` as no headers."""
     records = []
     for entry_id, fields in entries:
         offset = offset_of(entry_id)

@@ -1,8 +1,8 @@
 """The lease that lets one process at a time read a topic for a group on the Redis log.
 
-A lease is a key that its owner renews while it reads and that runs out by itself when the owner dies. Who took it last
-is kept beside the committed offsets: a lease that ran out while its owner was paused may be taken again by that owner
-as long as nobody else had it in between.
+A lease is a key that its owner renews while it reads. It expires by itself when the owner dies. The last owner is
+stored with the committed offsets: an owner whose lease expired during a pause may take it again, unless another process
+held it in between.
 """
 
 import secrets
@@ -32,9 +32,9 @@ class Lease:
         self._refused_at: float | None = None  # time.monotonic() of the first refusal
 
     def acquire(self) -> bool:
-        """Try to take the lease; False while another process may still lose it by being dead.
+        """Try to take the lease. Returns False while its holder may be dead.
 
-        Raises Fenced when the lease is still another's after it must have run out, so that somebody renews it.
+        Raises Fenced when another process still holds it after it must have expired: that process renews it.
         """
         if self._owned:
             return True
@@ -47,11 +47,11 @@ class Lease:
         if self._refused_at is None:
             self._refused_at = now
         elif now - self._refused_at > self._milliseconds / 1000 + 0.5:
-            raise self._fenced("another process reads this topic for the same group and is alive")
+            raise self._fenced("another live process reads this topic for the same group")
         return False
 
     def renew_when_due(self) -> None:
-        """Keep the lease: called on every poll, it asks Redis only every third of the lease. Raises Fenced."""
+        """Keep the lease. Called on every poll, but asks Redis only every third of the lease. Raises Fenced."""
         if time.monotonic() - self._renewed_at < self._renew_after_seconds:
             return
         with self._client.pipeline() as transaction:
@@ -59,20 +59,20 @@ class Lease:
                 self.hold(transaction)
                 transaction.execute()
             except redis.WatchError:
-                return  # it changed while we looked: the next poll looks again
+                return  # it changed meanwhile: the next poll checks again
 
     def hold(self, transaction: Pipeline) -> None:
-        """Start a MULTI on `transaction` that fails with WatchError unless the lease is still ours, and renew it in it.
+        """Start a MULTI on `transaction` that renews the lease. It fails with WatchError if the lease changes hands.
 
-        Raises Fenced when another process has or had the lease since.
+        Raises Fenced when another process holds the lease, or held it since.
         """
         transaction.watch(self.key)
         owner = transaction.get(self.key)
-        if owner is None:  # ran out while we were busy, or the database was flushed
+        if owner is None:  # it expired while we were busy, or the database was flushed
             owner = transaction.hget(self._offsets_key, OWNER_FIELD) or self._token
         if owner != self._token:
             self._owned = False
-            raise self._fenced("another process took it over while this one was paused")
+            raise self._fenced("another process took over while this one was paused")
         now = time.monotonic()
         transaction.multi()
         transaction.set(self.key, self._token, px=self._milliseconds)
@@ -80,7 +80,7 @@ class Lease:
         self._renewed_at = now
 
     def release(self) -> None:
-        """Free the lease at once if it is ours."""
+        """Free the lease at once, if we hold it."""
         if not self._owned:
             return
         self._owned = False
@@ -92,10 +92,10 @@ class Lease:
                 try:
                     transaction.execute()
                 except redis.WatchError:
-                    return  # it ran out and is another's now
+                    return  # it expired, and another process holds it now
 
     def _fenced(self, reason: str) -> Fenced:
         return Fenced(
-            f"lease {self.key} in Redis: {reason}. The event log on Redis serves one replica of each service; stop the"
-            " other one, or set KAFKA_BROKER to run several replicas on Kafka"
+            f"lease {self.key} in Redis: {reason}. The event log on Redis supports one replica of each service; stop"
+            " the other one, or set KAFKA_BROKER to run several replicas on Kafka"
         )

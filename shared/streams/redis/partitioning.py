@@ -1,8 +1,8 @@
-"""Which partition a key belongs to on the Redis log. On Kafka the client library decides, as all Kafka clients do."""
+"""Which partition a key belongs to on the Redis log. On Kafka the client library decides."""
 
 from zlib import crc32
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, from 0 to `partitions` - 1, for ever the same: state and order hang on it."""
+    """The partition of a key, from 0 to `partitions` - 1. It must never change: state and order depend on it."""
     return crc32(key) % partitions

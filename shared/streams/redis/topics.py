@@ -24,17 +24,17 @@ class Topics:
     """What one connection knows of the topics. Redis's exceptions pass through."""
 
     def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int, most_records: int) -> None:
-        """The specification of topics that nobody created, and the most records that a partition keeps."""
+        """`partitions` and `retention_ms` are for topics that nobody created. A partition keeps `most_records`."""
         self.client = client
         self._prefix = prefix
         self._partitions = partitions
         self._retention_ms = retention_ms
         self._most_records = most_records
         self._known: dict[str, TopicSpec] = {}
-        self._turn = itertools.count()  # records without a key go round the partitions
+        self._turn = itertools.count()  # records without a key take the partitions in turn
 
     def spec(self, name: str) -> TopicSpec:
-        """The topic's specification, asked for once; created with the defaults when nobody did."""
+        """The topic's specification, cached. Created with the defaults if missing."""
         known = self._known.get(name)
         if known is None:
             default = TopicSpec(name, self._partitions, self._retention_ms)
@@ -49,7 +49,7 @@ class Topics:
         return known
 
     def append(self, pipeline: Pipeline, records: Sequence[ToAppend]) -> None:
-        """Queue the records on `pipeline`, and the trimming of each stream by age and length."""
+        """Queue the records on `pipeline`, and trim each stream by age and length."""
         specs = {topic: self.spec(topic) for topic in {topic for topic, *_ in records}}
         now_ms = time.time_ns() // 1_000_000
         trimmed = set()

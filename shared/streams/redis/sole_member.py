@@ -1,0 +1,151 @@
+"""Reading a topic on the Redis log: all its partitions, as the only member of a group."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import redis
+from redis.client import Pipeline
+
+from shared.streams.event_log import Assignment, Listener, Record, TopicSpec
+from shared.streams.redis.layout import (
+    decode_entries,
+    encode_spec,
+    entry_id_before,
+    lease_key,
+    offsets_key,
+    stream_key,
+    topics_key,
+)
+from shared.streams.redis.lease import Lease
+from shared.streams.redis.stream_ends import Progress, StreamEnds, decode_ends, start_offset
+
+_MAX_BLOCK_SECONDS: Final = 2.0
+"""The longest XREAD: well under the socket's timeout, and the lease needs renewing."""
+
+_LAG_SECONDS: Final = 1.0
+"""How often to look up the ends of the streams, for the lag."""
+
+_CLAIM_SECONDS: Final = 0.1
+"""How often to ask for a lease that another process holds."""
+
+
+class SoleMember:
+    """Reads all partitions of a topic for a group, behind a lease. Not thread-safe. Redis's exceptions pass through."""
+
+    def __init__(
+        self, client: redis.Redis, prefix: str, spec: TopicSpec, group: str, lease_seconds: float, listener: Listener
+    ) -> None:
+        self._client = client
+        # redis-py would make a dict of every entry.
+        self._client.set_response_callback("XREAD", lambda reply, **_: reply)
+        self._client.set_response_callback("XINFO STREAM", lambda reply, **_: reply)
+        self._spec = spec
+        self._topics_key = topics_key(prefix)
+        self._streams = [stream_key(prefix, spec.name, partition) for partition in range(spec.partitions)]
+        self._partition_of_stream = {stream.encode(): partition for partition, stream in enumerate(self._streams)}
+        self._offsets_key = offsets_key(prefix, spec.name, group)
+        self._lease = Lease(client, lease_key(prefix, spec.name, group), self._offsets_key, lease_seconds)
+        self._listener = listener
+        self._assigned: dict[int, Progress] = {}
+        self._first = 0  # the partition that is read first, in turn
+        self._ends_at = 0.0  # time.monotonic() of the last look at the ends
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """As `Consumer.poll`."""
+        deadline = time.monotonic() + timeout_seconds
+        if not self._assigned and not self._claim(deadline):
+            return []
+        self._lease.renew_when_due()
+        self._update_when_due()
+        while True:
+            remaining = deadline - time.monotonic()
+            records = self._read(max_records, min(remaining, _MAX_BLOCK_SECONDS))
+            if records or time.monotonic() >= deadline:
+                return records
+            self._lease.renew_when_due()
+
+    def commit(self, next_offsets: Mapping[int, int], transaction: Pipeline) -> None:
+        """Run `transaction`, commands queued after `hold`, together with the commit. Raises redis.WatchError."""
+        if next_offsets:
+            transaction.hset(self._offsets_key, mapping={str(key): offset for key, offset in next_offsets.items()})
+        transaction.execute()
+
+    def hold(self, transaction: Pipeline) -> None:
+        """As `Lease.hold`."""
+        self._lease.hold(transaction)
+
+    def rewind(self) -> None:
+        """Forget how far we read: the next poll asks the listener again where to start."""
+        self._assigned.clear()
+
+    def lag(self) -> dict[int, int]:
+        """As `Consumer.lag`, up to a second old.
+
+        The lag is the count of all entries added minus those read, counted from the start offset. It is exact if that
+        was an end of the stream, and once the end has been reached; until then it is an estimate.
+        """
+        return {partition: progress.lag for partition, progress in self._assigned.items()}
+
+    def close(self) -> None:
+        """Revoke every partition and free the lease."""
+        for partition in sorted(self._assigned):
+            self._listener.on_revoked(partition)
+        self._assigned.clear()
+        self._lease.release()
+
+    def _claim(self, deadline: float) -> bool:
+        while not self._lease.acquire():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return False
+            time.sleep(min(remaining, _CLAIM_SECONDS))
+        committed: dict[Any, Any] = self._client.hgetall(self._offsets_key)
+        progress = {}
+        for partition, ends in enumerate(self._ends()):
+            position = self._listener.on_assigned(Assignment(partition, ends.begin_offset, ends.end_offset))
+            offset = start_offset(position, committed.get(str(partition).encode()), ends)
+            progress[partition] = Progress.starting_at(offset, ends)
+        self._assigned = progress
+        return True
+
+    def _read(self, max_records: int, block_seconds: float) -> list[Record]:
+        # COUNT is per stream. With fewer records asked for than streams, the rest of the reply is read again.
+        count = max(max_records // len(self._streams), 1)
+        turn = [*range(self._first, len(self._streams)), *range(self._first)]
+        self._first = turn[1] if len(turn) > 1 else 0
+        block = ("BLOCK", max(int(block_seconds * 1000), 1)) if block_seconds > 0 else ()
+        streams = [self._streams[partition] for partition in turn]
+        after = [entry_id_before(self._assigned[partition].next_offset) for partition in turn]
+        reply: Any = self._client.execute_command("XREAD", "COUNT", count, *block, "STREAMS", *streams, *after)
+        records: list[Record] = []
+        for stream, entries in reply.items() if isinstance(reply, dict) else reply or ():
+            partition = self._partition_of_stream[stream]
+            read = decode_entries(partition, entries[: max_records - len(records)])
+            if read:
+                records += read
+                self._assigned[partition].advance(read[-1].offset + 1, len(read))
+        return records
+
+    def _update_when_due(self) -> None:
+        if time.monotonic() - self._ends_at >= _LAG_SECONDS:
+            for partition, ends in enumerate(self._ends()):
+                self._assigned[partition].update(ends)
+
+    def _ends(self) -> Sequence[StreamEnds]:
+        """Look up the ends of all streams, and restore the topic's specification if the database was flushed."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hsetnx(self._topics_key, self._spec.name, encode_spec(self._spec))
+            for stream in self._streams:
+                pipeline.execute_command("XINFO STREAM", stream)
+            _, *replies = pipeline.execute(raise_on_error=False)
+        self._ends_at = time.monotonic()
+        return [_decode(reply) for reply in replies]
+
+
+def _decode(reply: Any) -> StreamEnds:
+    if isinstance(reply, redis.ResponseError) and "no such key" in str(reply):
+        return StreamEnds()
+    if isinstance(reply, Exception):
+        raise reply
+    return decode_ends(reply)

@@ -1,0 +1,91 @@
+"""The ends of a partition's stream, where to start reading it, and how far it is read. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.streams.event_log import FromCommitted, FromOffset, FromTime, Position
+from shared.streams.redis.layout import first_offset_at, offset_of, timestamp_ms_of
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnds:
+    """What XINFO STREAM reports. All zero when the stream does not exist yet."""
+
+    begin_offset: int = 0
+    end_offset: int = 0
+    length: int = 0
+    added: int = 0
+
+    def read_before(self, offset: int) -> int:
+        """How many of all entries were added before `offset`.
+
+        Exact at both ends. Redis cannot count in between without reading, so entries count as evenly spread in time.
+        """
+        if offset >= self.end_offset:
+            return self.added
+        trimmed = self.added - self.length
+        if offset <= self.begin_offset:
+            return trimmed
+        begin_ms, end_ms = timestamp_ms_of(self.begin_offset), timestamp_ms_of(self.end_offset)
+        passed = (timestamp_ms_of(offset) - begin_ms) / max(end_ms - begin_ms, 1)
+        return trimmed + min(int(self.length * passed), self.length - 1)
+
+
+def decode_ends(reply: Any) -> StreamEnds:
+    """The ends in a reply of XINFO STREAM."""
+    fields = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+    end_offset = offset_of(fields[b"last-generated-id"]) + 1
+    first = fields[b"first-entry"]
+    return StreamEnds(
+        begin_offset=offset_of(first[0]) if first else end_offset,
+        end_offset=end_offset,
+        length=fields[b"length"],
+        added=fields[b"entries-added"],
+    )
+
+
+def start_offset(position: Position, committed: bytes | None, ends: StreamEnds) -> int:
+    """Where to start reading."""
+    match position:
+        case FromTime(timestamp_ms):
+            return first_offset_at(timestamp_ms)
+        case FromOffset(offset):
+            wanted = offset
+        case FromCommitted():
+            wanted = int(committed) if committed is not None else 0
+    # An offset ahead of the end means that the stream was recreated, so nothing of it has been read.
+    return wanted if ends.begin_offset <= wanted <= ends.end_offset else ends.begin_offset
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one partition is read. Counts entries since the stream was created; `read` may be an estimate."""
+
+    next_offset: int
+    read: int
+    added: int
+    end_offset: int
+
+    @classmethod
+    def starting_at(cls, offset: int, ends: StreamEnds) -> "Progress":
+        """Reading starts at `offset`."""
+        return cls(offset, ends.read_before(offset), ends.added, ends.end_offset)
+
+    @property
+    def lag(self) -> int:
+        """Entries not read yet. An estimate is at least 1 until the end is reached."""
+        return max(self.added - self.read, 1 if self.next_offset < self.end_offset else 0)
+
+    def advance(self, next_offset: int, count: int) -> None:
+        """`count` more entries were read."""
+        self.next_offset = next_offset
+        self.read += count
+
+    def update(self, ends: StreamEnds) -> None:
+        """Take over the stream's ends as they are now."""
+        is_recreated = ends.added < self.added  # the database was flushed
+        self.added, self.end_offset = ends.added, ends.end_offset
+        if self.next_offset >= ends.end_offset or is_recreated:
+            self.read = ends.read_before(self.next_offset)  # exact at the end, which ends an estimate
+        else:
+            self.read = max(self.read, ends.added - ends.length)  # trimmed entries cannot be read
