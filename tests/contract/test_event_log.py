@@ -1,4 +1,4 @@
-"""What every event log does: the contract in `shared.streams.event_log`, on Kafka, on Redis, and on Redis in memory."""
+"""The contract in `shared.streams.event_log`, on Kafka, on Redis, and on Redis in memory."""
 
 import time
 
@@ -53,9 +53,9 @@ def test_one_partition_keeps_the_order_of_appending(log: EventLog) -> None:
     assert offsets == sorted(set(offsets))
 
 
-def test_a_poll_returns_no_more_than_asked_and_loses_none(log: EventLog) -> None:
+def test_a_poll_returns_at_most_the_records_asked_for_and_loses_none(log: EventLog) -> None:
     topic = a_topic(log, partitions=3)
-    keys = [b"visitor-%d" % number for number in range(9)]  # so many that no partition is empty
+    keys = [b"visitor-%d" % number for number in range(9)]  # enough that no partition is empty
     for key in keys:
         append(log, topic, *[b"%d" % number for number in range(20)], key=key)
     records: list[Record] = []
@@ -86,7 +86,7 @@ def test_records_of_one_key_share_a_partition_and_keys_spread(log: EventLog) -> 
     assert {record.partition for record in records} == {0, 1, 2, 3}
 
 
-def test_a_record_comes_back_as_it_was_sent(log: EventLog) -> None:
+def test_a_record_is_read_as_it_was_sent(log: EventLog) -> None:
     topic = a_topic(log)
     headers = (("reason", b"malformed"), ("error", b"\xff\x00"), ("reason", b""))
     before_ms = time.time_ns() // 1_000_000
@@ -117,7 +117,7 @@ def test_records_without_a_key_all_arrive(log: EventLog) -> None:
         assert sorted(values(read(consumer, 300))) == sorted(sent)
 
 
-def test_a_topic_that_exists_is_left_as_it_is(log: EventLog) -> None:
+def test_an_existing_topic_stays_as_it_is(log: EventLog) -> None:
     topic = a_topic(log, partitions=2)
     log.ensure_topics([TopicSpec(topic, 5, HOUR_MS)])
     owner = Owner()
@@ -141,7 +141,7 @@ def test_an_empty_poll_returns_within_its_timeout(log: EventLog) -> None:
             assert list(consumer.poll(10, timeout_seconds)) == []
             return time.monotonic() - started
 
-        # The quickest of some: a busy machine holds up one or the other.
+        # The fastest of four, because a busy machine delays some.
         assert 0.2 < min(seconds_of_a_poll(0.3) for _ in range(4)) < 0.9
         assert min(seconds_of_a_poll(0) for _ in range(4)) < 0.3
 
@@ -171,7 +171,7 @@ def test_a_group_resumes_at_its_committed_offset(log: EventLog) -> None:
         assert values(read(other_group, 4)) == [b"0", b"1", b"2", b"3"]
 
 
-def test_what_was_not_committed_is_read_again(log: EventLog) -> None:
+def test_uncommitted_records_are_read_again(log: EventLog) -> None:
     topic, group = a_topic(log), a_group()
     append(log, topic, b"0", b"1")
     for _ in range(2):
@@ -218,7 +218,7 @@ def test_an_instant_after_the_last_record_waits_for_the_next(log: EventLog) -> N
         assert values(read(consumer, 1)) == [b"new"]
 
 
-def test_an_assignment_tells_where_the_partition_begins_and_ends(under_test: LogUnderTest) -> None:
+def test_an_assignment_has_the_ends_of_the_partition(under_test: LogUnderTest) -> None:
     log = under_test.log
     topic = a_topic(log)
     empty = Owner()
@@ -251,15 +251,15 @@ def test_an_offset_outside_the_retained_ones_falls_back_to_the_earliest(under_te
         assert values(read(consumer, 2)) == [b"1", b"2"]
 
 
-def test_closing_gives_up_every_partition(log: EventLog) -> None:
+def test_closing_revokes_every_partition(log: EventLog) -> None:
     topic = a_topic(log, partitions=2)
     owner = Owner()
     with log.consumer(topic, a_group(), owner) as consumer:
         until(lambda: len(owner.assigned) == 2, lambda: consumer.poll(10, 0.1))
-    assert sorted(owner.heard) == ["+0", "+1", "-0", "-1"]
+    assert sorted(owner.calls) == ["+0", "+1", "-0", "-1"]
 
 
-def test_what_the_owner_raises_on_an_assignment_comes_out_of_the_poll(log: EventLog) -> None:
+def test_poll_raises_what_the_owner_raises_on_an_assignment(log: EventLog) -> None:
     class NotReadyError(Exception):
         pass
 
@@ -282,7 +282,7 @@ def test_what_the_owner_raises_on_an_assignment_comes_out_of_the_poll(log: Event
 # --- lag -------------------------------------------------------------------------------------------------------------
 
 
-def test_lag_counts_what_is_left_and_goes_to_zero(log: EventLog) -> None:
+def test_lag_counts_unread_records_and_goes_to_zero(log: EventLog) -> None:
     topic = a_topic(log, partitions=2)
     append(log, topic, *[b""] * 300, key=None)
     with log.consumer(topic, a_group(), Owner()) as consumer:
@@ -362,7 +362,7 @@ def dead_log(request: pytest.FixtureRequest) -> EventLog:
     return open_log(ServiceSettings(kafka_broker=address), "test")
 
 
-def test_a_log_that_nobody_serves_is_unavailable_and_says_where(dead_log: EventLog) -> None:
+def test_an_unreachable_log_is_unavailable_and_names_its_address(dead_log: EventLog) -> None:
     assert dead_log.address.startswith("127.0.0.1:")
     with pytest.raises(LogUnavailable, match=dead_log.address.rpartition(":")[2]), within(6):
         dead_log.ensure_topics([TopicSpec("topic", 1, HOUR_MS)])

@@ -1,4 +1,4 @@
-"""What the log on Kafka does beyond the contract: groups of many members, transactions, brokers that come and go."""
+"""The log on Kafka beyond the contract: groups of many members, transactions, broker crashes."""
 
 import time
 from collections import Counter
@@ -45,14 +45,14 @@ def log(kafka_broker: str) -> EventLog:
 
 
 def append_visits(log: EventLog, topic: str, start: int, stop: int) -> None:
-    """Append a numbered record a visit, of twenty visitors."""
+    """Append numbered records of twenty visitors."""
     with log.producer() as producer:
         producer.send(
             [NewRecord(topic, b"visitor-%d" % (number % 20), b"%d" % number) for number in range(start, stop)]
         )
 
 
-def test_a_topic_keeps_the_time_of_append_and_its_retention(log: EventLog, kafka_broker: str) -> None:
+def test_a_new_topic_has_append_time_and_retention(log: EventLog, kafka_broker: str) -> None:
     name = f"topic-{a_group()}"
     log.ensure_topics([TopicSpec(name, 3, 24 * HOUR_MS)])
     admin = AdminClient({"bootstrap.servers": kafka_broker})
@@ -64,7 +64,7 @@ def test_a_topic_keeps_the_time_of_append_and_its_retention(log: EventLog, kafka
     assert len(admin.list_topics(name, timeout=10).topics[name].partitions) == 3
 
 
-def test_an_existing_topic_that_falls_short_is_told_once_and_used(log: EventLog, kafka_broker: str) -> None:
+def test_a_misconfigured_topic_is_logged_once_and_used(log: EventLog, kafka_broker: str) -> None:
     name = f"topic-{a_group()}"
     config = {"retention.ms": str(6 * HOUR_MS), "message.timestamp.type": "CreateTime"}
     admin = AdminClient({"bootstrap.servers": kafka_broker})
@@ -79,7 +79,7 @@ def test_an_existing_topic_that_falls_short_is_told_once_and_used(log: EventLog,
     assert "CreateTime" in timestamps[1]
 
 
-def test_no_state_folder_is_made(log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_state_folder_is_created(log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     topic = a_topic(log)
     append(log, topic, b"0")
@@ -92,7 +92,7 @@ def test_no_state_folder_is_made(log: EventLog, tmp_path: Path, monkeypatch: pyt
 
 
 class Member:
-    """A member of a group, and what it read."""
+    """A member of a group, and the records it read."""
 
     def __init__(self, log: EventLog, topic: str, group: str) -> None:
         self.owned: set[int] = set()
@@ -107,15 +107,15 @@ class Member:
         self.owned.discard(partition)
 
     def step(self) -> None:
-        """Poll, remember and commit."""
+        """Poll, keep and commit."""
         records = self.consumer.poll(50, 0.05)
-        assert {record.partition for record in records} <= self.owned, "a record of a partition that was given up"
+        assert {record.partition for record in records} <= self.owned, "a record of a revoked partition"
         self.records += records
         if records:
             self.commit({record.partition: record.offset + 1 for record in records})
 
     def commit(self, next_offsets: dict[int, int]) -> None:
-        """Commit, again and again while the group rebalances."""
+        """Commit, retrying while the group rebalances."""
         while True:
             try:
                 return self.consumer.commit(next_offsets)
@@ -146,13 +146,13 @@ def test_members_share_the_partitions_and_hand_them_over_without_a_gap(log: Even
     assert until(lambda: len(first.records) + len(second.records) >= 900, first.step)
     first.consumer.close()
     read_by_both = sorted(int(record.value) for record in first.records + second.records)
-    assert read_by_both == list(range(900))  # every one, and once: each committed before it gave up
+    assert read_by_both == list(range(900))  # each exactly once: members commit before they give partitions up
 
 
 # --- transactions ----------------------------------------------------------------------------------------------------
 
 
-def test_an_aborted_transaction_leaves_nothing_to_see_and_is_done_again(log: EventLog) -> None:
+def test_an_aborted_transaction_is_invisible_and_repeated(log: EventLog) -> None:
     source, target, group = a_topic(log), a_topic(log), a_group()
     append(log, source, b"0", b"1")
     with log.processor(source, group) as processor:
@@ -170,7 +170,7 @@ def test_an_aborted_transaction_leaves_nothing_to_see_and_is_done_again(log: Eve
 
 
 def copy_all(processor: Processor, target: str) -> int:
-    """Copy what one poll gives; how many."""
+    """Copy the records of one poll. Returns how many."""
     records = processor.poll(40, 0.1)
     if records:
         next_offsets = {record.partition: record.offset + 1 for record in records}
@@ -178,7 +178,7 @@ def copy_all(processor: Processor, target: str) -> int:
     return len(records)
 
 
-def test_processors_that_come_and_go_copy_every_record_once(log: EventLog) -> None:
+def test_processors_that_start_and_die_copy_every_record_once(log: EventLog) -> None:
     source, target, group = a_topic(log, partitions=4), a_topic(log, partitions=2), a_group()
     append_visits(log, source, 0, 400)
     copied = 0
@@ -212,17 +212,17 @@ def test_processors_that_come_and_go_copy_every_record_once(log: EventLog) -> No
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("pending", [0, 1])
-def test_a_committed_offset_that_a_transaction_holds_back_is_noticed_whichever_partition_it_is_of(
+def test_an_offset_withheld_by_a_transaction_is_noticed_on_any_partition(
     log: EventLog, kafka_broker: str, pending: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broker that crashed may hold it back for ever, until somebody ends the transaction once more."""
+    """A broker that crashed may withhold it until the transaction is ended again."""
     source, group = a_topic(log, partitions=2), a_group()
     append_visits(log, source, 0, 100)
     dead = confluent_kafka.Producer({"bootstrap.servers": kafka_broker, "transactional.id": f"dead-{group}"})
     dead.init_transactions(10)
     dead.begin_transaction()
-    with closing(confluent_kafka.Consumer({"bootstrap.servers": kafka_broker, "group.id": group})) as stranger:
-        dead.send_offsets_to_transaction([TopicPartition(source, pending, 1)], stranger.consumer_group_metadata(), 10)
+    with closing(confluent_kafka.Consumer({"bootstrap.servers": kafka_broker, "group.id": group})) as observer:
+        dead.send_offsets_to_transaction([TopicPartition(source, pending, 1)], observer.consumer_group_metadata(), 10)
     noticed: list[bool] = []
     monkeypatch.setattr(KafkaProcessor, "_end_hanging_transaction", lambda _: noticed.append(True))
     with log.processor(source, group) as processor:
@@ -238,7 +238,7 @@ def test_a_committed_offset_that_a_transaction_holds_back_is_noticed_whichever_p
 
 
 @pytest.mark.timeout(300)
-def test_a_broker_that_crashes_and_returns_costs_no_record_and_doubles_none(own_kafka: Kafka) -> None:
+def test_a_broker_crash_loses_and_duplicates_no_record(own_kafka: Kafka) -> None:
     log = KafkaUnderTest(own_kafka.address).log
     source, target = a_topic(log, partitions=2), a_topic(log, partitions=2)
     append_visits(log, source, 0, 2000)

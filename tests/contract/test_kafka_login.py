@@ -1,4 +1,4 @@
-"""A real Kafka behind SASL and TLS: who may goes on, and who may not is told why and waits."""
+"""A real Kafka behind SASL and TLS: valid logins work, invalid ones are reported and waited out."""
 
 import os
 import re
@@ -27,7 +27,7 @@ LOGINS = [(protocol, mechanism) for protocol in ("SASL_SSL", "SASL_PLAINTEXT") f
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     try:
         with running_secured_kafka(tmp_path_factory.mktemp("kafka-login")) as kafka:
-            eventually(lambda: _answers(kafka), "it answers", 60)
+            eventually(lambda: _answers(kafka), "an answer", 60)
             yield kafka
     except ServerMissing as missing:
         if os.environ.get("CI"):
@@ -36,7 +36,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
 
 
 def _answers(kafka: SecuredKafka) -> bool:
-    """It listens a while before it does."""
+    """It listens before it answers."""
     try:
         opened(options(kafka, "SASL_SSL", "PLAIN")).ensure_topics([])
     except LogUnavailable:
@@ -47,7 +47,7 @@ def _answers(kafka: SecuredKafka) -> bool:
 def options(
     kafka: SecuredKafka, protocol: str, mechanism: str | None, password: str = PASSWORD, ca: Path | None = None
 ) -> dict[str, str]:
-    """The settings of a login, by the names of their variables."""
+    """The settings of a login, by variable."""
     login = {} if mechanism is None else {"KAFKA_SASL_USERNAME": USER, "KAFKA_SASL_PASSWORD": password}
     return {
         "KAFKA_BROKER": kafka.addresses[protocol],
@@ -63,7 +63,7 @@ def opened(chosen: dict[str, str]) -> EventLog:
 
 
 def first_record(reader: Consumer | Processor) -> Record:
-    """Connecting and logging in may take longer than a poll waits; then it is tried again, as the services do."""
+    """Connecting and logging in may take longer than a poll. Retries, like the services."""
 
     def polled() -> Record | None:
         try:
@@ -75,18 +75,18 @@ def first_record(reader: Consumer | Processor) -> Record:
 
 
 def refusal_of(chosen: dict[str, str], reason: str) -> str:
-    """What is told with the reason; a busy broker may need longer to give it than it is asked for."""
+    """The error with the reason. Retries, because a busy broker may give it too late."""
 
-    def told() -> str | None:
+    def refused() -> str | None:
         with pytest.raises(LogUnavailable) as refusal:
             a_topic(opened(chosen))
         return str(refusal.value) if re.search(reason, str(refusal.value)) else None
 
-    return eventually(told, reason)
+    return eventually(refused, reason)
 
 
 @pytest.mark.parametrize(("protocol", "mechanism"), [*LOGINS, ("SSL", None)])
-def test_who_may_log_in_writes_reads_and_works_in_transactions(
+def test_a_valid_login_writes_reads_and_uses_transactions(
     kafka: SecuredKafka, protocol: str, mechanism: str | None
 ) -> None:
     log = opened(options(kafka, protocol, mechanism))
@@ -101,12 +101,12 @@ def test_who_may_log_in_writes_reads_and_works_in_transactions(
 
 
 @pytest.mark.parametrize(("protocol", "mechanism"), LOGINS)
-def test_a_wrong_password_is_told(kafka: SecuredKafka, protocol: str, mechanism: str) -> None:
+def test_a_wrong_password_is_reported(kafka: SecuredKafka, protocol: str, mechanism: str) -> None:
     guessed = options(kafka, protocol, mechanism, password="guess")
     assert "guess" not in refusal_of(guessed, "Authentication failed|Invalid username or password")
 
 
-def test_a_ca_that_did_not_sign_the_brokers_certificate_is_told(kafka: SecuredKafka) -> None:
+def test_a_ca_that_did_not_sign_the_brokers_certificate_is_reported(kafka: SecuredKafka) -> None:
     refusal_of(options(kafka, "SASL_SSL", "SCRAM-SHA-256", ca=kafka.other_ca), "certificate verify failed")
 
 
@@ -118,7 +118,7 @@ def test_a_ca_that_did_not_sign_the_brokers_certificate_is_told(kafka: SecuredKa
         ("aggregate", {"KAFKA_SSL_CA_LOCATION": ""}, "verify failed"),
     ],
 )
-def test_a_service_that_is_refused_says_so_waits_and_stops_when_asked(
+def test_a_rejected_service_logs_waits_and_stops_when_asked(
     kafka: SecuredKafka, redis_url: str, tmp_path: Path, service: str, wrong: dict[str, str], reason: str
 ) -> None:
     refused = options(kafka, "SASL_SSL", "SCRAM-SHA-512") | wrong | {"LOG_FORMAT": "json"}
@@ -128,7 +128,7 @@ def test_a_service_that_is_refused_says_so_waits_and_stops_when_asked(
         command = [sys.executable, "-m", "services.cli", service]
         process = subprocess.Popen(command, env=os.environ | refused | own, stderr=stderr)
     try:
-        eventually(lambda: '"waiting"' in log.read_text(), "it says that it waits")
+        eventually(lambda: '"waiting"' in log.read_text(), "the line waiting")
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

@@ -1,4 +1,4 @@
-"""Static membership on Kafka: a replica with a name has its partitions back after a restart, and has the name alone."""
+"""Static membership on Kafka: an instance keeps its partitions through a restart, and its name is unique."""
 
 import time
 from contextlib import suppress
@@ -37,22 +37,22 @@ pytestmark = pytest.mark.kafka
 
 
 class Replica:
-    """A member of a group under a name, and what it was told."""
+    """A named member of a group, and the calls of its listener."""
 
     def __init__(self, broker: str, name: str, topic: str, group: str) -> None:
         self.owned: set[int] = set()
-        self.heard: list[str] = []
+        self.calls: list[str] = []
         self.values: set[bytes] = set()
         self.consumer = KafkaUnderTest(broker, name).log.consumer(topic, group, self)
 
     def on_assigned(self, assignment: Assignment) -> Position:
         self.owned.add(assignment.partition)
-        self.heard.append(f"+{assignment.partition}")
+        self.calls.append(f"+{assignment.partition}")
         return FromCommitted()
 
     def on_revoked(self, partition: int) -> None:
         self.owned.discard(partition)
-        self.heard.append(f"-{partition}")
+        self.calls.append(f"-{partition}")
 
     def step(self) -> None:
         self.values |= {record.value for record in self.consumer.poll(50, 0.05)}
@@ -64,7 +64,7 @@ def log(kafka_broker: str) -> EventLog:
 
 
 def two_replicas(kafka_broker: str, topic: str, group: str) -> tuple[Replica, Replica]:
-    """Two of them, with two of the four partitions each."""
+    """Two replicas with two of the four partitions each."""
     first, second = (Replica(kafka_broker, name, topic, group) for name in ("first", "second"))
 
     def both() -> None:
@@ -76,7 +76,7 @@ def two_replicas(kafka_broker: str, topic: str, group: str) -> tuple[Replica, Re
 
 
 def between_two_rounds(log: EventLog, kafka_broker: str, topic: str, group: str) -> tuple[Replica, Replica]:
-    """Two of them. The first is told to give up two of its four partitions, and does not poll to hear of it."""
+    """Two replicas. The group revokes two of the first's four partitions, and the first does not poll to see it."""
     log.ensure_topics([TopicSpec(dead_letter_topic(topic), 1, 3_600_000)])
     first = Replica(kafka_broker, "first", topic, group)
     assert until(lambda: len(first.owned) == 4, first.step)
@@ -92,14 +92,12 @@ def between_two_rounds(log: EventLog, kafka_broker: str, topic: str, group: str)
     return first, second
 
 
-def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
-    log: EventLog, kafka_broker: str
-) -> None:
+def test_a_restart_within_the_session_returns_the_partitions_and_moves_none(log: EventLog, kafka_broker: str) -> None:
     topic, group = a_topic(log, partitions=4), a_group()
     log.ensure_topics([TopicSpec(dead_letter_topic(topic), 1, 3_600_000)])
     first, second = two_replicas(kafka_broker, topic, group)
-    owned_before, heard_before = set(first.owned), list(second.heard)
-    first.consumer.close()  # and does not leave the group
+    owned_before, calls_before = set(first.owned), list(second.calls)
+    first.consumer.close()  # without leaving the group
     gone_until = time.monotonic() + 4  # of the session's 10 s
     until(lambda: time.monotonic() > gone_until, second.step, 6)
     returned = Replica(kafka_broker, "first", topic, group)
@@ -109,13 +107,13 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
         second.step()
 
     assert until(lambda: returned.owned == owned_before, both)
-    asked_until = time.monotonic() + 8  # longer than until it asks for a second round
+    asked_until = time.monotonic() + 8  # longer than until a member triggers a rebalance
     until(lambda: time.monotonic() > asked_until, both)
-    assert returned.heard == [f"+{partition}" for partition in sorted(owned_before)]
+    assert returned.calls == [f"+{partition}" for partition in sorted(owned_before)]
     with log.producer() as producer:
         producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(100)])
     assert until(lambda: len(returned.values | second.values) == 100, both)
-    assert second.heard == heard_before
+    assert second.calls == calls_before
     assert returned.owned == owned_before
     assert returned.values
     assert second.values
@@ -123,7 +121,7 @@ def test_a_restart_within_the_session_gives_the_partitions_back_and_moves_none(
     second.consumer.close()
 
 
-def test_a_replica_that_dies_in_the_middle_of_a_rebalance_leaves_no_partition_without_a_reader(
+def test_a_replica_that_dies_during_a_rebalance_leaves_no_partition_without_a_reader(
     log: EventLog, kafka_broker: str
 ) -> None:
     topic, group = a_topic(log, partitions=4), a_group()
@@ -139,19 +137,19 @@ def test_a_replica_that_dies_in_the_middle_of_a_rebalance_leaves_no_partition_wi
         replica.consumer.close()
 
 
-def test_a_replica_closes_that_has_not_heard_of_a_rebalance(log: EventLog, kafka_broker: str) -> None:
-    """Its client gives everything up with the first of two revocations, and is through when it tells of the second."""
+def test_a_replica_closes_during_a_rebalance_it_has_not_seen(log: EventLog, kafka_broker: str) -> None:
+    """Its client gives everything up with the first of two revocations, and is closed when it reports the second."""
     first, second = between_two_rounds(log, kafka_broker, a_topic(log, partitions=4), a_group())
     first.consumer.close()
     assert first.owned == set()
     second.consumer.close()
 
 
-def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka_broker: str) -> None:
+def test_a_duplicate_instance_fences_the_first(log: EventLog, kafka_broker: str) -> None:
     topic, group = a_topic(log, partitions=2), a_group()
-    first = Replica(kafka_broker, "twin", topic, group)
+    first = Replica(kafka_broker, "duplicate", topic, group)
     assert until(lambda: len(first.owned) == 2, first.step)
-    second = Replica(kafka_broker, "twin", topic, group)
+    second = Replica(kafka_broker, "duplicate", topic, group)
 
     def both() -> None:
         second.step()
@@ -159,13 +157,13 @@ def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka
 
     with pytest.raises(Fenced, match="KAFKA_INSTANCE_ID"):
         until(lambda: False, both)
-    with pytest.raises(Fenced):  # and whoever goes on all the same is told again
+    with pytest.raises(Fenced):  # and again if it goes on
         first.consumer.poll(10, 0.1)
     with pytest.raises(Fenced):
         first.consumer.commit({0: 0})
     with within(8):
         first.consumer.close()
-    assert first.owned == set()  # it closed its state
+    assert first.owned == set()  # its owner closed its state
     append(log, topic, b"click")
     assert until(lambda: second.values == {b"click"}, second.step)
     second.consumer.close()
@@ -174,9 +172,9 @@ def test_a_second_process_of_the_same_name_fences_the_first(log: EventLog, kafka
 def test_a_fenced_processor_sends_nothing(log: EventLog, kafka_broker: str) -> None:
     source, target, group = a_topic(log), a_topic(log), a_group()
     append(log, source, b"0")
-    with KafkaUnderTest(kafka_broker, "twin").log.processor(source, group) as first:
+    with KafkaUnderTest(kafka_broker, "duplicate").log.processor(source, group) as first:
         (record,) = read(first, 1)
-        with KafkaUnderTest(kafka_broker, "twin").log.processor(source, group) as second:
+        with KafkaUnderTest(kafka_broker, "duplicate").log.processor(source, group) as second:
             assert read(second, 1) == [record]
             with pytest.raises(Fenced, match="KAFKA_INSTANCE_ID"):
                 first.send([NewRecord(target, b"key", b"0")], {0: record.offset + 1})
@@ -184,22 +182,22 @@ def test_a_fenced_processor_sends_nothing(log: EventLog, kafka_broker: str) -> N
 
 
 @pytest.mark.slow
-def test_of_two_of_a_name_after_an_outage_one_goes_on(own_kafka: Kafka) -> None:
-    """The first takes the second for what the broker remembers of it; one is fenced, never both."""
+def test_one_of_two_duplicate_instances_goes_on_after_an_outage(own_kafka: Kafka) -> None:
+    """The first takes the second for a stale member of its own. One is fenced, never both."""
     log = KafkaUnderTest(own_kafka.address).log
     source, target, group = a_topic(log), a_topic(log), a_group()
     append(log, source, b"0")
-    processors = [KafkaUnderTest(own_kafka.address, "twin").log.processor(source, group) for _ in range(2)]
+    processors = [KafkaUnderTest(own_kafka.address, "duplicate").log.processor(source, group) for _ in range(2)]
     first, second = processors
     read(first, 1)
     own_kafka.kill()
 
-    def poll_for_ever() -> None:
+    def poll_forever() -> None:
         while True:
             first.poll(1, 0.2)
 
     with pytest.raises(LogUnavailable):
-        poll_for_ever()
+        poll_forever()
     own_kafka.start()
 
     copied: list[bytes] = []
@@ -212,7 +210,7 @@ def test_of_two_of_a_name_after_an_outage_one_goes_on(own_kafka: Kafka) -> None:
                 copied.extend(records.values)
 
     assert until(lambda: copied == [b"0"], lambda: copy(second))
-    with pytest.raises(LogUnavailable):  # not that it is fenced
+    with pytest.raises(LogUnavailable):  # not Fenced
         first.send([NewRecord(target, b"key", b"first")], {0: 1})
     fenced: list[Processor] = []
 
@@ -238,9 +236,9 @@ SESSION_SECONDS = 10.0
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("is_waiting", [False, True], ids=["after the return", "that waits for the return"])
-def test_a_commit_that_meets_the_end_of_the_session_is_no_twins_doing(own_kafka: Kafka, is_waiting: bool) -> None:
-    """Without the broker for longer than the session the client drops its id, which the broker holds for fenced."""
+@pytest.mark.parametrize("is_waiting", [False, True], ids=["after the return", "pending at the return"])
+def test_a_commit_at_the_end_of_the_session_is_not_fenced(own_kafka: Kafka, is_waiting: bool) -> None:
+    """Without the broker for a session, the client drops its id, and the broker takes it for fenced."""
     log = KafkaUnderTest(own_kafka.address).log
     topic, group = a_topic(log), a_group()
     append(log, topic, b"0")
@@ -252,7 +250,7 @@ def test_a_commit_that_meets_the_end_of_the_session_is_no_twins_doing(own_kafka:
         returning.start()
         if not is_waiting:
             returning.join()
-        with suppress(LogUnavailable):  # but for Fenced
+        with suppress(LogUnavailable):  # but not Fenced
             replica.consumer.commit({0: 1})
         returning.join()
         taken: list[bytes] = []
@@ -261,7 +259,7 @@ def test_a_commit_that_meets_the_end_of_the_session_is_no_twins_doing(own_kafka:
             append(log, topic, b"1")
             taken.append(b"1")
 
-        assert until(lambda: bool(taken), append_one)  # it listens before it leads
+        assert until(lambda: bool(taken), append_one)  # the broker listens before it leads
         assert until(lambda: b"1" in replica.values, replica.step)
         replica.consumer.commit({0: 2})
 

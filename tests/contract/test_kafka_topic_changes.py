@@ -1,4 +1,4 @@
-"""Topics on Kafka that change under their readers: what expired unread, topics made anew, partitions that are added."""
+"""Topics on Kafka that change while they are read: expired records, recreated topics, added partitions."""
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
@@ -11,11 +11,11 @@ from tests.support.servers.event_logs import (
     a_group,
     a_topic,
     append,
-    create_again,
+    create_when_gone,
     delete,
-    make_anew,
     read,
     records,
+    recreate,
     until,
     values,
 )
@@ -33,7 +33,7 @@ def admin(kafka_broker: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": kafka_broker})
 
 
-def test_records_that_expired_before_they_were_read_are_told_of(under_test: KafkaUnderTest) -> None:
+def test_records_that_expired_unread_are_logged(under_test: KafkaUnderTest) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()
     append(log, topic, *[b"%d" % number for number in range(5)])
@@ -47,7 +47,7 @@ def test_records_that_expired_before_they_were_read_are_told_of(under_test: Kafk
     assert (warning["topic"], warning["partition"], warning["missing"]) == (topic, 0, 3)
 
 
-def test_records_that_expire_under_a_reader_that_lags_are_skipped(under_test: KafkaUnderTest) -> None:
+def test_records_that_expire_ahead_of_a_lagging_consumer_are_skipped(under_test: KafkaUnderTest) -> None:
     log = under_test.log
     topic = a_topic(log)
     append(log, topic, b"0")
@@ -55,12 +55,12 @@ def test_records_that_expire_under_a_reader_that_lags_are_skipped(under_test: Ka
         read(consumer, 1)
         append(log, topic, *[b"%d" % number for number in range(1, 5)])
         under_test.expire_before(topic, 0, 4)
-        # It may have fetched what expired already; then it goes on at the earliest that is left.
+        # It may have fetched the expired records already. Otherwise it goes on at the earliest retained one.
         assert until(lambda: b"4" in values(consumer.poll(10, 0.2)), lambda: None)
 
 
 @pytest.mark.parametrize("count", [3, 20], ids=["shorter", "longer"])
-def test_a_topic_made_anew_under_its_reader_is_read_from_its_beginning(
+def test_a_topic_recreated_while_it_is_read_is_read_from_its_beginning(
     under_test: KafkaUnderTest, admin: AdminClient, count: int
 ) -> None:
     log = under_test.log
@@ -69,34 +69,32 @@ def test_a_topic_made_anew_under_its_reader_is_read_from_its_beginning(
     with log.consumer(topic, a_group(), owner) as consumer, log.producer() as producer:
         producer.send(records(topic, *[b"old"] * 5))
         read(consumer, 5)
-        make_anew(log, admin, topic)
-        producer.send(records(topic, *fresh))  # by one that writes all the time, sooner than the reader looks again
+        recreate(log, admin, topic)
+        producer.send(records(topic, *fresh))  # an open producer writes before the consumer refreshes its metadata
         assert values(read(consumer, count)) == fresh
-        assert owner.heard[-2:] == ["-0", "+0"]
+        assert owner.calls[-2:] == ["-0", "+0"]
         assert consumer.lag() == {0: 0}
 
 
-def test_what_was_committed_of_a_topic_does_not_hold_for_the_one_made_anew(
-    under_test: KafkaUnderTest, admin: AdminClient
-) -> None:
+def test_committed_offsets_do_not_apply_to_a_recreated_topic(under_test: KafkaUnderTest, admin: AdminClient) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()
     append(log, topic, *[b"old"] * 5)
     with log.processor(topic, group) as processor:
         read(processor, 5)
-        make_anew(log, admin, topic)
-        processor.send([], {0: 5})  # what was read before it was deleted
+        recreate(log, admin, topic)
+        processor.send([], {0: 5})  # read before the topic was deleted
     fresh = [b"%d" % number for number in range(8)]
     append(log, topic, *fresh)
     with log.processor(topic, group) as processor:
         assert values(read(processor, 8)) == fresh
 
 
-def test_a_topic_that_is_gone_is_told_for_as_long_as_it_is(under_test: KafkaUnderTest, admin: AdminClient) -> None:
+def test_a_deleted_topic_is_reported_by_every_poll(under_test: KafkaUnderTest, admin: AdminClient) -> None:
     log = under_test.log
     topic = a_topic(log)
     append(log, topic, b"old")
-    told: list[str] = []
+    errors: list[str] = []
     with log.consumer(topic, a_group(), Owner()) as consumer:
         read(consumer, 1)
         delete(admin, topic)
@@ -104,18 +102,18 @@ def test_a_topic_that_is_gone_is_told_for_as_long_as_it_is(under_test: KafkaUnde
         def poll() -> None:
             try:
                 consumer.poll(10, 0.2)
-                told.clear()
+                errors.clear()
             except LogUnavailable as error:
-                told.append(str(error))
+                errors.append(str(error))
 
-        assert until(lambda: len(told) == 20, poll)
-        assert f"topic {topic}: Broker: Unknown topic or partition" in told[-1]
-        create_again(log, topic)
+        assert until(lambda: len(errors) == 20, poll)
+        assert f"topic {topic}: Broker: Unknown topic or partition" in errors[-1]
+        create_when_gone(log, topic)
         append(log, topic, b"new")
         assert values(read(consumer, 1)) == [b"new"]
 
 
-def test_lag_is_counted_anew_where_a_topic_was_made_anew(under_test: KafkaUnderTest, admin: AdminClient) -> None:
+def test_lag_restarts_with_a_recreated_topic(under_test: KafkaUnderTest, admin: AdminClient) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()
     append(log, topic, *[b"old"] * 50)
@@ -124,7 +122,7 @@ def test_lag_is_counted_anew_where_a_topic_was_made_anew(under_test: KafkaUnderT
         consumer.commit({0: 50})
     with log.consumer(topic, group, Owner()) as consumer:
         assert until(lambda: consumer.lag() == {0: 0}, lambda: consumer.poll(10, 0.1))
-        make_anew(log, admin, topic)
+        recreate(log, admin, topic)
         append(log, topic, *[b"new"] * 20)
         found: list[Record] = []
 
@@ -132,7 +130,7 @@ def test_lag_is_counted_anew_where_a_topic_was_made_anew(under_test: KafkaUnderT
         assert consumer.lag() == {0: 15}
 
 
-def test_a_topic_made_anew_while_nobody_reads_is_read_from_its_beginning(
+def test_a_topic_recreated_while_nobody_reads_is_read_from_its_beginning(
     under_test: KafkaUnderTest, admin: AdminClient
 ) -> None:
     log = under_test.log
@@ -141,35 +139,31 @@ def test_a_topic_made_anew_while_nobody_reads_is_read_from_its_beginning(
     with log.consumer(topic, group, Owner()) as consumer:
         read(consumer, 5)
         consumer.commit({0: 5})
-    make_anew(log, admin, topic)
-    fresh = [b"%d" % number for number in range(8)]  # past the offset of the old one, which went with it
+    recreate(log, admin, topic)
+    fresh = [b"%d" % number for number in range(8)]  # past the committed offset of the old topic
     append(log, topic, *fresh)
     with log.consumer(topic, group, Owner()) as consumer:
         assert values(read(consumer, 8)) == fresh
 
 
-def test_who_keeps_offsets_is_told_whether_the_topic_is_another_one(
-    under_test: KafkaUnderTest, admin: AdminClient
-) -> None:
+def test_an_assignment_has_the_id_of_a_recreated_topic(under_test: KafkaUnderTest, admin: AdminClient) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()
 
-    def told() -> str:
+    def assigned_id() -> str:
         owner = Owner(FromOffset(0))
         with log.consumer(topic, group, owner) as consumer:
             assert until(lambda: 0 in owner.assigned, lambda: consumer.poll(10, 0.1))
             return owner.assigned[0].topic_id
 
-    before = told()
+    before = assigned_id()
     assert before
-    assert told() == before
-    make_anew(log, admin, topic)
-    assert told() not in ("", before)
+    assert assigned_id() == before
+    recreate(log, admin, topic)
+    assert assigned_id() not in ("", before)
 
 
-def test_partitions_that_are_added_are_read_from_their_beginning(
-    under_test: KafkaUnderTest, admin: AdminClient
-) -> None:
+def test_added_partitions_are_read_from_their_beginning(under_test: KafkaUnderTest, admin: AdminClient) -> None:
     log = under_test.log
     topic = a_topic(log)
     owner = Owner()
@@ -178,6 +172,6 @@ def test_partitions_that_are_added_are_read_from_their_beginning(
         admin.create_partitions([NewPartitions(topic, 3)])[topic].result(10)
         with KafkaUnderTest(under_test.broker).log.producer() as producer:
             producer.send([NewRecord(topic, b"visitor-%d" % number, b"%d" % number) for number in range(50)])
-        found = read(consumer, 50)  # within our patience, where the client's default is 5 min
+        found = read(consumer, 50)  # well before the client's default metadata refresh of 5 min
     assert sorted(int(record.value) for record in found) == list(range(50))
     assert {record.partition for record in found} == {0, 1, 2}

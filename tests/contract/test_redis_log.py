@@ -1,4 +1,4 @@
-"""What the log on Redis does beyond the contract: one reader a group, and whatever else happens to a Redis."""
+"""The log on Redis beyond the contract: one process per group, outages, and changes by others."""
 
 import subprocess
 import sys
@@ -47,10 +47,10 @@ def client(under_test: RedisUnderTest) -> Iterator[redis.Redis]:
         yield client
 
 
-# --- one reader a group ----------------------------------------------------------------------------------------------
+# --- one process per group -------------------------------------------------------------------------------------------
 
 
-def test_a_second_reader_of_a_group_is_refused_while_the_first_lives(under_test: RedisUnderTest) -> None:
+def test_a_second_process_of_a_group_is_fenced_while_the_first_lives(under_test: RedisUnderTest) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()
     append(log, topic, b"0")
@@ -75,7 +75,7 @@ def test_another_group_reads_the_same_topic(under_test: RedisUnderTest) -> None:
         assert values(read(first, 1)) == values(read(second, 1)) == [b"0"]
 
 
-def test_a_successor_gets_in_at_once_after_a_clean_close(under_test: RedisUnderTest) -> None:
+def test_a_successor_starts_at_once_after_a_clean_close(under_test: RedisUnderTest) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()
     append(log, topic, b"0")
@@ -85,7 +85,7 @@ def test_a_successor_gets_in_at_once_after_a_clean_close(under_test: RedisUnderT
         assert values(second.poll(10, 0)) == [b"0"]
 
 
-def test_a_successor_gets_in_when_the_lease_of_a_killed_process_has_run_out(redis_url: str) -> None:
+def test_a_successor_starts_when_the_lease_of_a_killed_process_expires(redis_url: str) -> None:
     under_test = real_redis(redis_url)
     log = under_test.log
     topic, group = a_topic(log), a_group()
@@ -110,7 +110,7 @@ while True:
         assert time.monotonic() - started < LEASE_SECONDS * 3
 
 
-def test_a_process_that_was_paused_goes_on_when_nobody_came_in_between(under_test: RedisUnderTest) -> None:
+def test_a_paused_process_goes_on_when_no_other_took_over(under_test: RedisUnderTest) -> None:
     log = under_test.log
     source, target, group = a_topic(log), a_topic(log), a_group()
     append(log, source, b"0", b"1")
@@ -124,7 +124,7 @@ def test_a_process_that_was_paused_goes_on_when_nobody_came_in_between(under_tes
         assert values(read(consumer, 1)) == [b"done"]
 
 
-def test_a_process_that_was_paused_is_fenced_when_another_came_and_went(under_test: RedisUnderTest) -> None:
+def test_a_paused_process_is_fenced_when_another_took_over_and_left(under_test: RedisUnderTest) -> None:
     log = under_test.log
     source, target, group = a_topic(log), a_topic(log), a_group()
     append(log, source, b"0")
@@ -140,7 +140,7 @@ def test_a_process_that_was_paused_is_fenced_when_another_came_and_went(under_te
         assert list(consumer.poll(10, 0.3)) == []
 
 
-# --- what others do to Redis -----------------------------------------------------------------------------------------
+# --- changes by others to Redis --------------------------------------------------------------------------------------
 
 
 def test_anyone_may_append_with_redis_cli(under_test: RedisUnderTest, client: redis.Redis) -> None:
@@ -160,7 +160,7 @@ def test_anyone_may_append_with_redis_cli(under_test: RedisUnderTest, client: re
     ]
 
 
-def test_the_log_goes_on_after_the_database_was_flushed(under_test: RedisUnderTest, client: redis.Redis) -> None:
+def test_the_log_goes_on_after_a_flush_of_the_database(under_test: RedisUnderTest, client: redis.Redis) -> None:
     log = under_test.log
     topic, target = a_topic(log, partitions=3), a_topic(log)
     append(log, topic, b"lost")
@@ -177,7 +177,7 @@ def test_the_log_goes_on_after_the_database_was_flushed(under_test: RedisUnderTe
         producer.send([NewRecord(topic, b"visitor", b"1")])
         assert values(read(consumer, 1)) == [b"1"]
         assert until(lambda: sum(consumer.lag().values()) == 0, lambda: consumer.poll(10, 0.2))
-        assert sorted(owner.heard) == ["+0", "+1", "+2"]
+        assert sorted(owner.calls) == ["+0", "+1", "+2"]
         processor.send([NewRecord(target, b"key", b"of the lost")], {records[0].partition: records[0].offset + 1})
         assert values(read(processor, 1)) == [b"1"]
         assert until(lambda: bool(client.hexists(topics_key(""), topic)), lambda: consumer.poll(1, 0.2))
@@ -187,7 +187,7 @@ def test_the_log_goes_on_after_the_database_was_flushed(under_test: RedisUnderTe
         assert sorted(successor.assigned) == [0, 1, 2]
 
 
-def test_a_topic_nobody_created_has_the_settings_partitions(under_test: RedisUnderTest) -> None:
+def test_a_topic_that_nobody_created_has_the_default_partitions(under_test: RedisUnderTest) -> None:
     log = under_test.log
     append(log, "unheard-of", *[b""] * 20, key=None)
     owner = Owner()
@@ -195,7 +195,7 @@ def test_a_topic_nobody_created_has_the_settings_partitions(under_test: RedisUnd
         assert {record.partition for record in read(consumer, 20)} == {0, 1}
 
 
-def test_what_left_retention_is_trimmed_on_appending(under_test: RedisUnderTest, client: redis.Redis) -> None:
+def test_expired_records_are_trimmed_on_appending(under_test: RedisUnderTest, client: redis.Redis) -> None:
     topic = a_topic(under_test.log)
     stream = stream_key("", topic, 0)
     yesterday_ms = time.time_ns() // 1_000_000 - 25 * HOUR_MS
@@ -218,7 +218,7 @@ def test_a_prefix_keeps_two_logs_apart(redis_url: str) -> None:
         assert all(key.startswith((b"one:", b"two:")) for key in client.scan_iter())
 
 
-def test_lag_is_exact_from_a_position_in_the_middle_once_the_end_was_reached(under_test: RedisUnderTest) -> None:
+def test_lag_from_the_middle_is_exact_once_the_end_was_reached(under_test: RedisUnderTest) -> None:
     log = under_test.log
     topic = a_topic(log)
     append(log, topic, *[b""] * 100)
@@ -228,7 +228,7 @@ def test_lag_is_exact_from_a_position_in_the_middle_once_the_end_was_reached(und
         read(consumer, 1, max_records=1)
         assert 1 <= consumer.lag()[0] <= 99
         read(consumer, 59)
-        assert list(consumer.poll(1, 1.2)) == []  # the end of the stream is looked at once a second
+        assert list(consumer.poll(1, 1.2)) == []  # the end of the stream is checked once a second
         assert list(consumer.poll(1, 0)) == []
         assert consumer.lag() == {0: 0}
         append(log, topic, *[b""] * 10)
@@ -244,7 +244,7 @@ def test_lag_is_exact_from_a_position_in_the_middle_once_the_end_was_reached(und
 # --- outages ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_redis_that_is_full_is_unavailable_and_nothing_is_appended_halfway(redis_url: str) -> None:
+def test_a_full_redis_is_unavailable_and_appends_nothing_partially(redis_url: str) -> None:
     log = real_redis(redis_url).log
     source, target, group = a_topic(log), a_topic(log), a_group()
     append(log, source, b"0")
@@ -266,7 +266,7 @@ def test_a_redis_that_is_full_is_unavailable_and_nothing_is_appended_halfway(red
         assert list(processor.poll(10, 0.2)) == []
 
 
-def test_a_key_of_another_type_is_named_and_waited_for(under_test: RedisUnderTest, client: redis.Redis) -> None:
+def test_a_key_of_another_type_is_reported_and_waited_out(under_test: RedisUnderTest, client: redis.Redis) -> None:
     topic = a_topic(under_test.log)
     client.set(stream_key("", topic, 0), "not a stream")
     with under_test.log.consumer(topic, a_group(), Owner()) as consumer:
@@ -277,7 +277,7 @@ def test_a_key_of_another_type_is_named_and_waited_for(under_test: RedisUnderTes
         assert values(read(consumer, 1)) == [b"0"]
 
 
-def test_reading_and_writing_go_on_when_redis_comes_back_empty(tmp_path: Path) -> None:
+def test_reading_and_writing_go_on_when_redis_returns_empty(tmp_path: Path) -> None:
     port = free_port()
     log = RedisLog(
         partial(connect, f"redis://127.0.0.1:{port}/0"),
@@ -300,7 +300,7 @@ def test_reading_and_writing_go_on_when_redis_comes_back_empty(tmp_path: Path) -
             assert values(read(consumer, 1)) == [b"1"]
 
 
-def test_a_partition_is_bounded_by_length_and_keeps_the_newest(under_test: RedisUnderTest, client: redis.Redis) -> None:
+def test_a_partition_has_a_maximum_length_and_keeps_the_newest(under_test: RedisUnderTest, client: redis.Redis) -> None:
     log = under_test.log
     topic = a_topic(log)
     append(log, topic, *[b"%d" % number for number in range(MOST_RECORDS + 5000)])

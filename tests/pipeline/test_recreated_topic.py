@@ -17,7 +17,7 @@ from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
 from tests.pipeline.test_aggregate_service import caught_up, running
 from tests.support.polling import eventually
-from tests.support.servers.event_logs import make_anew
+from tests.support.servers.event_logs import recreate
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 
@@ -44,12 +44,12 @@ def test_only_the_new_topic_counts_even_when_it_is_longer(
             send("old", 5)
             caught_up(client, 5)
             if is_running:
-                make_anew(log, admin, topic)
+                recreate(log, admin, topic)
                 send("new", 8)
                 caught_up(client, 8)
                 assert products(client) == {b"new": 8}
         if not is_running:
-            make_anew(log, admin, topic)
+            recreate(log, admin, topic)
             send("new", 8)
         with running(redis_url, tmp_path, **options):
             caught_up(client, 8)

@@ -1,4 +1,4 @@
-"""The event logs that the contract tests run on: Kafka, Redis and Redis in memory, each with what a test does to it."""
+"""The event logs of the contract tests (Kafka, Redis, and Redis in memory), and what tests do to them."""
 
 import time
 import uuid
@@ -31,13 +31,13 @@ from shared.streams.redis.layout import entry_id_of, stream_key
 from shared.streams.redis.log import RedisLog
 
 HOUR_MS = 3_600_000
-PATIENCE_SECONDS = 60.0
-LEASE_SECONDS = 2.0  # longer than a busy machine keeps its holder waiting
+TIMEOUT_SECONDS = 60.0
+LEASE_SECONDS = 2.0  # longer than a busy machine delays its holder
 MOST_RECORDS = 20_000
 
 
 class LogUnderTest(Protocol):
-    """An event log, and what only a test does with one."""
+    """An event log, and an operation that only tests need."""
 
     log: EventLog
 
@@ -97,21 +97,21 @@ class KafkaUnderTest:
 
 
 class Owner:
-    """A listener that remembers what it is told, and says where to start."""
+    """A listener that records its calls and returns a given position."""
 
     def __init__(self, start: Position | Callable[[Assignment], Position] = FromCommitted()) -> None:  # noqa: B008 - frozen
         self._start = start
         self.assigned: dict[int, Assignment] = {}
-        self.heard: list[str] = []
+        self.calls: list[str] = []
 
     def on_assigned(self, assignment: Assignment) -> Position:
         self.assigned[assignment.partition] = assignment
-        self.heard.append(f"+{assignment.partition}")
+        self.calls.append(f"+{assignment.partition}")
         return self._start(assignment) if callable(self._start) else self._start
 
     def on_revoked(self, partition: int) -> None:
         del self.assigned[partition]
-        self.heard.append(f"-{partition}")
+        self.calls.append(f"-{partition}")
 
 
 def a_topic(log: EventLog, partitions: int = 1) -> str:
@@ -122,7 +122,7 @@ def a_topic(log: EventLog, partitions: int = 1) -> str:
 
 
 def a_group() -> str:
-    """A group that nobody was a member of."""
+    """A new group."""
     return f"group-{uuid.uuid4().hex[:12]}"
 
 
@@ -133,42 +133,42 @@ def append(log: EventLog, topic: str, *values: bytes, key: bytes | None = b"visi
 
 
 def records(topic: str, *values: bytes, key: bytes | None = b"visitor") -> list[NewRecord]:
-    """Records to append with the values under one key."""
+    """New records with the values under one key."""
     return [NewRecord(topic, key, value) for value in values]
 
 
 def read(reader: Consumer | Processor, count: int, max_records: int = 1000) -> list[Record]:
-    """Poll until `count` records are read; fewer only when they do not come."""
+    """Poll until `count` records are read, or time is up."""
     found: list[Record] = []
     until(lambda: len(found) >= count, lambda: found.extend(reader.poll(max_records, 0.2)))
     return found
 
 
-def until(condition: Callable[[], bool], step: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
-    """Take steps until the condition holds or patience ends; whether it holds."""
+def until(condition: Callable[[], bool], step: Callable[[], object], seconds: float = TIMEOUT_SECONDS) -> bool:
+    """Take steps until the condition holds or time is up. Returns whether it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        with suppress(LogUnavailable):  # for now: a busy broker answers late
+        with suppress(LogUnavailable):  # a busy broker answers late
             step()
     return True
 
 
-def make_anew(log: EventLog, admin: AdminClient, topic: str) -> None:
+def recreate(log: EventLog, admin: AdminClient, topic: str) -> None:
     """Delete a topic of one partition and create it again."""
     delete(admin, topic)
-    create_again(log, topic)
+    create_when_gone(log, topic)
 
 
 def delete(admin: AdminClient, topic: str) -> None:
-    """Delete the topic; returns when the broker knows it no more."""
+    """Delete the topic. Returns when the broker no longer lists it."""
     admin.delete_topics([topic])[topic].result(10)
     assert until(lambda: topic not in admin.list_topics(timeout=10).topics, partial(time.sleep, 0.005))
 
 
-def create_again(log: EventLog, topic: str) -> None:
-    """Create the topic as soon as the broker is through with the old one."""
+def create_when_gone(log: EventLog, topic: str) -> None:
+    """Create the topic as soon as the broker has deleted the old one."""
     created: list[str] = []
 
     def create() -> None:

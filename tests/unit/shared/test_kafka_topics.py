@@ -1,4 +1,4 @@
-"""What an existing topic on Kafka costs that was created otherwise than we would."""
+"""The cost of a misconfigured topic on Kafka."""
 
 import pytest
 
@@ -9,7 +9,7 @@ HOUR_MS = 3_600_000
 SPEC = TopicSpec("clicks", 4, 24 * HOUR_MS)
 
 
-def test_a_topic_as_we_create_it_lacks_nothing() -> None:
+def test_a_topic_that_we_create_has_no_shortcomings() -> None:
     created = new_topic_options(SPEC)
     assert shortcomings(SPEC, 4, created) == []
     assert created["compression.type"] == "zstd"
@@ -27,13 +27,13 @@ def test_a_topic_as_we_create_it_lacks_nothing() -> None:
         ("message.timestamp.type", "CreateTime", ["producers' clocks"]),
     ],
 )
-def test_each_problem_is_told_once_with_its_cost(option: str, value: str, expected: list[str]) -> None:
+def test_each_problem_is_reported_once_with_its_cost(option: str, value: str, expected: list[str]) -> None:
     options = new_topic_options(SPEC) | {option: value}
     (problem,) = shortcomings(SPEC, 4, options)
     assert [part for part in expected if part not in problem] == []
 
 
-def test_retention_that_is_enough_for_a_rebuild_is_not_said_to_cost_one() -> None:
+def test_retention_that_suffices_for_a_rebuild_costs_none() -> None:
     (problem,) = shortcomings(SPEC, 4, {"retention.ms": str(12 * HOUR_MS)})
     assert "rebuilt" not in problem
 
@@ -41,20 +41,20 @@ def test_retention_that_is_enough_for_a_rebuild_is_not_said_to_cost_one() -> Non
 @pytest.mark.parametrize(
     "options",
     [
-        {"retention.ms": "-1", "retention.bytes": "-1"},  # for ever
+        {"retention.ms": "-1", "retention.bytes": "-1"},  # forever
         {"retention.ms": str(48 * HOUR_MS)},
-        {},  # not told
+        {},  # not reported
     ],
 )
-def test_more_than_asked_for_is_no_problem(options: dict[str, str | None]) -> None:
+def test_more_than_needed_is_no_problem(options: dict[str, str | None]) -> None:
     assert shortcomings(SPEC, 12, options) == []
 
 
-def test_what_compacts_alone_expires_nothing() -> None:
+def test_a_topic_that_only_compacts_expires_nothing() -> None:
     (problem,) = shortcomings(SPEC, 4, {"cleanup.policy": "compact", "retention.ms": str(HOUR_MS)})
     assert "compact" in problem
 
 
-def test_too_few_partitions_bound_the_replicas() -> None:
+def test_too_few_partitions_limit_the_replicas() -> None:
     (problem,) = shortcomings(SPEC, 1, {})
     assert "1 partitions, not 4" in problem

@@ -1,4 +1,4 @@
-"""A processor that fills the gauges: what is done counts, and what has to be read again does not."""
+"""A processor that updates the gauges: sent batches count, batches to read again do not."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -11,13 +11,13 @@ from shared.streams.observed import ObservedProcessor
 
 
 class _Batches(Processor):
-    """Three records a poll; sends fail while `is_away`."""
+    """Three records per poll. Sends fail while `is_away`."""
 
     is_away = False
     is_closed = False
     lag_asked = 0
 
-    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - the interface's
+    def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:  # noqa: ARG002 - given by the interface
         return RecordBatch([Record(0, offset, 0, None, b"{}") for offset in range(3)])
 
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002
@@ -69,7 +69,7 @@ def test_a_batch_that_is_read_again_counts_once() -> None:
     assert gauges.events == 3
 
 
-def test_the_lag_is_asked_once_a_second_and_an_outage_leaves_the_last_one() -> None:
+def test_the_lag_is_read_once_a_second_and_kept_through_an_outage() -> None:
     gauges, inner = Gauges(), _Batches()
     processor = ObservedProcessor(inner, gauges)
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""Keys on partitions: even, and for ever the same."""
+"""Keys spread evenly over partitions and never move."""
 
 from collections import Counter
 
@@ -10,13 +10,13 @@ from shared.streams.redis.partitioning import partition_of
 
 
 @given(st.binary(), st.integers(1, 1024))
-def test_a_key_has_one_partition_of_those_there_are(key: bytes, partitions: int) -> None:
+def test_a_key_has_an_existing_partition(key: bytes, partitions: int) -> None:
     assert 0 <= partition_of(key, partitions) < partitions
 
 
 @pytest.mark.parametrize(("key", "partition"), [(b"", 0), (b"visitor-1", 0), (b"visitor-2", 2)])
 def test_the_partition_of_a_key_never_changes(key: bytes, partition: int) -> None:
-    # State on disk belongs to a partition: with another answer here, visitors would meet a stranger's.
+    # State on disk belongs to a partition: if a key moved, its visitor would lose it.
     assert partition_of(key, 4) == partition
 
 

@@ -1,4 +1,4 @@
-"""How records and offsets lie in Redis."""
+"""The layout of records and offsets in Redis."""
 
 import pytest
 from hypothesis import given
@@ -22,12 +22,12 @@ SEQUENCES = st.integers(0, (1 << 20) - 1)
 
 
 @given(TIMES_MS, SEQUENCES)
-def test_an_offset_is_its_entry_id_in_one_number(time_ms: int, sequence: int) -> None:
+def test_an_offset_is_its_entry_id_in_one_integer(time_ms: int, sequence: int) -> None:
     entry_id = b"%d-%d" % (time_ms, sequence)
     offset = offset_of(entry_id)
     assert entry_id_of(offset) == entry_id
     assert timestamp_ms_of(offset) == time_ms
-    assert 0 <= offset < 1 << 63  # so that it fits where a Kafka offset does
+    assert 0 <= offset < 1 << 63  # fits where a Kafka offset does
 
 
 @given(st.tuples(TIMES_MS, SEQUENCES), st.tuples(TIMES_MS, SEQUENCES))
@@ -41,7 +41,7 @@ def test_reading_after_the_id_before_an_offset_starts_at_it() -> None:
     assert entry_id_before(0) == b"0-0"
 
 
-def test_a_sequence_that_does_not_fit_is_no_wrong_offset() -> None:
+def test_a_sequence_that_does_not_fit_raises() -> None:
     with pytest.raises(AssertionError, match="5-1048576"):
         offset_of(b"5-1048576")
 
@@ -49,7 +49,7 @@ def test_a_sequence_that_does_not_fit_is_no_wrong_offset() -> None:
 @given(
     st.none() | st.binary(), st.binary(), st.lists(st.tuples(st.text(), st.binary()), max_size=3).map(tuple), TIMES_MS
 )
-def test_a_record_survives_the_entry(
+def test_a_decoded_entry_is_the_encoded_record(
     key: bytes | None, value: bytes, headers: tuple[tuple[str, bytes], ...], time_ms: int
 ) -> None:
     fields = encode_fields(NewRecord("topic", key, value, headers))
@@ -58,7 +58,7 @@ def test_a_record_survives_the_entry(
     assert record == Record(3, offset_of(b"%d-0" % time_ms), time_ms, key, value, headers)
 
 
-def test_a_topics_specification_survives_the_hash() -> None:
+def test_a_decoded_specification_is_the_encoded_one() -> None:
     spec = TopicSpec("topic", 4, 86_400_000)
     assert decode_spec("topic", encode_spec(spec)) == spec
 
@@ -66,6 +66,6 @@ def test_a_topics_specification_survives_the_hash() -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"{}", b"4", b'{"partitions": "four"}', b'{"partitions": 4}', b'{"partitions": 0, "retention_ms": 1}']
 )
-def test_a_specification_that_cannot_be_read_names_its_topic(text: bytes) -> None:
+def test_an_invalid_specification_names_its_topic(text: bytes) -> None:
     with pytest.raises(ValueError, match="click-data"):
         decode_spec("click-data", text)
