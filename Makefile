@@ -55,7 +55,7 @@ docs: install ## Generate the key tables of docs/redis.md
 	@.venv/bin/python -m tools.redis_keys
 
 fuzz: install ## Send a million mutated events through enrich. ARGS="--seed 7 --events 20000"
-	@.venv/bin/python -m tests.fuzz_enrich $(ARGS)
+	@.venv/bin/python -m tests.fuzz.enrich $(ARGS)
 
 test-faults: install ## Inject a thousand crashes and outages. ARGS="--seed 7 --kills 100"
 	@.venv/bin/python -m tests.faults $(ARGS)

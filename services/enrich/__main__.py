@@ -11,8 +11,8 @@ import redis
 
 from services.enrich.attributes.country import Allocations, Countries
 from services.enrich.attributes.geoip import GeoIpFile
-from services.enrich.dead_letters.flood import BadInput
-from services.enrich.lookups.circuit_breaker import ImpatientLookups
+from services.enrich.dead_letters.flood import FloodAlarm
+from services.enrich.lookups.circuit_breaker import LookupCircuitBreaker
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
@@ -67,12 +67,12 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
             redis_address=redis_address(settings.redis_url),
             batch_records=settings.enrich_batch_records,
         )
-        tally = Tally(time.monotonic, BadInput(settings.bad_input_share, health, time.monotonic), gauges)
+        tally = Tally(time.monotonic, FloodAlarm(settings.bad_input_share, health, time.monotonic), gauges)
         EnrichService(
             ObservedProcessor(processor, gauges),
             lookups
             if settings.lookup_on_failure == "wait"
-            else ImpatientLookups(lookups, route.redis_address, tally=tally, health=health, clock=time.monotonic),
+            else LookupCircuitBreaker(lookups, route.redis_address, tally=tally, health=health, clock=time.monotonic),
             route,
             tally=tally,
             health=health,

@@ -1,4 +1,4 @@
-"""The loop: read a micro-batch of raw clicks, enrich it, send it with its dead letters and its offsets at once."""
+"""The loop: read a micro-batch of raw clicks, enrich it, send it with its dead letters and offsets in one step."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _user_id: Final[Callable[[RawEvent], str]] = attrgetter("userId")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the service reads and writes, and what messages call its dependencies."""
+    """The topics to read and write, and the addresses of dependencies for messages."""
 
     raw_topic: str
     enriched_topic: str
@@ -43,7 +43,7 @@ class Route:
 
 
 class KnownLookups(Protocol):
-    """`Lookups`, or what stands for it."""
+    """`Lookups`, or a wrapper of it."""
 
     @property
     def products(self) -> Mapping[str, ProductFacts]: ...
@@ -53,7 +53,7 @@ class KnownLookups(Protocol):
 
 
 class EnrichService:
-    """Enriches one topic into another until it is asked to stop. One thread."""
+    """Enriches one topic into another until `stop` is set. One thread."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class EnrichService:
         self._stop = stop
 
     def run(self) -> None:
-        """Work batch by batch; the one at hand is finished after `stop` is set, if all dependencies answer.
+        """Process batches. After `stop` is set, finishes the current one if all dependencies answer.
 
-        Raises Fenced when another process has taken the work over.
+        Raises Fenced when another process has taken over the work.
         """
         try:
             while not self._stop.is_set():
@@ -95,7 +95,7 @@ class EnrichService:
             self._tally.close()
 
     def work(self) -> None:
-        """Read and finish one batch. After LogUnavailable the log delivers the same records again."""
+        """Process one batch. After LogUnavailable the log delivers the same records again."""
         self._countries.refresh()
         records = self._processor.poll(self._route.batch_records, _POLL_SECONDS)
         if records:
@@ -105,10 +105,10 @@ class EnrichService:
         self._tally.report(self._processor.lag)
 
     def _outputs(self, batch: RecordBatch) -> tuple[Sequence[ToAppend], Sequence[Reason]]:
-        """An enriched click or a dead letter for each record, in order, and the reasons of the dead letters."""
-        self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing, and forgets what is too old
+        """An enriched click or dead letter for each record, in order, and the reasons of the dead letters."""
+        self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing; drops expired lookups
         if self._is_private:
-            return self._careful_outputs(batch)
+            return self._slow_outputs(batch)
         outputs, left = append_answers(
             batch.values,
             batch.timestamps_ms,
@@ -118,13 +118,13 @@ class EnrichService:
             self._countries.by_ip,
             device_types,
         )
-        others, reasons = self._careful_outputs([batch[place] for place in left])
+        others, reasons = self._slow_outputs([batch[place] for place in left])
         for place, other in zip(left, others, strict=True):
             outputs[place] = other
         return cast(list[ToAppend], outputs), reasons
 
-    def _careful_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
-        """As `_outputs`, for records of any kind. Asks Redis once for all that it does not know of them."""
+    def _slow_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
+        """As `_outputs`, without the fast path. Asks Redis once for all lookups of the records that are not cached."""
         outputs: list[NewRecord] = []
         reasons: list[Reason] = []
         events = [decode_raw(record.value) for record in records]
@@ -159,7 +159,7 @@ class EnrichService:
         return outputs, reasons
 
     def _user_ids(self, events: Sequence[RawEvent]) -> Iterable[str]:
-        """The visitor of each event as others may see it."""
+        """The `userId` to write for each event: its own, or its pseudonym."""
         pseudonyms = self._pseudonyms
         if pseudonyms is None:
             return map(_user_id, events)

@@ -1,10 +1,10 @@
-"""What the service says of its work: at most one line in an interval, however many events there are."""
+"""Counts the service's work and logs it: at most one line per interval, whatever the number of events."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from services.enrich.dead_letters.flood import BadInput
+from services.enrich.dead_letters.flood import FloodAlarm
 from shared.events.refusals import Reason
 from shared.runtime.logs import get_logger
 from shared.status.gauges import Gauges
@@ -16,16 +16,16 @@ PROGRESS_INTERVAL_SECONDS: Final = 60.0
 
 
 class Tally:
-    """Counts enriched events, those without lookups among them, and dead letters.
+    """Counts enriched events, events without lookups, and dead letters.
 
-    The first dead letter, and the first event without lookups, are reported at once, the rest by intervals.
+    Logs the first dead letter and the first event without lookups at once, later ones once per interval.
     """
 
     def __init__(
-        self, clock: Callable[[], float], bad_input: BadInput | None = None, gauges: Gauges | None = None
+        self, clock: Callable[[], float], flood_alarm: FloodAlarm | None = None, gauges: Gauges | None = None
     ) -> None:
         self._clock = clock
-        self._bad_input = bad_input
+        self._flood_alarm = flood_alarm
         self._gauges = gauges
         self._enriched = 0
         self._refused: Counter[str] = Counter()
@@ -37,29 +37,29 @@ class Tally:
         self._next_progress = clock() + PROGRESS_INTERVAL_SECONDS
 
     def add(self, enriched: int, reasons: Sequence[Reason]) -> None:
-        """Count a batch that is done."""
-        if self._bad_input is not None:
-            self._bad_input.add(enriched + len(reasons), reasons)
+        """Count a finished batch."""
+        if self._flood_alarm is not None:
+            self._flood_alarm.add(enriched + len(reasons), reasons)
         if self._gauges is not None:
             self._gauges.add_dead_letters(reasons)
         self._enriched += enriched
         self._refused.update(reason.value for reason in reasons)
 
     def add_unknown(self, events: int) -> None:
-        """Count events that go on without their product or visitor, as Redis could not be asked."""
+        """Count events enriched without their product or visitor because Redis was unavailable."""
         self._unknown += events
 
     def report(self, lag: Callable[[], Mapping[int, int]]) -> None:
-        """Log what is due. `lag` is asked only then."""
-        if self._bad_input is not None:
-            self._bad_input.report()
+        """Log what is due. Calls `lag` only for a progress line."""
+        if self._flood_alarm is not None:
+            self._flood_alarm.report()
         now = self._clock()
         if self._refused and now >= self._next_dead_letters:
             self._next_dead_letters = now + WARNING_INTERVAL_SECONDS
-            self._say_dead_letters()
+            self._log_dead_letters()
         if self._unknown and now >= self._next_unknown:
             self._next_unknown = now + WARNING_INTERVAL_SECONDS
-            self._say_unknown()
+            self._log_unknown()
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_INTERVAL_SECONDS
             if self._enriched:
@@ -67,20 +67,20 @@ class Tally:
                 self._enriched = 0
 
     def close(self) -> None:
-        """Log what was not said yet."""
+        """Log what is not logged yet."""
         if self._refused:
-            self._say_dead_letters()
+            self._log_dead_letters()
         if self._unknown:
-            self._say_unknown()
+            self._log_unknown()
         if self._enriched:
             logger.info("enriched", events=self._enriched)
 
-    def _say_unknown(self) -> None:
+    def _log_unknown(self) -> None:
         self._unknown_so_far += self._unknown
         logger.warning("enriched without lookups", so_far=self._unknown_so_far, events=self._unknown)
         self._unknown = 0
 
-    def _say_dead_letters(self) -> None:
+    def _log_dead_letters(self) -> None:
         self._refused_so_far += self._refused.total()
         logger.warning("dead letters", so_far=self._refused_so_far, **dict(sorted(self._refused.items())))
         self._refused.clear()

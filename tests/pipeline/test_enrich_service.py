@@ -192,10 +192,10 @@ def test_dead_letters_are_counted_listed_shown_and_sent_again_once(site: Site) -
         assert site.run("dead-letters", "show", "9:9").returncode == 1
         refused = ["  refused 1: not_an_object", "  refused 1: not_json"]
         for options, said in (
-            (["--dry-run"], ["1 would be sent, 0 sent before, 2 refused still", *refused]),
-            (["--reason", "not_json"], ["0 sent, 0 sent before, 1 refused still", refused[1]]),
-            ([], ["1 sent, 0 sent before, 2 refused still", *refused]),
-            ([], ["0 sent, 1 sent before, 2 refused still", *refused]),
+            (["--dry-run"], ["1 would be sent, 0 sent before, 2 still refused", *refused]),
+            (["--reason", "not_json"], ["0 sent, 0 sent before, 1 still refused", refused[1]]),
+            ([], ["1 sent, 0 sent before, 2 still refused", *refused]),
+            ([], ["0 sent, 1 sent before, 2 still refused", *refused]),
         ):
             replayed = site.run("dead-letters", "replay", *options)
             assert replayed.returncode == 0, replayed.stderr

@@ -1,1 +1,1 @@
-"""What an address and a user agent say: country, device and bot."""
+"""What an address and a user agent reveal: country, device type, bot."""

@@ -1,8 +1,8 @@
-"""Whether a user agent is a crawler's, or another program's: is-bot's patterns, in the engine of ua-parser.
+"""Whether a user agent is a crawler or another program: is-bot's patterns, run by ua-parser's engine.
 
-is-bot tries its two hundred patterns one after the other at each character, 0.3 ms for a new user agent. ua-parser's
-regular expressions in Rust find the few that can match at all by the words in them, in a twentieth of the time. There,
-letters and digits are those of ASCII, as in the JavaScript that the patterns were written for.
+is-bot tries its two hundred patterns one by one at each character, which takes 0.3 ms for a new user agent. ua-parser's
+regular expressions in Rust first select the few patterns whose words occur, and take a twentieth of that. Letters and
+digits are ASCII there, as in the JavaScript that the patterns were written for.
 """
 
 import re
@@ -14,11 +14,11 @@ from ua_parser import Domain
 from ua_parser.matchers import UserAgentMatcher
 from ua_parser.regex import Resolver
 
-_NEWS: Final = "(?:^|[^g])news(?!sapphire)"  # is-bot's only word that readers' apps carry (NewsArticle, SmartNews)
+_NEWS: Final = "(?:^|[^g])news(?!sapphire)"  # also matches newsreader apps (NewsArticle, SmartNews)
 
 
 def _is_portable(pattern: str) -> bool:
-    """Whether Rust's engine takes a pattern: it knows no looking around, and ua-parser compiles it with `re` too."""
+    """Whether Rust's engine takes the pattern: it has no lookaround, and ua-parser compiles it with `re` too."""
     try:
         re.compile(pattern)
     except re.error:
@@ -27,7 +27,7 @@ def _is_portable(pattern: str) -> bool:
 
 
 def _for_rust(pattern: str) -> str:
-    """Let `$` match before a final newline as well, which it does in Python and does not in Rust."""
+    """Let `$` match before a final newline, as it does in Python but not in Rust."""
     return "(?i)" + pattern.replace("$", r"\n?$")
 
 
@@ -39,5 +39,5 @@ _others: Final = regex.compile("|".join(one for one in _patterns if not _is_port
 
 
 def is_bot(user_agent: str) -> bool:
-    """What is-bot says, but for readers' apps with "news" in their names, which are none."""
+    """As is-bot decides, except that newsreader apps are not bots."""
     return _resolver(user_agent, Domain.USER_AGENT).user_agent is not None or _others.search(user_agent) is not None

@@ -1,4 +1,4 @@
-"""The country of an IP address: which addresses have one, and its English name. Where the codes come from is given."""
+"""The country of an IP address: which addresses have one, and its English name."""
 
 from functools import lru_cache
 from typing import Final, Protocol
@@ -6,27 +6,27 @@ from typing import Final, Protocol
 import iptocc
 import pycountry
 
-from services.enrich.lookups.lru import RecentlyUsed
+from services.enrich.lookups.lru import LruCache
 from shared.events.addresses import LONGEST_ADDRESS, plain_address
 from shared.events.schema import UNKNOWN
 
 CACHE_ENTRIES: Final = 262_144
 
-_KOSOVO: Final = ("XK", "Kosovo")  # in use everywhere, but no part of ISO 3166
+_KOSOVO: Final = ("XK", "Kosovo")  # in wide use, but not in ISO 3166
 
 
 class CountryCodes(Protocol):
-    """Knows the ISO 3166 code of an address's country."""
+    """A source of country codes."""
 
     def code_of(self, address: str) -> str | None:
-        """The code of two letters for a plain public address; None when it is not known."""
+        """The two-letter ISO 3166 code for a plain public address; None when unknown."""
 
     def refresh(self) -> bool:
-        """Look whether there is something newer; True when answers may differ from now on. Cheap, never raises."""
+        """Reload newer data if there is any. Returns whether answers may change. Cheap, never raises."""
 
 
 class Allocations:
-    """The codes by the registries' allocations, which come with `iptocc`."""
+    """Codes from the registries' allocations, which `iptocc` ships."""
 
     def code_of(self, address: str) -> str | None:
         """As `CountryCodes.code_of`."""
@@ -34,7 +34,7 @@ class Allocations:
         return code
 
     def refresh(self) -> bool:
-        """As `CountryCodes.refresh`: they change with the installed package only."""
+        """As `CountryCodes.refresh`. The data only changes with the installed package."""
         return False
 
 
@@ -43,20 +43,20 @@ class Countries:
 
     def __init__(self, codes: CountryCodes) -> None:
         self._codes = codes
-        self.by_ip: RecentlyUsed[str | None, str] = self._nothing_known()
-        """The English name of the country, "Unknown" for an address that is absent, wrong, private or reserved.
+        self.by_ip: LruCache[str | None, str] = self._new_cache()
+        """The country's English name; "Unknown" for an address that is absent, invalid, private or reserved.
 
-        One plain IPv4 or IPv6 address is an address; a port, a list, a zone or a short form makes it none. What this
-        one mapping answers does not change: newer codes come with another.
+        Valid is a single plain IPv4 or IPv6 address, without port, zone or short form. A mapping's answers never
+        change: `refresh` replaces the mapping.
         """
 
     def refresh(self) -> None:
-        """Use newer codes where there are some."""
+        """Use newer codes if there are any."""
         if self._codes.refresh():
-            self.by_ip = self._nothing_known()
+            self.by_ip = self._new_cache()
 
-    def _nothing_known(self) -> RecentlyUsed[str | None, str]:
-        return RecentlyUsed(self._look_up, CACHE_ENTRIES, LONGEST_ADDRESS)
+    def _new_cache(self) -> LruCache[str | None, str]:
+        return LruCache(self._look_up, CACHE_ENTRIES, LONGEST_ADDRESS)
 
     def _look_up(self, ip: str | None) -> str:
         address = public_address(ip)
@@ -65,17 +65,17 @@ class Countries:
 
 
 def public_address(ip: str | None) -> str | None:
-    """The address, as IPv4 where that is mapped into IPv6; None for any that is not public."""
+    """The address, unmapped to IPv4 where it is IPv4-mapped IPv6; None if it is not public."""
     address = plain_address(ip)
     if ip is None or address is None or not address.is_global or address.is_multicast:
         return None
     is_mapped = address.version == 4 and ":" in ip
-    return str(address) if is_mapped else ip  # as it was written: writing it anew takes as long as reading it
+    return str(address) if is_mapped else ip  # as it came: formatting takes as long as parsing
 
 
 @lru_cache(maxsize=1024)
 def country_name(code: str) -> str:
-    """The English name of an ISO 3166 code of two letters, the short one where there is one."""
+    """The English name for a two-letter ISO 3166 code, the common one if there is one."""
     if code == _KOSOVO[0]:
         return _KOSOVO[1]
     country = pycountry.countries.get(alpha_2=code)

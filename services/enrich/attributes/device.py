@@ -1,4 +1,4 @@
-"""The device type that a user agent names: is-bot for crawlers, ua-parser's facts, and a few rules of our own."""
+"""The device type of a user agent: is-bot for crawlers, ua-parser for systems, and a few rules of our own."""
 
 import re
 from typing import Final
@@ -8,10 +8,10 @@ from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
 from services.enrich.attributes.bots import is_bot
-from services.enrich.lookups.lru import RecentlyUsed
+from services.enrich.lookups.lru import LruCache
 
 CACHE_ENTRIES: Final = 32_768
-_LONGEST_USER_AGENT: Final = 512  # what follows tells nothing, and the time of a search grows with the length
+_LONGEST_USER_AGENT: Final = 512  # the rest adds nothing, and search time grows with length
 
 _TV_OR_CONSOLE: Final = re.compile(
     r"(?<![.\w])(?:smart[ -]?|google ?|apple ?|android ?|hbb|net|inet|mi|op|d)?tv(?:\d|\b(?!\.))"
@@ -47,7 +47,7 @@ _parser = Parser(Resolver(load_builtins()))
 
 
 def device_type_of(user_agent: str | None) -> str:
-    """One of DEVICE_TYPES; "Other" for an absent user agent and for what is none of the others."""
+    """One of DEVICE_TYPES; "Other" for televisions, consoles and absent or unknown user agents."""
     if not user_agent:
         return "Other"
     if len(user_agent) > _LONGEST_USER_AGENT:
@@ -62,7 +62,7 @@ def device_type_of(user_agent: str | None) -> str:
         return "Mobile"
     is_mobile = _MOBILE.search(user_agent) is not None
     if _ANDROID.search(user_agent):
-        # Google's rule for browsers: Mobile stands in the user agent of a phone and is left out in that of a tablet.
+        # Google's rule for browsers: a phone's user agent has "Mobile", a tablet's does not.
         return "Tablet" if "AppleWebKit" in user_agent and not is_mobile else "Mobile"
     system = _parser.parse_os(user_agent)
     device = _parser.parse_device(user_agent)
@@ -73,5 +73,5 @@ def device_type_of(user_agent: str | None) -> str:
     return "Mobile" if is_mobile else "Other"
 
 
-device_types: Final[RecentlyUsed[str | None, str]] = RecentlyUsed(device_type_of, CACHE_ENTRIES, _LONGEST_USER_AGENT)
+device_types: Final[LruCache[str | None, str]] = LruCache(device_type_of, CACHE_ENTRIES, _LONGEST_USER_AGENT)
 """By user agent."""

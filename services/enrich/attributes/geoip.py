@@ -1,4 +1,4 @@
-"""Country codes from a file in the MaxMind DB format (MaxMind, DB-IP and others), read anew when it changes."""
+"""Country codes from a MaxMind DB file (MaxMind, DB-IP and others), reloaded when it changes."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from shared.runtime.configuration import ConfigurationError
 from shared.runtime.logs import get_logger
 from shared.status.health import Health
 
-LOOK_SECONDS: Final = 10.0
-"""How often the file is looked at."""
+CHECK_SECONDS: Final = 10.0
+"""How often to check the file for changes."""
 
 _PART: Final = "geoip"  # of the service's health
 _UNREADABLE: Final = (OSError, ValueError, maxminddb.InvalidDatabaseError)
@@ -25,14 +25,14 @@ logger = get_logger(__name__)
 
 
 class GeoIpFile:
-    """As `CountryCodes`. A changed file that cannot be read leaves the one before it in use; health tells."""
+    """As `CountryCodes`. When a changed file is unreadable, the previous one stays in use and health is failing."""
 
     def __init__(self, path: Path, clock: Callable[[], float], health: Health) -> None:
-        """Read the file. Raises ConfigurationError when that cannot be done."""
+        """Read the file. Raises ConfigurationError if it is unreadable."""
         self._path = path
         self._clock = clock
         self._health = health
-        self._next_look = clock() + LOOK_SECONDS
+        self._next_check = clock() + CHECK_SECONDS
         try:
             self._version: _Version | None = _version(path)
             self._reader = _read(path)
@@ -40,11 +40,11 @@ class GeoIpFile:
             raise ConfigurationError(f"GEOIP_MMDB: {path} cannot be read: {error}") from None
 
     def code_of(self, address: str) -> str | None:
-        """As `CountryCodes.code_of`: by where the address is, else by where it is registered."""
+        """As `CountryCodes.code_of`: where the address is located, else where it is registered."""
         try:
             record: Any = self._reader.get(address)
         except (ValueError, maxminddb.InvalidDatabaseError):
-            return None  # an IPv6 address in a file of IPv4 addresses, or damage that concerns this address alone
+            return None  # IPv6 in an IPv4-only file, or damage at this address
         if not isinstance(record, dict):
             return None
         for code in (record.get("country_code"), _iso_code(record, "country"), _iso_code(record, "registered_country")):
@@ -53,26 +53,26 @@ class GeoIpFile:
         return None
 
     def refresh(self) -> bool:
-        """As `CountryCodes.refresh`, looking at the file every LOOK_SECONDS."""
+        """As `CountryCodes.refresh`; checks the file every CHECK_SECONDS."""
         now = self._clock()
-        if now < self._next_look:
+        if now < self._next_check:
             return False
-        self._next_look = now + LOOK_SECONDS
+        self._next_check = now + CHECK_SECONDS
         try:
             version = _version(self._path)
             if version == self._version:
                 return False
-            self._version = version  # before it is read: what cannot be read is tried again once it changes
+            self._version = version  # set before reading, so that an unreadable file is retried only once it changes
             self._reader = _read(self._path)
         except _UNREADABLE as error:
             if isinstance(error, OSError):
-                self._version = None  # it may come back just as it was
+                self._version = None  # it may return unchanged
             if self._health.is_working(_PART):
-                logger.error("GeoIP file not read, the one before stays", path=str(self._path), error=str(error))  # noqa: TRY400 - no trace wanted
-            self._health.failing(_PART, f"GEOIP_MMDB: {self._path} cannot be read: {error}; the file before is in use")
+                logger.error("GeoIP file unreadable, using the previous one", path=str(self._path), error=str(error))  # noqa: TRY400 - no trace wanted
+            self._health.failing(_PART, f"GEOIP_MMDB: {self._path} cannot be read: {error}; using the previous one")
             return False
         self._health.working(_PART)
-        logger.info("GeoIP file read", path=str(self._path), built=self._reader.metadata().build_epoch)
+        logger.info("GeoIP file loaded", path=str(self._path), built=self._reader.metadata().build_epoch)
         return True
 
 
@@ -82,14 +82,14 @@ def _iso_code(record: dict[str, Any], part: str) -> object:
 
 
 def _version(path: Path) -> _Version:
-    found = os.stat(path)  # noqa: PTH116 - follows the links that container platforms swap
+    found = os.stat(path)  # noqa: PTH116 - follows the symlinks that container platforms swap
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read(path: Path) -> maxminddb.Reader:
-    """Open a copy of the file: its pages are mapped, and a file that is overwritten in place would kill the process."""
+    """Open a copy: the reader maps the file, and overwriting a mapped file in place would crash the process."""
     with tempfile.NamedTemporaryFile(suffix=".mmdb") as copy:
         with path.open("rb") as original:
             shutil.copyfileobj(original, copy)
         copy.flush()
-        return maxminddb.open_database(copy.name, maxminddb.MODE_AUTO)  # stays readable without its name
+        return maxminddb.open_database(copy.name, maxminddb.MODE_AUTO)  # stays readable after it is unlinked

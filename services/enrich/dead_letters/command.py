@@ -1,4 +1,4 @@
-"""`clickpulse dead-letters`: lists, counts and shows what was refused, and sends again what is accepted by now."""
+"""`clickpulse dead-letters`: lists, counts and shows refused events, and sends again those accepted now."""
 
 import sys
 import time
@@ -36,7 +36,7 @@ logger = get_logger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Do one of the jobs. Returns the exit code: 0 done, 1 failed or stopped, 3 another replay runs.
+    """Run one job. Returns the exit code: 0 done, 1 failed or stopped, 3 another replay is running.
 
     Raises ConfigurationError.
     """
@@ -53,14 +53,14 @@ def main(argv: Sequence[str]) -> int:
         try:
             return _JOBS[options.job](_Run(settings, log, stop, options))
         except LogUnavailable as error:
-            logger.error("given up", log=log.address, reason=str(error))  # noqa: TRY400 - no trace wanted
+            logger.error("giving up", log=log.address, reason=str(error))  # noqa: TRY400 - no trace wanted
         except Stopped:
             logger.warning("stopped before the end")
     return 1
 
 
 class _Run:
-    """One run: the topic, and what was asked for."""
+    """One run: its topic and options."""
 
     def __init__(self, settings: ServiceSettings, log: EventLog, stop: Event, options: Options) -> None:
         self.settings = settings
@@ -75,10 +75,10 @@ class _Run:
         return self.settings.retention_ms
 
     def letters(self) -> Iterator[list[DeadLetter]]:
-        """The dead letters that were asked for, by batches."""
+        """Batches of the dead letters that the options select."""
         spec = TopicSpec(self.topic, self.settings.partitions, self.retention_ms)
         dependency = Dependency(f"the event log at {self.log.address}")
-        # Before enrich has run for the first time there is no topic.
+        # Enrich creates the topic in its first run, which may be still to come.
         dependency.wait_for(lambda: self.log.ensure_topics([spec]), LogUnavailable, self.stop)
         reasons = self.options.reasons
         for batch in read_dead_letters(self.log, self.topic, self.options.since_ms, self.stop):
@@ -95,7 +95,7 @@ def _list(run: _Run) -> int:
     for letter in newest:
         _say(one_line(letter))
     if total > len(newest):
-        _say(f"… and {total - len(newest):,} before; --limit shows more")
+        _say(f"… and {total - len(newest):,} older ones; --limit shows more")
     if not total:
         _say(f"{run.topic}: no dead letters")
     return 0
@@ -126,7 +126,7 @@ def _show(run: _Run) -> int:
                 else:
                     _say(described(letter))
                 return 0
-    _complain(f"{run.topic} has no dead letter {run.options.place}; `clickpulse dead-letters list` names them")
+    _complain(f"{run.topic} has no dead letter {run.options.place}; `clickpulse dead-letters list` lists them")
     return 1
 
 
@@ -142,7 +142,7 @@ def _replay(run: _Run) -> int:
             f"the event log at {run.log.address} or Redis at {redis_address(run.settings.redis_url)}"
         )
         waiting = partial(dependency.wait_for, passing=(LogUnavailable, *REDIS_UNAVAILABLE), stop=run.stop)
-        # Two at once would send the same dead letters, as neither knows the other's.
+        # Two concurrent replays would send the same dead letters twice.
         lock = client.lock(f"{run.settings.redis_prefix}enrich:replay-lock:{run.topic}", timeout=_LOCK_SECONDS)
         if not waiting(lambda: lock.acquire(blocking=False)):
             _complain(f"another replay of {run.topic} is running, or was killed within the last {_LOCK_SECONDS} s")
@@ -163,13 +163,13 @@ def _replay(run: _Run) -> int:
                     next_progress = time.monotonic() + _PROGRESS_SECONDS
                     logger.info("replaying", sent=sent, sent_before=sent_before, refused=refused.total())
         except LockError:
-            _complain(f"another replay of {run.topic} took over, as this one stood still for {_LOCK_SECONDS} s")
+            _complain(f"another replay of {run.topic} took over, because this one paused for {_LOCK_SECONDS} s")
             return _BUSY_EXIT_CODE
         finally:
-            with suppress(LockError, *REDIS_UNAVAILABLE):  # it runs out by itself
+            with suppress(LockError, *REDIS_UNAVAILABLE):  # it expires by itself
                 lock.release()
     verb = "would be sent" if is_dry else "sent"
-    _say(f"{run.source}: {sent:,} {verb}, {sent_before:,} sent before, {refused.total():,} refused still")
+    _say(f"{run.source}: {sent:,} {verb}, {sent_before:,} sent before, {refused.total():,} still refused")
     for reason, count in sorted(refused.items()):
         _say(f"  refused {count:,}: {reason}")
     return 0

@@ -1,4 +1,4 @@
-"""A flood of bad input: when too large a share of a minute's events are dead letters, somebody's producer is broken."""
+"""The dead letter flood alarm: a large share of dead letters in a minute means a broken producer."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -10,17 +10,17 @@ from shared.status.health import Health
 
 WINDOW_SECONDS: Final = 60
 LEAST_REFUSED: Final = 10
-"""So many dead letters of a minute are a flood, if their share is; fewer may be anything."""
+"""Fewer dead letters in a minute raise no alarm, whatever their share."""
 
 _PART: Final = "input"  # of the service's health
 
 logger = get_logger(__name__)
 
 
-class BadInput:
-    """Watches the share of dead letters in the trailing minute; over `share` (0 to 1) health is degraded.
+class FloodAlarm:
+    """Degrades health while over `share` (0 to 1) of the events of the last minute are dead letters.
 
-    Time is whatever `clock` counts in seconds.
+    `clock` counts seconds.
     """
 
     def __init__(self, share: float, health: Health, clock: Callable[[], float]) -> None:
@@ -33,7 +33,7 @@ class BadInput:
         self._is_flood = False
 
     def add(self, read: int, reasons: Iterable[Reason]) -> None:
-        """Count the events of a batch, and why some of them were refused."""
+        """Count the events of a batch, and the reasons of those refused."""
         second = int(self._clock())
         if not self._seconds or self._seconds[-1][0] != second:
             self._seconds.append((second, 0, Counter()))
@@ -45,7 +45,7 @@ class BadInput:
         self._refused.update(new)
 
     def report(self) -> None:
-        """Tell health how it stands, and the log when that changes."""
+        """Update health, and log when a flood starts or ends."""
         oldest = int(self._clock()) - WINDOW_SECONDS
         while self._seconds and self._seconds[0][0] <= oldest:
             _, read, refused = self._seconds.popleft()
@@ -55,10 +55,12 @@ class BadInput:
         was_flood, self._is_flood = self._is_flood, total >= LEAST_REFUSED and total > self._share * self._read
         if self._is_flood:
             by_reason = {reason: count for reason, count in self._refused.most_common() if count}
-            told = ", ".join(f"{count} {reason}" for reason, count in by_reason.items())
-            self._health.degraded(_PART, f"{total} of the last minute's {self._read} events are dead letters: {told}")
+            reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason.items())
+            self._health.degraded(
+                _PART, f"{total} of the last minute's {self._read} events are dead letters: {reasons}"
+            )
             if not was_flood:
-                logger.error("flood of bad input", events=self._read, dead_letters=total, **by_reason)
+                logger.error("flood of dead letters", events=self._read, dead_letters=total, **by_reason)
         elif was_flood:
             self._health.working(_PART)
-            logger.info("flood of bad input is over", events=self._read, dead_letters=total)
+            logger.info("flood of dead letters is over", events=self._read, dead_letters=total)

@@ -15,7 +15,7 @@ _LIMIT: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Which job, and which dead letters it is about. No `reasons` are all of them; `topic` None is RAW_TOPIC."""
+    """The job and its dead letters. Empty `reasons` mean any reason; `topic` None means RAW_TOPIC."""
 
     job: str
     topic: str | None
@@ -28,7 +28,7 @@ class Options:
 
 
 def parse(argv: Sequence[str], now_ms: int) -> Options:
-    """Read the command line. Exits with code 2 and a message when it is wrong."""
+    """Parse the command line. Exits with code 2 and a message if it is invalid."""
     given = _parser(now_ms).parse_args(argv)
     return Options(
         job=given.job,
@@ -54,24 +54,26 @@ def _parser(now_ms: int) -> ArgumentParser:
     jobs = parser.add_subparsers(dest="job", metavar="JOB", required=True)
     chosen = _choosing(now_ms)
 
-    listing = jobs.add_parser("list", parents=[chosen], help="the latest ones, a line each, oldest first")
-    listing.add_argument("--limit", type=_positive, default=_LIMIT, metavar="N", help=f"so many (default {_LIMIT})")
+    listing = jobs.add_parser("list", parents=[chosen], help="the latest, one per line, oldest first")
+    listing.add_argument(
+        "--limit", type=_positive, default=_LIMIT, metavar="N", help=f"how many to list (default {_LIMIT})"
+    )
 
-    jobs.add_parser("count", parents=[chosen], help="how many there are, by reason")
+    jobs.add_parser("count", parents=[chosen], help="how many, by reason")
 
-    showing = jobs.add_parser("show", help="all that is known of one, with its bytes")
-    showing.add_argument("place", metavar="PLACE", help="PARTITION:OFFSET, as `list` writes it")
+    showing = jobs.add_parser("show", help="everything known about one, with its bytes")
+    showing.add_argument("place", metavar="PLACE", help="PARTITION:OFFSET, as `list` prints it")
     _add_topic(showing)
-    showing.add_argument("--raw", action="store_true", help="write the bytes alone, as they came")
+    showing.add_argument("--raw", action="store_true", help="write only the bytes, unchanged")
 
     replaying = jobs.add_parser(
         "replay",
         parents=[chosen],
         help="send them again",
-        description="Send dead letters to the topic that they came from, with their own keys and bytes: those that "
-        "this version accepts and that no replay has sent before. The others stay as they are.",
+        description="Send dead letters to their topic again, with their own keys and bytes, if this version accepts "
+        "them and no earlier replay sent them. The others stay as they are.",
     )
-    replaying.add_argument("--dry-run", action="store_true", help="only say what would be sent")
+    replaying.add_argument("--dry-run", action="store_true", help="only print what would be sent")
     return parser
 
 
@@ -79,7 +81,7 @@ def _choosing(now_ms: int) -> ArgumentParser:
     def since(text: str) -> int:
         instant = parse_since(text, now_ms)
         if instant is None:
-            raise ArgumentTypeError(f"{text!r} is no instant (2026-11-22T10:30Z), nor so long ago (90m, 24h, 7d)")
+            raise ArgumentTypeError(f"{text!r} is not an instant (2026-11-22T10:30Z) or an age (90m, 24h, 7d)")
         return instant
 
     parser = ArgumentParser(add_help=False)
@@ -89,14 +91,14 @@ def _choosing(now_ms: int) -> ArgumentParser:
         default=[],
         choices=[reason.value for reason in Reason],
         metavar="REASON",
-        help="only those refused for it; may be given several times: " + ", ".join(Reason),
+        help="only those with this reason; repeatable: " + ", ".join(Reason),
     )
     parser.add_argument(
         "--since",
         type=since,
         default=0,
         metavar="WHEN",
-        help="only those refused since: an ISO 8601 instant, or 24h, 7d",
+        help="only those refused since then: an ISO 8601 instant, or an age such as 24h or 7d",
     )
     _add_topic(parser)
     return parser
@@ -104,7 +106,7 @@ def _choosing(now_ms: int) -> ArgumentParser:
 
 def _add_topic(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--topic", metavar="TOPIC", help="whose dead letters are meant: RAW_TOPIC (the default) or ENRICHED_TOPIC"
+        "--topic", metavar="TOPIC", help="the topic that refused them: RAW_TOPIC (default) or ENRICHED_TOPIC"
     )
 
 

@@ -1,4 +1,4 @@
-"""Sending dead letters again: those that the code of today takes, each once."""
+"""Sends the dead letters that this version accepts to their topic again, each once."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,16 +16,16 @@ from shared.events.schema import UNKNOWN
 from shared.streams.event_log import NewRecord, Producer
 
 CHUNK: Final = 500
-"""Dead letters that are sent, then marked, at once: so many may be sent twice when that is interrupted."""
+"""Dead letters sent before they are marked as sent. An interruption in between can send these twice."""
 
 REPLAYED_HEADER: Final = "replayed_from"
 
 Check = Callable[[bytes, int], Refusal | None]
-"""Why a value that arrives at an instant (epoch ms) is refused; None when it is not."""
+"""The refusal of a value that arrives at an instant (epoch ms); None when it is accepted."""
 
 
 class Plan(NamedTuple):
-    """What becomes of dead letters: those to send, how many were sent before, how many are refused still by reason."""
+    """The dead letters to send, how many were sent before, and how many are still refused, by reason."""
 
     accepted: Sequence[DeadLetter]
     sent_before: int
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 
 
 def refusal_of_raw(value: bytes, arrived_ms: int) -> Refusal | None:
-    """Why enrich refuses a raw click."""
+    """Enrich's refusal of a raw click; None if it accepts it."""
     event = decode_raw(value)
     if isinstance(event, Refusal):
         return event
@@ -44,15 +44,15 @@ def refusal_of_raw(value: bytes, arrived_ms: int) -> Refusal | None:
 
 
 def refusal_of_enriched(value: bytes, _: int) -> Refusal | None:
-    """Why aggregate refuses an enriched click."""
+    """Aggregate's refusal of an enriched click; None if it accepts it."""
     event = decode_enriched(value)
     return event if isinstance(event, Refusal) else None
 
 
 class Replayed:
-    """The dead letters that were sent again, kept in Redis for as long as the topic keeps dead letters.
+    """The marks of dead letters that were sent again. Redis keeps them twice as long as the topic keeps dead letters.
 
-    Redis's exceptions pass through.
+    Raises what redis-py raises.
     """
 
     def __init__(self, client: redis.Redis, prefix: str, topic: str, retention_ms: int) -> None:
@@ -61,24 +61,24 @@ class Replayed:
         self._retention_ms = retention_ms
 
     def are_marked(self, letters: Sequence[DeadLetter]) -> list[bool]:
-        """For each dead letter whether it was sent again."""
+        """Whether each dead letter was sent again."""
         scores = self._client.zmscore(self._key, [_member(letter) for letter in letters]) if letters else []
         return [score is not None for score in scores]
 
     def mark(self, letters: Sequence[DeadLetter], now_ms: int) -> None:
-        """Remember that they are sent, and forget those that the topic has dropped."""
+        """Mark them as sent, and drop the marks of those that the topic has dropped."""
         pipeline = self._client.pipeline()
         pipeline.zadd(self._key, {_member(letter): letter.record.timestamp_ms for letter in letters})
-        # Twice the time, as topics drop whole segments.
+        # Twice the retention, because topics drop whole segments.
         pipeline.zremrangebyscore(self._key, "-inf", now_ms - 2 * self._retention_ms)
         pipeline.pexpire(self._key, 2 * self._retention_ms)
         pipeline.execute()
 
 
 class Replay:
-    """Sends dead letters to the topic that they came from. The log's and Redis's exceptions pass through.
+    """Sends dead letters to their topic again. Raises what the log and redis-py raise.
 
-    For each CHUNK of them `plan`, `send` and `mark`, each as often as it takes.
+    The caller calls `plan`, `send` and `mark` for each CHUNK, and retries each call.
     """
 
     def __init__(self, producer: Producer, replayed: Replayed, topic: str, dead_letters: str, check: Check) -> None:
@@ -89,9 +89,9 @@ class Replay:
         self._check = check
 
     def plan(self, letters: Sequence[DeadLetter], now_ms: int) -> Plan:
-        """Find out which were not sent yet and are accepted at this instant.
+        """Choose those that no replay has sent and that are accepted at this instant.
 
-        What is refused still stays where it is, so that replaying in vain makes no more dead letters.
+        The others stay where they are, so that a replay never adds dead letters.
         """
         marked = self._replayed.are_marked(letters)
         new = [letter for letter, is_marked in zip(letters, marked, strict=True) if not is_marked]
@@ -108,7 +108,7 @@ class Replay:
             self._producer.send([self._again(letter) for letter in letters])
 
     def mark(self, letters: Sequence[DeadLetter], now_ms: int) -> None:
-        """Remember that they were sent."""
+        """Mark them as sent."""
         if letters:
             self._replayed.mark(letters, now_ms)
 
@@ -118,5 +118,5 @@ class Replay:
 
 
 def _member(letter: DeadLetter) -> str:
-    # With its time, as offsets begin anew in a topic that is made anew.
+    # The time is part of it, because a recreated topic starts at offset 0 again.
     return f"{letter.place}:{letter.record.timestamp_ms}"

@@ -1,4 +1,4 @@
-"""Dead letters as text that a terminal shows and nothing else: no control character of theirs gets through. Pure."""
+"""Dead letters as text that is safe in a terminal: control characters are escaped. Pure."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ _UNITS_MS: Final = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def one_line(letter: DeadLetter) -> str:
-    """When it was refused, its place, the reason, the error and the beginning of its bytes."""
+    """Its time, place, reason, error and first bytes."""
     return "  ".join(
         (
             iso_second(letter.record.timestamp_ms),
@@ -25,9 +25,9 @@ def one_line(letter: DeadLetter) -> str:
 
 
 def described(letter: DeadLetter) -> str:
-    """All that is known of it, a line each, and its bytes."""
+    """Everything known about it, one fact per line, and its bytes."""
     record, origin = letter.record, letter.origin
-    came_ms = origin.timestamp_ms
+    arrived_ms = origin.timestamp_ms
     facts = {
         "place": letter.place,
         "refused": iso_second(record.timestamp_ms),
@@ -35,7 +35,7 @@ def described(letter: DeadLetter) -> str:
         "error": printable(letter.error),
         "service": printable(origin.service),
         "origin": f"{printable(origin.topic)} partition {origin.partition} offset {origin.offset}",
-        "arrived": iso_second(came_ms) if came_ms >= 0 else "",
+        "arrived": iso_second(arrived_ms) if arrived_ms >= 0 else "",
         "key": printable(record.key) if record.key is not None else "(none)",
         "bytes": f"{len(record.value):,}",
     }
@@ -43,9 +43,9 @@ def described(letter: DeadLetter) -> str:
 
 
 def printable(text: str | bytes) -> str:
-    """The text with every other character, and every byte that is no UTF-8, as a backslash escape.
+    """The text, with backslash escapes for bytes that are not UTF-8 and for characters that do not print.
 
-    Other characters are those of control, also of a terminal or of the direction of writing.
+    Those include terminal control and writing direction.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
@@ -55,7 +55,7 @@ def printable(text: str | bytes) -> str:
 
 
 def parse_since(text: str, now_ms: int) -> int | None:
-    """The instant (epoch ms) of ISO 8601, of a number, or of so long ago (`90m`, `24h`, `7d`); else None."""
+    """The epoch ms of an ISO 8601 instant, a number, or an age such as `90m`, `24h` or `7d`; None for other text."""
     ago = re.fullmatch(r"(\d{1,9})([smhd])", text, re.ASCII)
     if ago:
         return max(now_ms - int(ago[1]) * _UNITS_MS[ago[2]], 0)

@@ -1,4 +1,4 @@
-"""Reading a topic of dead letters from an instant to its present end, on either event log."""
+"""Reads a dead letter topic from an instant to its current end, on either event log."""
 
 import time
 import uuid
@@ -21,12 +21,12 @@ from shared.streams.event_log import (
 
 _BATCH: Final = 1_000
 _POLL_SECONDS: Final = 0.3
-_PATIENCE_SECONDS: Final = 60.0
+_LONGEST_SILENCE_SECONDS: Final = 60.0
 _NEWER_POLLS: Final = 5
 
 
 class DeadLetter(NamedTuple):
-    """A dead letter: its record (the refused bytes; `timestamp_ms` is when), why it was refused, and where it stood."""
+    """A dead letter: its record (the refused bytes, and when they were refused), the refusal, and the origin."""
 
     record: Record
     reason: str
@@ -35,17 +35,17 @@ class DeadLetter(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Its own partition and offset, which name it."""
+        """PARTITION:OFFSET in the dead letter topic. Users name it by this."""
         return f"{self.record.partition}:{self.record.offset}"
 
 
 def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> Iterator[list[DeadLetter]]:
-    """The dead letters appended since an instant (epoch ms) and until now, each partition's in order, by batches.
+    """Yield batches of the dead letters appended from an instant (epoch ms) until now, in order within a partition.
 
-    Waits for a log that does not answer. Raises Stopped.
+    Waits while the log is unavailable. Raises Stopped, and LogUnavailable if the topic's end stays unknown.
     """
     reading = _Reading(FromTime(since_ms))
-    # A group of its own each time: everything is read, and nothing is committed.
+    # A new consumer group for each run, which reads all partitions and commits nothing.
     with log.consumer(topic, f"dead-letters-{uuid.uuid4().hex}", reading) as consumer:
         dependency = Dependency(f"the event log at {log.address}")
         silent_since = time.monotonic()
@@ -59,16 +59,16 @@ def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> 
                 silent_since, newer_polls = time.monotonic(), 0
                 continue
             newer_polls += 1
-            # Only a poll without records or failure tells that all partitions are assigned. During a flood of new dead
-            # letters there is none: so many polls without an old one tell as much.
+            # An empty poll proves that all partitions are assigned. While new dead letters keep arriving no poll is
+            # empty, so several polls without an old one count too.
             if (not records or newer_polls > _NEWER_POLLS) and reading.is_done(consumer):
                 return
-            if time.monotonic() - silent_since > _PATIENCE_SECONDS:
-                raise LogUnavailable(f"{topic} tells no end within {_PATIENCE_SECONDS:.0f} s")
+            if time.monotonic() - silent_since > _LONGEST_SILENCE_SECONDS:
+                raise LogUnavailable(f"{topic} did not report its end within {_LONGEST_SILENCE_SECONDS:.0f} s")
 
 
 class _Reading:
-    """The listener: where each partition is read from, and how far."""
+    """The listener: where to start each partition, and how far it is read."""
 
     def __init__(self, start: Position) -> None:
         self._start = start
@@ -76,7 +76,7 @@ class _Reading:
         self._next: dict[int, int] = {}
 
     def on_assigned(self, assignment: Assignment) -> Position:
-        """As `Listener.on_assigned`. A partition that comes again goes on where it was, to the end it had."""
+        """As `Listener.on_assigned`. A reassigned partition continues where it was and keeps its first end."""
         self._ends.setdefault(assignment.partition, assignment.end_offset)
         if assignment.begin_offset >= assignment.end_offset:
             self._next[assignment.partition] = assignment.end_offset
@@ -87,7 +87,7 @@ class _Reading:
         """As `Listener.on_revoked`."""
 
     def take(self, records: Sequence[Record]) -> list[DeadLetter]:
-        """The dead letters among the records: what came in after the end is left out."""
+        """The dead letters of the records before the end."""
         letters = []
         for record in records:
             self._next[record.partition] = record.offset + 1
@@ -96,7 +96,7 @@ class _Reading:
         return letters
 
     def is_done(self, consumer: Consumer) -> bool:
-        """Whether every partition is read to its end, on Kafka over the markers of transactions too."""
+        """Whether every partition is read to its end. On Kafka the last offsets may hold transaction markers."""
         lag = consumer.lag()
         return bool(self._ends) and all(
             self._next.get(partition, -1) >= end or lag.get(partition) == 0 for partition, end in self._ends.items()

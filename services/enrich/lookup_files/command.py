@@ -38,7 +38,7 @@ logger = get_logger(__name__)
 
 
 class Summary(NamedTuple):
-    """What became of the rows of one file."""
+    """How many rows of a file were loaded, refused by reason, and how many lookups were deleted."""
 
     loaded: int
     refused: Counter[str]
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error("nothing to load: give --products FILE or --visitors FILE, or both")
     for kind, path in files:
         if not path.is_file():
-            parser.error(f"--{kind.name}: {path} is no file; give a JSON, NDJSON or CSV file, .gz or not")
+            parser.error(f"--{kind.name}: {path} is not a file; give a JSON, NDJSON or CSV file, plain or gzip")
     try:
         settings = read_settings(ServiceSettings)
     except ConfigurationError as error:
@@ -69,9 +69,9 @@ def main(argv: Sequence[str]) -> int:
         try:
             return max(_load(loader, kind, path, is_pruned=options.prune) for kind, path in files)
         except (UnreadableFile, redis.RedisError) as error:
-            logger.error("not loaded", reason=str(error))  # noqa: TRY400 - no trace wanted
+            logger.error("loading failed", reason=str(error))  # noqa: TRY400 - no trace wanted
         except Stopped:
-            logger.warning("stopped before the end")  # what is loaded stays; a second run starts over
+            logger.warning("stopped before the end")  # rows already loaded stay; the next run starts over
     return 1
 
 
@@ -80,12 +80,12 @@ def _load(loader: "Loader", kind: Kind, path: Path, *, is_pruned: bool) -> int:
     line = f"{kind.name}: {summary.loaded:,} loaded, {summary.refused.total():,} refused"
     print(line + (f", {summary.pruned:,} deleted" if is_pruned else ""))  # noqa: T201 - the command's answer
     for reason, rows in summary.refused.most_common():
-        print(f"  refused {rows:,}: {reason}")  # noqa: T201 - likewise
+        print(f"  refused {rows:,}: {reason}")  # noqa: T201 - the command's answer
     return 0 if summary.loaded or not summary.refused else 1
 
 
 class Loader:
-    """Writes lookups into Redis, and waits while it is away until `stop` is set."""
+    """Writes lookups into Redis. While Redis is unavailable, waits until `stop` is set."""
 
     def __init__(self, client: redis.Redis, prefix: str, address: str, stop: Event) -> None:
         self._client = client
@@ -94,9 +94,9 @@ class Loader:
         self._stop = stop
 
     def load(self, kind: Kind, path: Path, *, is_pruned: bool) -> Summary:
-        """Write every row of a file; with `is_pruned`, delete the lookups of its kind that it does not name.
+        """Write every row of a file; with `is_pruned`, delete all other lookups of its kind.
 
-        A refused row leaves what is stored under its id as it is. Raises UnreadableFile, Stopped and redis.RedisError.
+        A refused row leaves the stored lookup of its id unchanged. Raises UnreadableFile, Stopped and redis.RedisError.
         """
         refusals = Refusals(path)
         loaded = 0
@@ -110,14 +110,14 @@ class Loader:
             if time.monotonic() >= next_progress:
                 next_progress = time.monotonic() + _PROGRESS_INTERVAL_SECONDS
                 logger.info("loading", kind=kind.name, loaded=loaded, refused=refusals.by_reason.total())
-        # A file of which nothing could be read is a mistake, not the end of the shop.
+        # If no row could be read, the file is wrong: it must not delete the whole catalogue.
         pruned = self._prune(kind, named) if is_pruned and loaded else 0
         return Summary(loaded, refusals.by_reason, pruned)
 
     def _lookups(
         self, kind: Kind, rows: Iterable[Row], named: set[str], refusals: "Refusals"
     ) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """The keys and hashes of the rows that have one; `named` gets the key of every row that has an id."""
+        """Yield the key and hash of each valid row. Adds the key of every row with an id to `named`."""
         for number, fields in rows:
             lookup = RefusedRow(fields) if isinstance(fields, str) else kind.read(fields)
             key = kind.key(self._prefix, lookup.lookup_id) if lookup.lookup_id is not None else None
@@ -150,7 +150,7 @@ class Loader:
 
 
 class Refusals:
-    """The refused rows of a file: counted by reason, the first few logged with their numbers."""
+    """Counts the refused rows of a file by reason, and logs the first few with their numbers."""
 
     def __init__(self, path: Path) -> None:
         self.by_reason: Counter[str] = Counter()
@@ -165,7 +165,7 @@ class Refusals:
                 "row refused", file=str(self._path), row=number, reason=refused.reason, detail=refused.detail
             )
         if shown == _SHOWN_REFUSALS:
-            logger.warning("more refused rows are only counted", file=str(self._path))
+            logger.warning("counting further refused rows without logging them", file=str(self._path))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         help="visitors: userId (or id), gender (M, F, U), birthDate (or birthday; YYYY-MM-DD)",
     )
     parser.add_argument(
-        "--prune", action="store_true", help="then delete the products (visitors) in Redis that FILE does not name"
+        "--prune", action="store_true", help="then delete the products (visitors) in Redis that are not in FILE"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""From a row of a products or visitors file to the hash that Redis keeps of it, or why it is refused. Pure."""
+"""Converts a row of a products or visitors file to the hash for Redis, or to a refusal. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -26,14 +26,14 @@ Fields = Mapping[str, object]
 
 
 class Lookup(NamedTuple):
-    """What to store under an id."""
+    """The hash to store under an id."""
 
     lookup_id: str
     stored: Mapping[str, str]
 
 
 class RefusedRow(NamedTuple):
-    """Why a row is no lookup: the kind of mistake and the row's own part in it; its id, where that can be read."""
+    """Why a row is refused, the offending text, and the row's id if it has one."""
 
     reason: str
     detail: str = ""
@@ -41,7 +41,7 @@ class RefusedRow(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of lookup: how a row names its id, what is stored of it, and under which key."""
+    """A kind of lookup: the names of its id field, what to store, and under which key."""
 
     name: str
     id_names: tuple[str, ...]
@@ -86,10 +86,10 @@ def _stored_visitor(fields: Fields) -> Mapping[str, str]:
         raise _Unusable("neither gender nor birthDate")
     letter = gender_of(gender)
     if gender and letter is None:
-        raise _Unusable("gender is none of M, F, U", repr(gender[:80]))
+        raise _Unusable("gender is not M, F or U", repr(gender[:80]))
     born = birth_date_of(birthday)
     if birthday and born is None:
-        raise _Unusable("birthDate is no date YYYY-MM-DD", repr(birthday[:80]))
+        raise _Unusable("birthDate is not a date YYYY-MM-DD", repr(birthday[:80]))
     return visitor_hash(letter or "", born.isoformat() if born is not None else "")
 
 
@@ -98,13 +98,13 @@ VISITORS: Final = Kind("visitors", _USER_ID, _stored_visitor, visitor_key)
 
 
 def _text(fields: Fields, names: tuple[str, ...]) -> str:
-    """The first of the named fields that is there, as text; empty when none is."""
+    """The first of the named fields that is present, as text; empty if none is."""
     for name in names:
         value = fields.get(name)
         if value is None or value == "":
             continue
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise _Unusable(f"{name} is of the wrong type")
+            raise _Unusable(f"{name} has the wrong type")
         text = str(value).strip()
         if len(text) > MAX_TEXT_LENGTH:
             raise _Unusable(f"{name} longer than {MAX_TEXT_LENGTH} characters")

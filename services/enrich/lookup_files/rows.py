@@ -1,4 +1,4 @@
-"""Rows of products and visitors from a file: a JSON array, NDJSON, CSV or TSV, plain or gzip, told by its content."""
+"""Rows of products and visitors from a file: a JSON array, NDJSON, CSV or TSV, plain or gzip, detected by content."""
 
 import csv
 import gzip
@@ -20,18 +20,18 @@ _DELIMITERS: Final = ",;\t"
 
 
 class Row(NamedTuple):
-    """A row, or why it cannot be read. `number` is its line, in a JSON array its place; both from 1."""
+    """A row, or why it is unreadable. `number` is its line, or its position in a JSON array, from 1."""
 
     number: int
     fields: Fields | str
 
 
 class UnreadableFile(Exception):  # noqa: N818 - a property of the file
-    """The file as a whole cannot be read; the message says why."""
+    """The whole file is unreadable; the message says why."""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """All rows of a file; a JSON array is held in memory, the other formats are not. Raises UnreadableFile."""
+    """Yield the rows of a file. Only a JSON array is held in memory. Raises UnreadableFile."""
     try:
         with _opened(path) as stream:
             first = stream.peek(64).removeprefix(_BYTE_ORDER_MARK).lstrip()[:1]
@@ -82,7 +82,7 @@ def _object(document: bytes | msgspec.Raw) -> Fields | str:
 
 
 def _read_csv(stream: "io.BufferedReader[Any]") -> Iterator[Row]:
-    csv.field_size_limit(_LONGEST_LINE)  # one for the process; the library's own is smaller
+    csv.field_size_limit(_LONGEST_LINE)  # process-wide; the default is smaller
     lines = (line.decode("utf-8", "surrogateescape") if line is not None else "" for _, line in _lines(stream))
     header_line = next(lines, "")
     delimiter = max(_DELIMITERS, key=header_line.count)
@@ -91,7 +91,7 @@ def _read_csv(stream: "io.BufferedReader[Any]") -> Iterator[Row]:
     except csv.Error:
         header = []
     if len(header) < 2:
-        raise UnreadableFile("neither a JSON array, nor NDJSON, nor CSV with a header of two columns")
+        raise UnreadableFile("not a JSON array, NDJSON, or CSV with a header of two or more columns")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         first_line = reader.line_num + 2  # the header is line 1
@@ -111,7 +111,7 @@ def _read_csv(stream: "io.BufferedReader[Any]") -> Iterator[Row]:
 
 
 def _lines(stream: "io.BufferedReader[Any]") -> Iterator[tuple[int, bytes | None]]:
-    """Each line with its number; None for one that is too long."""
+    """Yield each line with its number; None for a line that is too long."""
     number = 0
     while line := stream.readline(_LONGEST_LINE):
         number += 1

@@ -1,1 +1,1 @@
-"""Products and visitors as Redis holds them, behind bounded caches."""
+"""Products and visitors from Redis, behind bounded caches."""

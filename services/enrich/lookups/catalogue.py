@@ -1,4 +1,4 @@
-"""What the lookups know of a product and of a visitor, and the Redis hashes that hold it."""
+"""The lookups: what Redis holds about a product and a visitor, and the hashes that hold it. Pure."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,7 +9,7 @@ import msgspec
 from shared.events.schema import UNKNOWN
 
 MAX_ID_LENGTH: Final = 512
-"""Longer ids have no lookups, so that no producer can fill the memory with them."""
+"""Longer ids get no lookups, so that no producer can fill the memory."""
 
 
 class ProductFacts(msgspec.Struct, gc=False):
@@ -46,7 +46,7 @@ class VisitorFacts(msgspec.Struct, gc=False):
 
 
 NO_PRODUCT: Final = ProductFacts(None, None)
-"""Of a page that shows no product."""
+"""For a page without a product."""
 
 UNKNOWN_PRODUCT: Final = ProductFacts(UNKNOWN, UNKNOWN)
 UNKNOWN_VISITOR: Final = VisitorFacts()
@@ -68,19 +68,19 @@ def visitor_key(prefix: str, user_id: str) -> str:
 
 
 def gender_of(text: str | None) -> str | None:
-    """M, F or U by the first letter of a producer's word for it; None for any other word."""
+    """M, F or U by the first letter of the text; None for any other letter."""
     return _GENDER_OF_LETTER.get(text[:1]) if text else None
 
 
 def product_of(category: bytes | None, title: bytes | None) -> ProductFacts | None:
-    """The product in the values of PRODUCT_FIELDS; None when the catalogue lacks it."""
+    """The product with these values of PRODUCT_FIELDS; None when the catalogue lacks it."""
     if category is None and title is None:
         return None
     return ProductFacts(_text(category) or UNKNOWN, _text(title) or UNKNOWN)
 
 
 def visitor_of(gender: bytes | None, birthday: bytes | None) -> VisitorFacts | None:
-    """The visitor in the values of VISITOR_FIELDS; None when nothing is known. A wrong birth date is no birth date."""
+    """The visitor with these values of VISITOR_FIELDS; None when both are absent. Drops an invalid birth date."""
     if gender is None and birthday is None:
         return None
     born = birth_date_of(_text(birthday))
@@ -90,7 +90,7 @@ def visitor_of(gender: bytes | None, birthday: bytes | None) -> VisitorFacts | N
 
 
 def birth_date_of(text: str) -> date | None:
-    """The date of `YYYY-MM-DD`; a time of day after it is cut off. None for anything else."""
+    """The date of `YYYY-MM-DD`, with or without a time of day after it; None for other text."""
     day, _, _ = text.strip().replace("T", " ", 1).partition(" ")
     if len(day) != len("YYYY-MM-DD"):
         return None
@@ -106,12 +106,12 @@ def number_of(day: date) -> int:
 
 
 def product_hash(category: str, title: str) -> Mapping[str, str]:
-    """What to store for a product."""
+    """The hash to store for a product."""
     return dict(zip(PRODUCT_FIELDS, (category, title), strict=True))
 
 
 def visitor_hash(gender: str, birthday: str) -> Mapping[str, str]:
-    """What to store for a visitor; an empty text is unknown."""
+    """The hash to store for a visitor; empty text means unknown."""
     return dict(zip(VISITOR_FIELDS, (gender, birthday), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Lookups that do not wait for Redis (LOOKUP_ON_FAILURE=unknown): what is not known is counted."""
+"""Lookups that go on while Redis is unavailable (LOOKUP_ON_FAILURE=unknown), and count what they lack."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -15,10 +15,10 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
 
 
-class ImpatientLookups:
-    """`Lookups` that go on when Redis does not answer, and ask it again after growing pauses; health is degraded then.
+class LookupCircuitBreaker:
+    """Stops asking Redis after a failure and retries after growing pauses. Health is degraded meanwhile.
 
-    A Redis that is refused costs nothing; one that hangs costs its timeout, once a pause.
+    A Redis that hangs costs one timeout per pause.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class ImpatientLookups:
 
     @property
     def products(self) -> Mapping[str, ProductFacts]:
-        """As `Lookups.products`, less what could not be asked for."""
+        """As `Lookups.products`, without those that Redis was not asked for."""
         return self._lookups.products
 
     @property
     def visitors(self) -> Mapping[str, VisitorFacts]:
-        """As `Lookups.visitors`, likewise."""
+        """As `Lookups.visitors`, without those that Redis was not asked for."""
         return self._lookups.visitors
 
     def learn(self, events: Sequence[RawEvent]) -> None:
-        """As `Lookups.learn`, but never raises that Redis cannot be reached."""
+        """As `Lookups.learn`, but does not raise when Redis is unavailable."""
         if self._clock() >= self._next_try:
             try:
                 is_answered = self._lookups.learn(events)

@@ -1,4 +1,4 @@
-"""A bounded cache of what is costly to find out, as fast as a dictionary where it knows the answer. Pure."""
+"""A bounded LRU cache in front of a slow function, as fast as a dictionary for cached keys. Pure."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -7,14 +7,14 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-class RecentlyUsed(dict[Key, Answer]):
-    """`cache[key]` is `find(key)`, kept for the keys that were asked for last: between `entries` / 2 and `entries`.
+class LruCache(dict[Key, Answer]):
+    """`cache[key]` is `find(key)`, cached for the most recently used keys: between `entries` / 2 and `entries`.
 
-    Texts longer than `longest` characters are not kept, so that no producer can fill the memory with them.
+    Does not cache texts longer than `longest` characters, so that no producer can fill the memory.
 
-    Two generations stand for the order of use: what is asked for moves to the younger, and when that is full it becomes
-    the older, whose rest is forgotten. Half the price of `functools.lru_cache` for a key that is there, as a
-    dictionary's own lookup is all that it takes.
+    Approximates the order of use by two generations. A key that is used moves to the younger one. When that is full, it
+    becomes the older one, and the previous older one is dropped. A cached key costs one dictionary lookup, which takes
+    half the time of `functools.lru_cache`.
     """
 
     def __init__(self, find: Callable[[Key], Answer], entries: int, longest: int) -> None:

@@ -1,4 +1,4 @@
-"""Products and visitors from Redis, behind a bounded cache: one round trip for all that a batch does not know."""
+"""Products and visitors from Redis, behind a bounded cache: one round trip for all that a batch lacks."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -22,13 +22,13 @@ from shared.events.schema import RawEvent
 
 Found = TypeVar("Found")
 
-_LONGEST_PIPELINE: Final = 10_000  # commands; their replies are held in memory at once
+_LONGEST_PIPELINE: Final = 10_000  # commands; all their replies are in memory at once
 
 
 class Lookups:
-    """What Redis knows of products and visitors, at most `found_seconds` old (`missing_seconds` for what it lacks).
+    """Products and visitors from Redis, at most `found_seconds` old; an id that it lacks, at most `missing_seconds`.
 
-    One thread. Time is whatever `clock` counts in seconds.
+    One thread. `clock` counts seconds.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Lookups:
 
     @property
     def products(self) -> Mapping[str, ProductFacts]:
-        """By id, all that `learn` was last asked for and that are no longer than MAX_ID_LENGTH."""
+        """By id: at least those of the last `learn` whose ids are within MAX_ID_LENGTH."""
         return self._products.values
 
     @property
@@ -60,9 +60,9 @@ class Lookups:
         return self._visitors.values
 
     def learn(self, events: Iterable[RawEvent]) -> bool:
-        """Make sure of the products and visitors of a micro-batch, in one round trip for all that are not cached.
+        """Cache the products and visitors of a micro-batch, with one round trip for all that are missing.
 
-        Returns whether Redis had to be asked. Raises what redis-py raises; then nothing was learnt.
+        Returns whether it asked Redis. Raises what redis-py raises; then the batch added nothing.
         """
         now = self._clock()
         self._products.expire(now)
@@ -88,7 +88,7 @@ class Lookups:
         return True
 
     def unasked(self, events: Iterable[RawEvent]) -> int:
-        """How many of the events have a product or a visitor that Redis was not asked for."""
+        """The number of events whose product or visitor is not cached because Redis was not asked for it."""
         products, visitors = self._products.values, self._visitors.values
         return sum(
             (event.userId not in visitors and len(event.userId) <= MAX_ID_LENGTH)
@@ -111,10 +111,10 @@ class Lookups:
 
 
 class TimedCache(Generic[Found]):
-    """Values by id for a limited time; what `missing` makes stands for "there is none", for a time of its own.
+    """Values by id for a limited time. An id without a value gets `missing()`, for a time of its own.
 
-    `values` is a plain dictionary, for the speed of its reader. It is as large as it may be after `expire`, and grows
-    by what is put until the next: nothing leaves between the two.
+    `values` is a plain dictionary, because its reader is the hot path. Only `expire` removes entries and enforces the
+    limit.
     """
 
     def __init__(
@@ -125,18 +125,18 @@ class TimedCache(Generic[Found]):
         self._found_seconds = found_seconds
         self._missing_seconds = missing_seconds
         self._entries = entries
-        # Ids by the end of their time. One queue a length of time, so that each is in order by itself.
+        # Ids with their expiry. One queue per lifetime keeps each queue sorted.
         self._found_until: deque[tuple[float, str]] = deque()
         self._missing_until: deque[tuple[float, str]] = deque()
 
     def expire(self, now: float) -> None:
-        """Forget what is too old, and the oldest where there is too much."""
+        """Drop expired entries, and the oldest over the limit."""
         for queue in (self._missing_until, self._found_until):
             while queue and (queue[0][0] <= now or len(self.values) > self._entries):
                 del self.values[queue.popleft()[1]]
 
     def put(self, key: str, value: Found | None, now: float) -> None:
-        """Keep the value of an id that has none here."""
+        """Add the value of an id that is not cached."""
         assert key not in self.values
         if value is None:
             self.values[key] = self._missing()
@@ -148,7 +148,7 @@ class TimedCache(Generic[Found]):
 
 def _fields(reply: object) -> tuple[bytes | None, bytes | None]:
     if isinstance(reply, redis.exceptions.ResponseError) and str(reply).startswith("WRONGTYPE"):
-        return None, None  # somebody else's key under our name holds no lookup
+        return None, None  # a foreign key under our name holds no lookup
     if isinstance(reply, Exception):
         raise reply
     first, second = cast(list[bytes | None], reply)

@@ -1,6 +1,6 @@
-"""Privacy: which salt an event's visitor is hashed with, the pseudonym itself, and truncated addresses. Pure.
+"""Privacy rules: the salt for an event, the pseudonym of a visitor, and truncated addresses. Pure.
 
-`docs/decisions/0005-visitor-pseudonyms.md` says why it is so.
+`docs/decisions/0005-visitor-pseudonyms.md` has the reasons.
 """
 
 import hmac
@@ -11,34 +11,34 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
-from services.enrich.lookups.lru import RecentlyUsed
+from services.enrich.lookups.lru import LruCache
 from shared.events.addresses import LONGEST_ADDRESS, truncated_ip
 from shared.events.time_units import DAY_MS, HALF_HOUR_SECONDS, MINUTE_MS
 
 Rotation = Literal["daily", "monthly"]
 
 SESSION_GAP_SECONDS: Final = HALF_HOUR_SECONDS
-"""Two clicks of a visitor this far apart, in whole seconds, are of two sessions."""
+"""Two clicks of a visitor this far apart, in whole seconds, belong to two sessions."""
 
 REMEMBERED_MS: Final = DAY_MS
-"""For so long after its period a salt is kept, for what arrives late and for sessions that go on."""
+"""How long a salt outlives its period, for late events and for sessions that continue."""
 
 LONGEST_CROSSING_MS: Final = DAY_MS // 6
-"""A session that goes on for four hours after a rotation is no person's, and is cut then."""
+"""A session that continues for four hours after a rotation is not a person's, so it is cut there."""
 
-_AHEAD_MS: Final = 10 * MINUTE_MS  # an event's second may be ahead by a minute, and clocks differ
+_AHEAD_MS: Final = 10 * MINUTE_MS  # events may be a minute ahead, and clocks differ
 _PSEUDONYM_BYTES: Final = 16
 
 
 class Period(NamedTuple):
-    """The time of one salt: a day or a month in UTC, from `start_ms` to just before `end_ms`."""
+    """The validity of one salt: a day or month in UTC, from `start_ms` to just before `end_ms`."""
 
     label: str
     start_ms: int
     end_ms: int
 
     def is_remembered(self, now_ms: int) -> bool:
-        """Whether its salt is not forgotten yet, and its time has come."""
+        """Whether its salt may exist now: the period has begun and its salt is not deleted yet."""
         return self.start_ms - _AHEAD_MS <= now_ms < self.end_ms + REMEMBERED_MS
 
 
@@ -58,33 +58,33 @@ def _period_of_day(day: int, rotation: Rotation) -> Period:
 
 
 def derived_salt(secret: str, period: Period) -> bytes:
-    """The salt of a period that everybody who knows the secret has."""
+    """The salt of a period, for everybody who knows the secret."""
     return hmac.digest(secret.encode(), period.label.encode(), "sha256")
 
 
 def pseudonym_of(user_id: str, salt: bytes) -> str:
-    """32 hexadecimal digits that stand for the visitor, and tell nothing without the salt (16 to 64 bytes)."""
+    """32 hexadecimal digits that identify the visitor only to those who know the salt (16 to 64 bytes)."""
     return blake2b(user_id.encode(), key=salt, digest_size=_PSEUDONYM_BYTES).hexdigest()
 
 
 class Crossing:
-    """The sessions that reach over one rotation: until when (epoch ms) a visitor, by the old pseudonym, keeps it."""
+    """The sessions that cross one rotation: until when (epoch ms) each old pseudonym stays in use."""
 
     def __init__(self, until_ms: Mapping[str, int]) -> None:
         self.changed: dict[str, int] = {}
-        """What is new since it was made."""
+        """The entries that `extend` changed."""
         self._until_ms = dict(until_ms)
 
     def goes_on(self, pseudonym: str, timestamp_ms: int) -> bool:
-        """Whether a click after the rotation is of a session from before it."""
+        """Whether a click after the rotation belongs to a session from before it."""
         return timestamp_ms < self._until_ms.get(pseudonym, 0)
 
     def extend(self, pseudonym: str, timestamp_ms: int) -> None:
-        """A click under the old pseudonym lets its session go on for a gap's time. Clicks may come in any order."""
+        """Extend the session by the gap after a click under the old pseudonym. Clicks may come in any order."""
         until_ms = (timestamp_ms // 1000 + SESSION_GAP_SECONDS) * 1000
         if until_ms > self._until_ms.get(pseudonym, 0):
             self._until_ms[pseudonym] = self.changed[pseudonym] = until_ms
 
 
-truncated_ips: Final[RecentlyUsed[str | None, str | None]] = RecentlyUsed(truncated_ip, 65_536, LONGEST_ADDRESS)
+truncated_ips: Final[LruCache[str | None, str | None]] = LruCache(truncated_ip, 65_536, LONGEST_ADDRESS)
 """By address."""

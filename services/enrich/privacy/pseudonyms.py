@@ -1,4 +1,4 @@
-"""Pseudonyms of the visitors of a micro-batch: salts, and sessions that reach over a rotation, agreed upon in Redis."""
+"""Pseudonyms for a micro-batch. Replicas agree on salts, and on sessions that cross a rotation, through Redis."""
 
 import secrets
 from collections import defaultdict
@@ -23,7 +23,7 @@ from shared.events.time_units import DAY_MS, MINUTE_MS
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 
 CONFIRM_MS: Final = MINUTE_MS
-"""How often a salt from Redis is looked at again: it may have lost it, and replicas must not come apart."""
+"""How often to confirm a salt with Redis: if Redis lost it, replicas must agree on one again."""
 
 _SALT_BYTES: Final = 32
 
@@ -34,7 +34,7 @@ def salt_key(prefix: str, period: Period) -> str:
 
 
 def crossing_key(prefix: str, before: Period) -> str:
-    """The hash of the sessions that reach over the end of a period: old pseudonym → until when, epoch ms."""
+    """The hash of the sessions that cross the end of a period: old pseudonym → until when, epoch ms."""
     return f"{prefix}enrich:crossing:{before.label}"
 
 
@@ -44,18 +44,18 @@ class _Salt(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How the clicks of one day are hashed. From `quiet_from_ms` to `quiet_until_ms` no rotation is near."""
+    """How to hash the clicks of one day. From `quiet_from_ms` to `quiet_until_ms` no rotation is near."""
 
     period: Period
     salt: bytes
     quiet_from_ms: int
     quiet_until_ms: int
     before: Period | None
-    """The period before, where a session from it may go on and its salt is known."""
+    """The previous period, if a session from it may continue and its salt still exists."""
 
 
 class _Click(NamedTuple):
-    """A click near a rotation, and its visitor by the salt before it."""
+    """A click near a rotation, and its visitor's pseudonym by the salt before it."""
 
     place: int
     timestamp_ms: int
@@ -64,10 +64,10 @@ class _Click(NamedTuple):
 
 
 class Pseudonyms:
-    """Hashes visitors with the salt of the day or month of their click. One thread.
+    """Hashes user ids with the salt of the click's day or month. One thread.
 
-    With a `secret` the salts follow from it; without, they are random, in Redis, and forgotten a day after their
-    period. `clock_ms` is the epoch time in ms.
+    With a `secret`, salts are derived from it. Without, they are random, kept in Redis, and deleted a day after their
+    period. `clock_ms` returns epoch ms.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Pseudonyms:
     def of(self, events: Sequence[RawEvent]) -> list[str]:
         """The pseudonym of each event's visitor.
 
-        Asks Redis only for a salt that is new or due, and near a rotation. Raises what redis-py raises; asked again,
-        the answer is the same.
+        Asks Redis for salts that are new or due for confirmation, and near a rotation. Raises what redis-py raises; a
+        retry gives the same answer.
         """
         now_ms = self._clock_ms()
         self._forget(now_ms)
@@ -111,7 +111,7 @@ class Pseudonyms:
     def _plan(self, day: int, now_ms: int) -> _Plan:
         period = period_of(day * DAY_MS, self._rotation)
         if not period.is_remembered(now_ms):
-            # What comes after its salt is forgotten, or before its time, is hashed as of now: no salt is made for it.
+            # An event far in the past or future has no salt and gets none: it is hashed with the current one.
             period = period_of(now_ms, self._rotation)
             return _Plan(period, self._salt(period, now_ms), day * DAY_MS, (day + 1) * DAY_MS, None)
         before = period_of(period.start_ms - 1, self._rotation)
@@ -124,7 +124,7 @@ class Pseudonyms:
         )
 
     def _join_sessions(self, near: Sequence[_Click], pseudonyms: list[str]) -> None:
-        """Give the clicks of sessions that reach over a rotation the pseudonym that the session began with."""
+        """Give each click of a session that crosses a rotation the pseudonym with which the session began."""
         crossings = self._read_crossings(near)
         for click in near:
             crossing = crossings[click.before]
@@ -168,7 +168,7 @@ class Pseudonyms:
         if self._secret is not None:
             return _Salt(derived_salt(self._secret, period), period.end_ms + REMEMBERED_MS)
         key = salt_key(self._prefix, period)
-        # Of several replicas the first one's counts. One that knows the salt gives it back to a Redis that lost it.
+        # The first replica's proposal wins. A replica that knows the salt restores it in a Redis that lost it.
         proposed = known.value if known is not None else secrets.token_bytes(_SALT_BYTES)
         pipeline = self._client.pipeline(transaction=False)
         pipeline.set(key, proposed, nx=True, pxat=period.end_ms + REMEMBERED_MS)

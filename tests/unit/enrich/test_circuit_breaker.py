@@ -5,7 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.enrich.lookups.catalogue import VisitorFacts
-from services.enrich.lookups.circuit_breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ImpatientLookups
+from services.enrich.lookups.circuit_breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LookupCircuitBreaker
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.tally import Tally
 from shared.events.schema import RawEvent
@@ -30,7 +30,7 @@ class Site:
         self.health = Health("enrich")
         self.tally = Tally(self.clock)
         lookups = Lookups(self.redis, "", found_seconds=1e9, missing_seconds=1e9, cache_entries=100, clock=self.clock)
-        self.lookups = ImpatientLookups(lookups, "here", tally=self.tally, health=self.health, clock=self.clock)
+        self.lookups = LookupCircuitBreaker(lookups, "here", tally=self.tally, health=self.health, clock=self.clock)
 
     def told(self) -> list[int]:
         """The counts of events without lookups that were logged by now."""

@@ -27,7 +27,7 @@ def test_enrich_takes_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "said"),
     [
         ([], "--products FILE"),
-        (["--products", "nowhere.json"], "--products: nowhere.json is no file"),
+        (["--products", "nowhere.json"], "--products: nowhere.json is not a file"),
         (["--visitor=x", "--prunes"], "--prune"),
     ],
 )

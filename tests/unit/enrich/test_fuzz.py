@@ -8,7 +8,7 @@ from shared.events.enriched import encode_enriched
 from shared.events.refusals import Reason
 from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import NewRecord, Record
-from tests.fuzz_enrich import _outcome, fuzz
+from tests.fuzz.enrich import _outcome, fuzz
 from tests.support.samples.mutations import HUGE_BYTES, NOW_MS, mutated_events
 
 EVENTS = 20_000

@@ -10,7 +10,7 @@ from netaddr import IPSet
 from structlog.testing import capture_logs
 
 from services.enrich.attributes.country import Countries
-from services.enrich.attributes.geoip import LOOK_SECONDS, GeoIpFile
+from services.enrich.attributes.geoip import CHECK_SECONDS, GeoIpFile
 from shared.runtime.configuration import ConfigurationError
 from shared.status.health import Health
 
@@ -101,14 +101,14 @@ def test_changed_file_is_read_anew_and_looked_at_no_more_often_than_said(path: P
     countries = Countries(opened(path, clock))
     assert countries.by_ip["8.8.8.8"] == "Germany"
     write(path, {"8.8.8.0/24": {"country_code": "FR"}})
-    clock.now += LOOK_SECONDS - 1
+    clock.now += CHECK_SECONDS - 1
     countries.refresh()
     assert countries.by_ip["8.8.8.8"] == "Germany"
     clock.now += 1
     with capture_logs() as logs:
         countries.refresh()
     assert countries.by_ip["8.8.8.8"] == "France"
-    assert [line["event"] for line in logs] == ["GeoIP file read"]
+    assert [line["event"] for line in logs] == ["GeoIP file loaded"]
 
 
 def test_changed_file_that_cannot_be_read_leaves_the_one_before_in_use_and_health_tells(path: Path) -> None:
@@ -119,13 +119,13 @@ def test_changed_file_that_cannot_be_read_leaves_the_one_before_in_use_and_healt
     path.write_bytes(whole[:20])  # in place, as a copy that is under way
     with capture_logs() as logs:
         for _ in range(3):
-            clock.now += LOOK_SECONDS
+            clock.now += CHECK_SECONDS
             assert not file.refresh()
     assert file.code_of("8.8.8.8") == "DE"
     assert "countries.mmdb cannot be read" in str(health.report()["failures"])
     assert len(logs) == 1
     path.write_bytes(whole)
-    clock.now += LOOK_SECONDS
+    clock.now += CHECK_SECONDS
     assert file.refresh()
     assert health.report()["status"] == "healthy"
 
@@ -135,11 +135,11 @@ def test_file_that_vanishes_is_missed_until_it_is_back(path: Path) -> None:
     write(path, {"8.8.8.0/24": {"country_code": "DE"}})
     file = opened(path, clock, health)
     away = path.rename(path.with_suffix(".away"))
-    clock.now += LOOK_SECONDS
+    clock.now += CHECK_SECONDS
     assert not file.refresh()
     assert not health.is_working("geoip")
     away.rename(path)
-    clock.now += LOOK_SECONDS
+    clock.now += CHECK_SECONDS
     file.refresh()
     assert health.is_working("geoip")
     assert file.code_of("8.8.8.8") == "DE"

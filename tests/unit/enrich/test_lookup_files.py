@@ -123,10 +123,10 @@ def test_id_may_be_a_number() -> None:
     [
         (PRODUCTS, {"title": "Blue"}, RefusedRow("no productId")),
         (PRODUCTS, {"id": " ", "title": "Blue"}, RefusedRow("no productId")),
-        (PRODUCTS, {"id": True, "title": "Blue"}, RefusedRow("id is of the wrong type")),
+        (PRODUCTS, {"id": True, "title": "Blue"}, RefusedRow("id has the wrong type")),
         (PRODUCTS, {"id": "x" * 513, "title": "Blue"}, RefusedRow("productId longer than 512 characters")),
         (PRODUCTS, {"id": "V1"}, RefusedRow("neither category nor title", "", "V1")),
-        (PRODUCTS, {"id": "V1", "title": ["Blue"]}, RefusedRow("title is of the wrong type", "", "V1")),
+        (PRODUCTS, {"id": "V1", "title": ["Blue"]}, RefusedRow("title has the wrong type", "", "V1")),
         (
             PRODUCTS,
             {"id": "V1", "title": "x" * (MAX_TEXT_LENGTH + 1)},
@@ -134,11 +134,11 @@ def test_id_may_be_a_number() -> None:
         ),
         (PRODUCTS, {"id": "V1", "title": "\udcff"}, RefusedRow("title is not UTF-8", "", "V1")),
         (VISITORS, {"id": "V1"}, RefusedRow("neither gender nor birthDate", "", "V1")),
-        (VISITORS, {"id": "V1", "gender": "?"}, RefusedRow("gender is none of M, F, U", "'?'", "V1")),
+        (VISITORS, {"id": "V1", "gender": "?"}, RefusedRow("gender is not M, F or U", "'?'", "V1")),
         (
             VISITORS,
             {"id": "V1", "birthday": "1990-02-30"},
-            RefusedRow("birthDate is no date YYYY-MM-DD", "'1990-02-30'", "V1"),
+            RefusedRow("birthDate is not a date YYYY-MM-DD", "'1990-02-30'", "V1"),
         ),
     ],
 )

@@ -1,9 +1,9 @@
-"""A flood of bad input degrades health and says so once; what is rare or few does not."""
+"""A flood of dead letters degrades health and is logged once; a few or a small share are not a flood."""
 
 import pytest
 from structlog.testing import capture_logs
 
-from services.enrich.dead_letters.flood import LEAST_REFUSED, WINDOW_SECONDS, BadInput
+from services.enrich.dead_letters.flood import LEAST_REFUSED, WINDOW_SECONDS, FloodAlarm
 from shared.events.refusals import Reason
 from shared.status.health import Health
 
@@ -29,7 +29,7 @@ def clock() -> Clock:
 @pytest.mark.parametrize(
     ("read", "refused", "status"),
     [
-        (100, 25, "healthy"),  # the share itself is not over it
+        (100, 25, "healthy"),  # exactly the share is not a flood
         (100, 26, "degraded"),
         (LEAST_REFUSED, LEAST_REFUSED, "degraded"),
         (LEAST_REFUSED - 1, LEAST_REFUSED - 1, "healthy"),
@@ -37,40 +37,40 @@ def clock() -> Clock:
         (0, 0, "healthy"),
     ],
 )
-def test_flood_is_a_share_of_a_minute_and_not_just_a_few(
+def test_flood_needs_a_share_of_the_minute_and_a_minimum_count(
     health: Health, clock: Clock, read: int, refused: int, status: str
 ) -> None:
-    bad_input = BadInput(0.25, health, clock)
-    bad_input.add(read, [Reason.NOT_JSON] * refused)
-    bad_input.report()
+    flood_alarm = FloodAlarm(0.25, health, clock)
+    flood_alarm.add(read, [Reason.NOT_JSON] * refused)
+    flood_alarm.report()
     assert health.report()["status"] == status
 
 
-def test_flood_is_told_when_it_begins_and_when_its_minute_is_over(health: Health, clock: Clock) -> None:
-    bad_input = BadInput(0.25, health, clock)
+def test_flood_is_logged_when_it_starts_and_when_it_ends(health: Health, clock: Clock) -> None:
+    flood_alarm = FloodAlarm(0.25, health, clock)
     with capture_logs() as logs:
         for _ in range(WINDOW_SECONDS):
             clock.now += 1
-            bad_input.add(10, [Reason.NOT_JSON] * 3 + [Reason.FUTURE])
-            bad_input.report()
-    assert [(line["event"], line["log_level"]) for line in logs] == [("flood of bad input", "error")]
+            flood_alarm.add(10, [Reason.NOT_JSON] * 3 + [Reason.FUTURE])
+            flood_alarm.report()
+    assert [(line["event"], line["log_level"]) for line in logs] == [("flood of dead letters", "error")]
     assert health.report()["failures"] == {
         "input": "240 of the last minute's 600 events are dead letters: 180 not_json, 60 future"
     }
     with capture_logs() as logs:
-        for _ in range(WINDOW_SECONDS - 2):  # nothing arrives any more; of the last two seconds there are but 8
+        for _ in range(WINDOW_SECONDS - 2):  # nothing arrives; the last two seconds hold only 8
             assert health.report()["status"] == "degraded"
             clock.now += 1
-            bad_input.report()
-    assert [line["event"] for line in logs] == ["flood of bad input is over"]
+            flood_alarm.report()
+    assert [line["event"] for line in logs] == ["flood of dead letters is over"]
     assert health.report() == {"service": "enrich", "status": "healthy", "failures": {}}
 
 
-def test_good_input_dilutes_a_flood(health: Health, clock: Clock) -> None:
-    bad_input = BadInput(0.25, health, clock)
-    bad_input.add(100, [Reason.NOT_JSON] * 50)
-    bad_input.report()
+def test_good_input_ends_a_flood(health: Health, clock: Clock) -> None:
+    flood_alarm = FloodAlarm(0.25, health, clock)
+    flood_alarm.add(100, [Reason.NOT_JSON] * 50)
+    flood_alarm.report()
     clock.now += 30
-    bad_input.add(100, [])
-    bad_input.report()
+    flood_alarm.add(100, [])
+    flood_alarm.report()
     assert health.report()["status"] == "healthy"

@@ -1,0 +1,1 @@
+"""Fuzzing, as commands of their own."""
