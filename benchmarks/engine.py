@@ -44,7 +44,7 @@ class Engine:
         """Receive, store and fold the records of one poll, like the service."""
         for number, group in groupby(sorted(records, key=attrgetter("partition")), key=attrgetter("partition")):
             self._partitions[number].receive(list(group))
-            self._partitions[number].sort_out()
+            self._partitions[number].build_batch()
             self._partitions[number].fold()
 
     def advance(self, now_s: int) -> None:
@@ -56,10 +56,10 @@ class Engine:
     def publication(self) -> Publication:
         """Read the figures and the completed minutes from the windows, like the service's loop."""
         reports = {
-            partition.number: PartitionReport(partition.roll_up(), 0, 0.0, 0, self.now_s * 1000)
+            partition.number: PartitionReport(partition.snapshot(), 0, 0.0, 0, self.now_s * 1000)
             for partition in self._partitions
         }
-        return Publication(self.now_s, reports, [partition.closed_minutes() for partition in self._partitions])
+        return Publication(self.now_s, reports, [partition.completed_minutes() for partition in self._partitions])
 
     def publish(self, publisher: RedisPublisher) -> None:
         """Publish like the service and its sender: the whole cost of one publish."""

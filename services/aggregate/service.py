@@ -110,7 +110,7 @@ class AggregateService:
             return
         try:
             self._receive()
-            if self._are_dead_letters_sent(leaving.sort_out()):  # otherwise these records are read again
+            if self._are_dead_letters_sent(leaving.build_batch()):  # otherwise these records are read again
                 leaving.fold()
                 leaving.checkpoint()
         except StateUnwritable as error:
@@ -173,7 +173,7 @@ class AggregateService:
         self._receive()
         self._is_storing = True
         for partition in self._partitions.values():
-            refused = partition.sort_out()
+            refused = partition.build_batch()
             self._is_storing &= self._are_dead_letters_sent(refused) and self._store(partition.fold)
         if self._is_storing and self._unfolded:
             self._gauges.add_batch(self._unfolded, time.monotonic() - began_at)
@@ -248,7 +248,7 @@ class AggregateService:
                 self._now_s,
                 {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
                 # Cut off from the log we may not know that a partition, and what is still to come of it, is another's.
-                [partition.closed_minutes() for partition in self._partitions.values()]
+                [partition.completed_minutes() for partition in self._partitions.values()]
                 if self._settings.segment_seconds and self._log.is_available
                 else [],
             )
@@ -256,14 +256,14 @@ class AggregateService:
 
     def _report(self, partition: Partition, lag: int | None) -> PartitionReport:
         """`lag` is None while the partition's reading has not begun."""
-        rollup = partition.roll_up()
+        snapshot = partition.snapshot()
         behind = (lag or 0) + partition.unfolded
         if lag == behind == 0 and self._log.is_available:  # while it is away nobody knows what waits in it
             partition.loaded_until_ms = self._now_s * 1000
         return PartitionReport(
-            rollup,
+            snapshot,
             lag=behind,
-            events_per_second=self._rates[partition.number].mark(self._now_s, rollup.conservation.read),
+            events_per_second=self._rates[partition.number].mark(self._now_s, snapshot.event_counts.read),
             loaded_from_ms=partition.loaded_from_ms,
             loaded_until_ms=partition.loaded_until_ms,
         )

@@ -65,20 +65,9 @@ class EnrichedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class CountedEvent(msgspec.Struct, frozen=True, gc=False):
-    """The fields of an `EnrichedEvent` that figures use.
-
-    Skipping the others, above all the user agent, cuts decoding time by a third.
-    """
+    """The fields of `EnrichedEvent` that every reader of figures needs. `CountedDecoder` adds those of its caller."""
 
     timestamp: int
     userId: str
-    productId: str | None = None
-    category: str | None = None
-    title: str | None = None
-    gender: str = "U"
-    country: str = UNKNOWN
-    deviceType: str = "Other"
     age: int | None = None
     eventId: str | UnsetType | None = UNSET
-    eventType: str | UnsetType | None = UNSET
-    url: str | UnsetType | None = UNSET

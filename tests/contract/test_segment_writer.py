@@ -34,9 +34,7 @@ def minutes(versions: dict[int, int], partition: int = 0) -> PartitionMinutes:
     """Three events of a page without product each."""
     rows = np.zeros(3, ROW)
     rows["product"] = rows["page"] = rows["age"] = NONE
-    names = Dictionaries()
-    names.countries.extend(["Kenya"])
-    names.event_types.extend(["page_view"])
+    names = Dictionaries({"country": ["Kenya"], "event_type": ["page_view"]})
     return PartitionMinutes(partition, names, {minute: (version, rows) for minute, version in versions.items()})
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from services.aggregate.columns.dictionaries import Dictionaries
+from services.aggregate.engine.snapshot import snapshot_of
 from services.aggregate.engine.windows import Windows
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Publication, Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
-from services.aggregate.rollups.partition_rollup import roll_up
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
 from shared.rollups.model import AUDIENCES, KEY_TTL_SECONDS
@@ -29,8 +30,8 @@ _numbers = count()
 def publication(late: int, instant_s: int | None = None) -> Publication:
     """Of one partition, `late` seconds after NOW_S unless told."""
     windows = Windows(NOW_S + late if instant_s is None else instant_s)
-    windows.conservation.late = late
-    report = PartitionReport(roll_up(windows, partition=0), 0, 0.0, 0, windows.now_s * 1000)
+    windows.event_counts.late = late
+    report = PartitionReport(snapshot_of(windows, Dictionaries(), partition=0), 0, 0.0, 0, windows.now_s * 1000)
     return Publication(windows.now_s, {0: report}, [])
 
 

@@ -161,7 +161,7 @@ def a_state(directory: Path) -> None:
     partition = open_partition(directory, ASSIGNMENT, NOW_S)
     event = EnrichedEvent(timestamp=NOW_S * 1000, userId="u")
     partition.receive([Record(0, 0, NOW_S * 1000, b"u", encode_enriched(event))])
-    assert partition.sort_out() == []
+    assert partition.build_batch() == []
     partition.fold()
     partition.close()
 
@@ -181,7 +181,7 @@ def test_usable_state_goes_on_where_it_was(tmp_path: Path, topic_id: str) -> Non
         ("garbled block", "it cannot be read"),
         ("torn manifest", "Corruption"),
         ("ahead of the topic", "past the topic's end"),
-        ("of another topic", "deleted and made anew"),
+        ("of another topic", "deleted and recreated"),
     ],
 )
 def test_unusable_state_is_set_aside_and_read_anew_by_time(tmp_path: Path, damage: str, reason: str) -> None:

@@ -13,14 +13,14 @@ RING_SECONDS: Final = 32_768
 """Slots of the rings of the half hours: the power of two above 17 of them (30,600 s)."""
 
 
-def slots(ring: Array, seconds: Ints) -> Ints:
-    """The places of seconds along a ring's last axis, whose length is a power of two."""
+def ring_slots(ring: Array, seconds: Ints) -> Ints:
+    """The slots of seconds along a ring's last axis, whose length is a power of two."""
     places: Ints = seconds & (ring.shape[-1] - 1)
     return places
 
 
 def enter_seconds(ring: Array, first_second: int, last_second: int) -> None:
-    """Clear the slots of the seconds from first to last, both included, which the ring has not held yet."""
+    """Clear the slots of the seconds from first to last, both included, which are new to the ring."""
     size = ring.shape[-1]
     count = last_second - first_second + 1
     if count >= size:
@@ -41,24 +41,24 @@ def trailing(ring: Array, last_second: int, seconds: int) -> Array:
 
 
 def grown(array: Array, size: int, fill: int = 0) -> Array:
-    """`array` with room for at least `size` along its last axis, the new places `fill`."""
-    room = array.shape[-1]
-    if size <= room:
+    """`array` with a length of at least `size` along its last axis, new places filled with `fill`."""
+    capacity = array.shape[-1]
+    if size <= capacity:
         return array
     # By a quarter: these arrays are most of what a visitor costs in memory.
-    larger = np.full((*array.shape[:-1], max(size, room + room // 4, 1024)), fill, dtype=array.dtype)
-    larger[..., :room] = array
+    larger = np.full((*array.shape[:-1], max(size, capacity + capacity // 4, 1024)), fill, dtype=array.dtype)
+    larger[..., :capacity] = array
     return larger
 
 
 def count_at(counts: Array, places: Ints, by: int = 1) -> None:
-    """Add `by` to a one-dimensional array at places, as often as each is named."""
-    # A number of another type than the array's would take numpy's slow way, at ten times the cost.
+    """Add `by` to a one-dimensional array at each of `places`, which may repeat."""
+    # A number of another type than the array's takes numpy's slow path, at ten times the cost.
     np.add.at(counts, places, counts.dtype.type(by))
 
 
 def run_starts(*sorted_columns: Array) -> Ints:
-    """The places where a run of rows begins that are equal in every column; the columns are sorted together."""
+    """The places where a run of rows starts that are equal in every column. Equal rows are adjacent."""
     size = len(sorted_columns[0])
     begins = np.zeros(size, np.bool_)
     begins[:1] = True

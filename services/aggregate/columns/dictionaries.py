@@ -1,54 +1,59 @@
-"""The names that rows refer to by code, for each column that has them."""
+"""The names of one partition that rows refer to by code, for each dimension."""
 
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Self
 
-from services.aggregate.columns.batch import NewNames, Product
+import msgspec
+
+from services.aggregate.columns.arrays import Bools
+from services.aggregate.columns.dimensions import DIMENSIONS, OPEN_DIMENSIONS
 from services.aggregate.columns.names import Names
 
-COLUMNS: Final = {"product": "products", "page": "pages", "country": "countries", "event_type": "event_types"}
-"""The column of ROW whose codes each of the dictionaries explains."""
+NewNames = Mapping[str, list[Any]]
+"""Names in order of their codes, by open dimension; those without any are absent."""
+
+_NO_NAMES: NewNames = {}
+_NAME_TYPES: Final = {dimension.name: dimension.name_type for dimension in OPEN_DIMENSIONS}
 
 
-class Sizes(NamedTuple):
-    """How many names each dictionary had."""
-
-    products: int
-    pages: int
-    countries: int
-    event_types: int
-
-
-@dataclass(slots=True)
 class Dictionaries:
-    """The names of one partition."""
+    """The names of each dimension. Another thread may read them while names are added."""
 
-    products: Names[Product] = field(default_factory=lambda: Names[Product]())
-    pages: Names[str] = field(default_factory=lambda: Names[str]())
-    countries: Names[str] = field(default_factory=lambda: Names[str]())
-    event_types: Names[str] = field(default_factory=lambda: Names[str]())
+    def __init__(self, names: NewNames = _NO_NAMES) -> None:
+        """`names` are those of a saved state."""
+        self._names = {
+            dimension.name: Names[Any](dimension.values or names.get(dimension.name, ())) for dimension in DIMENSIONS
+        }
 
-    def of(self, column: str) -> Names[Any]:
-        """The dictionary of a column of ROW."""
-        names: Names[Any] = getattr(self, COLUMNS[column])
-        return names
+    def of(self, dimension: str) -> Names[Any]:
+        """The names of a dimension."""
+        return self._names[dimension]
 
-    def sizes(self) -> Sizes:
-        """For `since`."""
-        return Sizes(len(self.products), len(self.pages), len(self.countries), len(self.event_types))
+    def sizes(self) -> dict[str, int]:
+        """The number of names of each open dimension, for `since`."""
+        return {dimension.name: len(self._names[dimension.name]) for dimension in OPEN_DIMENSIONS}
 
-    def since(self, sizes: Sizes) -> NewNames:
-        """What joined after there were `sizes` of them."""
-        return NewNames(
-            tuple(self.products.since(sizes.products)),
-            tuple(self.pages.since(sizes.pages)),
-            tuple(self.countries.since(sizes.countries)),
-            tuple(self.event_types.since(sizes.event_types)),
-        )
+    def since(self, sizes: Mapping[str, int]) -> NewNames:
+        """The names that were added after there were `sizes` of them."""
+        added = {name: list(self._names[name].since(size)) for name, size in sizes.items()}
+        return {name: names for name, names in added.items() if names}
 
     def extend(self, new: NewNames) -> None:
-        """Take over names that joined elsewhere; those that are here already change nothing."""
-        self.products.extend(new.products)
-        self.pages.extend(new.pages)
-        self.countries.extend(new.countries)
-        self.event_types.extend(new.event_types)
+        """Add names in the order they were added elsewhere; known ones change nothing."""
+        for name, names in new.items():
+            self._names[name].extend(names)
+
+    def save(self) -> NewNames:
+        """All names of the open dimensions."""
+        return self.since(dict.fromkeys(self.sizes(), 0))
+
+    def keeping(self, dimension: str, kept: Bools) -> Self:
+        """These dictionaries with only the `kept` names of a dimension, recoded in the same order."""
+        other = type(self)()
+        other._names = {**self._names, dimension: self._names[dimension].kept(kept)}  # noqa: SLF001 - our own
+        return other
+
+
+def restored(saved: Mapping[str, Iterable[Any]]) -> NewNames:
+    """Names as they were before msgpack, which knows no named tuples. Raises msgspec.ValidationError and KeyError."""
+    return {name: [msgspec.convert(one, _NAME_TYPES[name]) for one in names] for name, names in saved.items()}

@@ -1,7 +1,7 @@
 """128-bit digests of ids, and a hash table of them that works on whole columns.
 
-Two ids with the same digest are not to be expected in the life of the universe, so that a digest stands for its id: in
-16 bytes, where the text as a Python object and its place in a dict take 150.
+Random ids do not collide in 128 bits, so a digest replaces its id: 16 bytes, where the text as a Python object and its
+entry in a dict take 150.
 """
 
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ import xxhash
 from services.aggregate.columns.arrays import Bools, Ints
 
 Digests = npt.NDArray[np.uint64]
-"""A row an id: the two halves of its digest. The first is never 0, which marks a free slot of the table."""
+"""One row per id: the two halves of its digest. The first is never 0, which marks a free slot of the table."""
 
 _FEWEST_SLOTS: Final = 1024
-_FULLEST: Final = 0.5  # used slots; beyond it probing takes ever longer
+_FULLEST: Final = 0.5  # share of used slots; above it probing gets slow
 _BOTH: Final = 0x0101  # two bytes of True
 
 
 def digests_of(ids: Iterable[str]) -> Digests:
-    """The digests of ids, a row each."""
+    """The digests of ids, one row each."""
     return as_digests(map(xxhash.xxh3_128_digest, ids))
 
 
@@ -35,24 +35,24 @@ def as_digests(digested: Iterable[bytes]) -> Digests:
 class DigestTable:
     """A hash table from digests to numbers below 2³², open addressing with double hashing.
 
-    Every step works on all rows that are not settled yet: a batch takes as many steps as its longest probe. The halves
-    of a digest are independent: the second one is as good as another hash, and keeps the longest probe short.
+    Every step works on all unsettled rows: a batch takes as many steps as its longest probe. The halves of a digest are
+    independent, so the second serves as the second hash and keeps the longest probe short.
     """
 
-    def __init__(self, room: int = 0) -> None:
-        """`room`: so many digests fit in before the table has to be rebuilt."""
-        size = _slots_for(room, _FEWEST_SLOTS)
+    def __init__(self, capacity: int = 0) -> None:
+        """`capacity` digests fit in before the table has to be rebuilt."""
+        size = _slots_for(capacity, _FEWEST_SLOTS)
         self._keys: Digests = np.zeros((size, 2), np.uint64)
         self.values = np.zeros(size, np.uint32)
-        """By slot. The owner sets that of a digest which `locate` added."""
+        """By slot. The owner sets the value of a digest that `locate` added."""
         self._used = 0
 
     def __len__(self) -> int:
         return self._used
 
     def locate(self, digests: Digests) -> tuple[Ints, Ints]:
-        """The slot of each digest, which may repeat; and the first row of each that was not here, which is added."""
-        self._make_room(len(digests))
+        """Add unknown digests. Returns the slot of each digest, and the first row of each that was added."""
+        self._reserve(len(digests))
         slot, step = self._first_slots(digests)
         is_new = np.zeros(len(digests), np.bool_)
         pending = np.arange(len(digests))
@@ -60,8 +60,8 @@ class DigestTable:
         while len(pending):
             is_free = self._keys[at, 0] == 0
             if is_free.any():
-                self._keys[at[is_free]] = wanted[is_free]  # of several that claim a slot the last one gets it
-            is_settled = _equal(self._keys.take(at, axis=0), wanted)  # far quicker than self._keys[at]
+                self._keys[at[is_free]] = wanted[is_free]  # of several that claim a slot the last one wins
+            is_settled = _equal(self._keys.take(at, axis=0), wanted)  # far faster than self._keys[at]
             is_new[pending] = is_free & is_settled
             pending = pending[~is_settled]
             wanted = digests[pending]
@@ -69,7 +69,7 @@ class DigestTable:
         return slot, self._added(slot, np.flatnonzero(is_new))
 
     def find(self, digests: Digests) -> tuple[Ints, Ints]:
-        """The rows of those digests that are here, and their slots. Made for when these are few."""
+        """The rows of the digests that are known, and their slots. Fast when these are few."""
         at, step = self._first_slots(digests)
         rows, wanted = np.arange(len(digests)), digests[:, 0]
         found, slots = [rows[:0]], [rows[:0]]
@@ -87,16 +87,16 @@ class DigestTable:
         return np.concatenate(found), np.concatenate(slots)
 
     def _first_slots(self, digests: Digests) -> tuple[Ints, Ints]:
-        """Where the search for each digest begins, and how far it steps."""
+        """The first slot to probe for each digest, and the step to the next."""
         slot, step = (digests & np.uint64(len(self.values) - 1)).astype(np.int64).T
-        return slot, step | 1  # odd: it comes to every slot
+        return slot, step | 1  # odd: it reaches every slot
 
     def _next_slots(self, slot: Ints, step: Ints) -> Ints:
         after: Ints = (slot + step) & (len(self.values) - 1)
         return after
 
     def _added(self, slot: Ints, new: Ints) -> Ints:
-        """Of the rows whose digest was not here the first of each: the value of their slot tells them apart."""
+        """The first row of each new digest; the value of its slot identifies that row."""
         backwards = new[::-1]
         self.values[slot[backwards]] = backwards
         first: Ints = new[self.values[slot[new]] == new]
@@ -112,14 +112,14 @@ class DigestTable:
         return self._keys[slots]
 
     def keep(self, slots: Ints) -> None:
-        """Forget everything but the digests in these slots. The table does not shrink."""
+        """Drop everything but the digests in these slots. The table does not shrink."""
         self._rebuild(len(self.values), slots)
 
     def is_full_for(self, newcomers: int) -> bool:
-        """Whether the table has to grow for so many more."""
+        """Whether the table has to grow for `newcomers` more."""
         return self._used + newcomers > len(self.values) * _FULLEST
 
-    def _make_room(self, newcomers: int) -> None:
+    def _reserve(self, newcomers: int) -> None:
         size = _slots_for(self._used + newcomers, len(self.values))
         if size > len(self.values):
             self._rebuild(size, self.used())
@@ -132,7 +132,7 @@ class DigestTable:
 
 
 def _slots_for(digests: int, fewest: int) -> int:
-    """The power of two from `fewest` on, itself one, at which so many digests leave the table empty enough."""
+    """The smallest power of two, at least `fewest`, at which `digests` digests keep the table below _FULLEST."""
     size = fewest
     while digests > size * _FULLEST:
         size *= 2
@@ -140,7 +140,7 @@ def _slots_for(digests: int, fewest: int) -> int:
 
 
 def _equal(digests: Digests, others: Digests) -> Bools:
-    """Row by row; a comparison of the two bools as one number is far quicker than numpy's `all` along an axis."""
+    """Row by row. Comparing the two bools as one number is far faster than numpy's `all` along an axis."""
     same: Bools = (digests == others).view(np.uint16)[:, 0] == _BOTH
     return same
 

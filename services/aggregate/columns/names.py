@@ -1,4 +1,4 @@
-"""Names as small numbers: products, pages and countries are folded as codes and turned back when read."""
+"""Names as small numbers: events are folded by code, and codes become names again when figures are read."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class _Codes(dict[Name, int]):
-    """Gives a name that it lacks the next code, within the look-up: the fold asks once an event and name."""
+    """Assigns the next code to an unknown name within the look-up itself: this is a hot path."""
 
     def __init__(self, names: list[Name]) -> None:
         super().__init__((name, code) for code, name in enumerate(names))
@@ -24,7 +24,7 @@ class _Codes(dict[Name, int]):
 class Names(Generic[Name]):
     """A growing dictionary of names and their codes 0, 1, 2, … in order of first appearance.
 
-    `codes[name]` gives a new name its code. Names are only ever added, so that another thread may read them.
+    `codes[name]` assigns a new name its code. Names are only ever added, so another thread may read them.
     """
 
     def __init__(self, names: Iterable[Name] = ()) -> None:
@@ -41,11 +41,11 @@ class Names(Generic[Name]):
         return iter(self._names)
 
     def since(self, size: int) -> Sequence[Name]:
-        """The names that joined after there were `size` of them."""
+        """The names that were added after there were `size` of them."""
         return self._names[size:]
 
     def extend(self, names: Iterable[Name]) -> None:
-        """Take over names that joined elsewhere, in their order."""
+        """Add names in the order they were added elsewhere."""
         for name in names:
             self.codes[name]
 

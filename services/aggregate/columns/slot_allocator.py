@@ -1,4 +1,4 @@
-"""Numbers 0, 1, 2, … that are given out, given up, and given again, so that arrays by number stay small."""
+"""Slots 0, 1, 2, … that are allocated, freed and reused, so that arrays indexed by slot stay small."""
 
 import numpy as np
 
@@ -6,28 +6,28 @@ from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.digests import as_bools
 
 
-class Numbering:
-    """Which numbers are free."""
+class SlotAllocator:
+    """Which slots are free."""
 
     def __init__(self) -> None:
-        self._free = np.empty(0, np.int64)  # below `room`, the next one last
-        self.room = 0
-        """Above every number that was ever given."""
+        self._free = np.empty(0, np.int64)  # below `capacity`, the next one last
+        self.capacity = 0
+        """Above every slot that was ever allocated."""
 
-    def give(self, count: int) -> Ints:
-        """So many numbers, those that were given up first."""
+    def allocate(self, count: int) -> Ints:
+        """Allocate `count` slots, freed ones first."""
         again = min(count, len(self._free))
         recycled = self._free[len(self._free) - again :]
         self._free = self._free[: len(self._free) - again]
-        fresh = np.arange(self.room, self.room + count - again)
-        self.room += len(fresh)
+        fresh = np.arange(self.capacity, self.capacity + count - again)
+        self.capacity += len(fresh)
         return np.concatenate((recycled, fresh))
 
-    def take(self, numbers: Ints) -> None:
-        """Note that numbers were given elsewhere. `settle` has to follow before any is given here."""
-        self.room = max(self.room, int(numbers.max(initial=-1)) + 1)
+    def take(self, slots: Ints) -> None:
+        """Record slots that were allocated elsewhere. `settle` has to follow before the next `allocate`."""
+        self.capacity = max(self.capacity, int(slots.max(initial=-1)) + 1)
 
     def settle(self, taken: Ints) -> None:
-        """Make all others than these free."""
+        """Free every slot but these."""
         self.take(taken)
-        self._free = np.flatnonzero(~as_bools(taken, self.room))[::-1]
+        self._free = np.flatnonzero(~as_bools(taken, self.capacity))[::-1]

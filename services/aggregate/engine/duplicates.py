@@ -1,7 +1,7 @@
-"""Duplicates: an event whose eventId arrived within the hour before it is counted once.
+"""Duplicates: of the events with one eventId within an hour of arrival, only the first counts.
 
-The ids are kept in generations, tables that are filled one after another. One is given up as a whole when the hour has
-gone over its last id, so that none is ever rebuilt: among millions of ids that takes seconds, in which nothing is read.
+The ids are kept in generations, tables that are filled one after another. A generation is dropped as a whole once its
+last id is an hour old, so no table is ever rebuilt: rebuilding millions of ids stops reading for seconds.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Array, Bools, Ints, run_starts
 from services.aggregate.columns.digests import Digests, DigestTable, as_bools
-from services.aggregate.engine.recent import MINUTE_SECONDS
+from shared.events.time_units import MINUTE_SECONDS
 
 REMEMBERED_SECONDS: Final = 3600
-_LEAST_ROOM: Final = 16_384  # ids of a generation
+_MIN_CAPACITY: Final = 16_384  # ids of a generation
 _SPAN_SECONDS: Final = 600
-"""A generation is made for the ids of such a time: were it less, each id would be looked for in more tables; were it
-more, more ids would be kept past their hour."""
+"""A generation is sized for the ids of this span. A shorter span means more tables to search for each id, a longer one
+more ids that are kept past their hour."""
 
 
 @dataclass(slots=True)
@@ -27,38 +27,42 @@ class _Generation:
     """Ids and the second each first arrived."""
 
     first_arrival: DigestTable
-    began_s: int
-    last_s: int = 0  # none of the ids arrived later; known when no more are added
+    started_s: int
+    last_s: int = 0  # none of the ids arrived later; set when the generation is full
 
 
 class SeenIds:
-    """The digests of the eventIds that arrived within the hour, with the second each first did.
+    """The digests of the eventIds that arrived within the hour, with the second of their first arrival.
 
-    Arrival is the record's append time, so that a replay of the log finds the same duplicates. Where the log's clock
-    goes back, arrival stands still: `latest_arrival_s` is that of all records so far, with or without an id.
+    Arrival is the record's append time, so a replay of the log finds the same duplicates. While the log's clock is
+    behind, arrival stays at `latest_arrival_s`, the latest of all records so far, with or without an id.
     """
 
     def __init__(self) -> None:
         self._older: list[_Generation] = []
-        self._newest = _Generation(DigestTable(_LEAST_ROOM), began_s=0)
+        self._newest = _Generation(DigestTable(_MIN_CAPACITY), started_s=0)
         self.latest_arrival_s = 0
-        # By minute of arrival, of the minutes not saved yet and the newest: the others do not change any more.
+        # By minute of arrival: the unsaved minutes and the newest. The others no longer change.
         self._ids_by_minute: dict[int, list[tuple[Digests, Ints]]] = {}
         self._unsaved_minutes: set[int] = set()
 
     def __len__(self) -> int:
-        """How many ids are kept, those included whose hour is over."""
+        """The number of ids kept, expired ones included."""
         return sum(len(generation.first_arrival) for generation in (*self._older, self._newest))
 
     def arrivals(self, arrival_s: Ints) -> Ints:
-        """The seconds that records in log order count as arrived at, which follow those asked about before."""
+        """The second of arrival of each record, in log order; the records follow those of the call before."""
         arrivals: Ints = np.maximum(np.maximum.accumulate(arrival_s), self.latest_arrival_s)
-        self.latest_arrival_s = int(arrivals.max(initial=self.latest_arrival_s))
+        self.reach(int(arrivals.max(initial=0)))
         return arrivals
 
+    def reach(self, arrival_s: int) -> None:
+        """Record that arrival has come to this second; it never goes back."""
+        self.latest_arrival_s = max(self.latest_arrival_s, arrival_s)
+
     def accept(self, digests: Digests, arrival_s: Ints) -> Bools:
-        """Which ids, in log order, are no duplicates; they are remembered. `arrival_s` is of `arrivals`."""
-        self._move_on(len(digests), arrival_s)
+        """Remember ids in log order. Returns which are not duplicates. `arrival_s` is from `arrivals`."""
+        self._rotate(len(digests), arrival_s)
         accepted = np.ones(len(digests), np.bool_)
         for generation in self._older:
             rows, slot = generation.first_arrival.find(digests)
@@ -68,28 +72,28 @@ class SeenIds:
         return accepted
 
     def _accept_by_newest(self, digests: Digests, arrival_s: Ints) -> Bools:
-        """Which are no duplicates of each other or of those in the newest generation, where they are remembered."""
+        """Which ids are not duplicates of each other or of the newest generation, where they are remembered."""
         slot, first = self._newest.first_arrival.locate(digests)
         first_s = self._newest.first_arrival.values
         first_s[slot[first]] = arrival_s[first]
         accepted = as_bools(first, len(digests))
-        over = ~accepted & (arrival_s - first_s[slot] >= REMEMBERED_SECONDS)
-        for place in np.flatnonzero(over).tolist():  # one by one: the same id may come again in one batch
+        expired = ~accepted & (arrival_s - first_s[slot] >= REMEMBERED_SECONDS)
+        for place in np.flatnonzero(expired).tolist():  # one by one: an id may repeat within the batch
             if arrival_s[place] - int(first_s[slot[place]]) >= REMEMBERED_SECONDS:
                 accepted[place] = True
                 first_s[slot[place]] = arrival_s[place]
         return accepted
 
     def remember(self, digests: Digests, arrival_s: Ints) -> None:
-        """Take over ids that were accepted, in log order."""
-        self.latest_arrival_s = int(arrival_s.max(initial=self.latest_arrival_s))
-        self._move_on(len(digests), arrival_s)
+        """Add ids that were accepted by an earlier process, in log order."""
+        self.reach(int(arrival_s.max(initial=0)))
+        self._rotate(len(digests), arrival_s)
         slot, _ = self._newest.first_arrival.locate(digests)
-        self._newest.first_arrival.values[slot] = arrival_s  # of an id accepted twice the later
+        self._newest.first_arrival.values[slot] = arrival_s  # the later one of an id accepted twice
         self._note(digests, arrival_s)
 
     def _note(self, digests: Digests, arrival_s: Ints) -> None:
-        """Have ids saved the next time."""
+        """Queue ids for the next `save`."""
         minute = arrival_s // MINUTE_SECONDS
         starts = run_starts(minute).tolist()
         for start, end in pairwise([*starts, len(minute)]):
@@ -97,26 +101,26 @@ class SeenIds:
             self._ids_by_minute.setdefault(number, []).append((digests[start:end], arrival_s[start:end]))
             self._unsaved_minutes.add(number)
 
-    def _move_on(self, newcomers: int, arrival_s: Ints) -> None:
-        """Give up the generations whose hour is over, and have room for so many more in the newest."""
-        # To the first of the newcomers an id may matter that to the last of them does not. None here arrived later.
+    def _rotate(self, newcomers: int, arrival_s: Ints) -> None:
+        """Drop expired generations, and start a new one when the newest cannot take `newcomers` more."""
+        # An id can matter to the first of the newcomers and not to the last. No known id arrived later than they.
         first_s = int(arrival_s.min(initial=self.latest_arrival_s))
         self._older = [generation for generation in self._older if first_s - generation.last_s < REMEMBERED_SECONDS]
         full = self._newest
         if full.first_arrival.is_full_for(newcomers):
             full.last_s = first_s
-            expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.began_s)
-            # The last ones may have come in one burst: the room at most doubles.
-            room = max(_LEAST_ROOM, newcomers, min(expected, len(self)))
+            expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.started_s)
+            # The last ids may have arrived in one burst: capacity at most doubles.
+            capacity = max(_MIN_CAPACITY, newcomers, min(expected, len(self)))
             self._older.append(full)
-            self._newest = _Generation(DigestTable(room), began_s=first_s)
+            self._newest = _Generation(DigestTable(capacity), started_s=first_s)
 
     def oldest_minute(self) -> int:
         """The first minute of arrival whose ids matter."""
         return (self.latest_arrival_s - REMEMBERED_SECONDS + 1) // MINUTE_SECONDS
 
     def save(self) -> dict[int, dict[str, Array]]:
-        """The ids that first arrived in each minute of the hour that has changed since `saved`, for `load`."""
+        """The ids that first arrived in each minute of the hour that changed since `saved`, for `load`."""
         saved = {}
         for minute in sorted(minute for minute in self._unsaved_minutes if minute >= self.oldest_minute()):
             digests, arrival_s = zip(*self._ids_by_minute[minute], strict=True)
@@ -127,12 +131,12 @@ class SeenIds:
         return saved
 
     def saved(self) -> None:
-        """Note that what `save` gave is kept."""
+        """Mark what `save` returned as saved."""
         running = self.latest_arrival_s // MINUTE_SECONDS
         self._ids_by_minute = {minute: ids for minute, ids in self._ids_by_minute.items() if minute == running}
         self._unsaved_minutes.clear()
 
     def load(self, saved: Mapping[str, Array]) -> None:
-        """Take over what `save` gave of a minute. Minutes are to be loaded in order."""
+        """Restore what `save` returned of a minute. Minutes are loaded in order."""
         self.remember(saved["digests"], saved["arrival_s"].astype(np.int64))
         self.saved()

@@ -15,7 +15,7 @@ class Latest:
         self.visitors = list(visitors)
 
     def threshold_ms(self) -> int:
-        """No event before this instant can enter either list. 0 while one of them has room."""
+        """No event before this instant can enter either list; 0 while one of them is not full."""
         if len(self.events) < LATEST_EVENTS_SHOWN or len(self.visitors) < LATEST_VISITORS_SHOWN:
             return 0
         return min(self.events[-1].timestamp_ms, self.visitors[-1].timestamp_ms)
@@ -24,13 +24,13 @@ class Latest:
         """Add events, in any order."""
         newcomers = latest_first(sorted(events, key=_order, reverse=True))
         self.events = nlargest(LATEST_EVENTS_SHOWN, [*self.events, *newcomers], key=_order)
-        self.visitors = one_a_visitor(sorted([*self.visitors, *newcomers], key=_order, reverse=True))
+        self.visitors = one_per_visitor(sorted([*self.visitors, *newcomers], key=_order, reverse=True))
 
 
 def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
-    """The first LATEST_EVENTS_SHOWN events, and after them the first of each visitor up to LATEST_VISITORS_SHOWN.
+    """The first LATEST_EVENTS_SHOWN events, then the first of each further visitor up to LATEST_VISITORS_SHOWN.
 
-    Reads no further than that.
+    Stops reading there.
     """
     chosen: list[LatestEvent] = []
     visitors: set[bytes] = set()
@@ -43,7 +43,7 @@ def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
     return chosen
 
 
-def one_a_visitor(newest_first: Sequence[LatestEvent]) -> list[LatestEvent]:
+def one_per_visitor(newest_first: Sequence[LatestEvent]) -> list[LatestEvent]:
     """The first event of each of the first LATEST_VISITORS_SHOWN visitors."""
     latest: dict[bytes, LatestEvent] = {}
     for event in newest_first:

@@ -1,51 +1,76 @@
-"""Events of the trailing hour by product, page and country: each is added once, and taken off once, by its second."""
+"""Events of the trailing hour by name, for each ranked dimension: added once and taken off once, by their second."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from services.aggregate.columns.arrays import Array, Bools, Ints, grown
 from services.aggregate.columns.batch import is_bot
+from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
+from services.aggregate.engine.window import Events, Forgotten, Step
+from shared.events.time_units import HOUR_SECONDS
 
-HOUR_SECONDS: Final = 3600
 HUMAN: Final = 0
 BOT: Final = 1
-DIMENSIONS: Final = ("product", "page", "country")
 
 
 class HourlyPopularity:
-    """For each dimension the events of the trailing hour; row HUMAN and row BOT, a column a code."""
+    """For each ranked dimension the events of the trailing hour: row HUMAN and row BOT, a column per code.
+
+    See `Window`.
+    """
+
+    name: Final = "popularity"
 
     def __init__(self) -> None:
-        self._counts = {dimension: np.zeros((2, 0), np.int64) for dimension in DIMENSIONS}
+        self._counts = {dimension.name: np.zeros((2, 0), np.int64) for dimension in RANKED_DIMENSIONS}
 
     def counts(self, dimension: str, codes: int) -> Ints:
         """Events by audience and code, for the codes below `codes`."""
         self._counts[dimension] = grown(self._counts[dimension], codes)
         return self._counts[dimension][:, :codes]
 
-    def add(self, rows: Array) -> None:
-        """Count rows that are in the trailing hour."""
+    def enter(self, step: Step) -> None:
+        """See `Window`."""
+        self._count(step.leaving.rows, -1)
+
+    def fold(self, events: Events) -> None:
+        """See `Window`."""
+        rows, _ = events.since(events.now_s - HOUR_SECONDS + 1)
+        self.count(rows)
+
+    def count(self, rows: Array) -> None:
+        """Add rows of the trailing hour."""
         self._count(rows, 1)
 
-    def take_off(self, rows: Array) -> None:
-        """Count rows no more, whose second has left the trailing hour."""
-        self._count(rows, -1)
-
     def _count(self, rows: Array, by: int) -> None:
+        if not len(rows):
+            return
         bot = is_bot(rows).astype(np.int64)
-        for dimension in DIMENSIONS:
+        for dimension in self._counts:
             code = rows[dimension].astype(np.int64)
-            has_one = code >= 0
-            if not has_one.all():
-                code, audience = code[has_one], bot[has_one]
-            else:
+            has_name = code >= 0
+            if has_name.all():
                 audience = bot
+            else:
+                code, audience = code[has_name], bot[has_name]
             if len(code):
                 counts = self._counts[dimension] = grown(self._counts[dimension], int(code.max()) + 1)
-                room = counts.shape[1]
-                counts += by * np.bincount(audience * room + code, minlength=2 * room).reshape(2, room)
+                codes = counts.shape[1]
+                counts += by * np.bincount(audience * codes + code, minlength=2 * codes).reshape(2, codes)
 
-    def renumber(self, dimension: str, kept: Bools) -> None:
-        """Renumber to the codes for which `kept` is true. They must include all that have events in the hour."""
-        self._counts[dimension] = grown(self._counts[dimension], len(kept))[:, : len(kept)][:, kept]
+    def recode(self, dimension: str, kept: Bools) -> None:
+        """Drop the codes that are not `kept` and close the gaps. The kept ones include all with events in the hour."""
+        if dimension in self._counts:
+            self._counts[dimension] = grown(self._counts[dimension], len(kept))[:, : len(kept)][:, kept]
+
+    def forget(self, forgotten: Forgotten) -> None:
+        """See `Window`. Popularity knows no visitors."""
+
+    def save(self) -> dict[str, Array]:
+        """See `Window`. `RecentRows` has the rows to count again."""
+        return {}
+
+    def load(self, saved: Mapping[str, Array]) -> None:
+        """See `Window`."""

@@ -1,7 +1,7 @@
-"""Places for the visitors of the last hour and a half.
+"""Slots for the visitors of the last hour and a half.
 
-What is known of a visitor's recent events takes far more memory than that there was one in the last eight hours. It is
-kept by place, and a place is given to another visitor when the last event of the one before has become too old for it.
+What is kept of a visitor's recent events takes far more memory than the fact of an event in the last eight hours. It is
+kept by slot, and a slot is reused once the last event of its visitor is too old.
 """
 
 from collections.abc import Mapping
@@ -10,52 +10,52 @@ from typing import Final
 import numpy as np
 
 from services.aggregate.columns.arrays import Array, Ints, grown
-from services.aggregate.columns.slot_allocator import Numbering
+from services.aggregate.columns.slot_allocator import SlotAllocator
 
 RECENT_SECONDS: Final = 5400
-"""The longest that anything kept by place looks back: see `sessions`. Minutes and devices reach less far."""
+"""The longest that anything kept by slot looks back, see `sessions`. Minutes and devices look back less."""
 
 
 class RecentVisitors:
-    """The place of each visitor code."""
+    """The slot of each visitor code."""
 
     def __init__(self) -> None:
-        self._place = np.full(0, -1, np.int32)  # by visitor code; -1: none
-        self._places = Numbering()
+        self._slot = np.full(0, -1, np.int32)  # by visitor code; -1: none
+        self._slots = SlotAllocator()
 
     @property
-    def room(self) -> int:
-        """Above every place that was ever given."""
-        return self._places.room
+    def capacity(self) -> int:
+        """Above every slot that was ever allocated."""
+        return self._slots.capacity
 
-    def places(self, visitors: Ints) -> Ints:
-        """The places of visitor codes, which may repeat; given where there was none."""
-        self._place = grown(self._place, int(visitors.max(initial=-1)) + 1, fill=-1)
-        places: Ints = self._place[visitors].astype(np.int64)
-        homeless = places < 0
-        if homeless.any():
-            newcomers = np.unique(visitors[homeless])
-            self._place[newcomers] = self._places.give(len(newcomers))
-            places = self._place[visitors].astype(np.int64)
-        return places
+    def slots(self, visitors: Ints) -> Ints:
+        """The slots of visitor codes, which may repeat; a visitor without one gets one."""
+        self._slot = grown(self._slot, int(visitors.max(initial=-1)) + 1, fill=-1)
+        slots: Ints = self._slot[visitors].astype(np.int64)
+        missing = slots < 0
+        if missing.any():
+            newcomers = np.unique(visitors[missing])
+            self._slot[newcomers] = self._slots.allocate(len(newcomers))
+            slots = self._slot[visitors].astype(np.int64)
+        return slots
 
     def forget(self, last_seen_s: Array, oldest_s: int) -> Ints:
-        """Take their places from the visitors last seen before `oldest_s`, by code; returns the places."""
-        with_place = np.flatnonzero(self._place >= 0)
-        gone = with_place[last_seen_s[with_place] < oldest_s]
-        places = self._place[gone].astype(np.int64)
-        self._place[gone] = -1
+        """Free the slots of visitors last seen before `oldest_s` and return them. `last_seen_s` is by code."""
+        with_slot = np.flatnonzero(self._slot >= 0)
+        gone = with_slot[last_seen_s[with_slot] < oldest_s]
+        slots = self._slot[gone].astype(np.int64)
+        self._slot[gone] = -1
         self._settle()
-        return places
+        return slots
 
     def _settle(self) -> None:
-        self._places.settle(self._place[self._place >= 0].astype(np.int64))
+        self._slots.settle(self._slot[self._slot >= 0].astype(np.int64))
 
     def save(self) -> dict[str, Array]:
         """The state as arrays, for `load`."""
-        return {"place": self._place}
+        return {"slot": self._slot}
 
     def load(self, saved: Mapping[str, Array]) -> None:
-        """Take over what `save` gave."""
-        self._place = saved["place"]
+        """Restore what `save` returned."""
+        self._slot = saved["slot"]
         self._settle()

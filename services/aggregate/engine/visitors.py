@@ -1,8 +1,8 @@
-"""Distinct visitors, exact over any trailing window, at a cost an event that no window's size touches.
+"""Distinct visitors, exact over any trailing window, at a per-event cost independent of window size.
 
-For each visitor the second of the last event is kept, and for each second the number of visitors whose last event it
-holds. The distinct visitors of a trailing window are then the sum over its seconds: a visitor is in the window exactly
-when the last event is. Visitors by minute and half hour are a bit each, set when the visitor is first seen in one.
+`LastSeen` keeps the second of each visitor's last event, and for each second the number of visitors whose last event it
+holds. The distinct visitors of a trailing window are the sum over its seconds: a visitor is in the window exactly when
+the last event is. `DistinctByBucket` keeps one bit per minute or half hour, set when the visitor is first seen in it.
 """
 
 from collections.abc import Mapping
@@ -18,27 +18,27 @@ from services.aggregate.columns.arrays import (
     count_at,
     enter_seconds,
     grown,
+    ring_slots,
     run_starts,
-    slots,
     trailing,
 )
 from services.aggregate.engine.visits import Visits, since
 
 
 class LastSeen:
-    """The second each visitor was last seen, and visitors by that second; for several rows of visits."""
+    """The second each visitor was last seen, and visitors by that second. A row per audience or device type."""
 
     def __init__(self, rows: int, ring_seconds: int = RING_SECONDS) -> None:
         self._last = np.zeros((rows, 0), np.uint32)
         self._by_second = np.zeros((rows, ring_seconds), np.int32)
 
     def enter(self, first_second: int, last_second: int) -> None:
-        """Make room for the seconds that the clock entered."""
+        """Clear the slots of the seconds that the clock entered."""
         enter_seconds(self._by_second, first_second, last_second)
 
-    def fold(self, visits: list[Visits], visitors: int, now_s: int) -> None:
-        """Add visits by row, none of them after `now_s`; `visitors` is above every number in use."""
-        self._last = grown(self._last, visitors)
+    def fold(self, visits: list[Visits], capacity: int, now_s: int) -> None:
+        """Add visits by row, none of them after `now_s`; `capacity` is above every visitor number among them."""
+        self._last = grown(self._last, capacity)
         oldest = now_s - self._by_second.shape[1]
         for row, (visitor, second) in since(visits, oldest + 1):
             ends = np.append(run_starts(visitor)[1:], len(visitor)) - 1  # the last event of each visitor
@@ -48,8 +48,8 @@ class LastSeen:
             who, after, before = who[moved], after[moved], before[moved]
             self._last[row, who] = after
             by_second = self._by_second[row]
-            count_at(by_second, slots(by_second, before[before > oldest]), -1)
-            count_at(by_second, slots(by_second, after))
+            count_at(by_second, ring_slots(by_second, before[before > oldest]), -1)
+            count_at(by_second, ring_slots(by_second, after))
 
     def distinct(self, now_s: int, seconds: int) -> Ints:
         """Distinct visitors by row whose last event is in the trailing window."""
@@ -57,12 +57,12 @@ class LastSeen:
         return counts
 
     def last(self, row: int) -> npt.NDArray[np.uint32]:
-        """By visitor, the second of the last event of a row; 0 for those without one."""
+        """The second of the last event by visitor, of one row; 0 where there is none."""
         last: npt.NDArray[np.uint32] = self._last[row]
         return last
 
     def forget(self, visitors: Ints) -> None:
-        """Make the numbers of visitors, none of whom is within the ring, those of nobody."""
+        """Clear the numbers of visitors, none of whom is within the ring."""
         self._last[:, visitors[visitors < self._last.shape[1]]] = 0
 
     def save(self) -> dict[str, Array]:
@@ -70,15 +70,15 @@ class LastSeen:
         return {"last": self._last, "by_second": self._by_second}
 
     def load(self, saved: Mapping[str, Array]) -> None:
-        """Take over what `save` gave."""
+        """Restore what `save` returned."""
         self._last, self._by_second = saved["last"], saved["by_second"]
 
 
 class DistinctByBucket:
-    """Distinct visitors in each of the latest buckets (minutes, half hours), for several rows of visits."""
+    """Distinct visitors in each of the latest buckets (minutes, half hours). A row per audience."""
 
     def __init__(self, rows: int, bucket_seconds: int, shown: int, bits: npt.DTypeLike) -> None:
-        """`bits` is an unsigned integer with a bit for each bucket shown."""
+        """`bits` is an unsigned integer type with a bit for each bucket shown."""
         self._bucket_seconds = bucket_seconds
         self._shown = shown
         self._bits = np.zeros((rows, 0), bits)
@@ -87,16 +87,16 @@ class DistinctByBucket:
         self._counts = np.zeros((rows, self._slots), np.int64)
 
     def enter(self, first_second: int, last_second: int) -> None:
-        """Clear the buckets that begin between the two seconds, both included."""
+        """Clear the buckets that start between the two seconds, both included."""
         first, last = -(-first_second // self._bucket_seconds), last_second // self._bucket_seconds
         entered = sorted({bucket % self._slots for bucket in range(max(first, last - self._slots + 1), last + 1)})
         if entered:
             self._bits &= ~np.bitwise_or.reduce(self._bit(np.array(entered)))
             self._counts[:, entered] = 0
 
-    def fold(self, visits: list[Visits], visitors: int, now_s: int) -> None:
-        """Add visits by row, none of them after `now_s`; those before the buckets shown change nothing."""
-        self._bits = grown(self._bits, visitors)
+    def fold(self, visits: list[Visits], capacity: int, now_s: int) -> None:
+        """Add visits by row, none of them after `now_s`. Those before the buckets shown change nothing."""
+        self._bits = grown(self._bits, capacity)
         first_shown = now_s // self._bucket_seconds - self._shown + 1
         for row, (visitor, second) in since(visits, first_shown * self._bucket_seconds):
             bucket = second // self._bucket_seconds
@@ -118,8 +118,9 @@ class DistinctByBucket:
         return self._counts[:, [bucket % self._slots for bucket in range(last - self._shown + 1, last + 1)]]
 
     def distinct(self, first_bucket: int, last_bucket: int, others: list[Ints]) -> Ints:
-        """Distinct visitors by row in any of these buckets, all of them shown, or among the row's `others`,
-        which may repeat.
+        """Distinct visitors by row who are in any of these buckets, all of them shown, or among the row's `others`.
+
+        `others` may repeat.
         """
         within = np.array([bucket % self._slots for bucket in range(first_bucket, last_bucket + 1)], np.int64)
         wanted = np.bitwise_or.reduce(self._bit(within))
@@ -131,7 +132,7 @@ class DistinctByBucket:
         return np.array(counts, np.int64)
 
     def forget(self, visitors: Ints) -> None:
-        """Make the numbers of visitors, none of whom is in a bucket shown, those of nobody."""
+        """Clear the numbers of visitors, none of whom is in a bucket shown."""
         self._bits[:, visitors[visitors < self._bits.shape[1]]] = 0
 
     def save(self) -> dict[str, Array]:
@@ -139,7 +140,7 @@ class DistinctByBucket:
         return {"bits": self._bits, "counts": self._counts}
 
     def load(self, saved: Mapping[str, Array]) -> None:
-        """Take over what `save` gave."""
+        """Restore what `save` returned."""
         self._bits, self._counts = saved["bits"], saved["counts"]
 
     def _bit(self, slot: Ints) -> Array:

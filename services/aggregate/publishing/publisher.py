@@ -59,8 +59,8 @@ class RedisPublisher:
         if self._partitions is None:  # of those that were there when this or another replica published last
             self._partitions = int(self._client.hget(self._prefix + META_KEY, "partitions") or 0)
         self._partitions = max(self._partitions, len(reports))
-        rollup, meta = merge_reports(reports, self._partitions, self._name)
-        ready = published(rollup, meta, expose_pii=self._expose_pii)
+        snapshot, meta = merge_reports(reports, self._partitions, self._name)
+        ready = published(snapshot, meta, expose_pii=self._expose_pii)
         try:
             with self._lease.transaction() as pipeline:
                 self._replicas.record(pipeline, instant_s)

@@ -11,15 +11,16 @@ import msgspec
 import numpy as np
 
 from services.aggregate.columns.arrays import Ints
-from services.aggregate.columns.batch import Product
+from services.aggregate.columns.batch import LatestEvent
+from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
+from services.aggregate.columns.products import ProductVariant
+from services.aggregate.engine.batch_builder import COUNTED_EVENTS
 from services.aggregate.engine.popularity import BOT, HUMAN
-from services.aggregate.engine.recent import MINUTE_SECONDS
 from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
-from services.aggregate.engine.windows import HALF_HOUR_SECONDS
-from services.aggregate.rollups.partition_rollup import PartitionRollup, Popularity
+from services.aggregate.engine.snapshot import Popularity, Snapshot
 from shared.events.addresses import truncated_ip
-from shared.events.enriched import decode_shown
-from shared.events.schema import DEVICE_TYPES, EnrichedEvent
+from shared.events.schema import DEVICE_TYPES
+from shared.events.time_units import HALF_HOUR_SECONDS, MINUTE_SECONDS
 from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup, Rollup
 from shared.rollups.model import (
     AUDIENCES,
@@ -46,18 +47,14 @@ _Ordered = TypeVar("_Ordered", str, tuple[str, str])
 _AUDIENCE_ROWS: Final[Mapping[Audience, list[int]]] = {"human": [HUMAN], "bot": [BOT], "all": [HUMAN, BOT]}
 
 
-def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollup:
+def published(snapshot: Snapshot, meta: Meta, *, expose_pii: bool) -> Rollup:
     """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed."""
-    variants = rollup.products_1h
-    products = _grouped(variants, [variant.product_id for variant in variants.members])
-    categories = _grouped(variants, [variant.category for variant in variants.members])
-    audiences = {audience: _audience_rollup(rollup, audience, products, categories) for audience in AUDIENCES}
-    events = [_published_event(decode_shown(latest.value), expose_pii=expose_pii) for latest, _ in rollup.latest_events]
-    visitors = [
-        _published_event(decode_shown(latest.value), expose_pii=expose_pii) for latest, _ in rollup.latest_visitors
-    ]
+    rankings = _rankings(snapshot)
+    audiences = {audience: _audience_rollup(snapshot, audience, rankings) for audience in AUDIENCES}
+    events = [_published_event(latest, expose_pii=expose_pii) for latest, _ in snapshot.latest_events]
+    visitors = [_published_event(latest, expose_pii=expose_pii) for latest, _ in snapshot.latest_visitors]
     shown = {product for windows in audiences.values() for product in windows.products_1h}
-    info = _main_variant(variants, shown)
+    info = _main_variant(snapshot.popularity_1h["product"], shown)
     return Rollup(
         meta=meta,
         audiences=audiences,
@@ -66,36 +63,31 @@ def published(rollup: PartitionRollup, meta: Meta, *, expose_pii: bool) -> Rollu
         },
         latest_visitors=visitors,
         latest_events=events,
-        seed=_seed(rollup, audiences["all"], events),
+        seed=_seed(snapshot, audiences["all"], events),
     )
 
 
-def _audience_rollup(
-    rollup: PartitionRollup, audience: Audience, products: Popularity, categories: Popularity
-) -> AudienceRollup:
+def _audience_rollup(snapshot: Snapshot, audience: Audience, rankings: Mapping[str, Popularity]) -> AudienceRollup:
     row = AUDIENCES.index(audience)
     periods = [*WINDOW_SECONDS, *(f"{window}:prev" for window in WINDOWS_WITH_PREVIOUS)]
-    visitors = dict(zip(periods, rollup.visitors[row].tolist(), strict=True))
-    devices = dict(zip(DEVICE_TYPES, rollup.device_visitors_10m.tolist(), strict=True))
+    visitors = dict(zip(periods, snapshot.visitors[row].tolist(), strict=True))
+    devices = dict(zip(DEVICE_TYPES, snapshot.device_visitors_10m.tolist(), strict=True))
 
     def ranked(popularity: Popularity, most: int | None = None) -> dict[str, int]:
         return dict(_ranked(popularity.members, popularity.events[_AUDIENCE_ROWS[audience]].sum(axis=0), most))
 
     return AudienceRollup(
         visitors=visitors,
-        views=dict(zip(periods, rollup.views[row].tolist(), strict=True)),
-        sessions=_sessions(rollup.sessions[row], active=visitors[_SESSION_WINDOW]),
-        sessions_5m=_labelled(rollup.sessions_5m[row, STARTED], rollup.now_s, SESSION_BUCKET_MS // 1000),
-        bounces_5m=_labelled(rollup.sessions_5m[row, SINGLE], rollup.now_s, SESSION_BUCKET_MS // 1000),
-        durations_5m=_labelled(rollup.sessions_5m[row, DURATION_S], rollup.now_s, SESSION_BUCKET_MS // 1000),
-        views_1m=_labelled(rollup.views_1m[row], rollup.now_s, MINUTE_SECONDS),
-        visitors_1m=_labelled(rollup.visitors_1m[row], rollup.now_s, MINUTE_SECONDS),
-        views_30m=_labelled(rollup.views_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
-        visitors_30m=_labelled(rollup.visitors_30m[row], rollup.now_s, HALF_HOUR_SECONDS),
-        products_1h=ranked(products, AUDIENCE_ROWS["products_1h"].limit),
-        categories_1h=ranked(categories),
-        countries_1h=ranked(rollup.countries_1h),
-        pages_1h=ranked(rollup.pages_1h, AUDIENCE_ROWS["pages_1h"].limit),
+        views=dict(zip(periods, snapshot.views[row].tolist(), strict=True)),
+        sessions=_sessions(snapshot.sessions[row], active=visitors[_SESSION_WINDOW]),
+        sessions_5m=_labelled(snapshot.sessions_5m[row, STARTED], snapshot.now_s, SESSION_BUCKET_MS // 1000),
+        bounces_5m=_labelled(snapshot.sessions_5m[row, SINGLE], snapshot.now_s, SESSION_BUCKET_MS // 1000),
+        durations_5m=_labelled(snapshot.sessions_5m[row, DURATION_S], snapshot.now_s, SESSION_BUCKET_MS // 1000),
+        views_1m=_labelled(snapshot.views_1m[row], snapshot.now_s, MINUTE_SECONDS),
+        visitors_1m=_labelled(snapshot.visitors_1m[row], snapshot.now_s, MINUTE_SECONDS),
+        views_30m=_labelled(snapshot.views_30m[row], snapshot.now_s, HALF_HOUR_SECONDS),
+        visitors_30m=_labelled(snapshot.visitors_30m[row], snapshot.now_s, HALF_HOUR_SECONDS),
+        **{ranking: ranked(popularity, AUDIENCE_ROWS[ranking].limit) for ranking, popularity in rankings.items()},
         devices_10m={device: devices[device] for device in _AUDIENCE_DEVICES[audience]},
     )
 
@@ -114,25 +106,37 @@ def _sessions(figures: Ints, active: int) -> Sessions:
     )
 
 
-def _seed(rollup: PartitionRollup, everyone: AudienceRollup, events: list[PublishedEvent]) -> SeedRollup:
-    minutes = _labelled(rollup.visits_15m, rollup.now_s, MINUTE_SECONDS)
-    products = _grouped(
-        rollup.products_1h, [(variant.product_id, variant.category) for variant in rollup.products_1h.members]
-    )
+def _seed(snapshot: Snapshot, everyone: AudienceRollup, events: list[PublishedEvent]) -> SeedRollup:
+    minutes = _labelled(snapshot.visits_15m, snapshot.now_s, MINUTE_SECONDS)
+    variants = snapshot.popularity_1h["product"]
+    products = _grouped(variants, [(variant.product_id, variant.category) for variant in variants.members])
     ranked = _ranked(products.members, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
     return SeedRollup(
         # As the template's Grouper: from the first minute with an event to the last, those between filled with zero.
         visits_15m=dict(_without_empty_ends(list(minutes.items()))),
         users_30m={start: users for start, users in everyone.visitors_30m.items() if users},
-        device_events_10m=dict(zip(DEVICE_TYPES, rollup.device_events_10m.tolist(), strict=True)),
+        device_events_10m=dict(zip(DEVICE_TYPES, snapshot.device_events_10m.tolist(), strict=True)),
         products_1h=[(*product, events) for product, events in ranked],
         latest_visitors=[
-            (humanize.naturaltime(rollup.now_s - event["timestamp"] // 1000), event)
+            (humanize.naturaltime(snapshot.now_s - event["timestamp"] // 1000), event)
             for event in events[:LATEST_VISITORS_SHOWN]
         ],
         categories_1h=list(everyone.categories_1h.items()),
         raw_data=events,
     )
+
+
+def _rankings(snapshot: Snapshot) -> dict[str, Popularity]:
+    """The popularity of each ranking that is published, by attribute of `AudienceRollup`."""
+    return {
+        shown.ranking: popularity
+        if shown.text_of is None
+        else _grouped(popularity, list(map(shown.text_of, popularity.members)))
+        for dimension in RANKED_DIMENSIONS
+        for shown in dimension.shown
+        if shown.ranking
+        for popularity in [snapshot.popularity_1h[dimension.name]]
+    }
 
 
 def _grouped(popularity: Popularity, groups: Sequence[Any]) -> Popularity:
@@ -143,9 +147,9 @@ def _grouped(popularity: Popularity, groups: Sequence[Any]) -> Popularity:
     return Popularity(list(place), np.stack(events))
 
 
-def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, Product]:
+def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, ProductVariant]:
     """Each product shown as most of its events have it, ties to the smaller category and title."""
-    best: dict[str, tuple[int, Product]] = {}
+    best: dict[str, tuple[int, ProductVariant]] = {}
     for variant, events in zip(products.members, products.events.sum(axis=0).tolist(), strict=True):
         product_id = variant.product_id
         if product_id in shown and (product_id not in best or (-events, variant) < best[product_id]):
@@ -153,7 +157,8 @@ def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, Pr
     return {product_id: variant for product_id, (_, variant) in best.items()}
 
 
-def _published_event(event: EnrichedEvent, *, expose_pii: bool) -> PublishedEvent:
+def _published_event(latest: LatestEvent, *, expose_pii: bool) -> PublishedEvent:
+    event = COUNTED_EVENTS.decode_shown(latest.value)
     fields: PublishedEvent = {
         name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET
     }

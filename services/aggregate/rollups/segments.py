@@ -1,6 +1,6 @@
-"""Minute segments: a closed minute of one partition as an Arrow IPC stream, to explore its events with any filter."""
+"""Minute segments: a completed minute of one partition as an Arrow IPC stream, for exploring with any filter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.batch import NONE, is_bot
 from services.aggregate.columns.dictionaries import Dictionaries
-from shared.events.schema import DEVICE_TYPES, GENDERS
+from services.aggregate.columns.dimensions import DIMENSIONS
+from services.aggregate.columns.names import Names
 from shared.rollups.segment_schema import SEGMENT_SCHEMA
 
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
@@ -18,7 +19,7 @@ _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
 
 @dataclass(frozen=True, slots=True)
 class PartitionMinutes:
-    """The closed minutes of a partition: by minute the version of its segment, and its rows."""
+    """The completed minutes of a partition: by minute the version of its segment, and its rows."""
 
     partition: int
     names: Dictionaries
@@ -28,29 +29,16 @@ class PartitionMinutes:
 def encode_segment(rows: Array, names: Dictionaries, most_events: int) -> bytes:
     """The rows of a minute in order of time as an Arrow IPC stream of SEGMENT_SCHEMA, compressed with zstd.
 
-    Of more than `most_events` rows it is a uniform sample, the same for the same rows. The schema's metadata tell:
-    `events` is the number of events of the minute, `rate` the share of them that is here.
+    More than `most_events` rows become a uniform sample, the same for the same rows. The schema's metadata hold
+    `events`, the number of events of the minute, and `rate`, the share of them in the segment.
     """
     events = len(rows)
     if events > most_events:
         chosen = np.random.default_rng(events).choice(events, most_events, replace=False)
         rows = rows[np.sort(chosen)]
     rows = rows[np.argsort(rows["timestamp"], kind="stable")]
-    age = rows["age"]
-    variants = names.products
-    columns = [
-        pa.array(rows["timestamp"]),
-        pa.array(rows["visitor"]),
-        _column(rows["product"], variants, lambda variant: variant.product_id),
-        _column(rows["product"], variants, lambda variant: variant.category),
-        _column(rows["page"], names.pages),
-        _column(rows["country"], names.countries),
-        _column(rows["device"], DEVICE_TYPES),
-        _column(rows["gender"], GENDERS),
-        _column(rows["event_type"], names.event_types),
-        pa.array(age, mask=age == NONE),
-        pa.array(is_bot(rows)),
-    ]
+    by_name = _columns(rows, names)
+    columns = [by_name[field.name] for field in SEGMENT_SCHEMA]
     rate = len(rows) / events if events else 1.0
     schema = SEGMENT_SCHEMA.with_metadata({"events": str(events), "rate": repr(rate)})
     sink = pa.BufferOutputStream()
@@ -60,13 +48,30 @@ def encode_segment(rows: Array, names: Dictionaries, most_events: int) -> bytes:
     return encoded
 
 
-def _column(codes: Array, names: Sequence[Any] | Any, text_of: Any = str) -> Any:
-    """A dictionary column that knows the names in use alone; NONE becomes null."""
+def _columns(rows: Array, names: Dictionaries) -> dict[str, Any]:
+    """The columns by name: those of the dimensions, and four of their own."""
+    age = rows["age"]
+    return {
+        "timestamp": pa.array(rows["timestamp"]),
+        "visitor": pa.array(rows["visitor"]),
+        "age": pa.array(age, mask=age == NONE),
+        "bot": pa.array(is_bot(rows)),
+    } | {
+        shown.segment_column: _column(rows[dimension.name], names.of(dimension.name), shown.text_of)
+        for dimension in DIMENSIONS
+        for shown in dimension.shown
+    }
+
+
+def _column(codes: Array, names: Names[Any], text_of: Callable[[Any], str] | None) -> Any:
+    """A dictionary column with only the texts in use; NONE becomes null."""
     codes = codes.astype(np.int64)
-    known = len(names)  # asked once: names join meanwhile, on the thread that folds
+    known = len(names)  # read once: the folding thread adds names meanwhile
     in_use = np.zeros(known, np.bool_)
     in_use[codes[codes != NONE]] = True
-    texts = [text_of(names[code]) for code in np.flatnonzero(in_use).tolist()]
+    texts = [names[code] for code in np.flatnonzero(in_use).tolist()]
+    if text_of is not None:
+        texts = list(map(text_of, texts))
     place: dict[str, int] = {}
     places = np.zeros(known + 1, np.int32)
     places[:-1][in_use] = [place.setdefault(text, len(place)) for text in texts]

@@ -1,26 +1,26 @@
 """Blocks and checkpoints as bytes. A block is one micro-batch; a checkpoint is a partition's whole state in parts.
 
-The events of the trailing hour and the eventIds are parts of a minute each, written only when the minute has changed.
+The rows and the eventIds have a part for each minute, written only when that minute has changed.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from services.aggregate.columns.arrays import Array
-from services.aggregate.columns.batch import ROW, Batch, Conservation, LatestEvent, NewNames, Product
-from services.aggregate.columns.combinations import Columns
-from services.aggregate.columns.dictionaries import Dictionaries
+from services.aggregate.columns.batch import ROW, Batch, EventCounts, LatestEvent
+from services.aggregate.columns.dictionaries import restored
 from services.aggregate.columns.digests import Digests
-from services.aggregate.columns.names import Names
+from services.aggregate.engine.encoder import Encoder
 from services.aggregate.engine.latest import Latest
+from services.aggregate.engine.segment_versions import SegmentVersions
 from services.aggregate.engine.windows import Windows
 
-SCHEMA_VERSION: Final = 3
-"""Of everything in this module. State of another version is set aside and rebuilt from the log."""
+SCHEMA_VERSION: Final = 4
+"""Of everything in this module and of the dimension table. Other state is set aside and rebuilt from the log."""
 
 _HEAD: Final = "head"
 _ARRAYS: Final = "arrays/"
@@ -30,9 +30,9 @@ _EVENT_IDS: Final = "event_ids/"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The parts of a checkpoint that are to be written; the others stay, but for those before `oldest`.
+    """The parts of a checkpoint to write. Other parts stay, except those before `oldest`.
 
-    `oldest` holds for each folder of parts that are a minute each the first one that is kept.
+    `oldest` names the first part to keep in each folder whose parts are a minute each.
     """
 
     parts: Mapping[str, bytes]
@@ -41,31 +41,28 @@ class Checkpoint:
 
 class _Block(msgspec.Struct, array_like=True):
     now_s: int
-    conservation: tuple[int, int, int, int]  # counted, late, duplicates, dead letters
+    counts: EventCounts
     rows: bytes
-    names: NewNames
+    names: dict[str, list[Any]]
     new_visitors: bytes
     new_visitor_codes: bytes
     event_ids: bytes
     event_id_arrival_s: bytes
     latest: list[LatestEvent]
-    latest_arrival_s: int = 0  # joined later
+    latest_arrival_s: int
 
 
 class _Head(msgspec.Struct, array_like=True):
     now_s: int
     newest_event_ms: int
-    conservation: tuple[int, int, int, int]
-    products: list[Product]
-    pages: list[str]
-    countries: list[str]
-    event_types: list[str]
+    counts: EventCounts
+    names: dict[str, list[Any]]
     latest_events: list[LatestEvent]
     latest_visitors: list[LatestEvent]
     waiting_latest: list[LatestEvent]
     segment_versions: dict[int, int]
     unpublished_minutes: list[int]
-    latest_arrival_s: int = 0  # joined later
+    latest_arrival_s: int
 
 
 class _SavedArray(msgspec.Struct, array_like=True):
@@ -86,14 +83,14 @@ _decode_array = msgspec.msgpack.Decoder(_SavedArray).decode
 _decode_ids = msgspec.msgpack.Decoder(_SavedIds).decode
 
 
-def encode_block(batch: Batch, conservation: Conservation, now_s: int) -> bytes:
+def encode_block(batch: Batch, counts: EventCounts, now_s: int) -> bytes:
     """One micro-batch as it was folded when the windows ended at `now_s`."""
     return _encode(
         _Block(
             now_s=now_s,
-            conservation=_counters(conservation),
+            counts=counts,
             rows=_encode_rows(batch.rows),
-            names=batch.names,
+            names=dict(batch.names),
             new_visitors=batch.new_visitors.tobytes(),
             new_visitor_codes=batch.new_visitor_codes.astype(np.uint32).tobytes(),
             event_ids=batch.event_ids.tobytes(),
@@ -104,12 +101,12 @@ def encode_block(batch: Batch, conservation: Conservation, now_s: int) -> bytes:
     )
 
 
-def decode_block(block: bytes) -> tuple[Batch, Conservation, int]:
-    """What `encode_block` was given. Raises msgspec.DecodeError or ValueError for other bytes."""
+def decode_block(block: bytes) -> tuple[Batch, EventCounts, int]:
+    """The arguments of `encode_block`. Raises msgspec.MsgspecError, KeyError or ValueError for other bytes."""
     saved = _decode_block(block)
     batch = Batch(
         rows=_decode_rows(saved.rows),
-        names=saved.names,
+        names=restored(saved.names),
         new_visitors=_digests(saved.new_visitors),
         new_visitor_codes=np.frombuffer(saved.new_visitor_codes, np.uint32).astype(np.int64),
         event_ids=_digests(saved.event_ids),
@@ -117,72 +114,73 @@ def decode_block(block: bytes) -> tuple[Batch, Conservation, int]:
         latest=tuple(saved.latest),
         latest_arrival_s=saved.latest_arrival_s,
     )
-    return batch, Conservation(*saved.conservation), saved.now_s
+    return batch, saved.counts, saved.now_s
 
 
-def encode_checkpoint(windows: Windows) -> Checkpoint:
-    """The state of a partition as it is now, but for the minutes that have not changed since the last checkpoint."""
-    names = windows.names
+def encode_checkpoint(encoder: Encoder, windows: Windows) -> Checkpoint:
+    """The state of a partition now, without the minutes that have not changed since the last checkpoint."""
+    recent, seen_ids = windows.recent_rows, encoder.seen_ids
     head = _Head(
         now_s=windows.now_s,
         newest_event_ms=windows.newest_event_ms,
-        conservation=_counters(windows.conservation),
-        products=list(names.products),
-        pages=list(names.pages),
-        countries=list(names.countries),
-        event_types=list(names.event_types),
+        counts=windows.event_counts,
+        names=dict(encoder.names.names.save()),
         latest_events=windows.latest.events,
         latest_visitors=windows.latest.visitors,
         waiting_latest=windows.waiting_latest,
-        segment_versions=windows.segment_versions,
-        unpublished_minutes=sorted(windows.recent.unpublished),
-        latest_arrival_s=windows.seen_ids.latest_arrival_s,
+        segment_versions=windows.segment_versions.versions,
+        unpublished_minutes=sorted(recent.unpublished),
+        latest_arrival_s=seen_ids.latest_arrival_s,
     )
     parts = {_HEAD: _encode(head)}
-    for name, array in windows.save_arrays().items():
+    for name, array in (encoder.save_arrays() | windows.save_arrays()).items():
         parts[_ARRAYS + name] = _encode(_SavedArray(array.dtype.str, array.shape, array.tobytes()))
-    for minute in windows.recent.unsaved:
-        parts[_minute_part(_ROWS, minute)] = _encode_rows(windows.recent.minute(minute))
-    for minute, ids in windows.seen_ids.save().items():
+    for minute in recent.unsaved:
+        parts[_minute_part(_ROWS, minute)] = _encode_rows(recent.minute(minute))
+    for minute, ids in seen_ids.save().items():
         saved = _SavedIds(ids["digests"].tobytes(), ids["arrival_s"].tobytes())
         parts[_minute_part(_EVENT_IDS, minute)] = _encode(saved)
-    oldest_rows, oldest_ids = windows.oldest_kept_minute(), windows.seen_ids.oldest_minute()
+    oldest_rows, oldest_ids = recent.oldest_minute(windows.now_s), seen_ids.oldest_minute()
     return Checkpoint(
         parts, {_ROWS: _minute_part(_ROWS, oldest_rows), _EVENT_IDS: _minute_part(_EVENT_IDS, oldest_ids)}
     )
 
 
-def decode_checkpoint(parts: Mapping[str, bytes], kept_seconds: int) -> Windows:
-    """The windows that `encode_checkpoint` was given, to keep rows of `kept_seconds` from now on.
+def mark_saved(encoder: Encoder, windows: Windows) -> None:
+    """Record that everything was encoded in a checkpoint as it is now."""
+    windows.recent_rows.unsaved.clear()
+    encoder.seen_ids.saved()
 
-    Raises KeyError, msgspec.DecodeError or ValueError for anything else.
+
+def decode_checkpoint(parts: Mapping[str, bytes], kept_seconds: int) -> tuple[Encoder, Windows]:
+    """The state that `encode_checkpoint` encoded, with windows that keep rows of `kept_seconds`.
+
+    Raises KeyError, msgspec.MsgspecError or ValueError for anything else.
     """
     head = _decode_head(parts[_HEAD])
-    windows = Windows(head.now_s, kept_seconds)
-    windows.newest_event_ms = head.newest_event_ms
-    windows.conservation = Conservation(*head.conservation)
-    windows.names = Dictionaries(
-        Names(head.products), Names(head.pages), Names(head.countries), Names(head.event_types)
-    )
-    windows.columns = Columns(windows.names)
-    windows.latest = Latest(head.latest_events, head.latest_visitors)
-    windows.waiting_latest = head.waiting_latest
-    windows.segment_versions = head.segment_versions
-    windows.recent.load({minute: _decode_rows(part) for minute, part in _by_minute(parts, _ROWS)})
-    windows.recent.unpublished.update(head.unpublished_minutes)
-    windows.recent.drop_before(windows.oldest_kept_minute())
+    arrays = {name.removeprefix(_ARRAYS): _array(part) for name, part in parts.items() if name.startswith(_ARRAYS)}
+    encoder = Encoder(restored(head.names))
+    encoder.load_arrays(arrays)
     for _, part in _by_minute(parts, _EVENT_IDS):
         ids = _decode_ids(part)
-        windows.seen_ids.load({"digests": _digests(ids.digests), "arrival_s": np.frombuffer(ids.arrival_s, np.uint32)})
-    windows.seen_ids.latest_arrival_s = max(windows.seen_ids.latest_arrival_s, head.latest_arrival_s)
-    windows.load_arrays(
-        {name.removeprefix(_ARRAYS): _array(part) for name, part in parts.items() if name.startswith(_ARRAYS)}
-    )
-    return windows
+        encoder.seen_ids.load({"digests": _digests(ids.digests), "arrival_s": np.frombuffer(ids.arrival_s, np.uint32)})
+    encoder.seen_ids.reach(head.latest_arrival_s)
+    windows = Windows(head.now_s, kept_seconds)
+    windows.newest_event_ms = head.newest_event_ms
+    windows.event_counts = head.counts
+    windows.latest = Latest(head.latest_events, head.latest_visitors)
+    windows.waiting_latest = head.waiting_latest
+    windows.segment_versions = SegmentVersions(head.segment_versions)
+    recent = windows.recent_rows
+    recent.load_minutes({minute: _decode_rows(part) for minute, part in _by_minute(parts, _ROWS)})
+    recent.unpublished.update(head.unpublished_minutes)
+    recent.drop_before(recent.oldest_minute(head.now_s))
+    windows.load_arrays(arrays)
+    return encoder, windows
 
 
 def _encode_rows(rows: Array) -> bytes:
-    """Rows as the first byte of each, then the second of each, …: bytes that are alike lie together, and compress."""
+    """Rows as the first byte of each, then the second of each, …: similar bytes lie together and compress well."""
     return np.ascontiguousarray(rows.view(np.uint8).reshape(-1, ROW.itemsize).T).tobytes()
 
 
@@ -210,7 +208,3 @@ def _array(part: bytes) -> Array:
     saved = _decode_array(part)
     dtype = ROW if np.dtype(saved.dtype).kind == "V" else np.dtype(saved.dtype)
     return np.frombuffer(saved.data, dtype).reshape(saved.shape).copy()  # writable
-
-
-def _counters(conservation: Conservation) -> tuple[int, int, int, int]:
-    return conservation.counted, conservation.late, conservation.duplicates, conservation.dead_letters

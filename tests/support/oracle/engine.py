@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.aggregate.rollups.partition_rollup import PartitionRollup, merge
+from services.aggregate.engine.snapshot import Snapshot
+from services.aggregate.rollups.merging import merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import Partition
 from shared.events.enriched import encode_enriched
@@ -63,16 +64,16 @@ def figures(rollup: Rollup) -> dict[str, Any]:
 def published_at(partitions: list[Partition], now_s: int) -> Rollup:
     for partition in partitions:
         partition.advance(now_s)
-    return published_of([partition.roll_up() for partition in partitions])
+    return published_of([partition.snapshot() for partition in partitions])
 
 
-def published_of(of: Sequence[PartitionRollup]) -> Rollup:
+def published_of(of: Sequence[Snapshot]) -> Rollup:
     merged = merge(of)
     meta = Meta(
         as_of_ms=merged.now_s * 1000,
         newest_event_ms=merged.newest_event_ms,
-        **asdict(merged.conservation),
-        read=merged.conservation.read,
+        **asdict(merged.event_counts),
+        read=merged.event_counts.read,
     )
     return published(merged, meta, expose_pii=True)
 
@@ -80,7 +81,7 @@ def published_of(of: Sequence[PartitionRollup]) -> Rollup:
 def fold(partition: Partition, records: list[Record]) -> None:
     if records:
         partition.receive(records)
-        partition.sort_out()
+        partition.build_batch()
         partition.fold()
 
 

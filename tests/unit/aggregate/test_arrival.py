@@ -15,7 +15,7 @@ def read(into: Partition, event_id: str, appended_s: int) -> None:
     event = EnrichedEvent(appended_s * 1000, "v", eventId=event_id)
     into.advance(appended_s)
     into.receive([Record(0, into.next_offset or 0, appended_s * 1000, None, encode_enriched(event))])
-    into.sort_out()
+    into.build_batch()
     into.fold()
 
 
@@ -30,6 +30,6 @@ def test_a_duplicate_moves_arrival_on_and_a_restart_knows(*, has_checkpoint: boo
     own = resume(store, Assignment(0, 0, 1 << 40), START_S)
     read(own, "b", START_S + 570)  # arrives at 600, like the record before it
     read(own, "b", START_S + 4199)
-    assert own.roll_up().conservation.duplicates == 2
+    assert own.snapshot().event_counts.duplicates == 2
     read(own, "b", START_S + 4200)
-    assert own.roll_up().conservation.duplicates == 2
+    assert own.snapshot().event_counts.duplicates == 2

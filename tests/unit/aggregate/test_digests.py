@@ -68,7 +68,7 @@ def test_an_id_is_a_duplicate_within_the_hour_after_it_was_accepted(
     arrivals: list[tuple[str | None, int]], data: st.DataObject
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:  # generations of two ids, so that there are some
-        patch.setattr(duplicates, "_LEAST_ROOM", 2)
+        patch.setattr(duplicates, "_MIN_CAPACITY", 2)
         patch.setattr(digests, "_FEWEST_SLOTS", 4)
         accepted, expected = _accepted_and_expected(arrivals, data)
     assert accepted == expected
@@ -123,7 +123,7 @@ def _accept(seen: SeenIds, *records: tuple[str | None, int]) -> list[bool]:
 def test_the_first_of_a_batch_is_a_duplicate_although_to_the_last_its_hour_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(duplicates, "_LEAST_ROOM", 2)
+    monkeypatch.setattr(duplicates, "_MIN_CAPACITY", 2)
     monkeypatch.setattr(digests, "_FEWEST_SLOTS", 4)
     seen = SeenIds()
     for one, other in ("ab", "cd", "ef"):  # generations
@@ -192,4 +192,4 @@ def test_codes_that_were_given_up_are_given_again_and_survive_a_restart() -> Non
     for restored in (visitors, again):
         (kept, new), _, _ = restored.codes(digests_of(["a", "d"]))
         assert (kept, new) == (codes[0], codes[1])
-        assert restored.room == 3
+        assert restored.capacity == 3

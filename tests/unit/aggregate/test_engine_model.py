@@ -97,8 +97,8 @@ class Engine(RuleBasedStateMachine):
         for number in PARTITIONS:
             while self.read_until[number] < len(self.log[number]):
                 self.read(number, 7)
-        reports = [PartitionReport(own.roll_up(), 0, 0.0, 0, 0) for own in self.partitions.values()]
-        shared = [decode_report(encode_report(report)).rollup for report in reports]
+        reports = [PartitionReport(own.snapshot(), 0, 0.0, 0, 0) for own in self.partitions.values()]
+        shared = [decode_report(encode_report(report)).snapshot for report in reports]
         rollup = published_of(shared)
         log = [arrived for number in PARTITIONS for arrived in self.log[number]]
         assert_equals_the_oracle(rollup, log, self.now_s, counters=False)  # they begin anew with a rebuilt state

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregate.columns.batch import NONE, ROW, seconds_of
-from services.aggregate.engine.recent import RecentRows
+from services.aggregate.engine.recent_rows import RecentRows
 
 CODES = 8
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(NONE, CODES - 1)), min_size=1, max_size=6)  # minute, code
-CHANGES = st.lists(st.sampled_from(["add", "add", "drop", "renumber", "none"]), max_size=12)
+CHANGES = st.lists(st.sampled_from(["add", "add", "drop", "recode", "none"]), max_size=12)
 
 
 @given(changes=CHANGES, data=st.data())
@@ -24,7 +24,7 @@ def test_codes_in_use_are_those_of_the_rows_whatever_happened(changes: list[str]
             recent.add(rows, seconds_of(rows))
         elif change == "drop":
             recent.drop_before(data.draw(st.integers(0, 6)))
-        elif change == "renumber":
-            recent.renumber("page", np.array(data.draw(st.permutations(range(CODES)))))
+        elif change == "recode":
+            recent.recode("page", np.array(data.draw(st.permutations(range(CODES)))))
         expected = {code for minute in recent.minutes() for code in recent.minute(minute)["page"].tolist()} - {NONE}
         assert set(np.flatnonzero(recent.codes_in_use("page", CODES)).tolist()) == expected

@@ -36,11 +36,11 @@ def receive(into: Partition, now_s: int, *products: str) -> None:
     first = into.next_offset or 0
     events = [EnrichedEvent(now_s * 1000, f"visitor of {name}", productId=name, category="c") for name in products]
     into.receive([Record(0, first + n, now_s * 1000, None, encode_enriched(event)) for n, event in enumerate(events)])
-    into.sort_out()
+    into.build_batch()
 
 
 def products_of(of: Partition) -> dict[Any, int]:
-    products = of.roll_up().products_1h
+    products = of.snapshot().popularity_1h["product"]
     return {member.product_id: int(n) for member, n in zip(products.members, products.events.sum(axis=0), strict=True)}
 
 

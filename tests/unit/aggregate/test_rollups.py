@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.aggregate.rollups.partition_rollup import merge
+from services.aggregate.rollups.merging import merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.partition import resume
 from shared.events.enriched import encode_enriched
@@ -19,9 +19,9 @@ def rollup_of(events: list[EnrichedEvent], *, expose_pii: bool = False) -> Rollu
     partition = resume(MemoryStore(), Assignment(0, 0, 2**60), NOW_S)
     records = [Record(0, offset, NOW_S * 1000, None, encode_enriched(event)) for offset, event in enumerate(events)]
     partition.receive(records)
-    partition.sort_out()
+    partition.build_batch()
     partition.fold()
-    return published(merge([partition.roll_up()]), Meta(as_of_ms=NOW_S * 1000), expose_pii=expose_pii)
+    return published(merge([partition.snapshot()]), Meta(as_of_ms=NOW_S * 1000), expose_pii=expose_pii)
 
 
 def event(**fields: object) -> EnrichedEvent:

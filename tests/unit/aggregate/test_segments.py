@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.columns.names import Names
 from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
 from services.aggregate.state.partition import Partition, resume
@@ -33,13 +34,13 @@ def fold(into: Partition, *events: EnrichedEvent, arrival_s: int = START_S + 59)
         Record(0, first + place, arrival_s * 1000, None, encode_enriched(event)) for place, event in enumerate(events)
     ]
     into.receive(records)
-    into.sort_out()
+    into.build_batch()
     into.fold()
 
 
 def closed(of: Partition, now_s: int) -> PartitionMinutes:
     of.advance(now_s)
-    return of.closed_minutes()
+    return of.completed_minutes()
 
 
 def table(minutes: PartitionMinutes, minute: int = MINUTE, most_events: int = 1000) -> Any:
@@ -56,12 +57,18 @@ class _Growing(Names[Any]):
         return size
 
 
+class _GrowingCountries(Dictionaries):
+    def of(self, dimension: str) -> Names[Any]:
+        names = super().of(dimension)
+        return _Growing(names) if dimension == "country" else names
+
+
 def test_names_may_join_while_a_segment_is_made() -> None:
     own = partition()
     own.advance(START_S + 59)
     fold(own, event(1, country="Kenya"), event(2, country="Peru"))
     minutes = closed(own, START_S + 62)
-    growing = PartitionMinutes(0, replace(minutes.names, countries=_Growing(minutes.names.countries)), minutes.minutes)
+    growing = replace(minutes, names=_GrowingCountries(minutes.names.save()))
     assert table(growing)["country"].to_pylist() == ["Kenya", "Peru"]
 
 
@@ -221,4 +228,4 @@ def test_renumbered_names_leave_segments_as_they_were() -> None:
     assert sorted(row["productId"] for row in table(held).to_pylist()) == sorted(f"old{n}" for n in range(50))
     now = closed(own, START_S + 3800)
     assert [row["productId"] for row in table(now, MINUTE + 60).to_pylist()] == ["new"]
-    assert own.roll_up().products_1h.members[-1][0] == "newer"
+    assert own.snapshot().popularity_1h["product"].members[-1][0] == "newer"

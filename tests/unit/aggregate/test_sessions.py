@@ -65,17 +65,17 @@ def test_any_order_and_any_clock_give_the_naive_count(data: st.DataObject) -> No
         assert sessions.figures(now_s)[0].tolist() == naive(folded, now_s)
 
 
-def test_places_are_freed_and_given_again() -> None:
+def test_slots_are_freed_and_reused() -> None:
     recent = RecentVisitors()
     last_seen_s = np.zeros(20_000, np.int64)
     for hour in range(20):
         now_s = BASE_S + hour * 7200
         recent.forget(last_seen_s, now_s - RECENT_SECONDS + 1)
         visitors = np.arange(hour * 1000, (hour + 1) * 1000)
-        places = recent.places(np.concatenate((visitors, visitors)))
-        assert len(set(places.tolist())) == 1000
-        assert (places[:1000] == places[1000:]).all()
+        slots = recent.slots(np.concatenate((visitors, visitors)))
+        assert len(set(slots.tolist())) == 1000
+        assert (slots[:1000] == slots[1000:]).all()
         last_seen_s[visitors] = now_s
         saved, recent = recent.save(), RecentVisitors()
         recent.load({name: array.copy() for name, array in saved.items()})
-    assert recent.room == 1000
+    assert recent.capacity == 1000

@@ -7,19 +7,41 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Array, Bools, Ints, run_starts
 from services.aggregate.columns.batch import NONE, ROW
+from services.aggregate.engine.window import Events, Forgotten, Step
+from shared.events.time_units import HOUR_SECONDS, MINUTE_SECONDS
 
-MINUTE_SECONDS: Final = 60
 NO_ROWS: Final = np.empty(0, ROW)
 
 
 class RecentRows:
-    """Rows by the minute of their event. Arrays of rows are never changed in place: another thread may read them."""
+    """Rows by the minute of their event. See `Window`.
 
-    def __init__(self) -> None:
+    Arrays of rows are never changed in place: another thread may read them.
+    """
+
+    name: Final = "recent_rows"
+
+    def __init__(self, kept_seconds: int = HOUR_SECONDS) -> None:
+        """`kept_seconds` is how far back rows are kept, at least the trailing hour."""
+        self._kept_seconds = max(HOUR_SECONDS, kept_seconds)
         self._minutes: dict[int, list[Array]] = {}
-        self._codes: dict[int, dict[str, Array]] = {}  # those in use, where known, by minute and dimension
-        self.unsaved: set[int] = set()  # minutes that have changed since they were last saved
-        self.unpublished: set[int] = set()  # likewise, since a segment was last made of them
+        self._codes: dict[int, dict[str, Array]] = {}  # codes in use, by minute and dimension, where known
+        self.unsaved: set[int] = set()  # minutes that changed since they were last saved
+        self.unpublished: set[int] = set()  # minutes that changed since their segment was last made
+
+    def oldest_minute(self, now_s: int) -> int:
+        """The first minute whose rows are kept."""
+        return (now_s - self._kept_seconds + 1) // MINUTE_SECONDS
+
+    def enter(self, step: Step) -> None:
+        """See `Window`."""
+        self.drop_before(self.oldest_minute(step.last_second))
+
+    def fold(self, events: Events) -> None:
+        """See `Window`."""
+        rows, second = events.since(self.oldest_minute(events.now_s) * MINUTE_SECONDS)
+        if len(rows):
+            self.add(rows, second)
 
     def add(self, rows: Array, second: Ints) -> None:
         """Keep rows."""
@@ -50,7 +72,7 @@ class RecentRows:
         return np.concatenate([NO_ROWS, *found])
 
     def by_minute_between(self, first_second: int, last_second: int) -> Iterator[tuple[Array, Bools]]:
-        """Rows by minute, and which of them are in these seconds; there may be minutes in which none is."""
+        """The rows of each minute that these seconds touch, and which of them are in these seconds."""
         minutes: Sequence[int] = range(first_second // MINUTE_SECONDS, last_second // MINUTE_SECONDS + 1)
         if len(minutes) > len(self._minutes):
             minutes = self.minutes()
@@ -59,7 +81,7 @@ class RecentRows:
             yield rows, (time_ms >= first_second * 1000) & (time_ms < (last_second + 1) * 1000)
 
     def drop_before(self, minute: int) -> None:
-        """Forget the minutes before this one."""
+        """Drop the minutes before this one."""
         for old in [number for number in self._minutes if number < minute]:
             del self._minutes[old]
             self._codes.pop(old, None)
@@ -67,9 +89,9 @@ class RecentRows:
         self.unpublished = {number for number in self.unpublished if number >= minute}
 
     def codes_in_use(self, dimension: str, names: int) -> Bools:
-        """For each code of a dimension below `names` whether a row has it.
+        """For each code of a dimension below `names`, whether a row has it.
 
-        Only minutes that have changed since they were last looked at are again: there are millions of rows.
+        Looks only at minutes that changed since the last look: there are millions of rows.
         """
         in_use = np.zeros(names, np.bool_)
         for minute in self.minutes():
@@ -82,8 +104,8 @@ class RecentRows:
             in_use[known[dimension]] = True
         return in_use
 
-    def renumber(self, dimension: str, codes: Ints) -> None:
-        """Give rows new codes: `codes` of the old one, NONE staying NONE."""
+    def recode(self, dimension: str, codes: Ints) -> None:
+        """Replace each code of a dimension by `codes[code]`; NONE stays NONE."""
         for minute in self.minutes():
             self._codes.get(minute, {}).pop(dimension, None)
             rows = self.minute(minute).copy()
@@ -91,6 +113,16 @@ class RecentRows:
             self._minutes[minute] = [rows]
             self.unsaved.add(minute)
 
-    def load(self, saved: Mapping[int, Array]) -> None:
-        """Take over the rows of minutes. These count as saved and published."""
+    def forget(self, forgotten: Forgotten) -> None:
+        """See `Window`. A visitor code outlives every row that has it."""
+
+    def save(self) -> dict[str, Array]:
+        """See `Window`. The codec saves each minute on its own, when it has changed."""
+        return {}
+
+    def load(self, saved: Mapping[str, Array]) -> None:
+        """See `Window`."""
+
+    def load_minutes(self, saved: Mapping[int, Array]) -> None:
+        """Restore the rows of minutes. These count as saved and published."""
         self._minutes.update({minute: [rows] for minute, rows in saved.items()})

@@ -1,0 +1,110 @@
+"""Event fields as codes. Events share most field values, so a whole combination of fields is looked up at once.
+
+Only a combination that is new is taken apart and its names are encoded one by one.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import Any, Final
+
+import numpy as np
+
+from services.aggregate.columns.arrays import Array, Bools, Ints, grown
+from services.aggregate.columns.batch import NONE, ROW
+from services.aggregate.columns.dictionaries import Dictionaries, NewNames
+from services.aggregate.columns.dimensions import DIMENSIONS, Dimension
+
+_MAX_COMBINATIONS: Final = 100_000
+_MAX_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long
+
+
+class Combinations(dict[tuple[Any, ...], int]):
+    """The place of each combination of a group's fields; looking up a new one assigns it a place."""
+
+    def __init__(self, group: Sequence[Dimension], names: Dictionaries) -> None:
+        super().__init__()
+        fields = list(dict.fromkeys(field for dimension in group for field in dimension.source_fields))
+        self.fields_of = attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, *fields)  # always a tuple
+        self._columns = [dimension.name for dimension in group]
+        self._encoders = [_encoder(dimension, fields, names) for dimension in group]
+        self._codes: Array = np.zeros((len(group), 0), np.int32)
+        self._characters = 0
+
+    def __missing__(self, combination: tuple[Any, ...]) -> int:
+        self._characters += sum(len(field) for field in combination if isinstance(field, str))
+        place = self[combination] = len(self)
+        self._codes = grown(self._codes, place + 1)
+        self._codes[:, place] = [encode(combination) for encode in self._encoders]
+        return place
+
+    def places(self, events: Sequence[Any]) -> list[int]:
+        """The place of each event's combination."""
+        return [self[fields] for fields in map(self.fields_of, events)]
+
+    def fill(self, rows: Array, places: Array) -> None:
+        """Set the group's columns of rows whose combinations have these places."""
+        for column, codes in zip(self._columns, self._codes, strict=True):
+            rows[column] = codes[places]
+
+    def limit(self) -> None:
+        """Drop all combinations when there are too many. Names keep their codes; places already returned are void."""
+        if len(self) > _MAX_COMBINATIONS or self._characters > _MAX_CHARACTERS:
+            self.clear()
+            self._characters = 0
+
+
+class NameEncoder:
+    """Encodes the dimensions of a partition's events, and owns its names."""
+
+    def __init__(self, names: Dictionaries | None = None) -> None:
+        self.names = names or Dictionaries()
+        self.combinations = _combinations(self.names)
+
+    def learn(self, names: NewNames) -> None:
+        """Add names that another process assigned, in its order."""
+        self.names.extend(names)
+
+    def forget(self, dimension: str, kept: Bools) -> Ints:
+        """Keep only some names of a dimension. Returns the new code of each old one; those of dropped names are void.
+
+        The dictionaries are replaced, not changed: another thread may read the old ones with old rows.
+        """
+        self.names = self.names.keeping(dimension, kept)
+        self.combinations = _combinations(self.names)
+        return np.cumsum(kept) - 1
+
+    def rows(self, places: Sequence[Sequence[int]], counted: Bools) -> Array:
+        """Rows with the dimensions of the counted events; `places` holds those of all events, by group."""
+        rows = np.empty(np.count_nonzero(counted), ROW)
+        for group, own in zip(self.combinations, places, strict=True):
+            group.fill(rows, np.array(own, np.int64)[counted])
+        return rows
+
+
+def _combinations(names: Dictionaries) -> tuple[Combinations, ...]:
+    by_group = groupby(sorted(DIMENSIONS, key=_GROUP), key=_GROUP)
+    return tuple(Combinations(list(group), names) for _, group in by_group)
+
+
+_GROUP: Final = attrgetter("looked_up_with")
+
+
+def _encoder(dimension: Dimension, fields: Sequence[str], names: Dictionaries) -> Any:
+    """A function from a combination to the code of one dimension; a new name is assigned the next code."""
+    own = [fields.index(field) for field in dimension.source_fields]
+    values_of = itemgetter(*own) if len(own) > 1 else lambda combination: (combination[own[0]],)
+    codes: Mapping[Any, int] = names.of(dimension.name).codes
+
+    def encode(combination: tuple[Any, ...]) -> int:
+        name = dimension.encode(*values_of(combination))
+        if name is None:
+            return NONE
+        return codes[name if dimension.max_bytes is None else _cut(name, dimension.max_bytes)]
+
+    return encode
+
+
+def _cut(name: str, max_bytes: int) -> str:
+    encoded = name.encode("utf-8", "replace")
+    return name if len(encoded) <= max_bytes else encoded[:max_bytes].decode("utf-8", "ignore")

@@ -1,0 +1,42 @@
+"""Codes for the names, visitors and event ids of one partition, assigned before the store appends a batch."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.aggregate.columns.arrays import RING_SECONDS, Array
+from services.aggregate.columns.batch import Batch
+from services.aggregate.columns.dictionaries import Dictionaries, NewNames
+from services.aggregate.columns.name_encoder import NameEncoder
+from services.aggregate.columns.visitor_codes import VisitorCodes
+from services.aggregate.engine.duplicates import SeenIds
+
+VISITOR_REMEMBERED_SECONDS: Final = RING_SECONDS - 60
+"""A visitor's code is freed once no window (17 half hours) and no segment (at most 8.5 hours) can hold it."""
+_VISITORS: Final = "visitors"
+
+
+class Encoder:
+    """Assigns codes. A batch records what it assigned, so that `learn` repeats it after a crash."""
+
+    def __init__(self, names: NewNames | None = None) -> None:
+        """`names` are those of a saved state."""
+        self.names = NameEncoder(Dictionaries(names or {}))
+        self.visitors = VisitorCodes()
+        self.seen_ids = SeenIds()
+
+    def learn(self, batch: Batch) -> None:
+        """Repeat the assignments of a batch that was built by an earlier process."""
+        self.names.learn(batch.names)
+        self.visitors.restore(batch.new_visitors, batch.new_visitor_codes)
+        self.seen_ids.remember(batch.event_ids, batch.event_id_arrival_s)
+        self.seen_ids.reach(batch.latest_arrival_s)
+
+    def save_arrays(self) -> dict[str, Array]:
+        """The visitors, for `load_arrays`. Names and event ids are saved beside them."""
+        return {f"{_VISITORS}.{name}": array for name, array in self.visitors.save().items()}
+
+    def load_arrays(self, saved: Mapping[str, Array]) -> None:
+        """Restore what `save_arrays` returned."""
+        self.visitors.load(
+            {name.removeprefix(f"{_VISITORS}."): array for name, array in saved.items() if name.startswith(_VISITORS)}
+        )

@@ -1,0 +1,61 @@
+"""Snapshots of several partitions as one. All events of a visitor are on one partition, so distinct visitors add up."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from heapq import nlargest
+from typing import Any, Final
+
+import numpy as np
+
+from services.aggregate.columns.arrays import Ints
+from services.aggregate.columns.batch import EventCounts, LatestEvent
+from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
+from services.aggregate.engine.latest import one_per_visitor
+from services.aggregate.engine.snapshot import Popularity, Snapshot
+from shared.rollups.model import LATEST_EVENTS_SHOWN
+
+_SUMMED: Final = tuple(field.name for field in fields(Snapshot) if field.type is Ints)
+
+
+def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """The figures of all events of at least one partition; associative and commutative. All are of one instant."""
+    if len(snapshots) == 1:
+        return snapshots[0]
+    assert len({snapshot.now_s for snapshot in snapshots}) == 1
+    event_counts = EventCounts()
+    for snapshot in snapshots:
+        event_counts.add(snapshot.event_counts)
+    latest_events = [event for snapshot in snapshots for event in snapshot.latest_events]
+    latest_visitors = sorted(
+        (event for snapshot in snapshots for event in snapshot.latest_visitors), key=_order, reverse=True
+    )
+    first_of_each = one_per_visitor([event for event, _ in latest_visitors])
+    sums: dict[str, Any] = {
+        name: np.sum([getattr(snapshot, name) for snapshot in snapshots], axis=0) for name in _SUMMED
+    }
+    return Snapshot(
+        now_s=snapshots[0].now_s,
+        newest_event_ms=max(snapshot.newest_event_ms for snapshot in snapshots),
+        event_counts=event_counts,
+        **sums,
+        popularity_1h={
+            dimension.name: _merged([snapshot.popularity_1h[dimension.name] for snapshot in snapshots])
+            for dimension in RANKED_DIMENSIONS
+        },
+        latest_events=nlargest(LATEST_EVENTS_SHOWN, latest_events, key=_order),
+        latest_visitors=[event for event in latest_visitors if event[0] in first_of_each],
+    )
+
+
+def _merged(popularities: Sequence[Popularity]) -> Popularity:
+    place: dict[Any, int] = {}
+    places = [[place.setdefault(member, len(place)) for member in popularity.members] for popularity in popularities]
+    events = np.zeros((2, len(place)), np.int64)
+    for own, popularity in zip(places, popularities, strict=True):
+        events[:, own] += popularity.events
+    return Popularity(list(place), events)
+
+
+def _order(event: tuple[LatestEvent, int]) -> tuple[int, int, int, int]:
+    latest, partition = event
+    return latest.timestamp_ms, latest.arrival_ms, partition, latest.offset
