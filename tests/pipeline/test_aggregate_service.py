@@ -145,7 +145,7 @@ def _at_one_instant(client: Any) -> dict[Audience, Snapshot]:
         instants = {snapshot.meta.as_of_ms for snapshot in found.values()}
         return found if len(found) == len(AUDIENCES) and len(instants) == 1 else None
 
-    return eventually(together, "three reads of everything between two publishes", 90)
+    return eventually(together, "all audiences read between two publishes", 90)
 
 
 def _is_whole(meta: Meta) -> bool:
@@ -154,7 +154,9 @@ def _is_whole(meta: Meta) -> bool:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_any_moment_the_numbers_are_the_oracles(redis_url: str, tmp_path: Path, seed: int) -> None:
+def test_a_service_killed_at_any_moment_publishes_the_oracles_numbers(
+    redis_url: str, tmp_path: Path, seed: int
+) -> None:
     client: Any = connect(redis_url)
     chance = random.Random(seed)
     made = events(seed, 6000, int(time.time() * 1000))
@@ -199,11 +201,11 @@ def test_a_restart_shows_the_last_numbers_until_it_has_new_ones(redis_url: str, 
         return snapshot.meta.publisher != before.publisher and snapshot.meta.as_of_ms > before.as_of_ms + 2000
 
     with running(redis_url, tmp_path):
-        eventually(publishes_again, "the new process publishing")
+        eventually(publishes_again, "a publish of the new process")
     assert set(seen) == {before.counted}
 
 
-def test_flushed_rollups_are_back_within_a_second_or_two(redis_url: str, tmp_path: Path) -> None:
+def test_deleted_rollups_are_published_again(redis_url: str, tmp_path: Path) -> None:
     client: Any = connect(redis_url)
     produced(redis_url, events(5, 100, int(time.time() * 1000)), refused=0)
     with running(redis_url, tmp_path):

@@ -44,18 +44,18 @@ def test_the_older_of_two_duplicate_instances_stops_as_fenced(
 
     older = start("older")
     try:
-        eventually(lambda: said("older").count("partition opened") == 2, "the older has both partitions", 90)
+        eventually(lambda: said("older").count("partition opened") == 2, "both partitions opened", 90)
         newer = start("newer")
         try:
             assert older.wait(90) == FENCED_EXIT_CODE
             assert "fenced: another process does this work" in said("older")
             assert "KAFKA_INSTANCE_ID" in said("older")
             assert "Traceback" not in said("older")
-            eventually(lambda: said("newer").count("partition opened") == 2, "the newer has both partitions", 90)
+            eventually(lambda: said("newer").count("partition opened") == 2, "both partitions opened", 90)
             assert "set aside" not in said("newer")
             with open_log(ServiceSettings(kafka_broker=kafka_broker), "test").producer() as producer:
                 producer.send([NewRecord(topic, b"visitor", b"no event")])
-            eventually(lambda: "events refused" in said("newer"), "the newer reads")
+            eventually(lambda: "events refused" in said("newer"), "a record read by the newer process")
         finally:
             newer.kill()
             newer.wait()
@@ -76,7 +76,7 @@ def test_a_second_replica_on_the_redis_log_is_refused(redis_url: str, tmp_path: 
 
     with started("first") as first, connect(redis_url) as client:
         try:
-            eventually(lambda: bool(client.exists(lease_key("", topic, service))), "the first reads", 90)
+            eventually(lambda: bool(client.exists(lease_key("", topic, service))), "the lease of the first replica", 90)
             with started("second") as second:
                 _, said = second.communicate(timeout=90)
             assert second.returncode == FENCED_EXIT_CODE

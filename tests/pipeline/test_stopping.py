@@ -107,11 +107,11 @@ def services(folder: Path, **options: str) -> Iterator[Running]:
 def at_work(folder: Path, kafka: Kafka, redis_url: str) -> Iterator[Running]:
     """Run all services, after each has processed a click."""
     with services(folder, KAFKA_BROKER=kafka.address, REDIS_URL=redis_url) as running:
-        eventually(lambda: all(map(running.is_healthy, SERVICES)), "all are healthy", 90)
+        eventually(lambda: all(map(running.is_healthy, SERVICES)), "all services healthy", 90)
         with open_log(ServiceSettings(kafka_broker=kafka.address), "test").producer() as producer:
             producer.send([NewRecord(running.raw_topic, b"visitor", b'{"timestamp": 1, "userId": "visitor"}')])
         client = redis.Redis.from_url(redis_url)
-        eventually(lambda: client.hget("rollup:meta", "read") == b"1", "the click is read", 60)
+        eventually(lambda: client.hget("rollup:meta", "read") == b"1", "the click read", 60)
         eventually(lambda: _is_committed(kafka, "detect", running.enriched_topic), "detect has committed it", 60)
         yield running
 
@@ -143,13 +143,13 @@ def _is_committed(kafka: Kafka, group: str, topic: str) -> bool:
     with closing(Consumer({"bootstrap.servers": kafka.address, "group.id": group})) as consumer:
         try:
             return any(place.offset > 0 for place in consumer.committed(places, timeout=10))
-        except confluent_kafka.KafkaException:  # a busy broker answers late
+        except confluent_kafka.KafkaException:  # temporary: a busy broker answers late
             return False
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[str]:
-    """A Valkey that the test may stop."""
+    """A Valkey that the test may pause."""
     folder = tmp_path / "valkey"
     folder.mkdir()
     with running_valkey(folder) as url:
@@ -172,21 +172,23 @@ def paused(process_id: int) -> Iterator[None]:
 
 def test_before_any_dependency_has_answered(tmp_path: Path) -> None:
     with services(tmp_path, KAFKA_BROKER=NOBODY, REDIS_URL=f"redis://{NOBODY}") as running:
-        eventually(lambda: all('"waiting"' in running.said(service) for service in SERVICES), "all wait", 60)
+        eventually(
+            lambda: all('"waiting"' in running.said(service) for service in SERVICES), "all services waiting", 60
+        )
         running.ask_to_stop()
 
 
 @pytest.mark.kafka
-def test_while_the_broker_is_dead(own_kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+def test_services_stop_while_the_broker_is_dead(own_kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
     with at_work(tmp_path, own_kafka, redis_url) as running:
         own_kafka.kill()
-        eventually(lambda: not any(map(running.is_healthy, SERVICES)), "all have noticed")
+        eventually(lambda: not any(map(running.is_healthy, SERVICES)), "the outage noticed")
         running.ask_to_stop()
 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("seconds_before", [0, 8], ids=["at once", "noticed"])
-def test_while_the_broker_does_not_answer(
+def test_services_stop_while_the_broker_does_not_answer(
     own_kafka: Kafka, redis_url: str, tmp_path: Path, seconds_before: float
 ) -> None:
     with at_work(tmp_path, own_kafka, redis_url) as running, paused(own_kafka.process_id):
@@ -205,7 +207,9 @@ def test_while_the_broker_stops_answering_mid_call(own_kafka: Kafka, redis_url: 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("seconds_before", [0, 8], ids=["at once", "noticed"])
-def test_while_redis_does_not_answer(own_kafka: Kafka, own_redis: str, tmp_path: Path, seconds_before: float) -> None:
+def test_services_stop_while_redis_does_not_answer(
+    own_kafka: Kafka, own_redis: str, tmp_path: Path, seconds_before: float
+) -> None:
     with at_work(tmp_path, own_kafka, own_redis) as running, paused(process_id_of(own_redis)):
         time.sleep(seconds_before)
         running.ask_to_stop()
@@ -221,7 +225,7 @@ def test_a_second_signal_kills(tmp_path: Path, number: signal.Signals) -> None:
         running.start("enrich")
         process = running.processes["enrich"]
         try:
-            eventually(lambda: running.hears_signals("enrich"), "it starts")
+            eventually(lambda: running.hears_signals("enrich"), "enrich handling signals")
             time.sleep(0.5)
             process.send_signal(number)
             time.sleep(0.5)
