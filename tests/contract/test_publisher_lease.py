@@ -104,7 +104,7 @@ def test_a_holder_paused_within_its_transaction_does_not_write_over_its_successo
     client = new_client()
     paused, successor = lease(new_client(), "first", 1.0), lease(new_client(), "second")  # held when the block begins
     assert paused.try_hold()
-    with pytest.raises(LeaseLost, match="meanwhile"), paused.transaction() as pipeline:  # noqa: PT012
+    with pytest.raises(LeaseLost, match="expired or was taken"), paused.transaction() as pipeline:  # noqa: PT012
         pipeline.set("number", 1)
         eventually(successor.try_hold, "taken over")
         publish(successor, 2)

@@ -1,4 +1,4 @@
-"""The lease that lets one replica at a time publish: a key in Redis that runs out by itself when its holder dies."""
+"""The lease that lets one replica at a time publish: a key in Redis that expires when its holder dies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,24 +9,24 @@ from redis.client import Pipeline
 
 
 class LeaseLost(Exception):  # noqa: N818 - a state of the lease: this replica is not the publisher this second
-    """The lease is another's, or may have been; nothing of the transaction was written."""
+    """Another replica holds the lease, or may have held it meanwhile. Nothing of the transaction was written."""
 
 
 class PublisherLease:
     """One replica's claim on publishing. Not thread-safe. Redis's exceptions pass through.
 
-    A holder that dies costs its successor, which tries each second, at most `seconds` and one more.
+    When the holder dies, the next replica, trying each second, takes over within `seconds` and one more.
     """
 
     def __init__(self, client: redis.Redis, key: str, token: str, seconds: float = 2.0) -> None:
-        """`token` names this replica, and no other one, of this start or an earlier one. `client` replies in bytes."""
+        """`token` is unique to this replica and this start. `client` replies in bytes."""
         self._client = client
         self._key = key
         self._token = token.encode()
         self._milliseconds = round(seconds * 1000)
 
     def try_hold(self) -> bool:
-        """Take the lease if it is free, renew it if it is ours; whether it is ours now."""
+        """Take the lease if it is free, renew it if it is ours. Returns whether it is ours now."""
         with suppress(LeaseLost), self._watched() as (pipeline, holder):
             if holder is None or holder == self._token:
                 self._renew(pipeline)
@@ -36,10 +36,10 @@ class PublisherLease:
 
     @contextmanager
     def transaction(self) -> Iterator[Pipeline]:
-        """A MULTI for the block to queue commands on, which renews the lease and is executed where the block ends.
+        """A MULTI on which the block queues commands. It also renews the lease, and executes when the block ends.
 
-        All of it is written or, when the lease is not ours any more at that instant, nothing: then raises LeaseLost.
-        A lease that ran out counts as lost even if it is free: another may have published, and gone, meanwhile.
+        Raises LeaseLost, and writes nothing, when the lease is not ours at that instant. An expired lease counts as
+        lost even if it is free, because another replica may have published meanwhile.
         """
         with self._watched() as (pipeline, holder):
             if holder != self._token:
@@ -49,7 +49,7 @@ class PublisherLease:
             pipeline.execute()
 
     def release(self) -> None:
-        """Free the lease at once if it is ours, so that the next publisher need not wait for it to run out."""
+        """Free the lease if it is ours, so that the next publisher does not wait for it to expire."""
         with suppress(LeaseLost), self._watched() as (pipeline, holder):
             if holder == self._token:
                 pipeline.multi()
@@ -62,7 +62,7 @@ class PublisherLease:
 
     @contextmanager
     def _watched(self) -> Iterator[tuple[Pipeline, Any]]:
-        """A pipeline that watches the key, and the token in it. Raises LeaseLost when the key changes before EXEC."""
+        """A pipeline that watches the key, and the key's token. Raises LeaseLost when the key changes before EXEC."""
         with self._client.pipeline(transaction=True) as pipeline:
             try:
                 pipeline.watch(self._key)
@@ -70,5 +70,5 @@ class PublisherLease:
             except redis.WatchError as error:
                 failure = error.__context__
                 if isinstance(failure, redis.ConnectionError | redis.TimeoutError):
-                    raise failure from None  # while it watches, redis-py reports a lost connection as a lost watch
-                raise LeaseLost(f"{self._key} changed hands or ran out meanwhile") from error
+                    raise failure from None  # while watching, redis-py reports a lost connection as a lost watch
+                raise LeaseLost(f"{self._key} expired or was taken by another replica") from error

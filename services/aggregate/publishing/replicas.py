@@ -1,18 +1,18 @@
-"""How the replicas of this service put their numbers together: each shares its reports, the publisher collects them.
+"""How the replicas of this service merge their numbers: each shares its reports, and the publisher collects them.
 
 Keys, behind the prefix; instants are epoch seconds in decimal digits:
 
 - `aggregate:replicas`, hash: replica → the publish instant it shared last.
-- `aggregate:reports:<instant>`, hash: replica → msgpack, its partitions at that instant, each with the instant since
-  when it owns it and its report. Not written by a replica that is alone.
-- `aggregate:published`: the instant published last, by whichever replica.
+- `aggregate:reports:<instant>`, hash: replica → msgpack of its partitions at that instant: each one's report, and the
+  instant since which the replica owns it. A replica that is alone does not write it.
+- `aggregate:published`: the latest published instant, of any replica.
 
-A replica's share of an instant is one field, so it is there with all its partitions or not at all; and it stays true
-when the replica owns other partitions, or is gone, a second later.
+A replica's share of an instant is one field, so it holds all of its partitions or is missing. It stays valid when the
+replica owns other partitions, or is gone, a second later.
 
-The instants are those of the hosts' own clocks, which are assumed to be kept by NTP, well under a second apart: then a
-difference costs a wait and no number. A replica whose clock is behind by more than LIVE_SECONDS looks dead, one that is
-ahead by more than KEPT_SECONDS is ignored with a warning. Never is an older instant published after a newer one.
+Instants come from the hosts' clocks, which NTP is expected to keep well under a second apart. Such a difference costs a
+wait and no accuracy. A replica whose clock is more than LIVE_SECONDS behind looks dead; one that is more than
+KEPT_SECONDS ahead is ignored with a warning. An older instant is never published after a newer one.
 """
 
 import time
@@ -29,22 +29,22 @@ from shared.runtime.once import Once
 logger = get_logger(__name__)
 
 LIVE_SECONDS: Final = 2
-"""A replica that shared nothing newer than this before our newest instant counts as dead."""
+"""A replica whose latest share is older than this, seen from our newest instant, counts as dead."""
 KEPT_SECONDS: Final = 10
-"""How long Redis keeps the reports of an instant, and which instant was published last."""
+"""How long Redis keeps the reports of an instant, and the latest published instant."""
 FORGOTTEN_SECONDS: Final = 60
 """A dead replica's announcement is removed after this."""
 WAIT_SECONDS: Final = 0.4
-"""How long `collect` waits for the others' newest instant, out of the second that a publish has."""
+"""How long `collect` waits for the others' newest instant; a publish has a second in all."""
 POLL_SECONDS: Final = 0.025
 
 Report = TypeVar("Report")
-_Held = Mapping[int, tuple[int, Report]]  # partition → the instant since when it is owned, its report
+_Held = Mapping[int, tuple[int, Report]]  # partition → the instant since which it is owned, its report
 _SHARE: Final = msgspec.msgpack.Decoder(dict[int, tuple[int, bytes]])
 
 
 class Replicas(Generic[Report]):
-    """One replica's end of the exchange. Not thread-safe. Redis's exceptions pass through: the call can be repeated.
+    """One replica's side of the exchange. Not thread-safe. After an exception of Redis the call can be repeated.
 
     Each second: `share`; then, if this replica holds the publisher's lease, `collect`, merge, and write the result in
     the lease's transaction together with `record`. At a clean stop: `leave`, then release the lease.
@@ -61,7 +61,7 @@ class Replicas(Generic[Report]):
         sleep: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`name` is this replica's alone. `decode` may raise anything for bytes that are not of this version."""
+        """`name` is unique to this replica. `decode` may raise anything for bytes of another version."""
         self._client = client
         self._replicas_key = f"{prefix}aggregate:replicas"
         self._reports_key = f"{prefix}aggregate:reports:"
@@ -71,7 +71,7 @@ class Replicas(Generic[Report]):
         self._decode = decode
         self._sleep = sleep
         self._monotonic = monotonic
-        self._own: dict[int, _Held[Report]] = {}  # by instant: those that a live replica may be at
+        self._own: dict[int, _Held[Report]] = {}  # by instant: those that a live replica may have reached
         self._has_peers = False
         self._forgotten: set[bytes] = set()
         self._collected_s = 0
@@ -80,8 +80,8 @@ class Replicas(Generic[Report]):
     def share(self, instant_s: int, reports: Mapping[int, Report]) -> None:
         """Announce this replica, with its partitions' reports at `instant_s` (epoch seconds), which must not change.
 
-        Called every second with a newer instant (after an error, with the same one again), also when no partition is
-        owned: a replica that is silent for LIVE_SECONDS counts as dead.
+        Called every second with a newer instant (after an error, with the same one), even while this replica owns no
+        partition: one that is silent for LIVE_SECONDS counts as dead.
         """
         before = self._own[max(self._own)] if self._own else {}
         self._own[instant_s] = {
@@ -92,18 +92,18 @@ class Replicas(Generic[Report]):
         with_reports = self._has_peers
         self._write(instant_s, with_reports=with_reports)
         if self._has_peers and not with_reports:
-            self._write(instant_s, with_reports=True)  # we just met, and the other one waits for these
+            self._write(instant_s, with_reports=True)  # a peer just appeared and waits for these
 
     def collect(self) -> tuple[int, dict[int, Report]] | None:
         """The newest instant (epoch seconds) that all live replicas shared, and every partition's report at it.
 
-        Called by the lease's holder, after it made sure of the lease. Waits up to WAIT_SECONDS while a live replica has
-        not shared our newest instant. None when there is nothing newer than what was collected or published last, and
-        when nobody has any partition.
+        Called by the lease's holder after it renewed the lease. Waits up to WAIT_SECONDS while a live replica has not
+        shared our newest instant. None when nothing is newer than the last collected or published instant, and when no
+        replica owns a partition.
 
-        A partition that two replicas shared at that instant is counted once: it belongs to the one that took it over
-        later (ties: to the greater name), as the other one is giving it up, or was paused and does not know yet that it
-        lost it. A replica whose share cannot be read is left out.
+        A partition that two replicas shared at that instant is counted once, for the one that took it over later (ties:
+        the greater name): the other one is releasing it, or was paused and does not know yet that it lost it. A replica
+        whose share is unreadable is left out.
         """
         if not self._own:
             return None
@@ -124,12 +124,12 @@ class Replicas(Generic[Report]):
             self._sleep(POLL_SECONDS)
 
     def record(self, pipeline: Pipeline, instant_s: int) -> None:
-        """Queue, on the publisher's transaction, that `instant_s` (epoch seconds) is published: its successors ask."""
-        # It expires so that a publisher with a wrong clock stops the others for no longer than this.
+        """Queue on the transaction that `instant_s` (epoch seconds) is published, for the next publisher."""
+        # It expires so that a publisher with a wrong clock blocks the others for no longer than this.
         pipeline.set(self._published_key, instant_s, ex=KEPT_SECONDS)
 
     def leave(self) -> None:
-        """Take the announcement back, so that nobody waits for this replica any more. What it shared stays valid."""
+        """Withdraw the announcement, so that no replica waits for this one. Its shares stay valid."""
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hdel(self._replicas_key, self._name)
             pipeline.execute()
@@ -154,7 +154,7 @@ class Replicas(Generic[Report]):
         self._live(announcements, instant_s)
 
     def _look(self, newest_s: int) -> tuple[dict[bytes, int], int]:
-        """The other live replicas with the instant that each shared last; and the instant published last, or 0."""
+        """The other live replicas, each with its latest instant; and the latest published instant, or 0."""
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(self._replicas_key)
             pipeline.get(self._published_key)
@@ -168,8 +168,8 @@ class Replicas(Generic[Report]):
             if name == self._name:
                 continue
             if instant_s is None:
-                self._warn_once(name, "announcement cannot be read, ignoring this replica", value=announcement[:100])
-            elif instant_s > newest_s + KEPT_SECONDS:  # Redis keeps no instant that both of us have shared
+                self._warn_once(name, "announcement is unreadable, ignoring this replica", value=announcement[:100])
+            elif instant_s > newest_s + KEPT_SECONDS:  # Redis keeps no instant that both replicas have shared
                 self._warn_once(name, "clock differs, ignoring this replica", ahead_seconds=instant_s - newest_s)
             elif instant_s >= newest_s - LIVE_SECONDS:
                 live[name] = instant_s
@@ -178,10 +178,10 @@ class Replicas(Generic[Report]):
         self._has_peers = bool(live)
         return live
 
-    # --- putting together --------------------------------------------------------------------------------------------
+    # --- merging -----------------------------------------------------------------------------------------------------
 
     def _merged(self, instant_s: int, peers: Mapping[bytes, int]) -> dict[int, Report] | None:
-        """Every partition's report at that instant; None while the share of one of `peers` is missing."""
+        """Each partition's report at that instant; None while the share of a peer is missing."""
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(f"{self._reports_key}{instant_s}")
             (shares,) = pipeline.execute()
@@ -202,8 +202,8 @@ class Replicas(Generic[Report]):
         try:
             held = _SHARE.decode(share).items()
             return {partition: (since_s, self._decode(report)) for partition, (since_s, report) in held}
-        except Exception as error:  # noqa: BLE001 - what another version's bytes do to `decode` cannot be foreseen
-            self._warn_once(name, "reports cannot be read, leaving out this replica's partitions", error=repr(error))
+        except Exception as error:  # noqa: BLE001 - bytes of another version may raise anything
+            self._warn_once(name, "reports are unreadable, leaving out this replica's partitions", error=repr(error))
             return {}
 
     def _warn_once(self, name: bytes, event: str, **details: object) -> None:
@@ -212,4 +212,4 @@ class Replicas(Generic[Report]):
 
 
 def _instant_s(digits: bytes) -> int | None:
-    return int(digits) if digits.isdigit() and len(digits) < 20 else None  # longer is no instant, and slow to convert
+    return int(digits) if digits.isdigit() and len(digits) < 20 else None  # more digits are slow to convert

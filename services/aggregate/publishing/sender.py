@@ -1,4 +1,4 @@
-"""The sender thread: publishes the newest reports of this replica's partitions, and never holds up folding."""
+"""The sender thread: publishes the newest reports of this replica's partitions and never blocks folding."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ logger = get_logger(__name__)
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 2.0
 _LAST_ATTEMPT_SECONDS: Final = 3.0
-"""So long after it was asked to stop the sender may begin its last publish. A Redis that does not answer takes
-`shared.runtime.redis_client`'s five seconds to tell, and the whole process shall end within ten."""
+"""The sender starts its last publish at most this long after the stop. A publish to a Redis that hangs times out after
+five seconds (`shared.runtime.redis_client`), and the process ends within ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a replica has to publish at an instant (epoch seconds): of each of its partitions, none before the first."""
+    """What a replica publishes at an instant (epoch seconds), by partition. Empty until it owns one."""
 
     instant_s: int
     reports: Mapping[int, PartitionReport]
@@ -40,30 +40,30 @@ class Publisher(Protocol):
         """Publish it. Raises redis.RedisError, and may then be called again with it or a newer one."""
 
     def leave(self) -> None:
-        """Let the other replicas know that nothing more comes. Raises redis.RedisError."""
+        """Tell the other replicas that this one publishes nothing more. Raises redis.RedisError."""
 
 
 class Sender:
-    """Publishes what `offer` was last given. `with` starts its thread, and ends it with a last publish.
+    """Publishes the latest `offer`. `with` starts its thread, and ends it after a last publish.
 
-    While Redis is away only the newest publication is kept, so that its return is answered with the current truth.
-    A Redis that is away holds up the end for no longer than one attempt, or what is left of one and another.
+    While Redis is unavailable it keeps only the newest publication, so that it publishes current numbers on the return.
+    An unavailable Redis delays the end by the attempt in progress and at most one more.
     """
 
     def __init__(self, publisher: Publisher, health: Health) -> None:
         self._publisher = publisher
         self._redis = Dependency("Redis", health, "redis")
         self._offered: Publication | None = None
-        self._changed = Condition()  # guards the swap alone, never I/O
+        self._changed = Condition()  # held for the swap, never for I/O
         self._stopping = False
         self._failure: Exception | None = None
         self._last_attempt_at = float("inf")  # time.monotonic()
         self._thread = Thread(target=self._run, name="sender", daemon=True)
 
     def offer(self, publication: Publication) -> None:
-        """Hand over the newest publication; it takes the place of one that was not published yet.
+        """Hand over the newest publication. It replaces one that is still pending.
 
-        Raises what ended the thread, if anything did: a service that counts and never publishes helps nobody.
+        Raises the exception that ended the thread, so that a service that cannot publish does not go on counting.
         """
         with self._changed:
             if self._failure is not None:
@@ -86,9 +86,9 @@ class Sender:
         try:
             self._publish_until_stopped()
         except Exception as failure:
-            logger.exception("publishing failed for good")
+            logger.exception("publishing failed")
             with self._changed:
-                self._failure = failure  # for the thread that offers, which ends the process
+                self._failure = failure  # raised by `offer`, which ends the process
 
     def _publish_until_stopped(self) -> None:
         wait_seconds = _FIRST_WAIT_SECONDS
@@ -98,12 +98,12 @@ class Sender:
                 publication, self._offered = self._offered, None
                 stopping = self._stopping
             if time.monotonic() > self._last_attempt_at:
-                logger.warning("Redis does not answer, the last rollup is not published")
+                logger.warning("Redis is unavailable, the last rollup is not published")
                 return
             if publication is None or self._is_published(publication):
                 wait_seconds = _FIRST_WAIT_SECONDS
             elif stopping:
-                return  # the other replicas find out in two seconds that nothing more comes
+                return  # the other replicas notice within two seconds
             else:
                 with self._changed:
                     self._offered = self._offered or publication

@@ -1,4 +1,4 @@
-"""A publisher that fills the service's gauges: how long a publish took, and whether this replica's was the rollup."""
+"""Measures each publish, and records whether this replica wrote the rollup."""
 
 import time
 
@@ -8,7 +8,7 @@ from shared.status.gauges import Gauges
 
 
 class TimedPublisher:
-    """As the publisher that it is given. Not thread-safe."""
+    """Wraps a publisher and sets the gauges. Not thread-safe."""
 
     def __init__(self, publisher: RedisPublisher, gauges: Gauges) -> None:
         self._publisher = publisher
