@@ -1,4 +1,4 @@
-"""What somebody on call sees of real services on the operations page, in a real browser."""
+"""The Operations page of real services, in a real browser."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ Start = Callable[[str], "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start(dashboard: Dashboard, valkey: Any, tmp_path: Path) -> Iterator[Start]:  # noqa: ARG001 - it has to run
-    """Starts a service on the dashboard's Valkey, which is its event log, too."""
+    """Starts a service on the dashboard's Valkey, which is also its event log."""
     environment = {
         **os.environ,
         "REDIS_URL": f"redis://127.0.0.1:{dashboard.redis_port}/0",
@@ -85,7 +85,7 @@ def figures(visit: Visit, replica: str) -> list[str]:
 
 
 def as_shown(status: ReplicaStatus) -> list[str]:
-    """The figures of a row, as Redis has them: without those that are new at each look."""
+    """The numbers of a row as Redis has them, without those that change at every look."""
     is_reader = bool(status.lag)
     return [
         wording.size(status.memory_bytes),
@@ -97,7 +97,7 @@ def as_shown(status: ReplicaStatus) -> list[str]:
     ]
 
 
-def test_the_figures_of_running_services_are_those_in_redis(valkey: Any, start: Start, visit: Visit) -> None:
+def test_numbers_of_running_services_match_redis(valkey: Any, start: Start, visit: Visit) -> None:
     for service in SERVICES:
         start(service)
     wait_for_work(valkey)
@@ -138,7 +138,7 @@ def test_the_figures_of_running_services_are_those_in_redis(valkey: Any, start: 
     eventually(lambda: curves.count() == 1, "a curve", 30)
 
 
-def test_a_service_that_is_killed_is_shown_as_gone_and_its_successor_heals_the_page(
+def test_a_killed_service_is_gone_until_its_successor_starts(
     valkey: Any, start: Start, visit: Visit
 ) -> None:
     processes = {service: start(service) for service in SERVICES}
@@ -147,19 +147,19 @@ def test_a_service_that_is_killed_is_shown_as_gone_and_its_successor_heals_the_p
     visit.wait_for_standing("live")
     killed = statuses(valkey)["enrich"].replica
     processes["enrich"].kill()
-    # The page's parts come one after the other.
-    strip = visit.page.locator('.strip[data-standing="failing"]', has_text=f"enrich {killed} does not report since")
-    strip.filter(has_text="No replica of clickpulse enrich runs.").wait_for()
+    # The parts of the page arrive one after the other.
+    strip = visit.page.locator('.strip[data-standing="failing"]', has_text=f"enrich {killed} has not reported since")
+    strip.filter(has_text="No replica of clickpulse enrich is running.").wait_for()
     gone = row(visit, killed)
     eventually(lambda: gone.get_attribute("data-standing") == "gone", "its row")
     assert "silent since" in gone.locator(".how").inner_text()
     newest = visit.page.locator(".transitions tbody tr").first
-    eventually(lambda: "reports no longer" in newest.inner_text(), "its end")
+    eventually(lambda: "stopped reporting" in newest.inner_text(), "its end")
     first_partition = visit.page.locator(".partitions tbody tr").first
     eventually(lambda: "unread" in first_partition.inner_text(), "its partitions")
     processes["detect"].terminate()
     assert processes["detect"].wait(30) == 0
-    both = "clickpulse enrich and clickpulse detect runs"
+    both = "clickpulse enrich and clickpulse detect is running"
     eventually(lambda: both in visit.page.locator(".strip").inner_text(), "the end of detect")
     start("enrich")
     start("detect")
@@ -172,7 +172,7 @@ def test_a_service_that_is_killed_is_shown_as_gone_and_its_successor_heals_the_p
 
 
 def report_all(client: Any, **fields: Any) -> None:
-    """Reports that stay fresh for as long as a slow machine takes to look at them."""
+    """Reports that stay fresh for as long as a slow machine takes to read them."""
     now_ms = (int(time.time()) + 60) * 1000
     times = {"started_at_ms": now_ms - 7_500_000, "reported_at_ms": now_ms}
     change = Transition(at_ms=now_ms, service="aggregate", replica="host-1:7", level="error", message="redis fails: x")
@@ -180,7 +180,7 @@ def report_all(client: Any, **fields: Any) -> None:
         write(client, sample_status(service, f"{service}-host:7", **times, **fields), [change], "")
 
 
-def test_new_figures_change_nothing_else_on_the_page(valkey: Any, visit: Visit) -> None:
+def test_new_numbers_move_nothing_on_the_page(valkey: Any, visit: Visit) -> None:
     report_all(valkey)
     open_operations(visit)
     visit.wait_for_standing("live")
@@ -206,7 +206,7 @@ def test_new_figures_change_nothing_else_on_the_page(valkey: Any, visit: Visit) 
     assert visit.page.evaluate("[window.moved, window.faded]") == [0, 0]
 
 
-def test_markup_of_whoever_writes_to_redis_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
+def test_markup_from_redis_is_shown_as_text(valkey: Any, visit: Visit) -> None:
     report_all(valkey)
     now_ms = (int(time.time()) + 60) * 1000
     trouble = {HOSTILE: REDIS_AWAY}
@@ -223,7 +223,7 @@ def test_markup_of_whoever_writes_to_redis_is_shown_as_text_and_does_nothing(val
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_the_page_fits_phones_desks_and_walls_in_both_modes(
+def test_the_page_fits_every_screen_in_both_modes(
     valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
 ) -> None:
     report_all(valkey, troubles={"redis": REDIS_AWAY})
@@ -236,7 +236,7 @@ def test_the_page_fits_phones_desks_and_walls_in_both_modes(
         assert (visit.errors, visit.foreign_requests) == ([], [])
 
 
-def test_a_page_heals_by_itself_when_redis_returns(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
+def test_the_page_recovers_when_redis_returns(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
     open_operations(visit)
     assert f"127.0.0.1:{dashboard.redis_port} has not answered since" in visit.wait_for_standing("unreachable")
     with running_valkey(tmp_path, dashboard.redis_port) as url, connect(url) as client:
@@ -244,5 +244,5 @@ def test_a_page_heals_by_itself_when_redis_returns(dashboard: Dashboard, visit: 
         visit.page.wait_for_selector(".notice >> text=No service reports")
         report_all(client)
         visit.wait_for_standing("live")
-    assert "The numbers below are of" in visit.wait_for_standing("unreachable")
+    assert "The numbers below are from" in visit.wait_for_standing("unreachable")
     assert visit.page.locator(".replicas tbody tr").count() >= 3

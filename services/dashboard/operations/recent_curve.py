@@ -1,4 +1,4 @@
-"""The last five minutes of a figure as a small curve. Pure, HTML out."""
+"""The last five minutes of a metric as a small curve. Pure, HTML out."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -8,11 +8,11 @@ from services.dashboard.sources.watch import SLOT_MS, SLOTS, Curve
 from shared.events.time_units import MINUTE_MS
 
 _LONGEST_GAP: Final = MINUTE_MS // SLOT_MS
-"""What lies before a longer gap is left out, as nobody knows how the figure came from there."""
+"""Slots. Points before a longer gap are left out, because the values between are unknown."""
 
 
 def draw(curve: Curve, now_ms: int, name: str, in_words: Callable[[float], str], *, least_top: float = 1) -> str:
-    """The curve with now at its right end; nothing while there is no line to draw yet. `name` says what it is."""
+    """The curve of `name` with now at its right end; empty with fewer than two points."""
     now = now_ms // SLOT_MS
     slots: list[int] = []
     for slot in sorted((slot for slot in curve if now - SLOTS < slot <= now), reverse=True):
@@ -29,7 +29,7 @@ def draw(curve: Curve, now_ms: int, name: str, in_words: Callable[[float], str],
 
 
 def summed(curves: Iterable[Curve]) -> Curve:
-    """The sum of the figures of several replicas, slot by slot."""
+    """The sum of several replicas' curves, slot by slot."""
     sums: dict[int, float] = {}
     for curve in curves:
         for slot, value in curve.items():

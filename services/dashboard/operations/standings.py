@@ -1,4 +1,4 @@
-"""How each replica stands, told from its latest report and the time, and what that means for the whole. Pure."""
+"""The standing of each replica, from its latest report and the time, and the services without a replica. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.runtime.services import SERVICES, TRAFFIC
 from shared.status.replica_status import STARTING
 
 GONE_AFTER_SECONDS: Final = 6.0
-"""Each replica reports once a second: one that is silent for longer was killed, hangs, or is cut off from Redis."""
+"""Replicas report once a second. One that is silent for longer was killed, hangs, or has lost Redis."""
 
 _PIPELINE: Final = tuple(service.name for service in (*TRAFFIC, *SERVICES))
 _NEEDED: Final = {service.name for service in SERVICES if service.is_needed}
@@ -18,25 +18,25 @@ _MAY_END: Final = {service.name for service in TRAFFIC}
 
 
 class Standing(StrEnum):
-    """How a replica stands."""
+    """What the page says about a replica."""
 
     HEALTHY = "healthy"
-    STARTING = "starting"  # waits for what it needs, as it was started
+    STARTING = "starting"  # waits for its dependencies
     DEGRADED = "degraded"
     FAILING = "failing"
-    GONE = "gone"  # silent, and nobody stopped it
-    ENDED = "ended"  # it failed, or another one took its place
+    GONE = "gone"  # silent without having been stopped
+    ENDED = "ended"  # it failed or was fenced
     STOPPED = "stopped"
 
     @property
     def is_running(self) -> bool:
-        """Whether its figures are of now."""
+        """Whether its metrics are current."""
         return self not in {Standing.GONE, Standing.ENDED, Standing.STOPPED}
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A replica and how it stands; `is_replaced`: another one of its service was started since it ended."""
+    """A replica and its standing; `is_replaced`: its service has a replica that started after this one ended."""
 
     watched: Watched
     standing: Standing
@@ -44,12 +44,12 @@ class Replica:
 
     @property
     def service(self) -> str:
-        """Its service."""
+        """The service it belongs to."""
         return self.watched.status.service
 
     @property
     def is_problem(self) -> bool:
-        """Whether somebody should look."""
+        """Whether it needs attention."""
         return (
             self.standing in {Standing.DEGRADED, Standing.FAILING, Standing.GONE, Standing.ENDED}
             and not self.is_replaced
@@ -57,21 +57,21 @@ class Replica:
 
 
 def judge(replicas: Sequence[Watched], now_ms: int) -> list[Replica]:
-    """Judge them, in the order of the pipeline, those that run first.
+    """The replicas in the order of the pipeline, the running ones first within a service.
 
-    Who was stopped and has a successor is no matter any more, and left out.
+    Leaves out stopped replicas that have a successor.
     """
     standings = [_standing(watched, now_ms) for watched in replicas]
     judged = [
         Replica(watched, standing, not standing.is_running and _is_replaced(watched, replicas, standings))
         for watched, standing in zip(replicas, standings, strict=True)
     ]
-    left = [replica for replica in judged if not (replica.standing is Standing.STOPPED and replica.is_replaced)]
-    return sorted(left, key=_place)
+    kept = [replica for replica in judged if not (replica.standing is Standing.STOPPED and replica.is_replaced)]
+    return sorted(kept, key=_place)
 
 
 def missing_services(replicas: Sequence[Replica]) -> list[str]:
-    """The services that should run and of which no replica does."""
+    """The services that should run but have no running replica."""
     running = {replica.service for replica in replicas if replica.standing.is_running}
     known = {replica.service for replica in replicas} - _MAY_END
     return sorted((known | _NEEDED) - running, key=_service_place)

@@ -30,17 +30,18 @@ class Card:
     name: str
     parts: tuple[Part, ...]  # from top to bottom, the first with the head
     columns: int = 12
-    height_px: int
+    height_px: int | None  # None: as its content, which has rows of a fixed height
     tablet_columns: int = 12
     phone_height_px: int | None = None  # None: as elsewhere
+    scroll_height_px: int | None = None  # of the parts below the head, which scroll (only in a Streamlit container)
     is_split: bool = False  # the second part left of the third; one column on phones
 
     @property
     def style(self) -> str:
         """The place in the grid as CSS custom properties, which the stylesheet reads."""
         return (
-            f"--columns:{self.columns};--tablet-columns:{self.tablet_columns};--height:{self.height_px}px;"
-            f"--phone-height:{self.phone_height_px or self.height_px}px"
+            f"--columns:{self.columns};--tablet-columns:{self.tablet_columns};--height:{_length(self.height_px)};"
+            f"--phone-height:{_length(self.phone_height_px or self.height_px)}"
         )
 
 
@@ -95,11 +96,21 @@ def nothing(sentence_html: str) -> str:
 
 
 def container_rules(cards: Iterable[Card]) -> str:
-    """CSS that places cards drawn as Streamlit containers `card-<name>` in a container `board`."""
+    """CSS that places cards drawn as Streamlit containers `card-<name>` in a container `board`.
+
+    The parts of a card that scroll are in a container `scroll-<name>`.
+    """
     cards = list(cards)
     places = "".join(f".st-key-board>:has(>.st-key-card-{card.name}){{{card.style}}}" for card in cards)
     containers = f":is({','.join(f'.st-key-card-{card.name}' for card in cards)})"
+    scrolling = "".join(
+        f".st-key-scroll-{card.name}{{height:{card.scroll_height_px}px}}" for card in cards if card.scroll_height_px
+    )
     return (
-        f"{places}{containers}{{height:var(--height)!important}}"
+        f"{places}{scrolling}{containers}{{height:var(--height)!important}}"
         f"@media(max-width:640px){{{containers}{{height:var(--phone-height)!important}}}}"
     )
+
+
+def _length(height_px: int | None) -> str:
+    return "auto" if height_px is None else f"{height_px}px"

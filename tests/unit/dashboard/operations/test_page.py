@@ -1,4 +1,4 @@
-"""The operations page as Streamlit runs it, in each of its states, on a real Valkey."""
+"""The Operations page as Streamlit runs it, in each of its states, on a real Valkey."""
 
 import re
 import time
@@ -21,7 +21,7 @@ def opened(zone: str = "UTC") -> AppTest:
 
 
 def report(client: Any, service: str, *, age_s: float = -60, prefix: str = "", **fields: Any) -> None:
-    """A report that stays fresh for as long as a busy machine takes to look at it, unless its age is told."""
+    """A report that stays fresh for as long as a busy machine takes to look at it, unless its age is given."""
     now_ms = round(1000 * (time.time() - age_s))
     status = sample_status(service, f"{service}-1", started_at_ms=now_ms - 600_000, reported_at_ms=now_ms, **fields)
     write(client, status, [], prefix)
@@ -36,7 +36,7 @@ def test_live_reports_fill_the_figures_and_every_table(client: Any) -> None:
     report_all(client)
     shown = page(opened())
     assert 'data-standing="live"' in shown
-    for title in ("Replicas", "Partitions", "Dead letters", "Last transitions"):
+    for title in ("Replicas", "Partitions", "Dead letters", "Latest transitions"):
         assert f"<h2>{title}</h2>" in shown
     assert shown.count('<tr data-standing="healthy"') == 3
     assert "aggregate-1" in shown
@@ -55,12 +55,12 @@ def test_new_reports_are_shown_at_the_next_refresh(client: Any) -> None:
     report_all(client)
     app = opened()
     report(client, "enrich", events_per_second=87_654.0)
-    time.sleep(1)  # what an answer lives
+    time.sleep(1)  # as long as an answer is reused
     app.run()
     assert "87,654" in page(app)
 
 
-def test_where_nothing_reports_the_page_says_what_to_do(client: Any) -> None:
+def test_without_reports_the_page_says_what_to_do(client: Any) -> None:
     assert client.dbsize() == 0
     shown = page(opened())
     assert "No service reports" in shown
@@ -73,10 +73,10 @@ def test_a_replica_that_stopped_reporting_is_shown_as_gone(client: Any) -> None:
     shown = page(opened())
     assert 'data-standing="failing"' in shown
     assert '<tr data-standing="gone" class="problem">' in shown
-    assert "reports no longer" in shown
+    assert "stopped reporting" in shown
 
 
-def test_what_fails_is_told(client: Any) -> None:
+def test_a_failure_is_shown_with_its_reason(client: Any) -> None:
     report_all(client)
     report(client, "aggregate", troubles={"redis": REDIS_AWAY})
     shown = page(opened())
@@ -84,7 +84,7 @@ def test_what_fails_is_told(client: Any) -> None:
     assert "connection refused" in shown
 
 
-def test_a_malformed_report_is_shown_beside_the_others(client: Any) -> None:
+def test_a_malformed_report_is_shown_with_the_others(client: Any) -> None:
     report_all(client)
     client.hset("status:replicas", "enrich:broken", "{")
     shown = page(opened())
@@ -93,14 +93,14 @@ def test_a_malformed_report_is_shown_beside_the_others(client: Any) -> None:
     assert shown.count('<tr data-standing="healthy"') == 3
 
 
-def test_a_key_of_the_wrong_type_is_told(client: Any) -> None:
+def test_a_key_of_the_wrong_type_is_reported(client: Any) -> None:
     client.set("status:replicas", "text")
     shown = page(opened())
     assert 'data-standing="malformed"' in shown
     assert "Nothing to show" in shown
 
 
-def test_a_redis_that_is_down_is_told(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_redis_is_reported(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     report_all(client)
     port = free_port()
     monkeypatch.setenv("REDIS_URL", f"redis://user:secret@127.0.0.1:{port}/0")

@@ -1,4 +1,4 @@
-"""How a replica stands, and what that means for its service."""
+"""The standing of a replica, and what it means for its service."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ WAITS = Trouble("waiting", NOW_MS, fails=True)
         ({"state": "failed", "troubles": {"redis": REDIS_AWAY}}, Standing.ENDED),
     ],
 )
-def test_a_replica_stands_as_it_reports(fields: dict[str, Any], standing: Standing) -> None:
+def test_the_report_decides_the_standing(fields: dict[str, Any], standing: Standing) -> None:
     (replica,) = judge([watched(**fields)], NOW_MS)
     assert replica.standing is standing
 
@@ -34,7 +34,7 @@ def test_a_replica_is_gone_after_six_seconds_of_silence() -> None:
     assert standings == [Standing.HEALTHY, Standing.HEALTHY, Standing.GONE, Standing.GONE]
 
 
-def test_they_stand_in_the_order_of_the_pipeline_and_those_that_run_first() -> None:
+def test_replicas_follow_the_pipeline_the_running_ones_first() -> None:
     replicas = [
         watched("something-new", "x"),
         watched("dashboard", "d"),
@@ -50,7 +50,7 @@ def test_they_stand_in_the_order_of_the_pipeline_and_those_that_run_first() -> N
     assert names == ["g", "a", "b", "gone", "gone-long", "c", "d", "x"]
 
 
-def test_a_gone_replica_with_a_successor_is_shown_and_no_problem() -> None:
+def test_a_gone_replica_with_a_successor_is_not_a_problem() -> None:
     successor = watched("enrich", "new", started_at_ms=NOW_MS - 20_000)
     for others, is_problem in (([successor], False), ([watched("enrich", "older")], True), ([], True)):
         judged = judge([silent("enrich", "gone", 30), *others], NOW_MS)
@@ -58,7 +58,7 @@ def test_a_gone_replica_with_a_successor_is_shown_and_no_problem() -> None:
         assert gone.is_problem is is_problem
 
 
-def test_a_stopped_replica_with_a_successor_is_no_matter() -> None:
+def test_a_stopped_replica_with_a_successor_is_left_out() -> None:
     stopped = silent("enrich", "old", 30, state="stopped")
     successor = watched("enrich", "new", started_at_ms=NOW_MS - 20_000)
     assert [replica.watched.status.replica for replica in judge([stopped, successor], NOW_MS)] == ["new"]
@@ -66,7 +66,7 @@ def test_a_stopped_replica_with_a_successor_is_no_matter() -> None:
     assert (alone.standing, alone.is_problem) == (Standing.STOPPED, False)
 
 
-def test_services_of_which_nothing_runs_are_told() -> None:
+def test_missing_services_are_those_without_a_running_replica() -> None:
     assert missing_services(judge(pipeline(), NOW_MS)) == []
     assert missing_services([]) == ["enrich", "aggregate"]
     replicas = pipeline(silent("detect", "d", 9), silent("generate", "g", 9, state="stopped"))

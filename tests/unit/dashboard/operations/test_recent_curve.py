@@ -1,4 +1,4 @@
-"""The curves of the last five minutes: now at the right end, and nothing that was not seen."""
+"""The curves of the last five minutes: now at the right end, and only what was observed."""
 
 import re
 
@@ -10,7 +10,7 @@ NOW = NOON_MS // SLOT_MS
 
 
 def xs(html: str) -> list[float]:
-    """Of the line's points."""
+    """The x coordinates of the line."""
     line = html.split("polygon(")[2].split("calc")[0]
     return [float(x) for x, _ in re.findall(r"([\d.]+)% ([\d.]+)%", line)]
 
@@ -26,17 +26,17 @@ def test_five_minutes_fill_the_width() -> None:
     assert 'aria-label="CPU, last 5 minutes: 0 to 59"' in html
 
 
-def test_a_short_past_stands_at_the_right_and_one_that_ended_leaves_it() -> None:
+def test_a_short_curve_is_at_the_right_and_moves_left_with_time() -> None:
     assert xs(drawn({NOW: 1, NOW - 1: 2})) == [98.3, 100]
     assert xs(drawn({NOW - 59: 1, NOW - 58: 2})) == [0, 1.7]
 
 
-def test_a_short_gap_is_bridged_and_what_lies_before_a_long_one_is_left_out() -> None:
+def test_a_short_gap_is_bridged_and_points_before_a_long_one_are_left_out() -> None:
     assert xs(drawn({NOW: 1, NOW - 12: 2, NOW - 13: 3})) == [78, 79.7, 100]
     assert xs(drawn({NOW: 1, NOW - 1: 2, NOW - 14: 3, NOW - 15: 3})) == [98.3, 100]
 
 
-def test_less_than_two_points_are_no_curve() -> None:
+def test_fewer_than_two_points_draw_no_curve() -> None:
     assert drawn({}) == drawn({NOW: 1}) == drawn({NOW - SLOTS: 1, NOW - SLOTS - 1: 2}) == ""
 
 

@@ -1,16 +1,18 @@
-"""The table of replicas: how each stands, and its figures with their last minutes. Pure, HTML out.
+"""Replicas: the health of each process, and its metrics with curves of the last minutes.
 
-Names and reasons come from processes that anybody with access to Redis may imitate, and go through `in_html`.
+Anyone with access to Redis can write names and reasons, so they go through `in_html`.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.dashboard.kit import wording
+from services.dashboard.kit.cards.card import Card, Context, head
+from services.dashboard.kit.cards.table import Column, table
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import UNKNOWN, ago, duration, grouped
 from services.dashboard.operations import recent_curve
+from services.dashboard.operations.snapshot import Snapshot
 from services.dashboard.operations.standings import Replica, Standing
 from services.dashboard.sources.watch import Curve
 from shared.status.replica_status import ReplicaStatus
@@ -25,22 +27,21 @@ _NAMES: Final = {
     Standing.STOPPED: "Stopped",
 }
 _COMPLAINT_SECONDS: Final = 600
-"""A warning of the log is worth telling for so long."""
+"""How long the last warning or error of the log is shown."""
 
 _COLUMNS: Final = (
-    ("Replica", "who"), ("Health", "how"), ("Up", "up"), ("CPU", "gauge"), ("Memory", "gauge"),
-    ("Events/s", "gauge"), ("Batch", "time"), ("Lag", "count"), ("Dead letters", "count"), ("RocksDB", "size"),
+    Column("Replica", "who"), Column("Health", "how"), Column("Up", "up"), Column("CPU", "gauge"),
+    Column("Memory", "gauge"), Column("Events/s", "gauge"), Column("Batch", "time"), Column("Lag", "count"),
+    Column("Dead letters", "count"), Column("RocksDB", "size"),
 )  # fmt: skip
 
 
-def draw(replicas: Sequence[Replica], unreadable: Mapping[str, str], now_ms: int, clock: Clock = UTC_CLOCK) -> str:
-    """A row for each replica, and one for each report that cannot be read."""
-    titles = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in _COLUMNS)
-    rows = "".join(_row(replica, now_ms, clock) for replica in replicas)
-    rows += "".join(_unreadable(name, reason) for name, reason in sorted(unreadable.items()))
-    return (
-        f'<table class="replicas" aria-label="Replicas"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
-    )
+def draw(snapshot: Snapshot, context: Context) -> Card:
+    """The card."""
+    title = head("Replicas", "Each process as last reported · curves of the last 5 minutes")
+    rows = "".join(_row(replica, context.now_ms, context.clock) for replica in snapshot.replicas)
+    rows += "".join(_unreadable(name, reason) for name, reason in sorted(snapshot.unreadable.items()))
+    return Card(name="replicas", parts=(title + table("replicas", "Replicas", _COLUMNS, rows),), height_px=None)
 
 
 def _row(replica: Replica, now_ms: int, clock: Clock) -> str:

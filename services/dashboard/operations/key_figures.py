@@ -1,4 +1,4 @@
-"""The row of numbers on top of the operations page: the pipeline as a whole. Pure, HTML out."""
+"""The row of numbers above the panels: the pipeline as a whole. Pure, HTML out."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -14,7 +14,7 @@ from shared.status.replica_status import ReplicaStatus
 
 
 def draw(replicas: Sequence[Replica], now_ms: int) -> str:
-    """The cards, always the same number of them and of the same height, whatever is reported."""
+    """The cards; their number and height never change."""
     running = [replica for replica in replicas if replica.standing.is_running]
     return stat_cards.row(
         (
@@ -41,13 +41,13 @@ def _replicas(replicas: Sequence[Replica], running: Sequence[Replica]) -> StatCa
             (Standing.STOPPED, "stopped"),
         )
     ]
-    told = ", ".join(f"{grouped(count)} {word}" for count, word in kinds if count)
+    counts = ", ".join(f"{grouped(count)} {word}" for count, word in kinds if count)
     services = len({replica.service for replica in running})
     return StatCard(
         label="Replicas",
         number=grouped(len(running)),
         window=f"running, {counted(services, 'service')}",
-        fact=told or ("all healthy" if running else "none reports"),
+        fact=counts or ("all healthy" if running else "none reporting"),
     )
 
 
@@ -66,24 +66,24 @@ def _lag(running: Iterable[ReplicaStatus]) -> StatCard:
     for status in running:
         if status.lag:
             by_service[status.service] = by_service.get(status.service, 0) + sum(status.lag.values())
-    furthest = max(by_service, key=lambda service: by_service[service], default=None)
-    if furthest is None:
-        return StatCard(label="Behind", number=UNKNOWN, window="nobody reads")
+    slowest = max(by_service, key=lambda service: by_service[service], default=None)
+    if slowest is None:
+        return StatCard(label="Behind", number=UNKNOWN, window="no service reads")
     return StatCard(
         label="Behind",
-        number=grouped(by_service[furthest]),
-        window="events not read yet",
-        fact=in_html(f"by {furthest}", 30) if by_service[furthest] else "by any service",
+        number=grouped(by_service[slowest]),
+        window="unread events",
+        fact=in_html(f"slowest: {slowest}", 40) if by_service[slowest] else "every service is up to date",
     )
 
 
 def _publish(running: Iterable[ReplicaStatus]) -> StatCard:
     publisher = next((status for status in running if status.is_publisher and status.publish_ms is not None), None)
     if publisher is None or publisher.publish_ms is None:
-        return StatCard(label="Publish", number=UNKNOWN, window="nobody publishes")
+        return StatCard(label="Publish", number=UNKNOWN, window="no publisher")
     batch = "" if publisher.batch_ms is None else f"batch {wording.milliseconds(publisher.batch_ms)}"
     return StatCard(
-        label="Publish", number=wording.milliseconds(publisher.publish_ms), window="to Redis, the last one", fact=batch
+        label="Publish", number=wording.milliseconds(publisher.publish_ms), window="last write to Redis", fact=batch
     )
 
 
