@@ -185,13 +185,14 @@ class GroupMember:
         return MessageBatch(found)
 
     def _without_errors(self, messages: Sequence[Message]) -> Sequence[Message]:
+        if not any(map(Message.error, messages)):  # runs in C, per message
+            return messages
         found = split_errors(messages, list(map(Message.error, messages)))
         if found.fatal is not None:
             self._lose_session(KafkaException(found.fatal))
-        if found.error is not None:
-            if not found.messages:
-                raise KafkaException(found.error)
-            logger.warning("Kafka reports an error", error=found.error.str(), topic=self._topic)
+        if not found.messages:
+            raise KafkaException(found.first)
+        logger.warning("Kafka reports an error", error=found.first.str(), topic=self._topic)
         return found.messages
 
     def _lose_session(self, error: KafkaException) -> NoReturn:

@@ -15,18 +15,19 @@ _make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__
 
 
 class SplitMessages(NamedTuple):
-    """Messages without errors, the first error among the others, and the first fatal one."""
+    """Messages without errors, the first error of the others, and their first fatal one."""
 
     messages: Sequence[Message]
-    error: KafkaError | None
+    first: KafkaError
     fatal: KafkaError | None
 
 
 def split_errors(messages: Sequence[Message], errors: Sequence[KafkaError | None]) -> SplitMessages:
-    """Split the messages that are records from those that report an error; `errors` holds each message's."""
+    """Split the messages that are records from those that report an error; `errors` holds each message's.
+
+    At least one reports an error.
+    """
     found = [error for error in errors if error is not None]
-    if not found:
-        return SplitMessages(messages, None, None)
     return SplitMessages(
         [message for message, error in zip(messages, errors, strict=True) if error is None],
         found[0],
