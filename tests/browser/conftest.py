@@ -86,7 +86,7 @@ def chromium() -> Iterator[Browser]:
             if os.environ.get("CI"):
                 pytest.fail(missing)
             pytest.skip(missing)
-        # Without a sandbox, as Chromium's does not run as root.
+        # No sandbox: Chromium's does not run as root.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()

@@ -1,4 +1,4 @@
-"""What contract tests share."""
+"""Fixtures of the contract tests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from shared.runtime.redis_client import connect
 
 @pytest.fixture(params=["fake", "real"])
 def client(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A client of an empty fake, and of an empty real Redis: the same contract holds for both."""
+    """A client of an empty fake and of an empty real Redis: both pass the same tests."""
     if request.param == "fake":
         yield fakeredis.FakeRedis(server=fakeredis.FakeServer())
     else:

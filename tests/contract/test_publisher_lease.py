@@ -1,4 +1,4 @@
-"""The publisher's lease, on fakeredis and on a real Valkey alike: one holder, and no write by one that lost it."""
+"""The publisher's lease on fakeredis and on a real Valkey: one holder, and no write after losing it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ SHORT_SECONDS = 0.05
 
 @pytest.fixture(params=["fake", "real"])
 def new_client(request: pytest.FixtureRequest) -> Iterator[Callable[[], Client]]:
-    """Connections to one server, as many replicas have them."""
+    """Connections to one server, one per replica."""
     server = fakeredis.FakeServer()
     url = "" if request.param == "fake" else request.getfixturevalue("redis_url")
     with ExitStack() as stack:
@@ -47,13 +47,13 @@ def test_one_at_a_time_holds_it(new_client: Callable[[], Client]) -> None:
     assert first.try_hold()
 
 
-def test_of_many_that_try_at_once_one_gets_it(new_client: Callable[[], Client]) -> None:
+def test_one_of_many_that_try_at_once_gets_it(new_client: Callable[[], Client]) -> None:
     leases = [lease(new_client(), f"replica {number}") for number in range(8)]
     with ThreadPoolExecutor(len(leases)) as threads:
         assert sum(threads.map(PublisherLease.try_hold, leases)) == 1
 
 
-def test_holding_on_and_publishing_renew_it(new_client: Callable[[], Client]) -> None:
+def test_holding_and_publishing_renew_it(new_client: Callable[[], Client]) -> None:
     client = new_client()
     holder = lease(client, "first", 60)
     holder.try_hold()
@@ -66,7 +66,7 @@ def test_holding_on_and_publishing_renew_it(new_client: Callable[[], Client]) ->
     assert client.get("number") == b"1"
 
 
-def test_the_lease_of_a_dead_holder_runs_out(new_client: Callable[[], Client]) -> None:
+def test_the_lease_of_a_dead_holder_expires(new_client: Callable[[], Client]) -> None:
     successor = lease(new_client(), "second")
     assert lease(new_client(), "first", SHORT_SECONDS).try_hold()
     eventually(successor.try_hold, "taken over")
@@ -102,7 +102,10 @@ def test_a_holder_paused_within_its_transaction_does_not_write_over_its_successo
     new_client: Callable[[], Client],
 ) -> None:
     client = new_client()
-    paused, successor = lease(new_client(), "first", 1.0), lease(new_client(), "second")  # held when the block begins
+    paused, successor = (
+        lease(new_client(), "first", 1.0),
+        lease(new_client(), "second"),
+    )  # still held when the block begins
     assert paused.try_hold()
     with pytest.raises(LeaseLost, match="expired or was taken"), paused.transaction() as pipeline:  # noqa: PT012
         pipeline.set("number", 1)
@@ -112,7 +115,9 @@ def test_a_holder_paused_within_its_transaction_does_not_write_over_its_successo
     assert client.get(KEY) == b"second"
 
 
-def test_a_holder_paused_while_its_successor_came_and_went_does_not_write(new_client: Callable[[], Client]) -> None:
+def test_a_holder_paused_while_its_successor_held_and_released_it_does_not_write(
+    new_client: Callable[[], Client],
+) -> None:
     client = new_client()
     paused, successor = lease(new_client(), "first", SHORT_SECONDS), lease(new_client(), "second")
     assert paused.try_hold()
@@ -122,7 +127,7 @@ def test_a_holder_paused_while_its_successor_came_and_went_does_not_write(new_cl
     with pytest.raises(LeaseLost):
         publish(paused, 1)
     assert client.get("number") == b"2"
-    assert paused.try_hold()  # from now on with newer numbers
+    assert paused.try_hold()  # and publishes newer numbers from now on
     publish(paused, 3)
 
 
@@ -139,7 +144,7 @@ def test_a_block_that_fails_writes_nothing(new_client: Callable[[], Client]) -> 
 def test_a_released_lease_is_free_at_once(new_client: Callable[[], Client]) -> None:
     first, second = lease(new_client(), "first"), lease(new_client(), "second")
     first.try_hold()
-    second.release()  # not its own: nothing happens
+    second.release()  # not the holder: no effect
     assert not second.try_hold()
     first.release()
     assert second.try_hold()
@@ -148,12 +153,12 @@ def test_a_released_lease_is_free_at_once(new_client: Callable[[], Client]) -> N
 
 
 @pytest.mark.parametrize("use", [PublisherLease.try_hold, PublisherLease.release, lambda lease: publish(lease, 1)])
-def test_without_redis_its_error_passes(use: Callable[[PublisherLease], object]) -> None:
+def test_without_redis_its_error_is_raised(use: Callable[[PublisherLease], object]) -> None:
     with connect(f"redis://127.0.0.1:{free_port()}/0") as client, pytest.raises(redis.ConnectionError):
         use(lease(client, "first"))
 
 
-def test_a_connection_lost_within_the_transaction_is_no_lost_lease(tmp_path: Path) -> None:
+def test_a_connection_lost_within_the_transaction_is_not_a_lost_lease(tmp_path: Path) -> None:
     port = free_port()
     with connect(f"redis://127.0.0.1:{port}/0") as client, ExitStack() as server:
         server.enter_context(running_valkey(tmp_path, port))

@@ -1,6 +1,6 @@
-"""Replicas that put their numbers together, on fakeredis and on a real Valkey alike.
+"""Replicas that merge their reports, on fakeredis and on a real Valkey.
 
-A report in these tests says whose it is and of when: `(replica, partition, instant)`.
+A report in these tests is `(replica, partition, instant)`.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def decode(encoded: bytes) -> Report:
 
 
 class Replica:
-    """A replica, its clock, and what happens elsewhere while it waits: one entry of `meanwhile` in each wait."""
+    """A replica with its clock. Each of its waits runs one entry of `meanwhile`: what happens elsewhere."""
 
     def __init__(self, client: Client, name: str, prefix: str = "") -> None:
         self.name = name
@@ -56,7 +56,7 @@ class Replica:
         self.end.share(instant_s, {partition: (self.name, partition, instant_s) for partition in partitions})
 
     def collect(self) -> tuple[int, str] | None:
-        """The instant, and the owners of the partitions 0, 1, 2, … as a string of their names, `-` for none."""
+        """The instant, and the owners of partitions 0, 1, 2, … as a string of their names, `-` for none."""
         collected = self.end.collect()
         if collected is None:
             return None
@@ -78,7 +78,7 @@ class Replica:
 
 @pytest.fixture(params=["fake", "real"])
 def new_client(request: pytest.FixtureRequest) -> Iterator[Callable[[], Client]]:
-    """Connections to one server, as many replicas have them."""
+    """Connections to one server, one per replica."""
     server = fakeredis.FakeServer()
     url = "" if request.param == "fake" else request.getfixturevalue("redis_url")
     with ExitStack() as stack:
@@ -126,7 +126,7 @@ def test_an_instant_is_collected_once(a: Replica) -> None:
     assert a.waited_seconds == 0
 
 
-def test_nothing_is_collected_while_nobody_has_a_partition(a: Replica) -> None:
+def test_nothing_is_collected_while_no_replica_has_a_partition(a: Replica) -> None:
     a.share(T)
     assert a.collect() is None
     a.share(T + 1, 0)
@@ -149,13 +149,13 @@ def test_two_replicas_give_the_partitions_of_both_from_their_first_second_on(
 
 def test_any_of_three_replicas_collects_the_same(a: Replica, b: Replica, c: Replica) -> None:
     for second in range(2):
-        c.share(T + second)  # has no partition, and may hold the lease all the same
+        c.share(T + second)  # has no partition, and may still hold the lease
         a.share(T + second, 0, 2)
         b.share(T + second, 1)
     assert a.collect() == b.collect() == c.collect() == (T + 1, "aba")
 
 
-def test_the_publisher_waits_for_one_that_is_a_moment_late(a: Replica, b: Replica) -> None:
+def test_the_publisher_waits_for_a_replica_that_is_slightly_late(a: Replica, b: Replica) -> None:
     a.share(T, 0)
     b.share(T, 1)
     a.share(T + 1, 0)
@@ -164,7 +164,7 @@ def test_the_publisher_waits_for_one_that_is_a_moment_late(a: Replica, b: Replic
     assert a.waited_seconds == pytest.approx(0.075)
 
 
-def test_with_one_that_is_a_second_late_the_instant_before_is_published_every_second(a: Replica, b: Replica) -> None:
+def test_with_a_replica_one_second_late_the_previous_instant_is_published_every_second(a: Replica, b: Replica) -> None:
     #  a shares    T   T+1   T+2   T+3
     #  b shares        T     T+1   T+2
     #  published       T     T+1   T+2
@@ -185,10 +185,10 @@ def test_a_publisher_that_is_late_itself_does_not_publish_without_the_others(a: 
     assert a.collect() == (T + 1, "ab")
 
 
-def test_a_publisher_that_the_others_believed_dead_does_not_publish_without_them(a: Replica, b: Replica) -> None:
+def test_a_publisher_that_the_others_took_for_dead_does_not_publish_without_them(a: Replica, b: Replica) -> None:
     a.share(T, 0)
     for second in range(8):
-        b.share(T + second, 1)  # from T+4 on without reports, as there was nobody else
+        b.share(T + second, 1)  # from T+4 on without reports: it takes itself for the only one
     a.share(T + 4, 0)  # delayed, by three seconds
     assert a.collect() is None
     a.share(T + 8, 0)
@@ -209,7 +209,7 @@ def test_publishing_goes_on_without_a_replica_that_died_after_at_most_three_inst
     assert a.collect() == (T + 3, "a")
 
 
-def test_a_replica_that_left_is_not_waited_for_and_what_it_shared_counts(a: Replica, b: Replica) -> None:
+def test_a_replica_that_left_is_not_awaited_and_its_reports_count(a: Replica, b: Replica) -> None:
     for second in range(2):
         a.share(T + second, 0)
         b.share(T + second, 1)
@@ -220,7 +220,7 @@ def test_a_replica_that_left_is_not_waited_for_and_what_it_shared_counts(a: Repl
     assert a.waited_seconds == 0
 
 
-def test_a_replica_that_joins_is_counted_from_its_first_instant_on(a: Replica, b: Replica) -> None:
+def test_a_replica_that_joins_counts_from_its_first_instant(a: Replica, b: Replica) -> None:
     a.share(T, 0, 1)
     assert a.collect() == (T, "aa")
     b.share(T + 1, 1)
@@ -228,9 +228,9 @@ def test_a_replica_that_joins_is_counted_from_its_first_instant_on(a: Replica, b
     assert a.collect() == (T + 1, "ab")
 
 
-def test_a_successor_finds_the_reports_of_one_that_believed_to_be_alone(a: Replica, b: Replica) -> None:
+def test_a_successor_waits_for_the_reports_of_a_replica_that_did_not_know_of_it(a: Replica, b: Replica) -> None:
     a.share(T, 0)
-    b.share(T, 1)  # a does not know of b before its next second
+    b.share(T, 1)  # a learns of b in its next second
     assert b.collect() is None
     a.share(T + 1, 0)
     b.share(T + 1, 1)
@@ -258,7 +258,7 @@ def test_a_partition_that_moves_is_counted_at_each_instant_for_its_owner_then(a:
     b.share(T, 2)
     a.share(T + 1, 0, 1)
     b.share(T + 1, 2)
-    b.share(T + 2, 1, 2)  # took it over; a is late to say that it gave it up
+    b.share(T + 2, 1, 2)  # took it over; a has not reported its loss yet
     assert a.collect() == (T + 1, "aab")
     a.share(T + 2, 0)
     assert a.collect() == (T + 2, "abb")
@@ -268,7 +268,7 @@ def test_a_partition_that_moves_is_counted_at_each_instant_for_its_owner_then(a:
 def test_a_partition_that_two_replicas_report_belongs_to_the_one_that_took_it_over_later(
     a: Replica, b: Replica, c: Replica, collector: str
 ) -> None:
-    # b was paused from T to T+3, and goes on with partition 1, which c has been given meanwhile.
+    # b was paused from T to T+3 and still reports partition 1, which c took over.
     for second in range(6):
         a.share(T + second, 0)
         if second in (0, 4, 5):
@@ -287,14 +287,14 @@ def test_a_partition_that_comes_back_is_owned_since_then(a: Replica, b: Replica)
     assert a.collect() == (T + 2, "aab")
 
 
-def test_two_owners_since_the_same_instant_are_told_apart_by_name(a: Replica, b: Replica) -> None:
+def test_of_two_owners_since_the_same_instant_the_greater_name_wins(a: Replica, b: Replica) -> None:
     for second in range(2):
         a.share(T + second, 0)
         b.share(T + second, 0)
     assert a.collect() == b.collect() == (T + 1, "b")
 
 
-# --- clocks, and what was published ----------------------------------------------------------------------------------
+# --- clocks and past publishes ----------------------------------------------------------------------------------
 
 
 def test_a_new_publisher_with_a_slower_clock_publishes_nothing_older(a: Replica, b: Replica, client: Client) -> None:
@@ -322,10 +322,10 @@ def test_a_replica_with_a_wrong_clock_does_not_stop_the_others(a: Replica, b: Re
     assert (of_a["replica"], of_a["ahead_seconds"], of_a["log_level"]) == ("c", 3600, "warning")
 
 
-# --- what does not belong there, and Redis ---------------------------------------------------------------------------
+# --- foreign data and outages of Redis ---------------------------------------------------------------------------
 
 
-def test_each_prefix_is_a_world_of_its_own(new_client: Callable[[], Client], client: Client) -> None:
+def test_prefixes_are_independent(new_client: Callable[[], Client], client: Client) -> None:
     a, b = Replica(new_client(), "a", "shop:"), Replica(new_client(), "b", "shop:")
     other = Replica(new_client(), "c", "blog:")
     for second in range(2):
@@ -340,7 +340,7 @@ def test_each_prefix_is_a_world_of_its_own(new_client: Callable[[], Client], cli
 
 
 @pytest.mark.parametrize("foreign", [b"", b"\xff\x00", b"not an instant", b"-5", b"9" * 5000])
-def test_an_announcement_that_cannot_be_read_is_ignored_with_one_warning(
+def test_an_unreadable_announcement_is_ignored_with_one_warning(
     a: Replica, b: Replica, client: Client, foreign: bytes
 ) -> None:
     client.hset("aggregate:replicas", b"\xffnobody", foreign)
@@ -358,7 +358,7 @@ def test_an_announcement_that_cannot_be_read_is_ignored_with_one_warning(
     "foreign",
     [b"", b"\xff", *map(msgspec.msgpack.encode, ([1], {2: (T, b"no report")}, {2: (T, OF_ANOTHER_VERSION)}))],
 )
-def test_reports_that_cannot_be_read_are_left_out_with_one_warning(
+def test_unreadable_reports_are_ignored_with_one_warning(
     a: Replica, b: Replica, client: Client, foreign: bytes
 ) -> None:
     with capture_logs() as logs:
@@ -371,7 +371,7 @@ def test_reports_that_cannot_be_read_are_left_out_with_one_warning(
     assert [line["replica"] for line in logs] == ["c"]
 
 
-def test_without_redis_its_error_passes_and_the_call_can_be_repeated(new_client: Callable[[], Client]) -> None:
+def test_without_redis_its_error_is_raised_and_the_call_can_be_repeated(new_client: Callable[[], Client]) -> None:
     client = new_client()
     replica = Replica(client, "a")
     with connect(f"redis://127.0.0.1:{free_port()}/0") as away:
@@ -391,7 +391,7 @@ def test_without_redis_its_error_passes_and_the_call_can_be_repeated(new_client:
 
 
 class World:
-    """Three replicas on one Redis, and what they shared."""
+    """Three replicas on one Redis, and the reports that they shared."""
 
     def __init__(self) -> None:
         server = fakeredis.FakeServer()
@@ -446,7 +446,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(steps=st.lists(STEPS, max_size=40))
-def test_whatever_the_order_a_collection_is_whole_of_one_instant_and_never_goes_back(
+def test_in_any_order_a_collection_is_complete_of_one_instant_and_never_older(
     steps: list[Callable[[World], None]],
 ) -> None:
     world = World()

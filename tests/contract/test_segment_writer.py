@@ -1,4 +1,4 @@
-"""Minute segments in a real Redis: what is written, what is left alone, what is written again."""
+"""Minute segments in a real Redis: which are written, kept, and rewritten."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ from shared.events.timestamps import iso_second
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
 from shared.runtime.redis_client import connect
 
-NOW_S = int(time.time())  # Redis drops what has expired by its own clock
+NOW_S = int(time.time())  # Redis expires keys by its own clock
 MINUTE = NOW_S // 60 - 5
 HOUR = 3600
 
@@ -31,7 +31,7 @@ def writer(client: Any, prefix: str = "") -> SegmentWriter:
 
 
 def minutes(versions: dict[int, int], partition: int = 0) -> PartitionMinutes:
-    """Three events of a page without product each."""
+    """Minutes of three events each, without product and page."""
     rows = np.zeros(3, ROW)
     rows["product"] = rows["page"] = rows["age"] = NONE
     names = Dictionaries({"country": ["Kenya"], "event_type": ["page_view"]})
@@ -57,7 +57,7 @@ def test_a_segment_is_an_arrow_stream_under_the_contracts_key_and_expires(client
     assert 0 < client.ttl(prefix + SEGMENTS_KEY) <= HOUR + 120
 
 
-def test_only_what_is_new_or_changed_is_written(client: Any) -> None:
+def test_only_new_and_changed_segments_are_written(client: Any) -> None:
     own = writer(client)
     own.write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1})])
     before = written(client)
@@ -68,24 +68,24 @@ def test_only_what_is_new_or_changed_is_written(client: Any) -> None:
     assert versions(client) == {segment_field(MINUTE + place, 0): (2, 1, 1)[place] for place in range(3)}
 
 
-def test_a_restart_writes_nothing_that_is_there(client: Any) -> None:
+def test_a_restart_writes_no_segment_again(client: Any) -> None:
     writer(client).write(NOW_S, [minutes({MINUTE: 1})])
     before = written(client)
     writer(client).write(NOW_S + 1, [minutes({MINUTE: 1})])
     assert written(client) == before
 
 
-def test_what_a_flush_lost_is_written_again(client: Any) -> None:
+def test_segments_lost_by_a_flush_are_written_again(client: Any) -> None:
     own = writer(client)
     own.write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1})])
     client.flushall()
-    own.write(NOW_S + 1, [minutes({MINUTE: 1, MINUTE + 1: 1})])  # notices
+    own.write(NOW_S + 1, [minutes({MINUTE: 1, MINUTE + 1: 1})])  # notices the loss
     own.write(NOW_S + 2, [minutes({MINUTE: 1, MINUTE + 1: 1})])
     assert versions(client) == {segment_field(MINUTE, 0): 1, segment_field(MINUTE + 1, 0): 1}
     assert client.exists(segment_key(segment_field(MINUTE, 0)))
 
 
-def test_a_minute_that_is_over_is_taken_away(client: Any) -> None:
+def test_an_expired_minute_is_deleted(client: Any) -> None:
     own = writer(client)
     own.write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1})])
     own.write(NOW_S + 60, [minutes({MINUTE + 1: 1})])
@@ -93,7 +93,7 @@ def test_a_minute_that_is_over_is_taken_away(client: Any) -> None:
     assert not client.exists(segment_key(segment_field(MINUTE, 0)))
 
 
-def test_another_replicas_segments_are_left_alone_until_they_are_over(client: Any) -> None:
+def test_another_replicas_segments_are_kept_until_they_expire(client: Any) -> None:
     writer(client).write(NOW_S, [minutes({MINUTE: 1}, partition=1)])
     own = writer(client)
     own.write(NOW_S, [minutes({MINUTE: 1})])
@@ -103,18 +103,20 @@ def test_another_replicas_segments_are_left_alone_until_they_are_over(client: An
     assert list(client.keys("segment:*")) == []
 
 
-def test_what_another_replica_or_a_crash_of_redis_put_back_is_written_again_within_seconds(client: Any) -> None:
+def test_older_versions_by_another_replica_or_a_crash_of_redis_are_overwritten_within_seconds(client: Any) -> None:
     own = writer(client)
     own.write(NOW_S, [minutes({MINUTE: 5, MINUTE + 1: 5})])
-    writer(client).write(NOW_S, [minutes({MINUTE: 4, MINUTE + 1: 5})])  # who does not know yet that it is ours
+    writer(client).write(
+        NOW_S, [minutes({MINUTE: 4, MINUTE + 1: 5})]
+    )  # which does not know yet that the partition moved
     for later_s in range(1, 6):
         own.write(NOW_S + later_s, [minutes({MINUTE: 5, MINUTE + 1: 5})])
     assert versions(client)[segment_field(MINUTE, 0)] == 5
 
 
-def test_a_partition_that_moved_is_written_where_its_state_differs(client: Any) -> None:
+def test_of_a_partition_that_moved_only_the_segments_that_differ_are_written(client: Any) -> None:
     writer(client).write(NOW_S, [minutes({MINUTE: 1, MINUTE + 1: 1}, partition=1)])
     before = written(client)
-    writer(client).write(NOW_S + 1, [minutes({MINUTE: 9, MINUTE + 1: 1}, partition=1)])  # rebuilt in part
+    writer(client).write(NOW_S + 1, [minutes({MINUTE: 9, MINUTE + 1: 1}, partition=1)])  # partly rebuilt
     assert written(client) == before + 1
     assert versions(client)[segment_field(MINUTE, 1)] == 9

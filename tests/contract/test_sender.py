@@ -1,4 +1,4 @@
-"""The sender against a real Redis: one atomic publish, the newest truth after an outage, a last one at the end."""
+"""The sender on a real Redis: atomic publishes, the newest one after an outage, and a last one at the end."""
 
 from itertools import count
 from pathlib import Path
@@ -28,7 +28,7 @@ _numbers = count()
 
 
 def publication(late: int, instant_s: int | None = None) -> Publication:
-    """Of one partition, `late` seconds after NOW_S unless told."""
+    """A publication of one partition with `late` late events, at NOW_S + `late` by default."""
     windows = Windows(NOW_S + late if instant_s is None else instant_s)
     windows.event_counts.late = late
     report = PartitionReport(snapshot_of(windows, Dictionaries(), partition=0), 0, 0.0, 0, windows.now_s * 1000)
@@ -58,11 +58,11 @@ def test_after_an_outage_the_newest_rollup_is_published_and_health_returns(tmp_p
     health = Health("test")
     with Sender(publisher(client), health) as sender:
         sender.offer(publication(1))
-        eventually(lambda: not health.is_working("redis"), "the failure noticed")
+        eventually(lambda: not health.is_working("redis"), "the outage noticed")
         sender.offer(publication(2))
         sender.offer(publication(3))
         with running_valkey(tmp_path, port):
-            assert eventually(lambda: _answered(client), "published on return") == 3
+            assert eventually(lambda: _answered(client), "a publish after the outage") == 3
             eventually(lambda: health.is_working("redis"), "healthy again")
 
 
@@ -81,7 +81,7 @@ class Broken:
         """Shares nothing."""
 
 
-def test_a_sender_that_fails_for_good_ends_the_service_instead_of_going_stale() -> None:
+def test_a_bug_in_the_sender_ends_the_service_instead_of_publishing_stale_numbers() -> None:
     with Sender(Broken(), Health("test")) as sender:
 
         def refused() -> bool:
@@ -91,10 +91,10 @@ def test_a_sender_that_fails_for_good_ends_the_service_instead_of_going_stale() 
                 return True
             return False
 
-        eventually(refused, "the failure raised where it ends the process")
+        eventually(refused, "the failure raised in the service's thread")
 
 
-def test_the_gauges_tell_how_long_a_publish_took_and_who_publishes(redis_url: str) -> None:
+def test_the_gauges_show_how_long_a_publish_took_and_who_publishes(redis_url: str) -> None:
     first, second = Gauges(), Gauges()
     client = connect(redis_url)
     with Sender(TimedPublisher(publisher(client), first), Health("test")) as sender:
@@ -107,11 +107,11 @@ def test_the_gauges_tell_how_long_a_publish_took_and_who_publishes(redis_url: st
             eventually(lambda: second.is_publisher is not None, "the report shared")
         assert second.is_publisher is False
         assert second.publish_ms
-    assert client.get("aggregate:publisher") is None  # given back through it
+    assert client.get("aggregate:publisher") is None  # released on exit
 
 
 @pytest.mark.parametrize("prefix", ["", "site:"])
-def test_every_key_expires_and_windows_without_events_are_there(redis_url: str, prefix: str) -> None:
+def test_every_key_expires_and_windows_without_events_are_published(redis_url: str, prefix: str) -> None:
     client: Any = connect(redis_url)
     with Sender(publisher(client, redis_prefix=prefix), Health("test")) as sender:
         sender.offer(publication(0))

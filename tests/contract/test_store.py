@@ -1,4 +1,4 @@
-"""The store's contract, for the one in RocksDB and the one in memory alike; and what only the real one has to face."""
+"""The store's contract, for RocksDB and for memory, and the failures of the real one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ NOW_S = 1_795_343_400
 
 @pytest.fixture(params=["rocksdb", "memory"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], PartitionStore]:
-    """Opens the store anew; what was open before has to be closed."""
+    """Opens the store again after the test closed it."""
     if request.param == "memory":
         store = MemoryStore()
         return lambda: store
@@ -37,7 +37,7 @@ def test_a_new_store_holds_nothing(reopen: Callable[[], PartitionStore]) -> None
     store.close()
 
 
-def test_blocks_and_the_offset_come_back_in_order(reopen: Callable[[], PartitionStore]) -> None:
+def test_blocks_are_read_in_order_with_the_next_offset(reopen: Callable[[], PartitionStore]) -> None:
     store = reopen()
     store.begin(loaded_from_ms=5)
     for number in range(300):
@@ -60,7 +60,7 @@ def test_beginning_again_after_a_gap_keeps_the_rest(reopen: Callable[[], Partiti
     store.close()
 
 
-def test_a_checkpoint_takes_the_place_of_the_blocks_before_it(reopen: Callable[[], PartitionStore]) -> None:
+def test_a_checkpoint_replaces_the_blocks_before_it(reopen: Callable[[], PartitionStore]) -> None:
     store = reopen()
     store.begin(loaded_from_ms=5)
     store.append(b"old", 1)
@@ -78,7 +78,7 @@ def test_a_checkpoint_takes_the_place_of_the_blocks_before_it(reopen: Callable[[
     store.close()
 
 
-def test_a_checkpoint_keeps_the_parts_it_does_not_write_but_for_the_old_ones(
+def test_a_checkpoint_keeps_the_parts_that_it_does_not_write_and_drops_the_old_ones(
     reopen: Callable[[], PartitionStore],
 ) -> None:
     store = reopen()
@@ -110,7 +110,7 @@ def test_a_checkpoint_keeps_the_parts_it_does_not_write_but_for_the_old_ones(
 def test_rocksdb_equals_memory_across_reopening(
     steps: list[bytes | tuple[dict[str, bytes], dict[str, str]] | None],
 ) -> None:
-    import tempfile  # the fixture's folder would be shared by the examples
+    import tempfile  # all examples would share the fixture's folder
 
     with tempfile.TemporaryDirectory() as directory:
         real, memory = Store(Path(directory), SCHEMA), MemoryStore()
@@ -157,7 +157,7 @@ ASSIGNMENT = Assignment(0, begin_offset=0, end_offset=10, topic_id="t1")
 
 
 def a_state(directory: Path) -> None:
-    """The state of a partition whose first record was read."""
+    """Store the state of a partition after its first record."""
     partition = open_partition(directory, ASSIGNMENT, NOW_S)
     event = EnrichedEvent(timestamp=NOW_S * 1000, userId="u")
     partition.receive([Record(0, 0, NOW_S * 1000, b"u", encode_enriched(event))])
@@ -167,7 +167,7 @@ def a_state(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("topic_id", ["t1", ""], ids=["same topic", "topic unknown"])
-def test_usable_state_goes_on_where_it_was(tmp_path: Path, topic_id: str) -> None:
+def test_usable_state_resumes_at_its_offset(tmp_path: Path, topic_id: str) -> None:
     a_state(tmp_path)
     partition = open_partition(tmp_path, replace(ASSIGNMENT, topic_id=topic_id), NOW_S)
     assert partition.position == FromOffset(1)
@@ -184,13 +184,13 @@ def test_usable_state_goes_on_where_it_was(tmp_path: Path, topic_id: str) -> Non
         ("of another topic", "deleted and recreated"),
     ],
 )
-def test_unusable_state_is_set_aside_and_read_anew_by_time(tmp_path: Path, damage: str, reason: str) -> None:
+def test_unusable_state_is_set_aside_and_rebuilt_by_time(tmp_path: Path, damage: str, reason: str) -> None:
     a_state(tmp_path)
     assignment = ASSIGNMENT
     match damage:
         case "garbled block":
             store = Store(tmp_path / "0", SCHEMA_VERSION)
-            store.read()  # finds the place of the next block
+            store.read()  # finds the key of the next block
             store.append(b"\xc1 no block", 2)
             store.close()
         case "torn manifest":
@@ -207,13 +207,13 @@ def test_unusable_state_is_set_aside_and_read_anew_by_time(tmp_path: Path, damag
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", f"0.set-aside-{NOW_S}"]
     (warning,) = [line for line in lines if line["log_level"] == "warning"]
     assert reason in warning["reason"]
-    # And what took its place is used.
+    # Its replacement is used.
     partition = open_partition(tmp_path, assignment, NOW_S + 1)
     partition.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", f"0.set-aside-{NOW_S}"]
 
 
-def test_state_of_a_release_that_asked_for_no_topic_is_kept_and_learns_it(tmp_path: Path) -> None:
+def test_state_without_a_topic_id_is_kept_and_gets_one(tmp_path: Path) -> None:
     before = replace(ASSIGNMENT, topic_id="")
     open_partition(tmp_path, before, NOW_S).close()
     open_partition(tmp_path, ASSIGNMENT, NOW_S).close()
