@@ -1,4 +1,4 @@
-"""IP addresses as text: telling a plain one, and truncating it. Pure."""
+"""IP addresses as text: parsing and truncating them. Pure."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
@@ -7,7 +7,7 @@ LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 
 
 def plain_address(ip: str | None) -> IPv4Address | IPv6Address | None:
-    """The address, as IPv4 where that is mapped into IPv6; None for what is none, or has a port or zone."""
+    """The address, unmapped to IPv4 where it is IPv4-mapped IPv6; None for other text, also with a port or zone."""
     if ip is None or len(ip) > LONGEST_ADDRESS:
         return None
     try:
@@ -22,7 +22,7 @@ def plain_address(ip: str | None) -> IPv4Address | IPv6Address | None:
 
 
 def truncated_ip(ip: str | None) -> str | None:
-    """The address with its last octet (IPv6: all but the first 48 bits) zero; None for what is no plain address."""
+    """The address with its last octet (IPv6: all but the first 48 bits) zeroed; None if it is not a plain address."""
     address = plain_address(ip)
     if address is None:
         return None

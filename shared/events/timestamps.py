@@ -8,24 +8,24 @@ from typing import Final
 from shared.events.time_units import DAY_SECONDS, MINUTE_MS
 
 FUTURE_TOLERANCE_MS: Final = MINUTE_MS
-"""An event at most this far ahead of its arrival waits for its second; further ahead it is a dead letter."""
+"""An event up to this far ahead of its arrival waits for its second; one further ahead is a dead letter."""
 
 LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that datetime can show
-# A count of seconds, ms, µs or ns since 1970 is told by its size: the ranges do not meet between 1973 and 5138.
-_LONGEST_NUMBER: Final = 30  # digits; longer text is no count of anything, and int() is quadratic
+# The magnitude shows the unit of a count since 1970: between 1973 and 5138 the ranges of s, ms, µs and ns are disjoint.
+_LONGEST_NUMBER: Final = 30  # digits; longer text is not a timestamp, and int() is quadratic
 _SECONDS_BELOW: Final = 10**11
 _MILLISECONDS_BELOW: Final = 10**14
 _MICROSECONDS_BELOW: Final = 10**17
 
 EPOCH_MS: Final = range(_SECONDS_BELOW, _MILLISECONDS_BELOW)
-"""The integers that `parse_timestamp_ms` returns as they are."""
+"""The integers that `parse_timestamp_ms` returns unchanged."""
 
 
 def parse_timestamp_ms(value: float | str) -> int | None:
-    """Return epoch milliseconds, or None when `value` names no instant from 1970 to 9999.
+    """Return epoch milliseconds, or None if `value` is not an instant from 1970 to 9999.
 
     A number may count seconds, ms, µs or ns and is recognised by its magnitude; text is ISO 8601 (naive text is UTC)
-    or such a number in decimal digits. Fractions of a millisecond are cut off.
+    or such a number in decimal digits. Truncates to whole milliseconds.
     """
     if isinstance(value, str):
         return _from_text(value.strip())
@@ -33,7 +33,7 @@ def parse_timestamp_ms(value: float | str) -> int | None:
 
 
 def _from_text(text: str) -> int | None:
-    # Eight digits are a basic ISO date (20261122), as no count of seconds since 1971 is that short.
+    # Eight digits are a basic ISO date (20261122): counts of seconds since 1973 have nine or more.
     if text.isascii() and text.replace(".", "", 1).isdigit() and 8 != len(text) <= _LONGEST_NUMBER:
         return _from_number(float(text) if "." in text else int(text))
     try:
@@ -54,7 +54,7 @@ def _from_number(number: float) -> int | None:
         if not math.isfinite(number) or number < 0:
             return None
         if number < _SECONDS_BELOW:
-            # Through whole µs, as 1393858173.123 is a hair less than it looks in binary.
+            # Round to whole µs first, because 1393858173.123 is slightly less in binary.
             return _in_range(round(number * 1_000_000) // 1000)
         number = int(number)
     if number < 0:
@@ -72,7 +72,7 @@ def _in_range(timestamp_ms: int) -> int | None:
     return timestamp_ms if 0 <= timestamp_ms <= LATEST_MS else None
 
 
-@lru_cache(maxsize=4096)  # a publish writes hundreds of labels, nearly all of them those of the second before
+@lru_cache(maxsize=4096)  # a publish writes hundreds of labels, nearly all the same as a second before
 def iso_second(timestamp_ms: int) -> str:
     """The instant as ISO 8601 in UTC to the second: `2026-11-22T10:30:00Z`. A minute is labelled by its start."""
     return datetime.fromtimestamp(timestamp_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Dead letters are read to the topic's end and sent again once, on every event log."""
+"""On every event log, dead letters are read to the topic's end and replayed once."""
 
 import time
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def log(under_test: LogUnderTest) -> EventLog:
 
 
 def refuse(log: EventLog, source: str, topic: str, values: list[bytes], reason: Reason = Reason.NOT_JSON) -> None:
-    """Append dead letters as a service does: in a transaction with the offsets of what it read."""
+    """Append dead letters as a service does: in one transaction with its offsets."""
     append(log, source, b"read")
     with log.processor(source, a_group()) as processor:
         (record, *_) = read(processor, 1)
@@ -106,7 +106,7 @@ def test_since_is_the_time_of_refusal(log: EventLog) -> None:
     assert letters_of(log, topic, since_ms + HOUR_MS) == []
 
 
-def test_what_comes_in_while_it_is_read_is_left_for_the_next_time(log: EventLog) -> None:
+def test_dead_letters_that_arrive_during_reading_are_left_out(log: EventLog) -> None:
     source, topic = a_topic(log), a_topic(log)
     refuse(log, source, topic, [b"%d" % number for number in range(1500)])
     found: list[bytes] = []
@@ -141,7 +141,7 @@ class FloodedConsumer:
 
 
 class FloodedLog:
-    """A log that gets ever more dead letters while they are read."""
+    """A log that keeps getting new dead letters while it is read."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
@@ -160,10 +160,10 @@ def test_end_is_found_during_a_flood() -> None:
     flooded: Any = FloodedLog(log)
     found = [letter.record.value for letter in letters_of(flooded, topic)]
     assert found[:2] == [b"1", b"2"]
-    assert len(found) < 5  # what came in before the first poll had assigned the partition
+    assert len(found) < 5  # those from before the first poll assigned the partition
 
 
-def test_asked_to_stop_it_stops(log: EventLog) -> None:
+def test_stops_when_asked(log: EventLog) -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Stopped):
@@ -190,7 +190,7 @@ class Clerk:
         return len(plan.accepted), plan.sent_before, dict(plan.refused)
 
 
-def test_what_is_accepted_by_now_is_sent_once_as_it_came_and_the_rest_stays(log: EventLog) -> None:
+def test_accepted_dead_letters_are_sent_once_unchanged_and_the_others_stay(log: EventLog) -> None:
     source, topic = a_topic(log), a_topic(log, partitions=2)
     good = encode_raw(RawEvent(timestamp=NOW_MS - 60_000, userId="ada", eventId="1"))
     refuse(log, source, topic, [b"nonsense", good, b"[]", good])
@@ -218,7 +218,7 @@ def test_failed_send_marks_nothing() -> None:
     assert clerk.run()[:2] == (1, 0)
 
 
-def test_marks_are_forgotten_with_the_dead_letters() -> None:
+def test_marks_expire_with_the_dead_letters() -> None:
     log = fake_redis().log
     source, topic = a_topic(log), a_topic(log)
     refuse(log, source, topic, [encode_raw(RawEvent(timestamp=NOW_MS, userId="ada"))] * 3)
@@ -241,18 +241,18 @@ def test_marks_are_forgotten_with_the_dead_letters() -> None:
         (encode_raw(RawEvent(timestamp=NOW_MS, userId="ada", url="x" * (MAX_EVENT_BYTES - 100))), NOW_MS, "too_large"),
     ],
 )
-def test_raw_click_is_judged_as_enrich_does(value: bytes, arrived_ms: int, reason: Reason | None) -> None:
+def test_raw_click_is_checked_as_enrich_does(value: bytes, arrived_ms: int, reason: Reason | None) -> None:
     refusal = refusal_of_raw(value, arrived_ms)
     assert (refusal.reason if refusal is not None else None) == reason
 
 
-def test_enriched_click_is_judged_as_aggregate_does() -> None:
+def test_enriched_click_is_checked_as_aggregate_does() -> None:
     assert refusal_of_enriched(encode_enriched(EnrichedEvent(NOW_MS, "ada")), NOW_MS) is None
     refusal = refusal_of_enriched(b"{}", NOW_MS)
     assert refusal is not None
 
 
-def test_owner_of_the_source_reads_what_was_sent_again(log: EventLog) -> None:
+def test_service_reads_the_replayed_events(log: EventLog) -> None:
     source, topic = a_topic(log), a_topic(log)
     good = encode_raw(RawEvent(timestamp=NOW_MS, userId="ada"))
     refuse(log, source, topic, [good])

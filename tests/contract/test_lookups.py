@@ -1,4 +1,4 @@
-"""Lookups in Redis, faked and real alike: what `load-lookups` writes is what enrich finds, soon and cheaply."""
+"""Lookups in a fake and a real Redis: enrich finds what `load-lookups` writes, soon and with few round trips."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ from services.enrich.lookups.redis_lookups import Lookups
 from shared.events.schema import RawEvent
 from shared.runtime.redis_client import connect
 
-PREFIX = "shop[1]*:"  # with what SCAN takes for a pattern
+PREFIX = "shop[1]*:"  # with characters that SCAN patterns use
 ENTRIES = 4
 
 
@@ -57,7 +57,7 @@ def click(user_id: str = "ada", product_id: str | None = None) -> RawEvent:
 
 
 def store(client: redis.Redis, key: str, **fields: str) -> None:
-    client.hset(PREFIX + key, mapping=fields)  # type: ignore[arg-type]  # texts are what it takes
+    client.hset(PREFIX + key, mapping=fields)  # type: ignore[arg-type]  # it takes text
 
 
 def commands_sent(client: redis.Redis) -> int:
@@ -70,7 +70,7 @@ def reads_of_server(client: redis.Redis) -> int:
     return int(info["total_reads_processed"])
 
 
-def test_known_and_unknown_ids_are_told_apart(client: redis.Redis, lookups: Lookups) -> None:
+def test_known_and_unknown_ids_are_distinguished(client: redis.Redis, lookups: Lookups) -> None:
     store(client, "product:V1", cat="vases", title="Größe 2")
     store(client, "product:V2", cat="vases")
     store(client, "visitor:ada", gender="F", birthday="1990-09-22")
@@ -87,9 +87,7 @@ def test_known_and_unknown_ids_are_told_apart(client: redis.Redis, lookups: Look
     }
 
 
-def test_changed_product_is_seen_after_its_time_and_no_sooner(
-    client: redis.Redis, lookups: Lookups, clock: Clock
-) -> None:
+def test_changed_product_is_seen_when_its_entry_expires(client: redis.Redis, lookups: Lookups, clock: Clock) -> None:
     store(client, "product:V1", cat="vases", title="old")
     lookups.learn([click("ada", "V1")])
     store(client, "product:V1", title="new")
@@ -124,13 +122,13 @@ def test_cache_is_bounded_and_a_batch_may_be_larger(client: redis.Redis, lookups
     assert lookups.visitors["user0"].gender == "M"
 
 
-def test_endless_id_is_neither_asked_for_nor_kept(lookups: Lookups) -> None:
+def test_huge_id_is_neither_requested_nor_cached(lookups: Lookups) -> None:
     lookups.learn([click("x" * 513, "x" * 513)])
     assert not lookups.products
     assert not lookups.visitors
 
 
-def test_key_of_another_type_is_no_lookup(client: redis.Redis, lookups: Lookups) -> None:
+def test_key_of_another_type_is_not_a_lookup(client: redis.Redis, lookups: Lookups) -> None:
     client.set(PREFIX + "product:V1", "somebody else's")
     store(client, "visitor:ada", gender="F")
     lookups.learn([click("ada", "V1")])
@@ -138,7 +136,7 @@ def test_key_of_another_type_is_no_lookup(client: redis.Redis, lookups: Lookups)
     assert lookups.visitors["ada"].gender == "F"
 
 
-def test_redis_that_is_away_teaches_nothing_and_forgets_nothing(clock: Clock) -> None:
+def test_unavailable_redis_leaves_the_cache_unchanged(clock: Clock) -> None:
     server = fakeredis.FakeServer()
     lookups = Lookups(
         fakeredis.FakeRedis(server=server),
@@ -150,7 +148,7 @@ def test_redis_that_is_away_teaches_nothing_and_forgets_nothing(clock: Clock) ->
     )
     lookups.learn([click("ada")])
     server.connected = False
-    lookups.learn([click("ada")])  # known: nobody is asked
+    lookups.learn([click("ada")])  # cached: asks nothing
     with pytest.raises(redis.exceptions.ConnectionError):
         lookups.learn([click("bea")])
     assert set(lookups.visitors) == {"ada"}
@@ -170,7 +168,7 @@ def test_batch_asks_once_for_each_unknown_id_in_one_round_trip(redis_url: str, c
         assert commands_sent(client) == 70
         reads = reads_of_server(client)
         lookups.learn([click(f"new{number}") for number in range(100)])
-        # One write of ours is a read of the server, or two where the kernel cuts it; and asking for the number is one.
+        # The server reads each of our writes once, or twice if the kernel splits it. Asking for the count is one more.
         assert reads_of_server(client) - reads <= 3
 
 
@@ -209,7 +207,9 @@ def test_loading_again_changes_nothing_and_a_changed_row_replaces(client: redis.
     assert contents(client)[(PREFIX + "product:V1").encode()] == {b"cat": b"bowls", b"title": b""}
 
 
-def test_refused_rows_are_counted_by_reason_and_leave_what_is_stored(client: redis.Redis, tmp_path: Path) -> None:
+def test_refused_rows_are_counted_by_reason_and_leave_stored_lookups_unchanged(
+    client: redis.Redis, tmp_path: Path
+) -> None:
     store(client, "visitor:ada", gender="F", birthday="1990-09-22")
     rows: list[dict[str, Any]] = [
         {"userId": "ada", "gender": "?"},
@@ -222,7 +222,7 @@ def test_refused_rows_are_counted_by_reason_and_leave_what_is_stored(client: red
     assert contents(client)[(PREFIX + "visitor:ada").encode()][b"gender"] == b"F"
 
 
-def test_prune_deletes_what_the_file_does_not_name_and_nothing_else(client: redis.Redis, tmp_path: Path) -> None:
+def test_prune_deletes_only_what_is_not_in_the_file(client: redis.Redis, tmp_path: Path) -> None:
     for number in range(30):
         store(client, f"product:V{number}", cat="vases", title="Blue")
     store(client, "visitor:V1", gender="F")
@@ -231,22 +231,22 @@ def test_prune_deletes_what_the_file_does_not_name_and_nothing_else(client: redi
     assert load(client, PRODUCTS, tmp_path / "products", rows, is_pruned=True).pruned == 28
     assert set(contents(client)) == {
         (PREFIX + "product:V1").encode(),
-        (PREFIX + "product:V2").encode(),  # its row is refused, not gone
+        (PREFIX + "product:V2").encode(),  # its row is refused, not absent
         (PREFIX + "visitor:V1").encode(),
         b"shop1:product:V1",
     }
 
 
-def test_file_of_which_nothing_could_be_read_prunes_nothing(client: redis.Redis, tmp_path: Path) -> None:
+def test_file_without_readable_rows_prunes_nothing(client: redis.Redis, tmp_path: Path) -> None:
     store(client, "product:V1", cat="vases", title="Blue")
     assert load(client, PRODUCTS, tmp_path / "products", [{"sku": "V2"}], is_pruned=True).pruned == 0
     assert len(contents(client)) == 1
 
 
-def test_damaged_file_keeps_what_was_read_and_prunes_nothing(client: redis.Redis, tmp_path: Path) -> None:
+def test_damaged_file_loads_the_rows_before_the_damage_and_prunes_nothing(client: redis.Redis, tmp_path: Path) -> None:
     store(client, "product:OLD", cat="vases", title="Blue")
     damaged = tmp_path / "products.ndjson.gz"
-    # Random titles, so that the cut is far behind the first batch.
+    # Random titles do not compress, so the cut comes long after the first batch.
     rows = "".join(json.dumps({"id": f"V{number}", "title": os.urandom(8).hex()}) + "\n" for number in range(6000))
     damaged.write_bytes(gzip.compress(rows.encode())[:-100])
     with pytest.raises(UnreadableFile, match=r"products\.ndjson\.gz"):

@@ -1,4 +1,4 @@
-"""Pseudonyms of visitors, agreed upon in a Redis, faked and real alike."""
+"""Replicas agree on pseudonyms through Redis, fake or real."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,19 +16,19 @@ from shared.runtime.redis_client import connect
 PREFIX = "shop:"
 SECRET = "a secret of some length"
 
-# Redis forgets by its own clock, so that midnight is one of the present: the next, as tests may go on after it.
+# Redis expires keys by its own clock, so the tests need a midnight near now: the next, which they may cross.
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def at(clock_time: str, days: int = 0) -> int:
-    """That time of the day that ends at MIDNIGHT, or of a day after it."""
+    """That time on the day that ends at MIDNIGHT, or on a later day."""
     hours, minutes, seconds = (int(part) for part in clock_time.split(":"))
     moment = MIDNIGHT + timedelta(days=days - 1, hours=hours, minutes=minutes, seconds=seconds)
     return int(moment.timestamp() * 1000)
 
 
 class Clock:
-    """The time of day that all replicas agree on."""
+    """The clock that all replicas share."""
 
     def __init__(self) -> None:
         self.now_ms = at("23:30:00")
@@ -75,12 +75,12 @@ def test_replicas_and_restarts_agree(replica: Replicas, secret: str | None) -> N
 
 
 @pytest.mark.parametrize("secret", [None, SECRET])
-def test_visitor_is_another_one_after_a_rotation(replica: Replicas, clock: Clock, secret: str | None) -> None:
+def test_visitor_gets_a_new_pseudonym_after_a_rotation(replica: Replicas, clock: Clock, secret: str | None) -> None:
     pseudonyms = replica(secret=secret)
     before = pseudonyms.of([click(at("12:00:00"))])
     clock.now_ms = at("12:00:00", days=1)
     assert pseudonyms.of([click(at("12:00:00", days=1))]) != before
-    assert pseudonyms.of([click(at("12:00:00"))]) == before  # a late click is its own day's
+    assert pseudonyms.of([click(at("12:00:00"))]) == before  # a late click gets its own day's salt
 
 
 @pytest.mark.parametrize("secret", [None, SECRET])
@@ -109,7 +109,7 @@ def test_session_over_midnight_within_one_batch(replica: Replicas) -> None:
     assert len(set(pseudonyms)) == 1
 
 
-def test_batch_that_is_delivered_again_gets_the_same_pseudonyms(replica: Replicas, clock: Clock) -> None:
+def test_redelivered_batch_gets_the_same_pseudonyms(replica: Replicas, clock: Clock) -> None:
     clock.now_ms = at("02:00:00", days=1)
     times = ["00:10:00", "00:39:00", "01:08:00", "01:40:00"]
     clicks = [click(at("23:50:00")), *(click(at(time, days=1)) for time in times)]
@@ -129,7 +129,7 @@ def test_endless_session_is_cut_in_the_morning(replica: Replicas, clock: Clock) 
     assert kept == [True] * 12 + [False] * 6
 
 
-def test_months_rotate_at_their_end(replica: Replicas, clock: Clock) -> None:
+def test_monthly_salt_rotates_at_the_end_of_the_month(replica: Replicas, clock: Clock) -> None:
     first_of_month = period_of(at("12:00:00"), "monthly").end_ms
     clock.now_ms = first_of_month
     pseudonyms = replica("monthly", SECRET)
@@ -138,24 +138,24 @@ def test_months_rotate_at_their_end(replica: Replicas, clock: Clock) -> None:
     assert names[0] == names[1] != names[2]
 
 
-def test_random_salt_is_forgotten_a_day_after_its_period(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
+def test_random_salt_is_deleted_a_day_after_its_period(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
     pseudonyms = replica()
     before = pseudonyms.of([click(at("23:59:00"))])
     day = period_of(at("23:59:00"), "daily")
     for key in (salt_key(PREFIX, day), crossing_key(PREFIX, day)):
         assert client.pexpiretime(key) == day.end_ms + 86_400_000
     clock.now_ms = day.end_ms + 86_400_000
-    client.delete(salt_key(PREFIX, day))  # as Redis does by its own clock
+    client.delete(salt_key(PREFIX, day))  # as Redis does when the key expires
     after = pseudonyms.of([click(at("23:59:00")), click(clock.now_ms)])
     assert after[0] == after[1] != before[0]
     assert not client.exists(salt_key(PREFIX, day))
 
 
-def test_wild_timestamps_leave_no_salts_behind(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
+def test_far_timestamps_create_no_salts(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
     day = 86_400_000
     wild = [number for number in range(0, 50_000, 50) if abs(number - clock.now_ms // day) > 2]
     pseudonyms = replica().of([click(number * day + day - 1) for number in wild])
-    assert len(set(pseudonyms)) == 1  # all as of now
+    assert len(set(pseudonyms)) == 1  # all by the current salt
     assert client.dbsize() == 1
 
 
@@ -164,7 +164,7 @@ def test_secret_needs_no_salt_in_redis(replica: Replicas, client: redis.Redis) -
     assert client.dbsize() == 0
 
 
-def test_salt_that_redis_lost_is_given_back(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
+def test_replica_restores_a_salt_that_redis_lost(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
     clicks = [click(at("12:00:00"))]
     running = replica()
     before = running.of(clicks)
@@ -174,7 +174,7 @@ def test_salt_that_redis_lost_is_given_back(client: redis.Redis, replica: Replic
     assert replica().of(clicks) == before
 
 
-def test_replicas_that_came_apart_agree_again(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
+def test_replicas_with_different_salts_agree_again(client: redis.Redis, replica: Replicas, clock: Clock) -> None:
     clicks = [click(at("12:00:00"))]
     one, other = replica(), replica()
     one.of(clicks)
@@ -184,7 +184,7 @@ def test_replicas_that_came_apart_agree_again(client: redis.Redis, replica: Repl
     assert one.of(clicks) == other.of(clicks)
 
 
-def test_redis_holds_pseudonyms_and_no_visitor(client: redis.Redis, replica: Replicas) -> None:
+def test_redis_holds_pseudonyms_and_no_user_ids(client: redis.Redis, replica: Replicas) -> None:
     (pseudonym,) = replica().of([click(at("23:50:00"), "ada@example.org")])
     day = period_of(at("23:50:00"), "daily")
     assert client.hkeys(crossing_key(PREFIX, day)) == [pseudonym.encode()]
@@ -193,7 +193,7 @@ def test_redis_holds_pseudonyms_and_no_visitor(client: redis.Redis, replica: Rep
     assert pseudonym == pseudonym_of("ada@example.org", salt)
 
 
-def test_redis_that_is_away_is_needed_for_a_new_salt_only() -> None:
+def test_unavailable_redis_is_needed_only_for_a_new_salt() -> None:
     server = fakeredis.FakeServer()
     clock = Clock()
     make = partial(Pseudonyms, fakeredis.FakeRedis(server=server), PREFIX, "daily", None, clock)

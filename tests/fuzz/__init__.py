@@ -1,1 +1,1 @@
-"""Fuzzing, as commands of their own."""
+"""Fuzzing commands."""

@@ -1,6 +1,6 @@
-"""Mutated events through the whole of enrich: `make fuzz`, and a bounded share of it in the tests.
+"""Sends mutated events through all of enrich: `make fuzz`, and a part of it in the tests.
 
-Each event must come out once, enriched and readable or as a dead letter with its bytes, whatever it is.
+Each event must come out once, enriched and readable, or as a dead letter with its bytes.
 """
 
 import argparse
@@ -34,11 +34,11 @@ _SHOWN_BYTES: Final = 2_000
 
 
 class MistreatedEventError(AssertionError):
-    """An event got lost, came out twice, or came out wrong."""
+    """An event was lost, duplicated or changed."""
 
 
 class FuzzedLog:
-    """A `Processor` that hands out one batch and keeps what comes of it."""
+    """A `Processor` that returns one batch and keeps its outputs."""
 
     def __init__(self) -> None:
         self.batch: list[Record] = []
@@ -62,9 +62,9 @@ class FuzzedLog:
 
 
 def fuzz(seed: int, events: int) -> Counter[str]:
-    """Send so many events of the seed through enrich, every other batch hashed and truncated.
+    """Send `events` events of the seed through enrich, every other batch hashed and truncated.
 
-    Returns what became of them: "enriched", or the reason of the dead letter. Raises MistreatedEventError.
+    Counts the outcomes: "enriched", or the reason of the dead letter. Raises MistreatedEventError.
     """
     client = fakeredis.FakeRedis()
     client.hset("product:V1", mapping={"cat": "vases", "title": "Größe"})
@@ -106,7 +106,7 @@ def _batches(seed: int, events: int) -> Iterator[list[Record]]:
 
 
 def _outcome(record: Record, output: NewRecord) -> str:
-    """What became of a record, if that is as it should be."""
+    """The outcome of a record. Raises AssertionError if the output is wrong."""
     if output.topic == "enriched-click-data":
         event = decode_enriched(output.value)
         assert isinstance(event, EnrichedEvent), f"enriched, but {event}"
@@ -114,14 +114,14 @@ def _outcome(record: Record, output: NewRecord) -> str:
         return "enriched"
     headers = dict(output.headers)
     assert (output.topic, output.key) == ("click-data-dlq", record.key)
-    assert output.value == record.value, "a dead letter, but its bytes are changed"
+    assert output.value == record.value, "a dead letter with changed bytes"
     assert (headers["reason"], headers["offset"]) == (headers["reason"], str(record.offset).encode())
     assert headers["reason"] in _REASONS
     return headers["reason"].decode()
 
 
 def _culprit(batch: Sequence[Record], service: EnrichService, log: FuzzedLog) -> bytes | None:
-    """The event of a failed batch that fails alone."""
+    """The first event of a failed batch that fails by itself."""
     for record in batch:
         log.batch = [record]
         try:
@@ -133,10 +133,12 @@ def _culprit(batch: Sequence[Record], service: EnrichService, log: FuzzedLog) ->
 
 
 def main() -> int:
-    """Fuzz, and print what became of the events."""
+    """Fuzz, and print the outcomes."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="how many (default 1,000,000)")
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="tells the events")
+    parser.add_argument(
+        "--seed", type=int, default=SystemRandom().randrange(10**6), help="selects the events (default random)"
+    )
     options = parser.parse_args()
     configure_logs("fuzz", "auto", "ERROR")
     sys.stdout.write(f"seed {options.seed}\n")

@@ -1,4 +1,4 @@
-"""Bots are what is-bot says, found another way."""
+"""Bots are those that is-bot finds, found faster."""
 
 from itertools import islice
 
@@ -24,7 +24,7 @@ WORDS = [
 ]
 
 
-def test_agents_of_the_simulated_visitors_are_told_apart() -> None:
+def test_simulated_people_and_bots_are_classified() -> None:
     assert all(is_bot(bot.user_agent) for bot in BOTS)
     assert not any(is_bot(browser.user_agent) for browser in BROWSERS)
 
@@ -34,12 +34,12 @@ ASCII = st.text(st.characters(codec="ascii"), max_size=8)
 
 @example(["Mozilla/5.0", "\n"], "")
 @given(st.lists(st.sampled_from(WORDS) | ASCII, max_size=8), st.sampled_from(["", " ", "/", "; "]))
-def test_any_agent_is_judged_as_by_the_library(words: list[str], joint: str) -> None:
+def test_any_agent_is_classified_as_by_the_library(words: list[str], joint: str) -> None:
     user_agent = joint.join(words)
     assert is_bot(user_agent) == _library.is_bot(user_agent)
 
 
-def test_mutated_agents_are_judged_as_by_the_library() -> None:
+def test_mutated_agents_are_classified_as_by_the_library() -> None:
     events = (decode_raw(value) for value in islice(mutated_events(3), 6000))
     agents = {event.userAgent[:512] for event in events if isinstance(event, RawEvent) and event.userAgent}
     ascii_agents = [agent for agent in agents if agent.isascii()]
@@ -48,9 +48,9 @@ def test_mutated_agents_are_judged_as_by_the_library() -> None:
 
 
 @pytest.mark.parametrize("app", ["NewsArticle/8.2.7.4", "SmartNews/23.1"])
-def test_app_with_news_in_its_name_is_none(app: str) -> None:
+def test_app_with_news_in_its_name_is_not_a_bot(app: str) -> None:
     assert not is_bot(f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 {app}")
 
 
-def test_library_has_the_patterns_that_are_expected_of_it() -> None:
+def test_library_has_the_expected_patterns() -> None:
     assert len(_patterns) == len(Bots().patterns) - 1  # the word that is left out is there, by that name

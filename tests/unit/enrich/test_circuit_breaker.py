@@ -1,4 +1,4 @@
-"""Going on without a Redis that does not answer: what is new stays unknown and is counted, and health tells."""
+"""The lookup circuit breaker: while Redis is unavailable new ids are unknown and counted, and health is degraded."""
 
 import fakeredis
 import pytest
@@ -32,8 +32,8 @@ class Site:
         lookups = Lookups(self.redis, "", found_seconds=1e9, missing_seconds=1e9, cache_entries=100, clock=self.clock)
         self.lookups = LookupCircuitBreaker(lookups, "here", tally=self.tally, health=self.health, clock=self.clock)
 
-    def told(self) -> list[int]:
-        """The counts of events without lookups that were logged by now."""
+    def logged_unknown(self) -> list[int]:
+        """The counts of events without lookups that the tally logs."""
         with capture_logs() as logs:
             self.clock.now += 1000
             self.tally.report(dict)
@@ -49,18 +49,18 @@ def click(user_id: str = "ada", product_id: str | None = None) -> RawEvent:
     return RawEvent(timestamp=1_790_000_000_123, userId=user_id, productId=product_id)
 
 
-def test_what_is_known_is_used_and_what_is_new_is_counted(site: Site) -> None:
+def test_uses_cached_lookups_and_counts_the_others(site: Site) -> None:
     site.redis.hset("visitor:ada", mapping={"gender": "F", "birthday": ""})
     site.lookups.learn([click("ada")])
     site.server.connected = False
     site.lookups.learn([click("ada"), click("ada", "V1"), click("bea"), click("bea", "V1"), click("x" * 513)])
     assert site.lookups.visitors == {"ada": VisitorFacts("F")}
-    assert site.told() == [3]
+    assert site.logged_unknown() == [3]
     assert site.health.report()["status"] == "degraded"
     assert "Redis at here is unavailable" in str(site.health.report()["failures"])
 
 
-def test_redis_is_asked_again_after_growing_pauses(site: Site) -> None:
+def test_asks_redis_again_after_growing_pauses(site: Site) -> None:
     site.server.connected = False
     with capture_logs() as logs:
         site.lookups.learn([click("ada")])
@@ -84,11 +84,11 @@ def test_redis_is_asked_again_after_growing_pauses(site: Site) -> None:
     assert set(site.lookups.visitors) == {"ada"}
 
 
-def test_batch_that_asks_nothing_tells_nothing_of_redis(site: Site) -> None:
+def test_batch_of_cached_ids_does_not_close_the_circuit(site: Site) -> None:
     site.lookups.learn([click("ada")])
     site.server.connected = False
     site.lookups.learn([click("bea")])
     site.clock.now += LONGEST_PAUSE_SECONDS
     site.lookups.learn([click("ada")])
     assert site.health.report()["status"] == "degraded"
-    assert site.told() == [1]
+    assert site.logged_unknown() == [1]

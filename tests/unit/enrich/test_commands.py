@@ -1,4 +1,4 @@
-"""A wrong option or setting of the commands ends with code 2 and says what would be right."""
+"""A wrong option or setting ends a command with code 2 and a message that says what is expected."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The country of an address, and what is no address."""
+"""The country of an address, and which texts are not addresses."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_country_of_a_public_address(ip: str, country: str) -> None:
         "8" * 100_000,
     ],
 )
-def test_what_is_no_plain_address_has_no_country(ip: str | None) -> None:
+def test_text_that_is_not_a_plain_address_has_no_country(ip: str | None) -> None:
     assert country_of(ip) == "Unknown"
 
 
@@ -91,7 +91,7 @@ def test_private_and_reserved_addresses_have_no_country(ip: str) -> None:
         ("??", "Unknown"),
     ],
 )
-def test_countries_have_their_usual_english_name(code: str, name: str) -> None:
+def test_countries_have_their_common_english_name(code: str, name: str) -> None:
     assert country_name(code) == name
 
 
@@ -106,12 +106,12 @@ def test_countries_have_their_usual_english_name(code: str, name: str) -> None:
         ("8.8.8.8:80", None),
     ],
 )
-def test_public_address_is_ipv4_where_it_is_mapped(ip: str, address: str | None) -> None:
+def test_mapped_public_address_becomes_ipv4(ip: str, address: str | None) -> None:
     assert public_address(ip) == address
 
 
 class CountingCodes:
-    """Gives each address the code at hand."""
+    """Gives each address the current code."""
 
     def __init__(self) -> None:
         self.code = "DE"
@@ -126,7 +126,7 @@ class CountingCodes:
         return self.is_changed
 
 
-def test_codes_are_asked_once_an_address_until_they_change() -> None:
+def test_asks_for_a_code_once_per_address_until_codes_change() -> None:
     codes = CountingCodes()
     countries = Countries(codes)
     assert [countries.by_ip["8.8.8.8"] for _ in range(3)] == ["Germany"] * 3
@@ -138,7 +138,7 @@ def test_codes_are_asked_once_an_address_until_they_change() -> None:
     assert countries.by_ip["8.8.8.8"] == "France"
 
 
-def test_what_is_no_public_address_is_never_asked_for() -> None:
+def test_never_asks_for_the_code_of_a_non_public_address() -> None:
     codes = CountingCodes()
     assert Countries(codes).by_ip["10.0.0.1"] == Countries(codes).by_ip["8.8.8.8:80"] == "Unknown"
     assert codes.asked == 0

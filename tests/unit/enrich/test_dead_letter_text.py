@@ -1,4 +1,4 @@
-"""Dead letters on a terminal: nothing of theirs but text gets there."""
+"""Dead letters on a terminal: only printable text gets through."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_one_line_is_one_line_and_short() -> None:
     assert len(line) < 250
 
 
-def test_description_tells_origin_and_bytes() -> None:
+def test_description_has_origin_and_bytes() -> None:
     text = described(letter(b'{"a": 1\xff'))
     assert "origin:   click-data partition 3 offset 42" in text
     assert "arrived:  2026-09-21T14:13:19Z" in text
@@ -61,7 +61,7 @@ def test_description_tells_origin_and_bytes() -> None:
         ("", None),
     ],
 )
-def test_since_is_an_instant_or_so_long_ago(text: str, instant: int | None) -> None:
+def test_since_is_an_instant_or_an_age(text: str, instant: int | None) -> None:
     assert parse_since(text, NOW_MS) == instant
 
 

@@ -1,4 +1,4 @@
-"""Device types: the rules one by one, and their accuracy on labelled user agents where those are at hand."""
+"""Device types: each rule, and the accuracy on labelled user agents if those are available."""
 
 import csv
 from collections import Counter
@@ -77,7 +77,7 @@ def test_device_type(user_agent: str | None, device_type: str) -> None:
     assert device_type_of(user_agent) == device_type
 
 
-def test_endless_user_agent_is_read_in_a_moment_and_not_kept() -> None:
+def test_huge_user_agent_is_classified_quickly_and_not_cached() -> None:
     endless = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36 " + "a " * 100_000
     assert device_type_of(endless) == "Desktop"
     assert device_type_of(endless + "bot/1.0") == "Desktop"  # the end is not looked at

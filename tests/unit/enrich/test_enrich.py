@@ -1,4 +1,4 @@
-"""From a raw click and what was looked up to an enriched one."""
+"""A raw click and its lookups become an enriched click."""
 
 from datetime import UTC, date, datetime
 
@@ -57,7 +57,7 @@ def born(birthday: str) -> VisitorFacts:
     return visitor
 
 
-def test_everything_known_is_put_together() -> None:
+def test_combines_the_click_with_all_lookups() -> None:
     event = click(
         productId="VASE-1",
         ip="81.2.69.142",
@@ -101,7 +101,7 @@ def test_product_that_the_catalogue_lacks_is_unknown() -> None:
     assert (event.productId, event.category, event.title) == ("GONE", "Unknown", "Unknown")
 
 
-def test_what_the_producer_did_not_send_is_not_passed_through() -> None:
+def test_optional_fields_that_the_producer_did_not_send_stay_absent() -> None:
     event = enriched(click())
     assert (event.eventId, event.eventType, event.url, event.referrer) == (UNSET, UNSET, UNSET, UNSET)
 
@@ -120,7 +120,7 @@ def test_what_the_producer_did_not_send_is_not_passed_through() -> None:
         ("?", "U", "U"),
     ],
 )
-def test_gender_is_the_event_s_own_else_the_visitor_s(given: str | None, known: str, gender: str) -> None:
+def test_gender_is_the_events_own_else_the_visitors(given: str | None, known: str, gender: str) -> None:
     assert enriched(click(gender=given), visitor=VisitorFacts(known)).gender == gender
 
 
@@ -159,24 +159,24 @@ def test_age_is_the_count_of_birthdays_passed(birthday: date, timestamp: int) ->
     ("given", "age"),
     [(0, 0), (34, 34), (34.9, 34), (150, 150), (151, None), (-1, None), (1e300, None), (10**400, None)],
 )
-def test_age_that_the_event_gives_counts(given: float, age: int | None) -> None:
+def test_age_in_the_event_takes_precedence(given: float, age: int | None) -> None:
     assert enriched(click(age=given), visitor=born("1990-09-22")).age == age
 
 
 @pytest.mark.parametrize("birthday", ["", "1990-02-30", "1990", "22.09.1990", "1990-9-22", "19900922", "x" * 1000])
-def test_wrong_birth_date_is_no_birth_date(birthday: str) -> None:
+def test_invalid_birth_date_is_dropped(birthday: str) -> None:
     event = enriched(click(), visitor=born(birthday))
     assert (event.birthdate, event.age) == (None, None)
 
 
-def test_birth_date_may_carry_a_time_of_day() -> None:
+def test_birth_date_may_have_a_time_of_day() -> None:
     assert enriched(click(), visitor=born("1990-09-22T00:00:00Z")).birthdate == "1990-09-22"
 
 
 @pytest.mark.parametrize(
     ("written", "read"), [("2023-11-14T22:13:20Z", 1_700_000_000_000), ("long ago", None), (-1, None)]
 )
-def test_original_timestamp_is_made_epoch_ms(written: object, read: int | None) -> None:
+def test_original_timestamp_becomes_epoch_ms(written: object, read: int | None) -> None:
     assert enriched(click(original_timestamp=written)).original_timestamp == read
 
 
@@ -187,7 +187,7 @@ def test_event_is_refused_when_more_than_a_minute_ahead_of_its_arrival() -> None
     assert refusal.reason is Reason.FUTURE
 
 
-def test_what_privacy_made_of_visitor_and_address_is_all_that_is_seen() -> None:
+def test_enriched_click_has_only_the_pseudonym_and_the_truncated_address() -> None:
     outcome = enrich(
         click(ip="81.2.69.142"), "a1b2", "81.2.69.0", NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS
     )

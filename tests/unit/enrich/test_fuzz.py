@@ -1,4 +1,4 @@
-"""A share of `make fuzz`: whatever comes in comes out once, enriched or as a dead letter."""
+"""A part of `make fuzz`: every event comes out once, enriched or as a dead letter."""
 
 from itertools import islice
 
@@ -17,7 +17,7 @@ EVENTS = 20_000
 def test_every_mutated_event_is_enriched_or_a_dead_letter() -> None:
     outcomes = fuzz(seed=5, events=EVENTS)
     assert outcomes.total() == EVENTS
-    # A fuzzer that never gets through, or that one rule stops, finds nothing.
+    # A fuzzer that is always refused, or always for one reason, finds nothing.
     assert outcomes["enriched"] > EVENTS / 5
     reached = {Reason(outcome) for outcome in outcomes if outcome != "enriched"}
     assert reached == set(Reason) - {Reason.UNREADABLE_LINE}
@@ -28,11 +28,11 @@ def test_same_seed_gives_the_same_events() -> None:
     assert list(islice(mutated_events(7), 500)) != list(islice(mutated_events(8), 500))
 
 
-def test_events_of_ten_megabytes_are_among_them() -> None:
+def test_some_events_have_ten_megabytes() -> None:
     assert max(map(len, islice(mutated_events(5), EVENTS))) >= HUGE_BYTES
 
 
-def test_mistreated_events_are_noticed() -> None:
+def test_lost_or_changed_events_are_detected() -> None:
     record = Record(0, 1, NOW_MS, b"as sent", b"nonsense")
     enriched = encode_enriched(EnrichedEvent(NOW_MS, "ada"))
     assert _outcome(record, NewRecord("enriched-click-data", b"ada", enriched)) == "enriched"

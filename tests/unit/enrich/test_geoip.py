@@ -1,4 +1,4 @@
-"""Countries from a file in the MaxMind DB format, and what happens when the file changes under the service."""
+"""Countries from a MaxMind DB file, also while the file changes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -61,14 +61,12 @@ def opened(path: Path, clock: Callable[[], float] | None = None, health: Health 
         ({}, None),
     ],
 )
-def test_code_is_where_the_address_is_else_where_it_is_registered(
-    path: Path, record: dict[str, Any], code: str | None
-) -> None:
+def test_code_is_of_the_location_else_of_the_registration(path: Path, record: dict[str, Any], code: str | None) -> None:
     write(path, {"8.8.8.0/24": record})
     assert opened(path).code_of("8.8.8.8") == code
 
 
-def test_addresses_of_both_families_and_none_that_is_not_there(path: Path) -> None:
+def test_finds_ipv4_and_ipv6_addresses_and_nothing_for_others(path: Path) -> None:
     write(path, {"8.8.8.0/24": {"country_code": "XK"}, "2001:4860::/32": {"country_code": "TW"}})
     countries = Countries(opened(path))
     assert countries.by_ip["8.8.8.8"] == countries.by_ip["::ffff:8.8.8.8"] == "Kosovo"
@@ -76,26 +74,26 @@ def test_addresses_of_both_families_and_none_that_is_not_there(path: Path) -> No
     assert countries.by_ip["9.9.9.9"] == "Unknown"
 
 
-def test_file_of_ipv4_addresses_knows_no_other(path: Path) -> None:
+def test_ipv4_only_file_has_no_ipv6_addresses(path: Path) -> None:
     write(path, {"8.8.8.0/24": {"country_code": "DE"}}, ip_version=4)
     assert opened(path).code_of("8.8.8.8") == "DE"
     assert opened(path).code_of("2001:4860:4860::8888") is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database", b"\xab\xcd\xefMaxMind.com"])
-def test_file_that_cannot_be_read_at_boot_is_a_mistake_of_the_configuration(path: Path, content: bytes | None) -> None:
+def test_unreadable_file_at_boot_is_a_configuration_error(path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"GEOIP_MMDB: .*countries\.mmdb cannot be read"):
         opened(path)
 
 
-def test_folder_is_no_file(tmp_path: Path) -> None:
+def test_folder_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="GEOIP_MMDB"):
         opened(tmp_path)
 
 
-def test_changed_file_is_read_anew_and_looked_at_no_more_often_than_said(path: Path) -> None:
+def test_reloads_a_changed_file_and_checks_it_once_per_interval(path: Path) -> None:
     clock = Clock()
     write(path, {"8.8.8.0/24": {"country_code": "DE"}})
     countries = Countries(opened(path, clock))
@@ -111,7 +109,7 @@ def test_changed_file_is_read_anew_and_looked_at_no_more_often_than_said(path: P
     assert [line["event"] for line in logs] == ["GeoIP file loaded"]
 
 
-def test_changed_file_that_cannot_be_read_leaves_the_one_before_in_use_and_health_tells(path: Path) -> None:
+def test_unreadable_new_file_keeps_the_previous_one_and_fails_health(path: Path) -> None:
     clock, health = Clock(), Health("enrich")
     write(path, {"8.8.8.0/24": {"country_code": "DE"}})
     file = opened(path, clock, health)
@@ -130,7 +128,7 @@ def test_changed_file_that_cannot_be_read_leaves_the_one_before_in_use_and_healt
     assert health.report()["status"] == "healthy"
 
 
-def test_file_that_vanishes_is_missed_until_it_is_back(path: Path) -> None:
+def test_vanished_file_fails_health_until_it_is_back(path: Path) -> None:
     clock, health = Clock(), Health("enrich")
     write(path, {"8.8.8.0/24": {"country_code": "DE"}})
     file = opened(path, clock, health)

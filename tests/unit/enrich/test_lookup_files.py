@@ -1,4 +1,4 @@
-"""Product and visitor files: every format gives the same rows, every row is a lookup or refused with its reason."""
+"""Product and visitor files: all formats give the same rows; each row is a lookup or refused with a reason."""
 
 import gzip
 import json
@@ -48,7 +48,7 @@ def test_unreadable_lines_are_named_by_their_number(tmp_path: Path) -> None:
     ]
 
 
-def test_item_of_an_array_that_is_no_object_is_named_by_its_place(tmp_path: Path) -> None:
+def test_array_item_that_is_not_an_object_is_named_by_its_position(tmp_path: Path) -> None:
     assert rows_of(tmp_path, b'[{"id":1}, 7, {"id":2}]')[1] == Row(2, "not a JSON object")
 
 
@@ -79,7 +79,7 @@ def test_quote_that_is_never_closed_is_one_refused_row(tmp_path: Path) -> None:
         b"\x1f\x8bno",
     ],
 )
-def test_file_that_is_none_of_the_formats_is_unreadable(tmp_path: Path, content: bytes) -> None:
+def test_file_in_another_format_is_unreadable(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UnreadableFile, match="rows: "):
         rows_of(tmp_path, content)
 
@@ -108,9 +108,7 @@ def test_any_bytes_are_rows_or_an_unreadable_file(tmp_path_factory: pytest.TempP
         (VISITORS, {"id": "V1", "gender": "m", "birthday": ""}, {"gender": "M", "birthday": ""}),
     ],
 )
-def test_row_is_stored_under_the_contract_s_names(
-    kind: Kind, fields: dict[str, object], stored: dict[str, str]
-) -> None:
+def test_row_is_stored_under_the_contracts_names(kind: Kind, fields: dict[str, object], stored: dict[str, str]) -> None:
     assert kind.read(fields) == Lookup("V1", stored)
 
 

@@ -1,4 +1,4 @@
-"""A bounded cache: it answers as its function does, keeps what is used, and never grows over its bound."""
+"""The LRU cache returns what its function returns, keeps what is used, and stays within its bound."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ ENTRIES = 10
 
 
 class Counting:
-    """Finds the length of a text, and counts how often it had to."""
+    """Finds the length of a text, and counts its calls."""
 
     def __init__(self) -> None:
         self.found: Counter[str] = Counter()
@@ -21,13 +21,13 @@ class Counting:
         return len(text)
 
     def kept(self, cache: LruCache[str, int], text: str) -> bool:
-        """Whether the cache knows a text without finding it again."""
+        """Whether the text was cached."""
         before = self.found[text]
         assert cache[text] == len(text)
         return self.found[text] == before
 
 
-def test_what_is_known_is_not_found_again() -> None:
+def test_finds_a_key_once() -> None:
     find = Counting()
     cache = LruCache(find, ENTRIES, longest=100)
     assert [cache["abc"] for _ in range(5)] == [3] * 5
@@ -35,14 +35,14 @@ def test_what_is_known_is_not_found_again() -> None:
 
 
 @given(st.lists(st.text("ab", max_size=4)))
-def test_it_answers_as_its_function_and_stays_within_its_bound(texts: list[str]) -> None:
+def test_returns_what_its_function_returns_within_its_bound(texts: list[str]) -> None:
     cache = LruCache(len, ENTRIES, longest=100)
     for text in texts:
         assert cache[text] == len(text)
         assert len(cache) + len(cache._older) <= ENTRIES  # noqa: SLF001 - the bound is on both
 
 
-def test_what_is_used_outlives_a_flood_of_what_is_not() -> None:
+def test_used_key_outlives_a_flood_of_unused_keys() -> None:
     find = Counting()
     cache = LruCache(find, ENTRIES, longest=100)
     for number in range(1000):
@@ -54,7 +54,7 @@ def test_what_is_used_outlives_a_flood_of_what_is_not() -> None:
     assert find.kept(cache, "flood 999")
 
 
-def test_long_texts_are_answered_and_not_kept() -> None:
+def test_long_texts_are_not_cached() -> None:
     find = Counting()
     cache = LruCache(find, ENTRIES, longest=100)
     assert not find.kept(cache, "x" * 101)

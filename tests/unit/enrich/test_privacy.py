@@ -1,4 +1,4 @@
-"""Periods of salts, pseudonyms, sessions over a rotation, and truncated addresses."""
+"""Salt periods, pseudonyms, sessions that cross a rotation, and truncated addresses."""
 
 from datetime import UTC, datetime
 
@@ -39,13 +39,13 @@ def test_period_is_the_day_or_month_in_utc(rotation: Rotation, instant: str, per
 
 
 @given(st.integers(0, LATEST_MS), st.sampled_from(["daily", "monthly"]))
-def test_every_instant_is_in_its_period_and_periods_meet(timestamp_ms: int, rotation: Rotation) -> None:
+def test_every_instant_is_in_its_period_and_periods_are_contiguous(timestamp_ms: int, rotation: Rotation) -> None:
     period = period_of(timestamp_ms, rotation)
     assert period.start_ms <= timestamp_ms < period.end_ms
     assert period_of(period.start_ms - 1, rotation).end_ms == period.start_ms
 
 
-def test_salt_is_remembered_for_a_day_after_its_period_and_not_made_before_its_time() -> None:
+def test_salt_exists_from_its_period_until_a_day_after_it() -> None:
     period = period_of(at("2026-11-22T12:00"), "daily")
     assert not period.is_remembered(at("2026-11-21T12:00"))
     assert period.is_remembered(at("2026-11-21T23:59:30"))  # clocks differ
@@ -53,7 +53,7 @@ def test_salt_is_remembered_for_a_day_after_its_period_and_not_made_before_its_t
     assert not period.is_remembered(at("2026-11-24T00:00"))
 
 
-def test_pseudonym_is_the_same_by_salt_and_visitor_alone() -> None:
+def test_pseudonym_depends_on_salt_and_visitor_alone() -> None:
     salt, other_salt = b"s" * 32, b"t" * 32
     pseudonym = pseudonym_of("ada", salt)
     assert pseudonym == pseudonym_of("ada", salt)
@@ -69,7 +69,7 @@ def test_derived_salts_differ_by_secret_and_period() -> None:
     assert derived_salt("secret one", today) in salts
 
 
-def test_session_goes_on_for_less_than_the_gap_after_its_last_click() -> None:
+def test_session_continues_for_less_than_the_gap_after_its_last_click() -> None:
     #   23:40:00.900 ──── 1,799 s ──── 00:09:59.999 │ 00:10:00.000: a gap of 1,800 s, in whole seconds, ends it
     crossing = Crossing({})
     crossing.extend("old", at("2026-11-22T23:40:00.900"))
@@ -78,7 +78,7 @@ def test_session_goes_on_for_less_than_the_gap_after_its_last_click() -> None:
     assert not crossing.goes_on("other", at("2026-11-23T00:01:00"))
 
 
-def test_late_click_shortens_no_session_and_only_news_are_written() -> None:
+def test_late_click_never_shortens_a_session_and_only_changes_are_written() -> None:
     until_ms = at("2026-11-23T00:20")
     crossing = Crossing({"old": until_ms})
     crossing.extend("old", at("2026-11-22T23:35"))
@@ -104,5 +104,5 @@ def test_late_click_shortens_no_session_and_only_news_are_written() -> None:
         (None, None),
     ],
 )
-def test_truncated_ip_tells_no_host(ip: str | None, truncated: str | None) -> None:
+def test_truncated_ip_has_no_host(ip: str | None, truncated: str | None) -> None:
     assert truncated_ip(ip) == truncated

@@ -1,4 +1,4 @@
-"""The loop of the service, on a log in memory: nothing lost, nothing twice, whatever fails in between."""
+"""The service's loop on an in-memory log: nothing is lost or duplicated, whatever fails in between."""
 
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
@@ -25,7 +25,7 @@ ROUTE = Route("click-data", "enriched-click-data", "memory", "nowhere:6379", bat
 
 
 class MemoryProcessor(Processor):
-    """A log in memory. `failures` are raised by the next calls; `stop` is set once everything is read and sent."""
+    """An in-memory log. The next calls raise the `failures`. Sets `stop` once everything is read and sent."""
 
     def __init__(self, records: Sequence[Record], stop: Event) -> None:
         self.source = list(records)
@@ -66,7 +66,7 @@ class MemoryProcessor(Processor):
 
 
 class Bench:
-    """A service with its surroundings."""
+    """A service with its dependencies."""
 
     def __init__(self, values: Sequence[bytes], *, is_private: bool = False) -> None:
         self.stop = Event()
@@ -91,7 +91,7 @@ class Bench:
         )
 
     def on_wait(self, act: Callable[[], None]) -> None:
-        """Let `act` run at the service's first wait for a dependency."""
+        """Run `act` whenever the service waits for a dependency."""
 
         class ActingStop(Event):
             def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - no need to wait in a test
@@ -112,7 +112,7 @@ def click(number: int, **fields: Any) -> bytes:
     return encode_raw(RawEvent(timestamp=NOW_MS + number, userId=f"user{number}", **fields))
 
 
-def test_click_comes_out_enriched_under_the_key_of_its_visitor() -> None:
+def test_click_is_enriched_with_its_visitor_as_key() -> None:
     bench = Bench([click(7, productId="V1", ip="81.2.69.142", userAgent="curl/8.5.0")])
     bench.redis.hset("product:V1", mapping={"cat": "vases", "title": "Blue"})
     bench.redis.hset("visitor:user7", mapping={"gender": "F", "birthday": "1990-09-22"})
@@ -137,7 +137,7 @@ def test_click_comes_out_enriched_under_the_key_of_its_visitor() -> None:
     ]
 
 
-def test_private_click_is_looked_up_as_it_came_and_leaves_hashed_and_truncated() -> None:
+def test_private_click_is_looked_up_by_its_own_id_and_written_hashed_and_truncated() -> None:
     bench = Bench([b"nonsense", click(7, ip="81.2.69.142"), click(8, ip="81.2.69.142:80")], is_private=True)
     bench.redis.hset("visitor:user7", mapping={"gender": "F", "birthday": "1990-09-22"})
     bench.service.run()
@@ -176,7 +176,7 @@ def test_every_record_is_enriched_or_a_dead_letter() -> None:
     assert [line["event"] for line in logs].count("dead letters") == 2  # the first, and the rest at the end
 
 
-def test_event_that_outgrows_the_limit_by_enriching_is_a_dead_letter() -> None:
+def test_event_that_enriching_makes_too_large_is_a_dead_letter() -> None:
     value = click(0, url="x" * (MAX_EVENT_BYTES - 100))
     assert len(value) <= MAX_EVENT_BYTES
     bench = Bench([value])
@@ -186,7 +186,7 @@ def test_event_that_outgrows_the_limit_by_enriching_is_a_dead_letter() -> None:
 
 
 @pytest.mark.parametrize("failing", ["poll_failures", "send_failures"])
-def test_log_that_fails_for_a_while_costs_nothing(failing: str) -> None:
+def test_unavailable_log_loses_and_duplicates_nothing(failing: str) -> None:
     bench = Bench([click(number) for number in range(10)])
     setattr(bench.log, failing, [LogUnavailable("away"), LogUnavailable("still away")])
     reports: list[Any] = []
@@ -198,7 +198,7 @@ def test_log_that_fails_for_a_while_costs_nothing(failing: str) -> None:
     assert bench.health.report()["status"] == "healthy"
 
 
-def test_redis_that_is_away_is_waited_for() -> None:
+def test_waits_while_redis_is_unavailable() -> None:
     bench = Bench([click(0)])
     bench.redis.hset("visitor:user0", mapping={"gender": "F", "birthday": ""})
     bench.redis_server.connected = False
@@ -214,7 +214,7 @@ def test_redis_that_is_away_is_waited_for() -> None:
     assert bench.health.report()["status"] == "healthy"
 
 
-def test_stop_ends_the_wait_for_redis_with_nothing_sent() -> None:
+def test_stop_ends_the_wait_for_redis_without_sending() -> None:
     bench = Bench([click(0)])
     bench.redis_server.connected = False
     bench.on_wait(lambda: bench.stop.set())

@@ -1,4 +1,4 @@
-"""However many dead letters there are, there are few lines about them."""
+"""The tally logs few lines, whatever the number of events and dead letters."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ class Clock:
 
 
 def no_lag() -> dict[int, int]:
-    pytest.fail("asked for the lag without need")
+    pytest.fail("read the lag unnecessarily")
 
 
 def lines(logs: Any) -> list[dict[str, Any]]:
     return [{name: field for name, field in line.items() if name != "log_level"} for line in logs]
 
 
-def test_first_dead_letter_is_told_at_once_and_the_others_by_intervals() -> None:
+def test_logs_the_first_dead_letter_at_once_and_later_ones_per_interval() -> None:
     clock = Clock()
     tally = Tally(clock)
     with capture_logs() as logs:
@@ -42,7 +42,7 @@ def test_first_dead_letter_is_told_at_once_and_the_others_by_intervals() -> None
     assert {line["log_level"] for line in logs} == {"warning"}
 
 
-def test_progress_is_told_once_a_minute_with_the_lag() -> None:
+def test_logs_progress_once_a_minute_with_the_lag() -> None:
     clock = Clock()
     tally = Tally(clock)
     with capture_logs() as logs:
@@ -56,7 +56,7 @@ def test_progress_is_told_once_a_minute_with_the_lag() -> None:
     ]
 
 
-def test_nothing_is_left_untold_at_the_end() -> None:
+def test_logs_the_rest_at_the_end() -> None:
     tally = Tally(Clock())
     with capture_logs() as logs:
         tally.add(5, [Reason.NOT_UTF8])
@@ -64,7 +64,7 @@ def test_nothing_is_left_untold_at_the_end() -> None:
     assert lines(logs) == [{"event": "dead letters", "so_far": 1, "not_utf8": 1}, {"event": "enriched", "events": 5}]
 
 
-def test_idle_service_says_nothing() -> None:
+def test_idle_service_logs_nothing() -> None:
     clock = Clock()
     tally = Tally(clock)
     with capture_logs() as logs:
@@ -74,7 +74,7 @@ def test_idle_service_says_nothing() -> None:
     assert logs == []
 
 
-def test_the_gauges_hold_the_dead_letters_since_the_start() -> None:
+def test_gauges_count_the_dead_letters_since_the_start() -> None:
     gauges = Gauges()
     tally = Tally(Clock(), gauges=gauges)
     tally.add(5, [Reason.NOT_UTF8, Reason.FUTURE])
