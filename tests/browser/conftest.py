@@ -29,7 +29,7 @@ Place = Callable[[FloatRect], tuple[float, float]]
 
 
 def foot(box: FloatRect) -> tuple[float, float]:
-    """Of a bar, which is there however low it is."""
+    """The foot of a bar, which exists however low the bar is."""
     return box["x"] + box["width"] / 2, box["y"] + box["height"] - 2
 
 
@@ -44,7 +44,7 @@ class Dashboard:
 
 @contextmanager
 def running_dashboard(redis_port: int, log: Path, base_path: str = "") -> Iterator[Dashboard]:
-    """A dashboard on a free port that reads the Redis at `redis_port`, whether or not that runs."""
+    """A dashboard on a free port that reads the Redis at `redis_port`, even if none runs there."""
     port = free_port()
     environment = {
         **os.environ,
@@ -67,7 +67,7 @@ def running_dashboard(redis_port: int, log: Path, base_path: str = "") -> Iterat
 
 
 def _is_healthy(dashboard: Dashboard) -> bool:
-    assert dashboard.process.poll() is None, "the dashboard ended"
+    assert dashboard.process.poll() is None, "the dashboard exited"
     try:
         with urllib.request.urlopen(f"{dashboard.url}/_stcore/health", timeout=5) as answer:
             return bool(answer.status == 200)
@@ -94,20 +94,20 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """One dashboard for all tests; its Redis is `valkey`, or down."""
+    """One dashboard for all tests of this worker. Its Redis is `valkey`, or down."""
     with running_dashboard(free_port(), tmp_path_factory.mktemp("dashboard") / "dashboard.log") as running:
         yield running
 
 
 @pytest.fixture
 def valkey(dashboard: Dashboard, tmp_path: Path) -> Iterator[Any]:
-    """A client of a real, empty Valkey where the dashboard looks for one."""
+    """A client of a real, empty Valkey on the dashboard's port."""
     with running_valkey(tmp_path, dashboard.redis_port) as url, connect(url) as client:
         yield client
 
 
 class Visit:
-    """A page that was opened, and what the browser said and asked for since."""
+    """A page, and the errors and requests of the browser since it was opened."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -135,8 +135,10 @@ class Visit:
             self.foreign_requests.append(url)
 
     def open(self, path: str = "/") -> None:
-        """Open the page at `path`; its status strip shows. Chromium aborts whatever it loads while an interface of the
-        machine comes or goes, as those of containers do, so that is tried again."""
+        """Open the page at `path` and wait for its status strip.
+
+        Retries when a network interface of the machine changes, as those of containers do: Chromium then aborts loads.
+        """
         for _ in range(_OPENINGS):
             self.network_changed = False
             self.page.goto(self.url + path)
@@ -147,10 +149,10 @@ class Visit:
                     raise
             else:
                 return
-        pytest.fail("the machine's network interfaces do not settle")
+        pytest.fail("the machine's network interfaces keep changing")
 
     def wait_for_standing(self, standing: str) -> str:
-        """The status strip's text, once it has that standing."""
+        """Wait until the status strip has that standing; its text."""
         return self.page.wait_for_selector(f'.strip[data-standing="{standing}"]').inner_text()  # type: ignore[union-attr]  # it waits for one
 
     def wait_for_charts(self, charts: int = 4) -> None:
@@ -159,7 +161,7 @@ class Visit:
         )
 
     def point_at(self, shape: Locator, label: Locator, place: Place) -> tuple[float, float]:
-        """Put the mouse on a shape of a chart until its label shows; where that is. What is laid out still moves."""
+        """Point at a shape of a chart until its label shows; the mouse's place. The layout may still move."""
 
         def pointed() -> tuple[float, float] | None:
             box = shape.bounding_box()
@@ -175,7 +177,7 @@ class Visit:
 
 @contextmanager
 def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
-    """A page in a context of its own, not opened yet."""
+    """A page in its own browser context, not opened yet."""
     own = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **context})
     try:
         yield Visit(own.new_page(), url)
@@ -185,7 +187,7 @@ def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
 
 @pytest.fixture
 def visit(chromium: Browser, dashboard: Dashboard) -> Iterator[Visit]:
-    """A page of the dashboard, not opened yet. Whatever the test: no error, and no request to another host."""
+    """A page of the dashboard, not opened yet. After each test: no error, and no request to another host."""
     with visiting(chromium, dashboard.url) as visit:
         yield visit
         assert visit.errors == []

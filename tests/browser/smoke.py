@@ -1,6 +1,6 @@
-"""The last look of CI: `make demo` as a newcomer runs it, its rollups in Redis and its dashboard in a real browser.
+"""CI's last step: `make demo` as a newcomer runs it, its rollups in Redis and its dashboard in a real browser.
 
-`python -m tests.browser.smoke [SCREENSHOT.png]` prints what it saw, ends by itself and leaves no process behind.
+`python -m tests.browser.smoke [SCREENSHOT.png]` prints what it saw and leaves no process behind.
 """
 
 import re
@@ -42,7 +42,7 @@ _CHARTS: Final = ("visits", "sessions", "devices", "categories")
 
 
 def main(screenshot: Path | None) -> None:
-    """Raises AssertionError with what is wrong."""
+    """Raise AssertionError with what is wrong."""
     with tempfile.TemporaryDirectory(prefix="clickpulse-smoke-") as folder:
         port = free_port()
         began = time.monotonic()
@@ -52,22 +52,22 @@ def main(screenshot: Path | None) -> None:
                 _see_rollups(client, demo)
                 _see_dashboard(port, client, screenshot)
             own = demo.descendants()
-            assert len(own) >= 7, f"only these processes run: {own}"  # the supervisor, five of ours, and the store
+            assert len(own) >= 7, f"only these processes run: {own}"  # the supervisor, five services, and the store
             seconds = demo.stop()
             assert seconds < _STOP_SECONDS, f"stopping took {seconds:.1f} s:\n{demo.output}"
             left = [pid for pid in own if pid in processes()]
-            assert left == [], f"processes {left} are left:\n{demo.output}"
-            _say(f"stopped in {seconds:.1f} s; no process is left")
+            assert left == [], f"processes {left} still run:\n{demo.output}"
+            _say(f"stopped in {seconds:.1f} s; no process still runs")
 
 
 def _see_rollups(client: redis.Redis, demo: Demo) -> None:
-    """Real rollups: their numbers agree with one another, and grow."""
+    """The rollups agree with each other and grow."""
     binary = redis.Redis(port=int(client.connection_pool.connection_kwargs["port"]))
     with binary:
         first = read(binary, "all", "")
         assert first is not None, "no rollup:meta"
         demo.wait_until(lambda: _counts_more(binary, first.meta.counted), FIRST_NUMBERS_SECONDS)
-        # The past eight hours arrive at once, but not in one second.
+        # The past eight hours arrive at once, but take more than a second.
         demo.wait_until(lambda: _has_hour(binary), FIRST_NUMBERS_SECONDS)
         rollup = read(binary, "all", "")
         assert rollup is not None
@@ -92,11 +92,11 @@ def _has_hour(client: redis.Redis) -> bool:
 
 
 def _see_dashboard(port: int, client: redis.Redis, screenshot: Path | None) -> None:
-    """Pages with their panels, the numbers of Redis in them, and no error of Streamlit or of the browser."""
+    """The pages show their panels and the numbers of Redis, without errors of Streamlit or the browser."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert chromium is not None, "no Chromium on the PATH: apt-get install chromium"
     with sync_playwright() as playwright:
-        # Without a sandbox, as Chromium's does not run as root, which CI does.
+        # No sandbox: Chromium's does not run as root, and CI does.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 1200})
         errors: list[str] = []
@@ -113,26 +113,26 @@ def _see_dashboard(port: int, client: redis.Redis, screenshot: Path | None) -> N
 
 
 def _see_explore_page(page: Page, client: redis.Redis) -> None:
-    """The views of the latest minute are those of the rollup, the hour's visitors those in the segments."""
+    """The views of the latest minute equal the rollup, the visitors of the hour equal the segments."""
     page.get_by_role("link", name="Explore").click()
     deadline = time.monotonic() + _PAGE_SECONDS
-    told: dict[str, str] = {}
+    seen: dict[str, str] = {}
     expected: dict[str, str] = {}
     while time.monotonic() < deadline:
         shown = figures(page)
         minute = re.search(r"views per minute, (\d\d:\d\d)$", shown["Latest"].about) if "Latest" in shown else None
         if minute is not None:
-            told = {title: shown[title].number for title in ("Latest", "Visitors")}
+            seen = {title: shown[title].number for title in ("Latest", "Visitors")}
             expected = _numbers_in_redis(client, minute[1])
-            if told == expected:
-                _say(f"the explore page shows the numbers of Redis: {told}")
+            if seen == expected:
+                _say(f"the explore page shows the numbers of Redis: {seen}")
                 return
         page.wait_for_timeout(500)
-    raise AssertionError(f"the explore page shows {told}, Redis has {expected}\n{page.inner_text('body')}")
+    raise AssertionError(f"the explore page shows {seen}, Redis has {expected}\n{page.inner_text('body')}")
 
 
 def _numbers_in_redis(client: redis.Redis, clock: str) -> dict[str, str]:
-    """Views of the minute at `clock` and visitors of the hour it ends, for titles of the page."""
+    """Views of the minute at `clock` and visitors of the hour that ends with it, by title on the page."""
     views = {minute[11:16]: int(count) for minute, count in client.hgetall(audience_key("all", "views_1m")).items()}
     visitors = set()
     with redis.Redis(port=int(client.connection_pool.connection_kwargs["port"])) as binary:
@@ -147,7 +147,7 @@ def _numbers_in_redis(client: redis.Redis, clock: str) -> dict[str, str]:
 
 
 def _wait_for_numbers(page: Page) -> None:
-    """Wait until every panel is there, its chart drawn, and visitors are active now."""
+    """Wait until every panel and chart is drawn and visitors are active now."""
     missing = []
     deadline = time.monotonic() + _PAGE_SECONDS
     while time.monotonic() < deadline:
