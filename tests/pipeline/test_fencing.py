@@ -81,7 +81,7 @@ def test_a_second_replica_on_the_redis_log_is_refused(redis_url: str, tmp_path: 
                 _, said = second.communicate(timeout=90)
             assert second.returncode == FENCED_EXIT_CODE
             assert "fenced: another process does this work" in said
-            assert "serves one replica of each service; stop the other one, or set KAFKA_BROKER" in said
+            assert "supports one replica of each service; stop the other one, or set KAFKA_BROKER" in said
             assert "Traceback" not in said
             assert first.poll() is None
         finally:
