@@ -16,8 +16,8 @@ from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Position, Record
 from tests.faults.clicks import Click, number_of
-from tests.pipeline.test_aggregate_service import assert_published
 from tests.support.oracle.naive_rollups import Arrived, outcomes
+from tests.support.oracle.publish_check import assert_published
 
 _QUIET_SECONDS: Final = 3.0
 _READ_SECONDS: Final = 120.0

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,17 @@ import pandas as pd
 import pytest
 
 from shared.events.enriched import encode_enriched
-from shared.events.schema import DEVICE_TYPES, EnrichedEvent
-from shared.rollups.contract import Snapshot
-from shared.rollups.model import AUDIENCES, Audience, Meta
+from shared.events.schema import EnrichedEvent
+from shared.rollups.model import Meta
 from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
-from tests.support.oracle.naive_rollups import Arrived, outcomes, rollups
-from tests.support.oracle.segment_check import assert_segments_hold
+from tests.support.oracle.naive_rollups import Arrived, outcomes
+from tests.support.oracle.publish_check import assert_published, caught_up
 from tests.support.polling import eventually
+from tests.support.samples.enriched import events
 from tests.support.servers.server_process import free_port
 
 TOPIC = "enriched-click-data"
@@ -48,34 +47,6 @@ def running(redis_url: str, state_dir: Path, **options: str) -> Iterator[subproc
     finally:
         process.kill()
         process.wait()
-
-
-def events(seed: int, count: int, now_ms: int) -> list[EnrichedEvent]:
-    """Events of nine hours, most from the last one, out of order, some late or duplicate.
-
-    None is in the current minute, so that no minute completes during a test.
-    """
-    chance = random.Random(seed)
-    made = []
-    for number in range(count):
-        ago_s = chance.choice([chance.uniform(0, 900), chance.uniform(0, 3600), chance.uniform(0, 9.5 * 3600)])
-        product = chance.choice([None, *(f"p{n}" for n in range(150))])
-        made.append(
-            EnrichedEvent(
-                timestamp=now_ms - now_ms % 60_000 - 3000 - int(ago_s * 1000),
-                userId=f"user {chance.randrange(400)}",
-                ip=f"203.0.113.{chance.randrange(256)}",
-                productId=product,
-                category=None if product is None else f"category {int(product[1:]) % 12}",
-                title=product,
-                country=chance.choice(["France", "Kenya", "Viet Nam"]),
-                deviceType=chance.choice(DEVICE_TYPES),
-                birthdate="1984-04-08",
-                url=None if product is None else f"/shop/{product}?from={number % 7}",
-                eventId=f"e{number if chance.random() < 0.95 else number // 2}",
-            )
-        )
-    return made
 
 
 def produced(redis_url: str, made: list[EnrichedEvent], refused: int) -> None:
@@ -102,14 +73,6 @@ def _decoded(value: bytes) -> dict[str, Any]:
     return decoded
 
 
-def caught_up(client: Any, count: int) -> Meta:
-    def meta() -> Meta | None:
-        snapshot = read(client, "all", "")
-        return snapshot.meta if snapshot and snapshot.meta.read == count and snapshot.meta.lag == 0 else None
-
-    return eventually(meta, "every record read")
-
-
 def assert_rollups_are_right(client: Any) -> None:
     log = current_log(client)
     meta = assert_published(client, log)
@@ -117,40 +80,6 @@ def assert_rollups_are_right(client: Any) -> None:
     assert (meta.counted, meta.late, meta.duplicates) == tuple(
         len(expected[o]) for o in ("counted", "late", "duplicates")
     )
-
-
-def assert_published(client: Any, log: list[Arrived]) -> Meta:
-    """Assert that the published figures equal the oracle's, except for Meta's counters; return Meta."""
-    snapshots = _at_one_instant(client)
-    expected = outcomes(log)
-    meta = snapshots["all"].meta
-    assert meta.balances
-    figures = rollups(expected["counted"], meta.as_of_ms // 1000)
-    for audience in AUDIENCES:
-        windows = asdict(snapshots[audience].windows)
-        for name, figure in figures[audience].items():
-            assert windows[name] == figure, (audience, name)
-    latest = [(e["timestamp"], e["userId"], e["productId"]) for e in snapshots["all"].latest_events]
-    assert latest == figures["latest_events"]
-    assert_segments_hold(client, expected["counted"])
-    return meta
-
-
-def _at_one_instant(client: Any) -> dict[Audience, Snapshot]:
-    def together() -> dict[Audience, Snapshot] | None:
-        snapshots = {audience: read(client, audience, "") for audience in AUDIENCES}
-        found = {
-            audience: snapshot for audience, snapshot in snapshots.items() if snapshot and _is_whole(snapshot.meta)
-        }
-        instants = {snapshot.meta.as_of_ms for snapshot in found.values()}
-        return found if len(found) == len(AUDIENCES) and len(instants) == 1 else None
-
-    return eventually(together, "all audiences read between two publishes", 90)
-
-
-def _is_whole(meta: Meta) -> bool:
-    """Whether the numbers claim to cover all partitions, with nothing left to read."""
-    return meta.lag == 0 and meta.coverage_1h_s == 3600
 
 
 @pytest.mark.parametrize("seed", [1, 2])

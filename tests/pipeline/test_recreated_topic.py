@@ -15,7 +15,8 @@ from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
-from tests.pipeline.test_aggregate_service import caught_up, running
+from tests.pipeline.test_aggregate_service import running
+from tests.support.oracle.publish_check import caught_up
 from tests.support.polling import eventually
 from tests.support.servers.event_logs import recreate
 

@@ -34,9 +34,10 @@ from shared.streams.event_log import (
     Record,
     TopicSpec,
 )
-from tests.pipeline.test_aggregate_service import assert_published, events
 from tests.support.oracle.naive_rollups import Arrived
+from tests.support.oracle.publish_check import assert_published
 from tests.support.polling import eventually
+from tests.support.samples.enriched import events
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
