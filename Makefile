@@ -34,8 +34,9 @@ demo: install-demo ## Run everything on this machine; Ctrl-C stops it. ARGS="--r
 # share them; the longest files come first.
 IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# With bytecode, because otherwise every service that a test starts would compile its modules again.
 test: install ## Run the tests. ARGS="-k redis" selects some
-	@PYTHONDONTWRITEBYTECODE= .venv/bin/pytest $(IN_PARALLEL) $(ARGS) # else each service that a test starts compiles anew
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/pytest $(IN_PARALLEL) $(ARGS)
 
 lint: install ## Check style and formatting
 	@.venv/bin/ruff check .

@@ -25,7 +25,7 @@ class EnrichSettings(ServiceSettings):
     )
     lookup_on_failure: Literal["wait", "unknown"] = Field(
         default="wait",
-        description="While Redis is unavailable for lookups: wait, or go on with unknown products and visitors.",
+        description="While Redis is unavailable for lookups: wait, or continue with unknown products and visitors.",
     )
     geoip_mmdb: Path | None = Field(
         default=None,

@@ -52,7 +52,7 @@ def _decode_leniently(value: bytes) -> RawEvent | Refusal:
         return explain(value, error)
     timestamp_ms = parse_timestamp_ms(wire.timestamp)
     if timestamp_ms is None:
-        return Refusal(Reason.BAD_TIMESTAMP, f"timestamp {wire.timestamp!r:.80} is no instant from 1970 to 9999")
+        return Refusal(Reason.BAD_TIMESTAMP, f"timestamp {wire.timestamp!r:.80} is outside the years 1970 to 9999")
     if wire.userId == "":
         return Refusal(Reason.MISSING_FIELD, "userId is empty")
     return RawEvent(

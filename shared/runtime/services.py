@@ -15,7 +15,7 @@ class Service:
     name: str
     summary: str  # its line in `clickpulse --help`
     extra: str  # what to install: `clickpulse[extra]`
-    is_needed: bool = False  # without it there are no numbers
+    is_needed: bool = False  # the numbers need it
 
 
 SERVICES: Final = (

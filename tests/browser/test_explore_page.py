@@ -100,9 +100,9 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     wait_until_drawn(visit)
     events = events_in_redis(valkey)
     by_minute = [sum(event["minute"] == minute for event in events) for minute in range(end - 60, end)]
-    told = numbers(visit)
-    assert (told["Views"], told["Visitors"]) == (f"{len(events):,}", visitors(events))
-    assert (told["Latest"], told["Min"], told["Max"]) == tuple(
+    found = numbers(visit)
+    assert (found["Views"], found["Visitors"]) == (f"{len(events):,}", visitors(events))
+    assert (found["Latest"], found["Min"], found["Max"]) == tuple(
         str(count) for count in (by_minute[-1], min(by_minute), max(by_minute))
     )
     bars = visit.page.evaluate("document.querySelector('.st-key-chart-series .live-plot').data[0].y")

@@ -138,9 +138,7 @@ def test_numbers_of_running_services_match_redis(valkey: Any, start: Start, visi
     eventually(lambda: curves.count() == 1, "a curve", 30)
 
 
-def test_a_killed_service_is_gone_until_its_successor_starts(
-    valkey: Any, start: Start, visit: Visit
-) -> None:
+def test_a_killed_service_is_gone_until_its_successor_starts(valkey: Any, start: Start, visit: Visit) -> None:
     processes = {service: start(service) for service in SERVICES}
     wait_for_work(valkey)
     open_operations(visit)
@@ -167,8 +165,8 @@ def test_a_killed_service_is_gone_until_its_successor_starts(
     healthy = visit.page.locator('.replicas tr[data-standing="healthy"]')
     eventually(lambda: healthy.count() == 4, "the successors")
     assert gone.get_attribute("data-standing") == "gone"
-    told = visit.page.locator(".transitions tbody tr").all_inner_texts()
-    assert any("detect" in line and "stopped" in line for line in told), told
+    lines = visit.page.locator(".transitions tbody tr").all_inner_texts()
+    assert any("detect" in line and "stopped" in line for line in lines), lines
 
 
 def report_all(client: Any, **fields: Any) -> None:

@@ -157,7 +157,7 @@ def test_a_duplicate_instance_fences_the_first(log: EventLog, kafka_broker: str)
 
     with pytest.raises(Fenced, match="KAFKA_INSTANCE_ID"):
         until(lambda: False, both)
-    with pytest.raises(Fenced):  # and again if it goes on
+    with pytest.raises(Fenced):  # and again on the next call
         first.consumer.poll(10, 0.1)
     with pytest.raises(Fenced):
         first.consumer.commit({0: 0})

@@ -55,7 +55,7 @@ def test_records_that_expire_ahead_of_a_lagging_consumer_are_skipped(under_test:
         read(consumer, 1)
         append(log, topic, *[b"%d" % number for number in range(1, 5)])
         under_test.expire_before(topic, 0, 4)
-        # It may have fetched the expired records already. Otherwise it goes on at the earliest retained one.
+        # It may have fetched the expired records already. Otherwise it continues at the earliest retained one.
         assert until(lambda: b"4" in values(consumer.poll(10, 0.2)), lambda: None)
 
 

@@ -116,7 +116,7 @@ def test_cache_is_bounded_and_a_batch_may_be_larger(client: redis.Redis, lookups
         store(client, f"visitor:{user}", gender="M")
     lookups.learn([click(user) for user in crowd])
     assert all(lookups.visitors[user].gender == "M" for user in crowd)
-    lookups.learn([click("stranger", "V1")])
+    lookups.learn([click("unknown", "V1")])
     assert len(lookups.visitors) == ENTRIES + 1
     lookups.learn([click("user0")])
     assert lookups.visitors["user0"].gender == "M"

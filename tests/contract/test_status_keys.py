@@ -62,7 +62,7 @@ def test_silent_replicas_are_removed(client: Client) -> None:
     reports = read(client, "")
     assert [status.replica for status in reports.replicas] == ["new", "silent"]
     assert reports.unreadable == {}
-    remove_departed(client, NOON_MS, "")  # with none to remove
+    remove_departed(client, NOON_MS, "")  # nothing to remove
     assert len(read(client, "").replicas) == 2
 
 

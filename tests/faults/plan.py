@@ -64,7 +64,7 @@ class Crash:
     server: Literal["broker", "redis"]
     after_seconds: float
     away_seconds: float
-    kills: tuple[str, ...] = ()  # services that die while it is away
+    kills: tuple[str, ...] = ()  # services that die during the outage
     before: Before = "settled"
 
 

@@ -90,7 +90,7 @@ class Proxy:
             if not self._is_refusing:
                 await self._connect(reader, writer)
         except OSError:
-            pass  # the server is away
+            pass  # the server is down
         finally:
             self._writers.discard(writer)
             writer.transport.abort()

@@ -64,7 +64,7 @@ class Site:
             producer.send([NewRecord(self.settings.raw_topic, key, value) for value in values])
 
     def read(self, topic: str, at_least: int, quiet_seconds: float = 1.0) -> list[Record]:
-        """The records of a topic from its start, once there are so many and for so long there came no more."""
+        """All records of a topic, once there are at least `at_least` and none has arrived for `quiet_seconds`."""
         records: list[Record] = []
         deadline = time.monotonic() + DEADLINE_SECONDS
         quiet_since = time.monotonic()
@@ -74,7 +74,7 @@ class Site:
         ):
             while len(records) < at_least or time.monotonic() - quiet_since < quiet_seconds:
                 assert time.monotonic() < deadline, f"{len(records)} of {at_least} records in {topic}"
-                with suppress(LogUnavailable):  # for now: a busy broker answers late
+                with suppress(LogUnavailable):  # transient: a busy broker answers late
                     if batch := consumer.poll(1_000, 0.5):
                         records += batch
                         quiet_since = time.monotonic()
@@ -255,7 +255,7 @@ def test_killed_service_enriches_every_click_once(site: Site) -> None:
             site.read(site.settings.enriched_topic, enriched_so_far + 1, quiet_seconds=0)
             process.kill()
         enriched_so_far = len(site.enriched(enriched_so_far + 1))
-        assert enriched_so_far < total, "killed too late to tell anything"
+        assert enriched_so_far < total, "killed too late to prove anything"
     with site.enrich() as process:
         events = site.enriched(total)
         process.send_signal(signal.SIGTERM)

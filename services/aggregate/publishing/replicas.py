@@ -169,7 +169,7 @@ class Replicas(Generic[Report]):
                 continue
             if instant_s is None:
                 self._warn_once(name, "announcement is unreadable, ignoring this replica", value=announcement[:100])
-            elif instant_s > newest_s + KEPT_SECONDS:  # Redis keeps no instant that both replicas have shared
+            elif instant_s > newest_s + KEPT_SECONDS:  # Redis has no instant that both replicas have shared
                 self._warn_once(name, "clock differs, ignoring this replica", ahead_seconds=instant_s - newest_s)
             elif instant_s >= newest_s - LIVE_SECONDS:
                 live[name] = instant_s

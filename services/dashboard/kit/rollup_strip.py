@@ -94,7 +94,7 @@ def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
 def _conservation(meta: Meta) -> tuple[str, str, str]:
     missing = meta.read - meta.counted - meta.late - meta.duplicates - meta.dead_letters
     if meta.balances:
-        return ("Conservation", f"all {counted(meta.read, 'event')} accounted for", "")
+        return ("Event counts", f"all {counted(meta.read, 'event')} accounted for", "")
     if missing > 0:
-        return ("Conservation", f"{grouped(missing)} of {counted(meta.read, 'event')} unaccounted for", "bad")
-    return ("Conservation", f"{grouped(-missing)} more than the {counted(meta.read, 'event')} read", "bad")
+        return ("Event counts", f"{grouped(missing)} of {counted(meta.read, 'event')} unaccounted for", "bad")
+    return ("Event counts", f"{grouped(-missing)} more than the {counted(meta.read, 'event')} read", "bad")

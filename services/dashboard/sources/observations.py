@@ -1,6 +1,6 @@
-"""What a source observed of Redis: an answer, or why there is none. Pure.
+"""What a source read from Redis: an answer, or the reason for its absence. Pure.
 
-All are compared by identity: what is drawn from one observation is drawn once for all viewers.
+Observations are compared by identity: each is drawn once for all viewers.
 """
 
 from collections.abc import Mapping

@@ -46,7 +46,7 @@ class Watch:
         self._slots: dict[tuple[str, str], deque[_Slot]] = {}
 
     def interrupted(self) -> None:
-        """Redis did not answer: the time until it does is no silence of a replica."""
+        """Redis did not answer: the time until it does must not count as a replica's silence."""
         self._is_interrupted = True
 
     def look(self, statuses: Iterable[ReplicaStatus], now_ms: int) -> list[Watched]:

@@ -1,4 +1,4 @@
-"""The device type of a user agent: is-bot for crawlers, ua-parser for systems, and a few rules of our own."""
+"""The device type of a user agent: is-bot for crawlers, ua-parser for systems, and a few extra rules."""
 
 import re
 from typing import Final

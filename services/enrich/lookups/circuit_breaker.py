@@ -1,4 +1,4 @@
-"""Lookups that go on while Redis is unavailable (LOOKUP_ON_FAILURE=unknown), and count what they lack."""
+"""Lookups that continue while Redis is unavailable (LOOKUP_ON_FAILURE=unknown), and count what stays unknown."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -60,6 +60,6 @@ class LookupCircuitBreaker:
         return self._lookups.unasked(events)
 
     def _fail(self, error: Exception) -> None:
-        self._redis.failed(error, "going on without lookups, new products and visitors are unknown")
+        self._redis.failed(error, "continuing without lookups, new products and visitors are unknown")
         self._pause_seconds = min(max(2 * self._pause_seconds, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
         self._next_try = self._clock() + self._pause_seconds

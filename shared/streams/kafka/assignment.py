@@ -109,7 +109,7 @@ class TopicAssignment:
         self.owned.rewind()
 
     def restart_if_recreated(self, consumer: Consumer) -> bool:
-        """Start every partition again if the topic was recreated: the client itself would go on at its old offset.
+        """Restart every partition if the topic was recreated: the client would continue at its old offset.
 
         The client reports the change ahead of the first new record.
         """

@@ -1,4 +1,4 @@
-"""Kafka's errors: which are fatal, which mean that the broker is away, and what they mean to callers."""
+"""Kafka's errors: which are fatal, which mean that the broker is unreachable, and what they mean to callers."""
 
 from typing import Final
 

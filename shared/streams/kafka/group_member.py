@@ -66,8 +66,8 @@ class GroupMember:
         try:
             self.ask_broker(timeout_seconds)
         except KafkaException:
-            # The client reports here that a session ends. Unless it can, it goes on without an id, and is fenced when
-            # the broker returns.
+            # The client reports the end of its session here. Otherwise it would continue without an id, and be fenced
+            # when the broker returns.
             if records := self._consume(max_records, 0):
                 return records
             raise

@@ -39,7 +39,7 @@ class Liveness:
     def lose_connection(self, now: float) -> None:
         """The client reports that it cannot reach the broker.
 
-        Ignored after `rejoin`: a new client reports each address that it tries, which is no outage.
+        Ignored after `rejoin`: a new client reports each address that it tries, which is not an outage.
         """
         if now - self._rejoined_at > STALE_MEMBER_SECONDS:
             self._away_at = now

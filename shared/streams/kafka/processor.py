@@ -102,7 +102,7 @@ class KafkaProcessor:
 
     def _connected_producer(self) -> Producer:
         if self._producer is None:
-            # Connecting to a broker that is away blocks for long: ask first.
+            # Connecting to an unreachable broker blocks for a long time, so check first.
             self._member.ask_broker(_ABORT_SECONDS, silence_seconds=0)
             producer = self._clients.producer(self._transactional_id)
             len(producer)  # connects, which ends the transaction that its predecessor left open

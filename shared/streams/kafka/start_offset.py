@@ -23,7 +23,7 @@ class Verdict(Enum):
 
 
 def judge_committed(committed: Committed, assignment: Assignment) -> Verdict:
-    """Whether reading can go on at the committed offset; otherwise it starts at the beginning.
+    """Whether reading can continue at the committed offset; otherwise it starts at the beginning.
 
     A topic without a known id counts as recreated once the committed offset is ahead of its end.
     """
@@ -47,5 +47,5 @@ def retained_offset(offset: int, assignment: Assignment) -> int:
 
 
 def offset_at_time(found: int, assignment: Assignment) -> int:
-    """`found` is the first offset at or after an instant; negative if there is none, then reading waits at the end."""
+    """`found`, the first offset at or after an instant, or the end if it is negative because no such record exists."""
     return found if found >= 0 else assignment.end_offset

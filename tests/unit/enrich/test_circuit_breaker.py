@@ -64,7 +64,7 @@ def test_asks_redis_again_after_growing_pauses(site: Site) -> None:
     site.server.connected = False
     with capture_logs() as logs:
         site.lookups.learn([click("ada")])
-    assert [line["event"] for line in logs] == ["going on without lookups, new products and visitors are unknown"]
+    assert [line["event"] for line in logs] == ["continuing without lookups, new products and visitors are unknown"]
     site.server.connected = True
     site.clock.now += FIRST_PAUSE_SECONDS / 2
     site.lookups.learn([click("ada")])

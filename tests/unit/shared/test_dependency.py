@@ -10,7 +10,7 @@ from shared.status.health import Health
 
 
 class Away(Exception):  # noqa: N818 - a condition, as those it stands for
-    """What the dependency raises while it is away."""
+    """What the dependency raises while it is unavailable."""
 
 
 class Flaky:
@@ -102,7 +102,7 @@ def test_an_outage_is_logged_at_its_start_and_at_its_end() -> None:
 def test_optional_dependency_degrades() -> None:
     health = Health("enrich")
     redis = Dependency("Redis", health, "lookups", is_optional=True)
-    redis.failed("refused", "going on without it")
+    redis.failed("refused", "continuing without it")
     assert health.report()["status"] == "degraded"
     redis.answered()
     assert health.report()["status"] == "healthy"

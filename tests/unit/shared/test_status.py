@@ -66,16 +66,16 @@ def test_failure_degradation_and_recovery_are_reported_once_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "told"),
+    ("before", "now", "messages"),
     [
         ([0, 1, 2, 3], [0, 1], ["no longer reads partitions 2–3"]),
         ([0], [0, 2, 4, 5, 6], ["reads partitions 2, 4–6"]),
         ([0, 1], [1, 3], ["reads partition 3", "no longer reads partition 0"]),
     ],
 )
-def test_gained_and_lost_partitions_are_named(before: list[int], now: list[int], told: list[str]) -> None:
+def test_gained_and_lost_partitions_are_named(before: list[int], now: list[int], messages: list[str]) -> None:
     found = changes(sample_status(lag=dict.fromkeys(before, 0)), sample_status(lag=dict.fromkeys(now, 0)))
-    assert found == [("info", message) for message in told]
+    assert found == [("info", message) for message in messages]
 
 
 def test_change_of_the_publisher() -> None:
@@ -84,17 +84,17 @@ def test_change_of_the_publisher() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "transition"),
     [
         ("stopped", ("info", "stopped")),
         ("fenced", ("error", "stopped: another process does this work (fenced)")),
         ("failed", ("error", "failed; the trace is in its log")),
     ],
 )
-def test_end_is_reported_without_the_released_partitions(state: Any, told: tuple[str, str]) -> None:
+def test_end_is_reported_without_the_released_partitions(state: Any, transition: tuple[str, str]) -> None:
     running = sample_status(troubles={"redis": REDIS_AWAY})
     ended = sample_status(state=state, lag={}, is_publisher=False)
-    assert changes(running, ended) == [told]
+    assert changes(running, ended) == [transition]
     assert changes(ended, ended) == []
 
 
