@@ -70,7 +70,7 @@ def public_address(ip: str | None) -> str | None:
     if ip is None or address is None or not address.is_global or address.is_multicast:
         return None
     is_mapped = address.version == 4 and ":" in ip
-    return str(address) if is_mapped else ip  # as it came: formatting takes as long as parsing
+    return str(address) if is_mapped else ip  # unchanged: formatting takes as long as parsing
 
 
 @lru_cache(maxsize=1024)
