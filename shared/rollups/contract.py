@@ -125,6 +125,22 @@ class AudienceRollup:
             segment=SegmentColumn("country", "Country", "name, or Unknown", plural="Countries"),
         ),
     ]
+    sources_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:sources:1h",
+            RANKING,
+            "traffic source → events, last hour: registrable domain of `referrer`, Direct without one, "
+            "Internal with the host of `url`",
+            limit=100,
+            segment=SegmentColumn(
+                "source",
+                "Traffic source",
+                "registrable domain of `referrer`, Direct or Internal",
+                plural="Traffic sources",
+            ),
+        ),
+    ]
     devices_10m: Annotated[
         Counts, Row("rollup:<audience>:devices:10m", RANKING, "`deviceType` → distinct visitors, last 10 minutes")
     ]

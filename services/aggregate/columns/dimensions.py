@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from services.aggregate.columns.pages import page_of
 from services.aggregate.columns.products import ProductVariant, product_variant_of
+from services.aggregate.columns.sources import source_of
 from shared.events.schema import DEFAULT_EVENT_TYPE, DEVICE_TYPES, GENDERS
 
 
@@ -86,6 +87,14 @@ DIMENSIONS: Final = (
         encode=str,
         looked_up_with="visitor",
         shown=(Shown("country", "countries_1h"),),
+    ),
+    Dimension(
+        name="source",
+        source_fields=("referrer", "url"),
+        encode=source_of,
+        max_bytes=253,
+        looked_up_with="link",
+        shown=(Shown("source", "sources_1h"),),
     ),
     Dimension(
         name="event_type",

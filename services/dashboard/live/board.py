@@ -16,6 +16,7 @@ from services.dashboard.live.panels import (
     products,
     raw_events,
     sessions,
+    sources,
     state_log,
     visits,
 )
@@ -30,6 +31,7 @@ PANELS: Final[tuple[Panel[Snapshot], ...]] = (
     categories,
     pages,
     countries,
+    sources,
     latest_visitors,
     state_log,
     raw_events,

@@ -16,7 +16,7 @@ from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.rollups.contract import Rollup
 from shared.rollups.model import AUDIENCES, Meta
 from shared.streams.event_log import Record
-from tests.support.oracle.naive_rollups import Arrived, outcomes, rollups
+from tests.support.oracle.naive_rollups import SITES, Arrived, outcomes, rollups
 
 BASE_S = 1_795_343_400 - 1800 * 3  # a half hour begins here
 
@@ -41,7 +41,8 @@ def events(draw: st.DrawFn, arrival_ms: int, users: Sequence[str], event_ids: Se
         country=draw(st.sampled_from(["France", "Kenya"])),
         deviceType=draw(st.sampled_from(DEVICE_TYPES)),
         eventId=draw(st.one_of(st.just(UNSET), st.sampled_from(event_ids))),
-        url=draw(st.one_of(st.just(UNSET), st.sampled_from(["/a", "/a?b=c", "/d"]))),
+        referrer=draw(st.one_of(st.just(UNSET), st.sampled_from([*SITES, "https://shop.example/b"]))),
+        url=draw(st.one_of(st.just(UNSET), st.sampled_from(["/a", "/a?b=c", "/d", "https://shop.example/a"]))),
     )
 
 

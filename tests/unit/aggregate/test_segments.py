@@ -77,7 +77,16 @@ def test_a_segment_holds_the_columns_of_each_event_in_order_of_time() -> None:
     own.advance(START_S + 59)
     fold(
         own,
-        event(30, userId="b", country="Kenya", deviceType="Bot", gender="F", eventType="purchase", age=0),
+        event(
+            30,
+            userId="b",
+            referrer="https://www.google.com/",
+            country="Kenya",
+            deviceType="Bot",
+            gender="F",
+            eventType="purchase",
+            age=0,
+        ),
         event(2.5, productId="p1", category="Books", title="T", url="https://shop.example/p/1?x=1#top", age=41),
         event(40, userId="b", productId="p2", category="Books"),
     )
@@ -85,9 +94,9 @@ def test_a_segment_holds_the_columns_of_each_event_in_order_of_time() -> None:
     assert [row.pop("visitor") for row in rows] == [1, 0, 0]  # numbers, equal for one visitor
     assert [row.pop("timestamp") - START_S * 1000 for row in rows] == [2500, 30_000, 40_000]
     assert [tuple(row.values()) for row in rows] == [
-        ("p1", "Books", "/p/1", "Unknown", "Other", "U", "page_view", 41, False),
-        (None, None, None, "Kenya", "Bot", "F", "purchase", 0, True),
-        ("p2", "Books", None, "Unknown", "Other", "U", "page_view", None, False),
+        ("p1", "Books", "/p/1", "Unknown", "Direct", "Other", "U", "page_view", 41, False),
+        (None, None, None, "Kenya", "google.com", "Bot", "F", "purchase", 0, True),
+        ("p2", "Books", None, "Unknown", "Direct", "Other", "U", "page_view", None, False),
     ]
 
 

@@ -261,6 +261,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
         devices_10m={HOSTILE: 5},
         pages_1h={HOSTILE: 5},
         countries_1h={HOSTILE: 5},
+        sources_1h={HOSTILE: 5},
     )
     rollup = replace(
         rollup,
@@ -283,7 +284,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
                 assert markup.foreign == [], card.name
                 if '"><img src=x' in markup.text:
                     shown_in.add(card.name)
-    assert shown_in == {"products", "pages", "countries", "devices", "visitors", "log", "raw"}
+    assert shown_in == {"products", "pages", "countries", "sources", "devices", "visitors", "log", "raw"}
 
 
 def test_a_hostile_reason_stays_text_in_the_banner() -> None:
