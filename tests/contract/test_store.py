@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rocksdict import Options, Rdict
 from structlog.testing import capture_logs
 
-from services.aggregate.state.codec import SCHEMA_VERSION
+from services.aggregate.state.codec import SCHEMA
 from services.aggregate.state.partition import PartitionStore, open_partition
 from services.aggregate.state.store import SavedState, StateUnusable, StateUnwritable, Store
 from shared.events.enriched import encode_enriched
@@ -189,7 +189,7 @@ def test_unusable_state_is_set_aside_and_rebuilt_by_time(tmp_path: Path, damage:
     assignment = ASSIGNMENT
     match damage:
         case "garbled block":
-            store = Store(tmp_path / "0", SCHEMA_VERSION)
+            store = Store(tmp_path / "0", SCHEMA)
             store.read()  # finds the key of the next block
             store.append(b"\xc1 no block", 2)
             store.close()

@@ -6,6 +6,7 @@ The rows and the eventIds have a part for each minute, written only when that mi
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -19,8 +20,11 @@ from services.aggregate.engine.latest import Latest
 from services.aggregate.engine.segment_versions import SegmentVersions
 from services.aggregate.engine.windows import Windows
 
-SCHEMA_VERSION: Final = 4
-"""Of everything in this module and of the dimension table. Other state is set aside and rebuilt from the log."""
+SCHEMA: Final = f"4.{crc32(repr(ROW.descr).encode()):08x}"
+"""The version of this module's formats, and a checksum of the columns that the dimension table gives rows.
+
+State of another schema is set aside and rebuilt from the log.
+"""
 
 _HEAD: Final = "head"
 _ARRAYS: Final = "arrays/"

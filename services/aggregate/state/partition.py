@@ -17,7 +17,7 @@ from services.aggregate.engine.snapshot import Snapshot, snapshot_of
 from services.aggregate.engine.windows import Windows, oldest_second
 from services.aggregate.rollups.segments import PartitionMinutes
 from services.aggregate.state.codec import (
-    SCHEMA_VERSION,
+    SCHEMA,
     Checkpoint,
     decode_block,
     decode_checkpoint,
@@ -184,7 +184,7 @@ def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_sec
     """
     path = directory / str(assignment.partition)
     try:
-        return resume(Store(path, SCHEMA_VERSION), assignment, now_s, kept_seconds)
+        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
     except StateUnusable as reason:
         aside = set_aside(path, now_s)
         logger.warning(
@@ -193,7 +193,7 @@ def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_sec
             reason=str(reason),
             moved_to=str(aside),
         )
-        return resume(Store(path, SCHEMA_VERSION), assignment, now_s, kept_seconds)
+        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
 
 
 def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:

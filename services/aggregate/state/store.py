@@ -46,22 +46,20 @@ class SavedState:
 class Store:
     """The open database of one partition. Used by one thread."""
 
-    def __init__(self, path: Path, schema_version: int) -> None:
+    def __init__(self, path: Path, schema: str) -> None:
         """Open or create it. Raises StateUnusable, and StateUnwritable when the disk refuses."""
         self._path = path
-        self._schema = str(schema_version).encode()
+        self._schema = schema.encode()
         self._database = _open(path)
         self._next_block = 0
         self._must_reopen = False
-        schema = self._database.get(_SCHEMA_KEY)
-        if schema is None and any(True for _ in self._database.keys()):  # noqa: SIM118 - Rdict is no mapping
+        found = self._database.get(_SCHEMA_KEY)
+        if found is None and any(True for _ in self._database.keys()):  # noqa: SIM118 - Rdict is no mapping
             self.close()
             raise StateUnusable("it holds data that is not ours")
-        if schema is not None and schema != self._schema:
+        if found is not None and found != self._schema:
             self.close()
-            raise StateUnusable(
-                f"it is of schema {schema.decode(errors='replace')}, this release keeps {schema_version}"
-            )
+            raise StateUnusable(f"it is of schema {found.decode(errors='replace')}, this release keeps {schema}")
 
     def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
         """Note of which topic, and since when, by time of append, records are read: at first, and when that changes.

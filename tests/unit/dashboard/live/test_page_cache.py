@@ -25,7 +25,8 @@ def decoded(page: bytes) -> dict[str, Any]:
 def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> None:
     page = decoded(PageCache("", CategoryColours()).page(live(), "all", "light", None, NOON_MS))
     assert [card["name"] for card in page["cards"]] == [
-        "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources", "visitors", "log", "raw",
+        "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources", "visitors", "log",
+        "raw",
     ]  # fmt: skip
     kinds = {"html": {"html"}, "figure": {"figure", "label", "height"}, "countries": {"countries", "label"}}
     for card in page["cards"]:
