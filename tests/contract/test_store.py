@@ -18,7 +18,6 @@ from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, FromOffset, FromTime, Record
 from tests.support.fakes.memory_store import MemoryStore
 
-SCHEMA = 1
 NOW_S = 1_795_343_400
 
 
@@ -138,7 +137,7 @@ def test_a_second_process_finds_the_store_locked(tmp_path: Path) -> None:
 
 
 def test_state_of_another_schema_is_refused(tmp_path: Path) -> None:
-    store = Store(tmp_path / "0", SCHEMA + 1)
+    store = Store(tmp_path / "0", "another")
     store.begin(0)
     store.close()
     with pytest.raises(StateUnusable, match="schema"):
