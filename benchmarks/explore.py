@@ -14,9 +14,10 @@ import fakeredis
 import numpy as np
 import pyarrow as pa
 
-from services.dashboard.explore import distributions, series
-from services.dashboard.explore.exploration import Choices, explore
-from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.explore.choices import Choices
+from services.dashboard.explore.counting import distributions, series
+from services.dashboard.explore.counting.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.explore.exploration import explore
 from services.dashboard.sources.segment_source import SegmentSource
 from shared.events.time_units import MINUTE_MS
 from shared.rollups.contract import META_KEY

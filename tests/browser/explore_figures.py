@@ -1,4 +1,4 @@
-"""The figures of the explore page, read at one look: between two looks the page may be another."""
+"""The key figures of the Explore page, read in one call, because the page may change between two."""
 
 from typing import Final, NamedTuple
 
@@ -11,9 +11,9 @@ _TILES: Final = """() => [...document.querySelectorAll('.figures .kpi')]
 class Figure(NamedTuple):
     number: str
     about: str
-    """What the tile says of its number, such as its minute."""
+    """The text below the number, such as its minute."""
 
 
 def figures(page: Page) -> dict[str, Figure]:
-    """The figures by their titles; none while the page shows none."""
+    """The key figures by title; empty while the page shows none."""
     return {title: Figure(number, about) for title, number, about in page.evaluate(_TILES)}

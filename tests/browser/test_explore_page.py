@@ -1,4 +1,4 @@
-"""What a viewer of the explore page sees and does, in a real browser, against a real Redis."""
+"""The Explore page in a real browser, against a real Redis."""
 
 import csv
 import re
@@ -28,20 +28,20 @@ FORMULA = '=HYPERLINK("https://evil.example")'
 
 
 def publish_hour(client: Any, rows: Callable[[int], Iterator[Row]] | None = None) -> int:
-    """A rollup that stays fresh for as long as a slow machine takes to look at it, and the hour's segments.
+    """A rollup that stays fresh for as long as a slow machine takes to read it, and the hour's segments.
 
-    Returns the first minute that is not closed.
+    Returns the first minute that is not completed.
     """
     as_of_ms = (int(time.time()) + 300) * 1000
     publish(client, sample_rollup(as_of_ms, newest_event_ms=as_of_ms))
     end = as_of_ms // MINUTE_MS
-    # A version of their own, as the dashboard has seen other segments of these minutes.
+    # A new version, because the dashboard has read other segments of these minutes.
     write_segments(client, list((rows or believable)(end)), version=time.time_ns() // 1_000_000)
     return end
 
 
 def believable(end: int) -> Iterator[Row]:
-    """Visitors that come again, on two partitions, the more the later."""
+    """Returning visitors on two partitions, with more events later on."""
     for minute in range(end - 60, end):
         for number in range(4 + minute % 7):
             yield Row(
@@ -71,7 +71,7 @@ def numbers(visit: Visit) -> dict[str, str]:
 
 
 def query(visit: Visit) -> dict[str, list[str]]:
-    """What the address says; asked of the browser, as Playwright's own idea of it may be of the past."""
+    """The query of the address; read in the browser, because Playwright's copy may be outdated."""
     return parse_qs(urlsplit(visit.page.evaluate("location.href")).query)
 
 
@@ -86,14 +86,14 @@ def open_page(visit: Visit, choices: str = "") -> None:
 
 
 def wait_until_drawn(visit: Visit) -> None:
-    """Wait for this page's figures and charts, whatever is left of the live page's."""
+    """Wait for this page's numbers and charts, whatever remains of the Live page."""
     visit.wait_for_charts(CHARTS)
     drawn = visit.page.locator('[class*="st-key-chart-"] .live-plot:has(.main-svg)')
-    eventually(lambda: "Latest" in numbers(visit) and drawn.count() == CHARTS, "the explore page's figures", 60)
+    eventually(lambda: "Latest" in numbers(visit) and drawn.count() == CHARTS, "the Explore page's numbers", 60)
     visit.page.wait_for_selector(".st-key-card-events .raw tbody tr")  # the last of the page
 
 
-def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -> None:
+def test_numbers_on_the_page_match_redis(valkey: Any, visit: Visit) -> None:
     end = publish_hour(valkey)
     visit.open()
     visit.page.get_by_role("link", name="Explore").click()
@@ -105,7 +105,7 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     assert (found["Latest"], found["Min"], found["Max"]) == tuple(
         str(count) for count in (by_minute[-1], min(by_minute), max(by_minute))
     )
-    bars = visit.page.evaluate("document.querySelector('.st-key-chart-series .live-plot').data[0].y")
+    bars = visit.page.evaluate("document.querySelector('.st-key-chart-series-1 .live-plot').data[0].y")
     assert bars == by_minute
     books = [event for event in events if event["category"] == "Books"]
     row = visit.page.locator(".breakdown tr", has_text="Books")
@@ -113,7 +113,7 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     eventually(lambda: row.locator(".figure").all_inner_texts() == figures_of_books, "the row of books")
 
 
-def test_a_filter_is_kept_in_the_address_and_holds_for_whoever_opens_it(valkey: Any, visit: Visit) -> None:
+def test_a_filter_is_kept_in_the_address(valkey: Any, visit: Visit) -> None:
     publish_hour(valkey)
     open_page(visit)
     peru = [event for event in events_in_redis(valkey) if event["country"] == "Peru"]
@@ -128,7 +128,7 @@ def test_a_filter_is_kept_in_the_address_and_holds_for_whoever_opens_it(valkey: 
     assert numbers(visit).get("Views") == f"{len(peru):,}"
 
 
-def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) -> None:
+def test_numbers_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) -> None:
     end = publish_hour(valkey)
     open_page(visit)
     events = events_in_redis(valkey)
@@ -144,9 +144,9 @@ def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) 
     toys = [event for event in events if event["category"] == "Toys"]
     eventually(lambda: f"of {len(toys):,}" in head.inner_text(), "the events of toys", 60)
     visit.page.locator(".st-key-card-series").scroll_into_view_if_needed()
-    # As people do: Plotly clicks on what it shows the label of.
-    bar = visit.page.locator(".st-key-chart-series .bars .point").nth(30)
-    label = visit.page.locator(".st-key-chart-series .hoverlayer .hovertext")
+    # Like a person: Plotly clicks the bar whose label it shows.
+    bar = visit.page.locator(".st-key-chart-series-1 .bars .point").nth(30)
+    label = visit.page.locator(".st-key-chart-series-1 .hoverlayer .hovertext")
     visit.page.mouse.click(*visit.point_at(bar, label, foot))
     own = [event for event in events if event["minute"] == end - 30]
     eventually(lambda: rows.count() == len(own), "the events of a bar", 60)
@@ -155,7 +155,7 @@ def test_figures_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) 
     eventually(lambda: rows.count() == 100, "all events again", 60)
 
 
-def test_scrubbing_shows_the_page_as_it_was_and_leads_back(valkey: Any, visit: Visit) -> None:
+def test_scrubbing_shows_the_past_and_returns_to_live(valkey: Any, visit: Visit) -> None:
     end = publish_hour(valkey)
     open_page(visit)
     latest = numbers(visit)["Latest"]
@@ -172,7 +172,7 @@ def test_scrubbing_shows_the_page_as_it_was_and_leads_back(valkey: Any, visit: V
     eventually(lambda: "at" not in query(visit), "an address without a minute", 60)
 
 
-def test_new_minutes_change_nothing_else_on_the_page(valkey: Any, visit: Visit) -> None:
+def test_new_minutes_move_nothing_on_the_page(valkey: Any, visit: Visit) -> None:
     end = publish_hour(valkey)
     open_page(visit)
     visit.page.evaluate("""() => {
@@ -219,7 +219,7 @@ def test_the_charts_of_both_pages_draw_with_one_plotly(valkey: Any, visit: Visit
     assert len(loaded) == 1, loaded
 
 
-def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visit: Visit) -> None:
+def test_untrusted_markup_is_shown_as_text(valkey: Any, visit: Visit) -> None:
     publish_hour(valkey, hostile)
     open_page(visit)
     assert visit.page.locator(".breakdown th button").inner_text().startswith('<img src="https://evil.example')
@@ -229,8 +229,8 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     assert "3 latest events of 3" in head.inner_text()
     assert visit.page.locator(".st-key-card-events .raw").inner_text().count("<img src=") == 3 * 6
     visit.page.locator(".st-key-card-density").scroll_into_view_if_needed()
-    label = visit.page.locator(".st-key-chart-density .hovertext")
-    cells = visit.page.locator(".st-key-chart-density .nsewdrag")
+    label = visit.page.locator(".st-key-chart-density-1 .hovertext")
+    cells = visit.page.locator(".st-key-chart-density-1 .nsewdrag")
     visit.point_at(cells, label, lambda box: (box["x"] + box["width"] - 3, box["y"] + 8))
     categories = visit.page.get_by_role("combobox", name="Category")
     categories.scroll_into_view_if_needed()  # a list closes when the page scrolls
@@ -245,7 +245,7 @@ def test_markup_of_strangers_is_shown_as_text_and_does_nothing(valkey: Any, visi
     assert visit.page.evaluate("window.pwned") is None
 
 
-def test_a_download_is_what_is_shown_and_harmless_to_a_spreadsheet(valkey: Any, visit: Visit) -> None:
+def test_a_download_matches_the_page_and_is_harmless_to_a_spreadsheet(valkey: Any, visit: Visit) -> None:
     publish_hour(valkey, hostile)
     open_page(visit)
     with visit.page.expect_download() as download:
@@ -268,7 +268,7 @@ def test_a_download_is_what_is_shown_and_harmless_to_a_spreadsheet(valkey: Any, 
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_the_page_fits_phones_desks_and_walls_in_both_modes(
+def test_the_page_fits_every_screen_in_both_modes(
     valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
 ) -> None:
     publish_hour(valkey)

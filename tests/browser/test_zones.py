@@ -33,10 +33,10 @@ def test_the_explore_page_shows_the_viewers_time_and_keeps_utc_in_its_address(
         open_page(visit)
         page = visit.page
         assert page.locator(".st-key-card-series .head p").inner_text() == f"Last 1 h, to {local(end)}, UTC+5:45"
-        bar = page.locator(".st-key-chart-series .bars .point").nth(30)
-        label = page.locator(".st-key-chart-series .hoverlayer").filter(has_text=f"{local(end - 30)} UTC+5:45")
+        bar = page.locator(".st-key-chart-series-1 .bars .point").nth(30)
+        label = page.locator(".st-key-chart-series-1 .hoverlayer").filter(has_text=f"{local(end - 30)} UTC+5:45")
         visit.point_at(bar, label.filter(has_text=f"{utc(end - 30)} UTC"), foot)
-        axis = page.locator(".st-key-chart-series .xtick text").all_text_contents()
+        axis = page.locator(".st-key-chart-series-1 .xtick text").all_text_contents()
         assert set(axis) <= {local(minute) for minute in range(end - 60, end + 1)}
         slider = page.get_by_role("slider", name="Minute to look at")
         slider.press("ArrowLeft")

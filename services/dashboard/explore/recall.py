@@ -1,4 +1,4 @@
-"""What was made from the newest closed minutes, kept for all viewers; nothing of older minutes is held in memory."""
+"""A cache of what was computed from the newest completed minutes, for all viewers; older results are dropped."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, Final, TypeVar
@@ -6,19 +6,19 @@ from typing import Any, Final, TypeVar
 from services.dashboard.sources.closed_minutes import ClosedMinutes
 
 MOST_KEPT: Final = 64
-"""Things made of one state of the minutes: for some twenty different choices what was counted, a board and controls."""
+"""Entries per state of the minutes: an exploration, a board and controls for about twenty different choices."""
 
 Made = TypeVar("Made")
 
 
 class Recall:
-    """Safe to use from any thread: at worst two viewers make the same thing."""
+    """Thread-safe; at worst two viewers compute the same result."""
 
     def __init__(self) -> None:
         self._current: tuple[ClosedMinutes | None, dict[Hashable, Any]] = (None, {})
 
     def of(self, minutes: ClosedMinutes, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What `make` made of `minutes` under `key`; made now, unless it was before."""
+        """The result of `make` for `minutes` and `key`; calls it unless the result is cached."""
         made_of, made = self._current
         if made_of is not minutes:
             made = {}

@@ -19,6 +19,12 @@ Part = str | Chart | WorldMap
 """A `str` is HTML, already escaped."""
 
 
+class Pickable(str):
+    """HTML with buttons whose `data-pick` is reported to the page."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One card of a page; `name` is unique on it and becomes the CSS class `card-<name>`.

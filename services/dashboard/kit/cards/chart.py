@@ -28,11 +28,12 @@ class Chart:
     figure_json: str
     label: str
     height_px: int
+    is_pickable: bool = False  # a click on a bar or cell reports its customdata to the page
 
 
-def chart(figure: Figure, label: str) -> Chart:
+def chart(figure: Figure, label: str, *, is_pickable: bool = False) -> Chart:
     """Encode a figure, whose layout has its height."""
-    return Chart(msgspec.json.encode(figure).decode(), label, figure["layout"]["height"])
+    return Chart(msgspec.json.encode(figure).decode(), label, figure["layout"]["height"], is_pickable)
 
 
 def layout(height_px: int, palette: Palette) -> dict[str, Any]:

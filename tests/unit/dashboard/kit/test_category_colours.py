@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dashboard.explore import board as explore_board
-from services.dashboard.explore.exploration import Choices, explore
+from services.dashboard.explore.choices import Choices
+from services.dashboard.explore.exploration import explore
+from services.dashboard.explore.panels import breakdown
+from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT, SERIES_SLOTS
 from services.dashboard.live import board
@@ -78,7 +80,9 @@ def test_the_live_page_and_the_explore_page_show_a_category_in_one_colour() -> N
     ]
     frame = assemble([decode_segment(name, encoded(own)) for name, own in by_segment(rows).items()])
     minutes, choices = ClosedMinutes(frame, MINUTE - 5, MINUTE + 1, (), trouble=None), Choices()
-    explored = explore_board.draw(minutes, explore(minutes, choices), choices, LIGHT, colours).breakdown
+    found = explore(minutes, choices)
+    context = Context(palette=LIGHT, now_ms=0, category_colours=colours.of(found.ranked.names))
+    explored = "".join(str(part) for part in breakdown.draw(found, context).parts)
     of_live = colours.of(snapshot.windows.categories_1h)
     drawn = [int(slot) for slot in re.findall(r"--series-(\d+)", explored)]
     assert drawn == [of_live[name] for name in reversed(names)]

@@ -1,6 +1,6 @@
-"""How events spread over names, over visitors, over ages, and over names and time at once. Pure.
+"""The distribution of events over names, visitors, ages, and names by time. Pure.
 
-Everything is counted by numpy in one pass over the events, into tables of a bounded size.
+Numpy counts each in one pass over the events, into tables of bounded size.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from services.dashboard.explore.selection import Selection
-from services.dashboard.explore.series import Measure, buckets
+from services.dashboard.explore.counting.selection import Selection
+from services.dashboard.explore.counting.series import Measure, buckets
 from services.dashboard.sources.segments import Array
 
 _EVENTS_FROM: Final = (1, 2, 3, 4, 5, 6, 11, 21, 51)
@@ -22,17 +22,17 @@ _LARGEST_TABLE: Final = 2**25
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Names, those of most events first, each with its events and its distinct visitors."""
+    """Names with their events and distinct visitors, most events first."""
 
     names: Sequence[str]
     views: Sequence[int]
     visitors: Sequence[int]
-    others: int  # names that are not among them
+    others: int  # number of further names
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Classes and how many are in each."""
+    """Classes and their counts."""
 
     labels: Sequence[str]
     counts: Sequence[int]
@@ -40,7 +40,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """Events by name (rows, those of most events first) and stretch of minutes (columns)."""
+    """Events by name (rows, most events first) and bucket of minutes (columns)."""
 
     names: Sequence[str]
     first_minute: int
@@ -49,41 +49,42 @@ class Density:
 
 
 def rank(selection: Selection, dimension: str, most: int) -> Ranked:
-    """The `most` leading names of a dimension; ties go to the smaller name, as everywhere."""
+    """The `most` leading names of a dimension; on a tie the smaller name comes first."""
     places, names, totals, others = _leading(selection, dimension, most)
     visitors = _distinct(places, selection.visitors, (len(names) + 1, selection.frame.visitors_known))[:-1]
     return Ranked(names, totals, visitors.tolist(), others)
 
 
 def _distinct(places: Array, visitors: Array, shape: tuple[int, int]) -> Array:
-    """How many different visitors there are at each place."""
+    """The number of distinct visitors at each place."""
     if shape[0] * shape[1] <= _LARGEST_TABLE:
         seen = np.zeros(shape, np.bool_)
         seen[places, visitors] = True
         return np.asarray(np.count_nonzero(seen, axis=1))
-    # Many names of many visitors: sorting the pairs takes longer, and no more memory than the events.
+    # Many names and many visitors: sorting the pairs takes longer, but no more memory than the events.
     pairs = np.unique(places * shape[1] + visitors)
     return np.bincount(pairs // shape[1], minlength=shape[0])
 
 
 def density(selection: Selection, dimension: str, step_minutes: int, most: int) -> Density:
-    """Events of the `most` leading names by stretch of minutes."""
+    """Events of the `most` leading names by bucket of minutes."""
     places, names, _, _ = _leading(selection, dimension, most)
-    stretches, length = buckets(selection, step_minutes)
-    inside = stretches >= 0
-    cells = (places * length + stretches)[inside]
+    own_buckets, length = buckets(selection, step_minutes)
+    inside = own_buckets >= 0
+    cells = (places * length + own_buckets)[inside]
     weights = None if selection.weights is None else selection.weights[inside]
     counts = np.bincount(cells, weights, (len(names) + 1) * length).reshape(len(names) + 1, length)[:-1]
     return Density(names, selection.span.end_minute - length * step_minutes, step_minutes, np.rint(counts).astype(int))
 
 
 def _leading(selection: Selection, dimension: str, most: int) -> tuple[Array, list[str], list[int], int]:
-    """The leading names with their events, and how many names there are beside them; first of all, for each event the
-    place of its name among them. Events of other names, and of none, have the number of leading names.
+    """For each event the rank of its name; then the leading names, their events, and the number of further names.
+
+    Events of a further name or of none have the number of leading names as rank.
     """
     names = selection.frame.names[dimension]
     codes = selection.codes(dimension)
-    # One place more for an absent text: its code, -1, is the last.
+    # One entry more for an absent text, whose code is -1.
     totals = np.rint(np.bincount(codes + 1, selection.weights, len(names) + 1)[1:]).astype(int).tolist()
     ranked = sorted((code for code, total in enumerate(totals) if total), key=lambda code: (-totals[code], names[code]))
     leading = ranked[:most]
@@ -94,14 +95,14 @@ def _leading(selection: Selection, dimension: str, most: int) -> tuple[Array, li
 
 
 def events_per_visitor(selection: Selection) -> Histogram:
-    """How many visitors have one event, two, and so on."""
+    """The number of visitors with one event, two, and so on."""
     events = np.bincount(selection.visitors, minlength=1)
     counts = _classes(events[events > 0], _EVENTS_FROM)
     return Histogram(_labels(_EVENTS_FROM), counts.tolist())
 
 
 def ages(selection: Selection, measure: Measure) -> Histogram:
-    """Events, or distinct visitors, by age; the last class is of unknown age."""
+    """Events or distinct visitors by age; the last class is the unknown ages."""
     length = len(_AGES_FROM) + 1
     of_age = np.searchsorted(_AGES_FROM, np.arange(_OLDEST + 1), "right") - 1
     classes = np.append(of_age, length - 1)[np.minimum(selection.frame.ages[selection.rows], _OLDEST)]  # unknown is -1

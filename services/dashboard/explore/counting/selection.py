@@ -1,4 +1,4 @@
-"""What a viewer asks of the events: a span of minutes and a filter; and the events that answer to it. Pure."""
+"""The span of minutes and the filter that a viewer chose, and the events that match. Pure."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,7 +7,6 @@ import numpy as np
 
 from services.dashboard.sources.segments import Array, Frame
 from shared.rollups.model import Audience
-from shared.rollups.segment_columns import DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +23,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An audience, and by dimension the names that are let through; a dimension that is not there lets all through."""
+    """An audience, and the names that pass by dimension; a dimension that is absent lets all pass."""
 
     audience: Audience = "all"
     names: tuple[tuple[str, frozenset[str]], ...] = ()
 
-    def __post_init__(self) -> None:
-        assert all(dimension in DIMENSIONS for dimension, _ in self.names)
-
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The events of a span that pass a filter, as places of rows in the frame, ordered by minute."""
+    """The events of a span that pass a filter, as row indexes of the frame, ordered by minute."""
 
     frame: Frame
     span: Span
@@ -54,16 +50,16 @@ class Selection:
         return None if self.frame.weights is None else self.frame.weights[self.rows]
 
     def codes(self, dimension: str) -> Array:
-        """The codes of a dimension, of each event."""
+        """The code of each event in a dimension."""
         return self.frame.codes[dimension][self.rows]
 
     @property
     def is_sampled(self) -> bool:
-        """Whether some of the events stand for several."""
+        """Whether some events represent several."""
         return self.weights is not None and bool((self.weights > 1).any())
 
     def within(self, span: Span) -> "Selection":
-        """The part of it that lies in `span`."""
+        """The part inside `span`."""
         start, end = np.searchsorted(self.minutes, [span.first_minute, span.end_minute])
         if isinstance(self.rows, slice):
             return Selection(self.frame, span, slice(self.rows.start + int(start), self.rows.start + int(end)))
@@ -81,7 +77,7 @@ def select(frame: Frame, span: Span, wanted: Filter) -> Selection:
         bots = frame.bots[rows]
         tests.append(bots if wanted.audience == "bot" else ~bots)
     for dimension, names in wanted.names:
-        # One place more, which the code of an absent text, -1, falls on.
+        # One entry more, for the code of an absent text, -1.
         passes = np.array([*(name in names for name in frame.names[dimension]), False])
         tests.append(passes[frame.codes[dimension][rows]])
     if not tests:
@@ -90,12 +86,12 @@ def select(frame: Frame, span: Span, wanted: Filter) -> Selection:
 
 
 def views(selection: Selection) -> int:
-    """How many events; of sampled minutes, how many the sample stands for."""
+    """The number of events; for sampled minutes, the number that the sample represents."""
     return len(selection) if selection.weights is None else round(float(selection.weights.sum()))
 
 
 def distinct_visitors(selection: Selection) -> int:
-    """How many visitors, exactly; of sampled minutes, how many are in the sample."""
+    """The exact number of visitors; for sampled minutes, those in the sample."""
     seen = np.zeros(selection.frame.visitors_known, np.bool_)
     seen[selection.visitors] = True
     return int(np.count_nonzero(seen))

@@ -1,6 +1,6 @@
-"""Counts by stretches of minutes, and what is told of such a series. Pure.
+"""Counts by bucket of minutes, and the statistics of such a series. Pure.
 
-Stretches are counted back from the end of the span, so that each is whole and none is still running.
+Buckets are counted back from the end of the span, so all are complete.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.dashboard.explore.selection import Selection, Span, distinct_visitors, views
+from services.dashboard.explore.counting.selection import Selection, Span, distinct_visitors, views
 from services.dashboard.sources.segments import Array
 
 Measure = Literal["views", "visitors"]
@@ -17,20 +17,20 @@ Measure = Literal["views", "visitors"]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A count for each stretch of `step_minutes`; None where a segment that belongs to it could not be read."""
+    """A count for each bucket of `step_minutes`; None if one of its segments could not be read."""
 
     first_minute: int
     step_minutes: int
     counts: Sequence[int | None]
 
     def span(self, place: int) -> Span:
-        """The minutes of one stretch."""
+        """The minutes of one bucket."""
         return Span(self.first_minute + (place + 1) * self.step_minutes, self.step_minutes)
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of the stretches that are known; None where there are too few. `…_place` is a stretch, the last of equals."""
+    """Of the known buckets; None with too few of them. `…_place` is the index of a bucket, the last of equals."""
 
     latest: int | None = None
     mean: float | None = None
@@ -38,18 +38,18 @@ class Statistics:
     least_place: int = 0
     greatest: int | None = None
     greatest_place: int = 0
-    change: int | None = None  # of the latest stretch to the one before
+    change: int | None = None  # from the bucket before to the latest
     before: int | None = None
 
 
 def count_by(selection: Selection, step_minutes: int, measure: Measure, unread: Collection[int] = ()) -> Series:
-    """The series of a selection. `unread` are the minutes of which a segment could not be read."""
+    """The series of a selection. `unread` are the minutes with a segment that could not be read."""
     span = selection.span
     length = span.minutes // step_minutes
     first = span.end_minute - length * step_minutes
     spans = [Span(first + (place + 1) * step_minutes, step_minutes) for place in range(length)]
     count = views if measure == "views" else distinct_visitors
-    counts: list[int | None] = [count(selection.within(stretch)) for stretch in spans]
+    counts: list[int | None] = [count(selection.within(own)) for own in spans]
     for minute in unread:
         if first <= minute < span.end_minute:
             counts[(minute - first) // step_minutes] = None
@@ -57,14 +57,14 @@ def count_by(selection: Selection, step_minutes: int, measure: Measure, unread: 
 
 
 def buckets(selection: Selection, step_minutes: int) -> tuple[Array, int]:
-    """For each event the number of its stretch, negative where it is before the first; and how many there are."""
+    """The index of each event's bucket, negative before the first one; and the number of buckets."""
     length = selection.span.minutes // step_minutes
     first = selection.span.end_minute - length * step_minutes
     return (selection.minutes - first) // step_minutes, length
 
 
 def describe(series: Series) -> Statistics:
-    """What is told of a series."""
+    """The statistics of a series."""
     known = [(count, place) for place, count in enumerate(series.counts) if count is not None]
     if not known:
         return Statistics()
@@ -84,7 +84,7 @@ def describe(series: Series) -> Statistics:
 
 
 def rolling_mean(counts: Sequence[int | None], length: int) -> list[float | None]:
-    """For each stretch the mean of it and those before, `length` in all; None where one of them is not known."""
+    """For each bucket the mean of the `length` buckets up to it; None if one of them is unknown."""
     known = np.array([np.nan if count is None else count for count in counts], float)
     means: list[float | None] = [None] * min(length - 1, len(counts))
     if len(counts) >= length:

@@ -1,4 +1,4 @@
-"""What a viewer chose, read from an address that anyone may have written; and what is counted for it."""
+"""Choices parsed from an untrusted address, and what is counted for them."""
 
 from dataclasses import replace
 
@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dashboard.explore import exploration
-from services.dashboard.explore.exploration import Choices, Focus, explore, latest_events, read_focus, read_minute
-from services.dashboard.explore.selection import Filter, Span
+from services.dashboard.explore.choices import Choices, Focus, read_focus, read_minute
+from services.dashboard.explore.counting.latest_events import latest_events
+from services.dashboard.explore.counting.selection import Filter, Span
+from services.dashboard.explore.exploration import explore
 from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap
 from tests.support.samples.segments import MINUTE, Row
-from tests.unit.dashboard.test_exploration import frame_of
+from tests.unit.dashboard.explore.test_exploration import frame_of
 
 END = MINUTE + 60
 EVENTS = [
@@ -40,16 +42,16 @@ def test_a_focus_survives_the_address(focus: Focus) -> None:
      "2026-11-22T10:30:00Z/99999999999", "2026-11-22T10:30:00Z/٣", "2026-11-22T10:30:00Z/5/shoe size/9",
      "9999-99-99T10:30:00Z/5"],
 )  # fmt: skip
-def test_what_is_no_focus_is_none(text: object) -> None:
+def test_anything_but_a_focus_is_none(text: object) -> None:
     assert read_focus(text) is None
 
 
-def test_what_is_no_minute_is_none() -> None:
+def test_anything_but_a_minute_is_none() -> None:
     assert read_minute("2026-11-22T10:30:00Z") == MINUTE
     assert [read_minute(text) for text in (None, "", "noon", 5, "2026-11-22T10:30:00+01:00")] == [None] * 5
 
 
-def test_the_newest_events_come_first_and_those_of_the_focus_alone() -> None:
+def test_events_are_newest_first_and_limited_to_the_focus() -> None:
     found = explore(HOUR, Choices())
     newest = latest_events(found.focused, 5)
     assert [event["timestamp"] for event in newest] == [
@@ -64,7 +66,7 @@ def test_the_newest_events_come_first_and_those_of_the_focus_alone() -> None:
     assert (focused.views, focused.visitors) == (60, 7)  # the focus narrows nothing else
 
 
-def test_events_within_a_minute_are_in_order_over_partitions_too() -> None:
+def test_events_of_a_minute_are_ordered_across_partitions() -> None:
     rows = [Row(partition=number % 3, millisecond=7 * number % 50, visitor=number) for number in range(50)]
     minutes = ClosedMinutes(frame_of(rows), MINUTE - 59, MINUTE + 1)
     listed = latest_events(explore(minutes, Choices()).focused, 10)
@@ -74,13 +76,13 @@ def test_events_within_a_minute_are_in_order_over_partitions_too() -> None:
 def test_a_minute_of_the_past_ends_everything() -> None:
     found = explore(HOUR, Choices(at_minute=MINUTE + 9, window_minutes=15, backlog_minutes=5))
     assert (found.span, found.views) == (Span(MINUTE + 10, 15), 10)
-    assert found.series.counts == [None] * 5 + [1] * 10  # beyond the reach nothing is known
+    assert found.series.counts == [None] * 5 + [1] * 10  # older minutes are unknown
     assert sum(found.ages.counts) == 5
     ahead = explore(HOUR, Choices(at_minute=END + 4, window_minutes=15))
     assert ahead.series.counts == [1] * 10 + [None] * 5
 
 
-def test_a_gap_is_known_to_be_one() -> None:
+def test_a_gap_makes_its_bucket_unknown() -> None:
     found = explore(
         replace(HOUR, gaps=(Gap(END - 3, 0, "broken"), Gap(0, 0, "stray"))), Choices(window_minutes=15, step_minutes=5)
     )
@@ -92,17 +94,17 @@ def test_the_rolling_mean_begins_before_the_window() -> None:
     found = explore(HOUR, Choices(window_minutes=15, rolling_minutes=15))
     assert found.rolling == [1.0] * 15
     assert explore(HOUR, Choices(rolling_minutes=15)).rolling == [None] * 14 + [1.0] * 46
-    assert explore(HOUR, Choices(rolling_minutes=5, step_minutes=5)).rolling == []  # of one stretch is no mean
+    assert explore(HOUR, Choices(rolling_minutes=5, step_minutes=5)).rolling == []  # one bucket needs no mean
 
 
 @pytest.mark.parametrize(
     ("window", "step", "drawn"), [(60, 1, 1), (120, 1, 1), (240, 1, 5), (480, 1, 5), (480, 30, 30), (480, 60, 60)]
 )
-def test_the_density_picture_is_of_a_bounded_size(window: int, step: int, drawn: int) -> None:
+def test_the_heatmap_has_a_bounded_number_of_columns(window: int, step: int, drawn: int) -> None:
     assert exploration.density_step(window, step) == drawn
     assert window // drawn <= exploration.DENSITY_COLUMNS
 
 
-def test_the_curve_is_a_share_of_the_greatest_minute() -> None:
+def test_the_curve_is_a_share_of_the_busiest_minute() -> None:
     assert exploration.curve(HOUR, MINUTE) == [1.0] * 60
     assert exploration.curve(ClosedMinutes(), 0) == []

@@ -1,4 +1,4 @@
-"""The explore page as Streamlit runs it, in each of its states, on a real Valkey."""
+"""The Explore page as Streamlit runs it, in each of its states, on a real Valkey."""
 
 import json
 import re
@@ -63,13 +63,19 @@ def test_a_live_pipeline_fills_every_panel(client: Any) -> None:
         "Age",
     ):
         assert f"<h2>{title}</h2>" in page
-    told = figures(app)
-    assert (told["Views"], told["Visitors"], told["Latest"], told["Max"], told["Min"]) == ("4", "3", "3", "3", "0")
-    assert told["Change"] == "+2"
+    numbers = figures(app)
+    assert (numbers["Views"], numbers["Visitors"], numbers["Latest"], numbers["Max"], numbers["Min"]) == (
+        "4",
+        "3",
+        "3",
+        "3",
+        "0",
+    )
+    assert numbers["Change"] == "+2"
     drawn = [element.key for element in app.get("bidi_component")]
     assert drawn == [
-        "scrubber", "figures", "chart-series", "breakdown-table", "chart-density", "chart-events-per-visitor",
-        "chart-ages", "downloads",
+        "scrubber", "figures", "chart-series-1", "breakdown-1", "chart-density-1", "chart-histograms-1",
+        "chart-histograms-3", "downloads",
     ]  # fmt: skip
     assert [table.count("<tr>") for table in re.findall(r'<table class="raw".*?</table>', page)] == [5]
 
@@ -88,8 +94,8 @@ def test_a_live_pipeline_fills_every_panel(client: Any) -> None:
 )
 def test_the_address_says_what_is_counted(client: Any, query: dict[str, Any], views: str, visitors: str) -> None:
     publish_hour(client)
-    told = figures(opened("explore", **query))
-    assert (told["Views"], told["Visitors"]) == (views, visitors)
+    numbers = figures(opened("explore", **query))
+    assert (numbers["Views"], numbers["Visitors"]) == (views, visitors)
 
 
 def test_a_minute_of_the_past_is_seen_as_it_was(client: Any) -> None:
@@ -123,7 +129,7 @@ def test_a_focus_lists_the_events_behind_a_figure(client: Any) -> None:
 def test_before_the_first_segment_the_page_says_what_to_do(client: Any) -> None:
     publish(client, sample_rollup(int(time.time()) * 1000))
     page = shown(opened("explore"))
-    assert "No closed minute yet" in page
+    assert "No completed minute yet" in page
     assert "SEGMENT_HOURS" in page
 
 
@@ -143,7 +149,7 @@ def test_a_redis_that_is_down_is_named(client: Any, monkeypatch: pytest.MonkeyPa
     assert 'data-standing="unreachable"' in shown(opened("explore"))
 
 
-def test_a_sample_is_told(client: Any) -> None:
+def test_a_sample_is_noted(client: Any) -> None:
     end = publish_hour(client)
     rows = [Row(minute=end - 1, partition=2, visitor=number) for number in range(10)]
     write_segments(client, rows, version=2, rates={segment_field(end - 1, 2): 0.1})

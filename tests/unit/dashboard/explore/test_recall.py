@@ -1,4 +1,4 @@
-"""What is made of the closed minutes is made once, and does not keep minutes of the past in memory."""
+"""Results for the completed minutes are computed once; results for older minutes are dropped."""
 
 import gc
 import weakref
@@ -9,10 +9,10 @@ from services.dashboard.sources.closed_minutes import ClosedMinutes
 
 
 class Board:
-    """Something that can be seen to be the same, or gone."""
+    """A result whose identity and lifetime can be observed."""
 
 
-def test_what_is_made_of_the_same_minutes_is_made_once_for_each_key() -> None:
+def test_a_result_is_computed_once_per_minutes_and_key() -> None:
     boards, minutes = Recall(), ClosedMinutes()
     first, other = boards.of(minutes, "a", Board), boards.of(minutes, "b", Board)
     assert first is not other
@@ -21,7 +21,7 @@ def test_what_is_made_of_the_same_minutes_is_made_once_for_each_key() -> None:
     assert boards.of(ClosedMinutes(), "a", Board) is not first
 
 
-def test_minutes_of_the_past_are_let_go() -> None:
+def test_results_of_older_minutes_are_dropped() -> None:
     boards = Recall()
     of_the_past = weakref.ref(boards.of(ClosedMinutes(), "a", Board))
     assert of_the_past() is not None
@@ -30,7 +30,7 @@ def test_minutes_of_the_past_are_let_go() -> None:
     assert of_the_past() is None
 
 
-def test_choices_without_end_do_not_fill_the_memory() -> None:
+def test_the_cache_is_bounded() -> None:
     boards, minutes = Recall(), ClosedMinutes()
     for number in range(10 * recall.MOST_KEPT):
         boards.of(minutes, number, lambda: "board")

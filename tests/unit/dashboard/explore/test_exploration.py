@@ -1,4 +1,4 @@
-"""Selecting and counting events, held against counting them one by one."""
+"""Selecting and counting events, compared with counting them one by one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.dashboard.explore import distributions, series
-from services.dashboard.explore.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.explore.counting import distributions, series
+from services.dashboard.explore.counting.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.sources.segments import Frame, MalformedSegment, assemble, decode_segment
 from shared.rollups.model import Audience
 from shared.rollups.segment_keys import segment_field
@@ -77,7 +77,7 @@ def people(events: Sequence[Row]) -> int:
 
 @given(rows, spans, audiences, filters)
 @settings(max_examples=60, deadline=None)
-def test_views_and_visitors_under_any_filter_are_those_counted_one_by_one(
+def test_views_and_visitors_under_any_filter_are_exact(
     events: list[Row], span: Span, audience: Audience, names: dict[str, frozenset[str]]
 ) -> None:
     selection = chosen(events, span, names, audience)
@@ -92,7 +92,7 @@ def test_views_and_visitors_under_any_filter_are_those_counted_one_by_one(
 
 @given(rows, spans, filters, st.integers(1, 4))
 @settings(max_examples=40, deadline=None)
-def test_a_series_counts_whole_stretches_back_from_the_end(
+def test_a_series_counts_whole_buckets_back_from_the_end(
     events: list[Row], span: Span, names: dict[str, frozenset[str]], step: int
 ) -> None:
     selection = chosen(events, span, names)
@@ -155,7 +155,7 @@ def test_the_visitors_of_thousands_of_names_are_exact_too() -> None:
     assert set(ranked.visitors) == {2}
 
 
-def test_a_sample_counts_for_the_events_it_stands_for() -> None:
+def test_a_sample_counts_for_the_events_it_represents() -> None:
     sampled, whole = segment_field(MINUTE, 0), [Row(minute=MINUTE + 1, visitor=9, country="Peru")]
     events = [Row(visitor=number, age=30) for number in range(5)] + whole
     selection = select(frame_of(events, {sampled: 0.25}), Span(MINUTE + 2, 2), Filter())
@@ -169,25 +169,25 @@ def test_a_sample_counts_for_the_events_it_stands_for() -> None:
     assert not selection.within(Span(MINUTE + 2, 1)).is_sampled
 
 
-def test_statistics_leave_out_what_is_not_known() -> None:
-    told = series.describe(series.Series(MINUTE, 5, [4, 9, None, 4, 7]))
-    assert (told.latest, told.change, told.before, told.mean) == (7, 3, 4, 6)
-    assert (told.least, told.least_place, told.greatest, told.greatest_place) == (4, 3, 9, 1)
+def test_statistics_leave_out_unknown_buckets() -> None:
+    statistics = series.describe(series.Series(MINUTE, 5, [4, 9, None, 4, 7]))
+    assert (statistics.latest, statistics.change, statistics.before, statistics.mean) == (7, 3, 4, 6)
+    assert (statistics.least, statistics.least_place, statistics.greatest, statistics.greatest_place) == (4, 3, 9, 1)
     assert series.describe(series.Series(MINUTE, 5, [None])) == series.Statistics()
     assert series.describe(series.Series(MINUTE, 5, [3])).change is None
 
 
-def test_an_unread_minute_makes_its_stretch_unknown() -> None:
+def test_an_unread_minute_makes_its_bucket_unknown() -> None:
     selection = chosen([Row(minute=MINUTE + minute) for minute in range(6)], Span(MINUTE + 6, 6))
     assert series.count_by(selection, 2, "views", unread={MINUTE + 3, MINUTE + 90}).counts == [2, None, 2]
 
 
-def test_a_rolling_mean_is_of_the_stretches_up_to_each() -> None:
+def test_a_rolling_mean_ends_with_its_bucket() -> None:
     assert series.rolling_mean([1, 2, 6, None, 3, 4], 2) == [None, 1.5, 4, None, None, 3.5]
     assert series.rolling_mean([1], 3) == [None]
 
 
-def test_nothing_at_all_is_counted_as_nothing() -> None:
+def test_no_events_give_zeros() -> None:
     selection = select(assemble([]), Span(MINUTE, 60), Filter("human", (("country", frozenset({"Peru"})),)))
     assert (views(selection), distinct_visitors(selection)) == (0, 0)
     assert distributions.rank(selection, "country", 3).names == []
@@ -212,13 +212,13 @@ TABLE = pa.ipc.open_stream(encoded([Row()])).read_all()
         (stream_of(TABLE.replace_schema_metadata({"rate": "much"})), "much"),
     ],
 )
-def test_what_is_no_segment_is_refused_with_a_reason(payload: Any, reason: str) -> None:
+def test_anything_but_a_segment_is_rejected_with_a_reason(payload: Any, reason: str) -> None:
     with pytest.raises(MalformedSegment) as refusal:
         decode_segment(segment_field(MINUTE, 0), payload)
     assert str(refusal.value)
     assert reason.lower() in str(refusal.value).lower()
 
 
-def test_a_field_of_no_partition_is_refused() -> None:
+def test_a_field_without_a_valid_partition_is_rejected() -> None:
     with pytest.raises(MalformedSegment, match="partition 100000"):
         decode_segment(segment_field(MINUTE, 100_000), encoded([Row()]))

@@ -1,0 +1,49 @@
+"""Picks kept in the page's address (Streamlit edge): the focus and the minute of the past."""
+
+from typing import Final
+
+import streamlit as st
+
+from services.dashboard.explore.choices import read_focus
+from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import LATEST_MS, iso_second
+
+_PREFIX: Final = "explore-"
+FOCUS: Final = "events"
+MINUTE: Final = "at"
+
+
+def kept(parameter: str) -> str | None:
+    """What was picked or came with the address, which is updated to match.
+
+    The session wins over the address: while the viewer moves on, the browser still asks with the previous address.
+    """
+    key = _PREFIX + parameter
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get(parameter)
+    value: str | None = st.session_state[key]
+    if value is None:
+        st.query_params.pop(parameter, None)
+    elif st.query_params.get(parameter) != value:
+        st.query_params[parameter] = value
+    return value
+
+
+def pick(text: object) -> None:
+    """Keep the focus that was picked; ignores anything else."""
+    focus = read_focus(text)
+    if focus is not None:
+        st.session_state[_PREFIX + FOCUS] = str(focus)
+
+
+def drop_focus() -> None:
+    """Show all events again."""
+    st.session_state[_PREFIX + FOCUS] = None
+
+
+def move(minute: object) -> None:
+    """Keep the minute that was picked, or none for `live`; ignores anything else."""
+    if isinstance(minute, int) and 0 <= minute <= LATEST_MS // MINUTE_MS:
+        st.session_state[_PREFIX + MINUTE] = iso_second(minute * MINUTE_MS)
+    elif minute == "live":
+        st.session_state[_PREFIX + MINUTE] = None

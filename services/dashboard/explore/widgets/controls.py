@@ -1,0 +1,101 @@
+"""The controls of the Explore page (Streamlit edge), each bound to the address."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import streamlit as st
+
+from services.dashboard.explore.choices import MEASURES, ROLLING, STEPS, WINDOWS, Choices
+from services.dashboard.explore.columns import COLUMNS
+from services.dashboard.explore.counting.selection import Filter
+from services.dashboard.sources.closed_minutes import ClosedMinutes
+from shared.rollups.model import Audience
+
+_AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
+_REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}
+_BACKLOGS: Final = {5: "5 min", 15: "15 min", 60: "1 h", 240: "4 h", 480: "8 h"}
+_DIMENSION: Final = "category"
+"""The breakdown before the viewer chooses one."""
+
+
+def refresh_seconds() -> int:
+    """How often the page refreshes; 0 when paused."""
+    seconds: int = _switch("Refresh every", _REFRESH, 1, "refresh")
+    return seconds
+
+
+def choices(minutes: ClosedMinutes, options_of: Callable[[str], list[str]]) -> Choices:
+    """The choices above the cards; `options_of` returns the names that a filter offers."""
+    windows = {length: label for length, label in WINDOWS.items() if length <= _reach(minutes)}
+    with st.container(key="choices", horizontal=True):
+        audience = _switch("Audience", _AUDIENCES, "all", "audience")
+        measure = _switch("Show", MEASURES, "views", "show")
+        window = _switch("Window", windows, 60, "window")
+        steps = {step: label for step, label in STEPS.items() if step <= window}
+        step = _switch("By", steps, 1, "by")
+        spans = {span: label for span, label in ROLLING.items() if not 0 < span <= step}
+        rolling = _switch("Rolling mean", spans, 0, "rolling")
+    with st.container(key="filters", horizontal=True):
+        chosen = [(name, frozenset(_several(name, options_of(name)))) for name in COLUMNS.filters]
+    wanted = Filter(audience, tuple((name, names) for name, names in chosen if names))
+    return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling, wanted=wanted)
+
+
+def breakdown() -> str:
+    """The dimension of the breakdown, chosen inside its card."""
+    return _dimension("Break down by", COLUMNS.breakdowns, "breakdown")
+
+
+def density() -> str:
+    """The rows of the heatmap, chosen inside its card."""
+    return _dimension("Rows", {name: COLUMNS.breakdowns[name] for name in COLUMNS.filters}, "density")
+
+
+def backlog_minutes(minutes: ClosedMinutes) -> int:
+    """The window of the histograms, chosen inside their card."""
+    backlogs = {length: label for length, label in _BACKLOGS.items() if length <= _reach(minutes)}
+    length: int = _switch("Backlog", backlogs, 60, "backlog", is_labelled=False)
+    return length
+
+
+def _reach(minutes: ClosedMinutes) -> int:
+    return max(60, minutes.end_minute - minutes.first_minute)
+
+
+def _switch(label: str, options: Any, default: Any, key: str, *, is_labelled: bool = True) -> Any:
+    return st.segmented_control(
+        label,
+        list(options),
+        format_func=lambda option: options[option],
+        default=default,
+        required=True,
+        key=key,
+        bind="query-params",
+        label_visibility="visible" if is_labelled else "collapsed",
+    )
+
+
+def _several(dimension: str, options: list[str]) -> list[str]:
+    """Any number of names; those from an address need not be among the options."""
+    return st.multiselect(
+        COLUMNS.breakdowns[dimension],
+        options,
+        key=dimension,
+        bind="query-params",
+        accept_new_options=True,
+        placeholder=f"All {COLUMNS.filters[dimension].lower()}",
+    )
+
+
+def _dimension(label: str, labels: Mapping[str, str], key: str) -> str:
+    dimensions = list(labels)
+    chosen: str = st.selectbox(
+        label,
+        dimensions,
+        index=dimensions.index(_DIMENSION),
+        format_func=lambda dimension: labels[dimension],
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return chosen
