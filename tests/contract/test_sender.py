@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from services.aggregate.columns.dictionaries import Dictionaries
-from services.aggregate.engine.snapshot import snapshot_of
 from services.aggregate.engine.windows import Windows
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Publication, Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.rollups.reports import PartitionReport
+from services.aggregate.rollups.snapshot import snapshot_of
 from services.aggregate.settings import AggregateSettings
 from shared.rollups.model import AUDIENCES, KEY_TTL_SECONDS
 from shared.rollups.reading import read

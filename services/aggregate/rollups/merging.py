@@ -11,7 +11,7 @@ from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.batch import EventCounts, LatestEvent
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.engine.latest import one_per_visitor
-from services.aggregate.engine.snapshot import Popularity, Snapshot
+from services.aggregate.rollups.snapshot import Popularity, Snapshot
 from shared.rollups.model import LATEST_EVENTS_SHOWN
 
 _SUMMED: Final = tuple(field.name for field in fields(Snapshot) if field.type is Ints)

@@ -14,10 +14,10 @@ from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.batch import LatestEvent
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.columns.products import ProductVariant
-from services.aggregate.engine.batch_builder import COUNTED_EVENTS
+from services.aggregate.encoding.batch_builder import COUNTED_EVENTS
 from services.aggregate.engine.popularity import BOT, HUMAN
 from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
-from services.aggregate.engine.snapshot import Popularity, Snapshot
+from services.aggregate.rollups.snapshot import Popularity, Snapshot
 from shared.events.addresses import truncated_ip
 from shared.events.schema import DEVICE_TYPES
 from shared.events.time_units import HALF_HOUR_SECONDS, MINUTE_SECONDS

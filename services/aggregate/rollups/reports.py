@@ -9,8 +9,8 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import restored
-from services.aggregate.engine.snapshot import Popularity, Snapshot
 from services.aggregate.rollups.merging import merge
+from services.aggregate.rollups.snapshot import Popularity, Snapshot
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import WINDOW_SECONDS, Meta
 

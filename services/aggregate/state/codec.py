@@ -15,7 +15,7 @@ from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.batch import ROW, Batch, EventCounts, LatestEvent
 from services.aggregate.columns.dictionaries import restored
 from services.aggregate.columns.digests import Digests
-from services.aggregate.engine.encoder import Encoder
+from services.aggregate.encoding.encoder import Encoder
 from services.aggregate.engine.latest import Latest
 from services.aggregate.engine.segment_versions import SegmentVersions
 from services.aggregate.engine.windows import Windows

@@ -8,14 +8,14 @@ from typing import Final, Protocol
 
 import msgspec
 
-from services.aggregate.engine.batch_builder import BatchBuilder, Intake
-from services.aggregate.engine.compaction import compact
-from services.aggregate.engine.duplicates import REMEMBERED_SECONDS
-from services.aggregate.engine.encoder import Encoder
+from services.aggregate.encoding.batch_builder import BatchBuilder, Intake
+from services.aggregate.encoding.compaction import compact
+from services.aggregate.encoding.duplicates import REMEMBERED_SECONDS
+from services.aggregate.encoding.encoder import Encoder
 from services.aggregate.engine.segment_versions import OWNERS
-from services.aggregate.engine.snapshot import Snapshot, snapshot_of
 from services.aggregate.engine.windows import Windows, oldest_second
 from services.aggregate.rollups.segments import PartitionMinutes
+from services.aggregate.rollups.snapshot import Snapshot, snapshot_of
 from services.aggregate.state.codec import (
     SCHEMA,
     Checkpoint,

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.aggregate.engine.snapshot import Snapshot
 from services.aggregate.rollups.merging import merge
 from services.aggregate.rollups.presentation import published
+from services.aggregate.rollups.snapshot import Snapshot
 from services.aggregate.state.partition import Partition
 from shared.events.enriched import encode_enriched
 from shared.events.schema import DEVICE_TYPES, EnrichedEvent

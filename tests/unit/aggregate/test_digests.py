@@ -9,8 +9,8 @@ from services.aggregate.columns import digests
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.digests import DigestTable, digests_of
 from services.aggregate.columns.visitor_codes import VisitorCodes
-from services.aggregate.engine import duplicates
-from services.aggregate.engine.duplicates import SeenIds
+from services.aggregate.encoding import duplicates
+from services.aggregate.encoding.duplicates import SeenIds
 
 BATCHES = st.lists(st.lists(st.integers(0, 60).map(str), max_size=40), max_size=8)
 

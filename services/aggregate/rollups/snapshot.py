@@ -9,8 +9,8 @@ from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.batch import EventCounts, LatestEvent
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
-from services.aggregate.engine.previous_period import visitors_before
 from services.aggregate.engine.windows import DEVICE_WINDOW_SECONDS, Windows
+from services.aggregate.rollups.previous_period import visitors_before
 from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from shared.rollups.model import (
     HALF_HOURS_SHOWN,

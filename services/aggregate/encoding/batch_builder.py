@@ -17,7 +17,7 @@ from services.aggregate.columns.arrays import Array, Bools, Ints
 from services.aggregate.columns.batch import NO_DIGESTS, NONE, Batch, EventCounts, LatestEvent
 from services.aggregate.columns.digests import Digests, as_digests
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
-from services.aggregate.engine.encoder import Encoder
+from services.aggregate.encoding.encoder import Encoder
 from services.aggregate.engine.latest import latest_first
 from services.aggregate.engine.windows import Windows, oldest_second
 from shared.events.counted import CountedDecoder

@@ -4,7 +4,7 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Bools
 from services.aggregate.columns.dimensions import OPEN_DIMENSIONS
-from services.aggregate.engine.encoder import VISITOR_REMEMBERED_SECONDS, Encoder
+from services.aggregate.encoding.encoder import VISITOR_REMEMBERED_SECONDS, Encoder
 from services.aggregate.engine.recent_visitors import RECENT_SECONDS
 from services.aggregate.engine.window import Forgotten
 from services.aggregate.engine.windows import Windows

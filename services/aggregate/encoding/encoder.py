@@ -8,7 +8,7 @@ from services.aggregate.columns.batch import Batch
 from services.aggregate.columns.dictionaries import Dictionaries, NewNames
 from services.aggregate.columns.name_encoder import NameEncoder
 from services.aggregate.columns.visitor_codes import VisitorCodes
-from services.aggregate.engine.duplicates import SeenIds
+from services.aggregate.encoding.duplicates import SeenIds
 
 VISITOR_REMEMBERED_SECONDS: Final = RING_SECONDS - 60
 """A visitor's code is freed once no window (17 half hours) and no segment (at most 8.5 hours) can hold it."""
