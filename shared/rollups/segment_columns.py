@@ -1,6 +1,5 @@
-"""The columns of the minute segments, and those that Explore offers. Pure; `segment_schema` has them as Arrow types."""
+"""The columns of the minute segments. Pure; `segment_schema` has them as Arrow types."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from shared.rollups.contract import AUDIENCE_ROWS
@@ -17,8 +16,4 @@ SEGMENT_COLUMNS: Final = (
     SegmentColumn("bot", "Bot", "whether the device type is Bot", type="bool"),
 )
 DIMENSIONS: Final = tuple(column.name for column in SEGMENT_COLUMNS if column.type == "dictionary")
-"""The columns of text, by which Explore breaks down."""
-
-LABELS: Final[Mapping[str, str]] = {column.name: column.label for column in SEGMENT_COLUMNS}
-FILTER_LABELS: Final[Mapping[str, str]] = {column.name: column.plural for column in SEGMENT_COLUMNS if column.plural}
-"""The columns that Explore filters by, with the label of many: `Categories`."""
+"""The columns of text, by which Explore filters and breaks down."""
