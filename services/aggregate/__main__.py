@@ -43,12 +43,12 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
     await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
     spare_garbage_collector()
     gauges.state_directory = settings.topic_state_dir
-    health.working(STARTING)  # Redis is not waited for: folding goes on without it
-    # Left from the inside out: the loop ends with a last rollup, the consumer checkpoints and closes the partitions,
-    # and the sender publishes what it was offered last.
+    health.working(STARTING)  # does not wait for Redis: folding works without it
+    # The contexts close in reverse order: the loop ends with a last rollup, the consumer checkpoints and closes the
+    # partitions, and the sender publishes its last offer.
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.redis_url))
-        # The random part tells a replica from its own earlier start, as the process id of a container is often 1.
+        # The random part distinguishes this start from earlier ones, because the process id in a container is often 1.
         name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         publisher = TimedPublisher(RedisPublisher(client, settings, name), gauges)
         sender = stack.enter_context(Sender(publisher, health))

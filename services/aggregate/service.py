@@ -1,4 +1,4 @@
-"""The loop of the aggregate service: poll, store, fold, and every second on the second a rollup for the sender."""
+"""The loop of the aggregate service: poll, store, fold, and offer the sender a rollup on every full second."""
 
 import time
 from collections import deque
@@ -27,11 +27,11 @@ SERVICE: Final = "aggregate"
 _LONGEST_POLL_SECONDS: Final = 0.25
 _LINGER_SECONDS: Final = 0.02
 _POLL_RECORDS: Final = 500
-"""Records that are read and taken apart together: few enough that the objects stay in the processor's cache."""
+"""Records that are read and decoded together: few enough to stay in the processor's cache."""
 _partition_of = attrgetter("partition")
 _RATE_SECONDS: Final = 10
 _LETTERS_WAIT_SECONDS: Final = 3
-"""Between two attempts at dead letters: one takes seconds while the log is away, in which nothing is published."""
+"""Between two attempts to send dead letters. With an unavailable log one takes seconds and delays publishing."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class AggregateService:
         stop: Event,
         gauges: Gauges | None = None,
     ) -> None:
-        """`clock` gives epoch seconds; `offer` takes what there is to publish, each second."""
+        """`clock` returns epoch seconds; `offer` takes each second's publication."""
         self._settings = settings
         self._producer = producer
         self._offer = offer
@@ -71,10 +71,10 @@ class AggregateService:
         self._gauges = gauges or Gauges()
         self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
-        self._collected: list[Record] = []  # not taken in yet
-        self._unfolded = 0  # records that were read and not folded yet
+        self._collected: list[Record] = []  # not received by the partitions yet
+        self._unfolded = 0  # records read but not folded yet
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
-        self._letters_due_s = 0  # not before this second are dead letters sent
+        self._letters_due_s = 0  # dead letters wait until this second
         self._rates: dict[int, _Rate] = {}
         self._now_s = int(clock())
 
@@ -86,18 +86,18 @@ class AggregateService:
                 if self._is_storing:
                     self._collect(self._poll(consumer))
                 else:
-                    self._stop.wait(self._until_next_second())  # nothing is read that cannot be stored
+                    self._stop.wait(self._until_next_second())  # do not read what cannot be stored
             self._fold()
         except Stopped:
             logger.info("stopped while waiting")
         self._commit(consumer)
-        self._publish(consumer)  # the last, with all that was folded
+        self._publish(consumer)  # the last one, with everything folded
 
     # --- the listener ------------------------------------------------------------------------------------------------
 
     def on_assigned(self, assignment: Assignment) -> Position:
-        """Open the partition's state; reading goes on where it ends."""
-        self.on_revoked(assignment.partition)  # a start that failed is made again, and the store has one owner
+        """Open the partition's state; reading continues where it ends."""
+        self.on_revoked(assignment.partition)  # a failed start is repeated, and the store has one owner
         partition = self._opened(assignment)
         self._partitions[assignment.partition] = partition
         self._rates[assignment.partition] = _Rate()
@@ -110,7 +110,7 @@ class AggregateService:
             return
         try:
             self._receive()
-            if self._are_dead_letters_sent(leaving.build_batch()):  # otherwise these records are read again
+            if self._are_dead_letters_sent(leaving.build_batch()):  # if not, these records are read again
                 leaving.fold()
                 leaving.checkpoint()
         except StateUnwritable as error:
@@ -132,7 +132,7 @@ class AggregateService:
         self._commit(consumer)
         due = [partition for partition in self._partitions.values() if partition.is_checkpoint_due()]
         if due and self._is_storing:
-            self._store(due[0].checkpoint)  # one a second, so that no publish waits for all of them
+            self._store(due[0].checkpoint)  # one per second, so that no publish waits for all of them
 
     def _until_next_second(self) -> float:
         return max(0.0, self._now_s + 1 - self._clock())
@@ -143,13 +143,13 @@ class AggregateService:
             records = consumer.poll(self._poll_records, timeout_seconds)
         except LogUnavailable as error:
             self._log.failed(error, "retrying")
-            self._stop.wait(_LONGEST_POLL_SECONDS)  # and on: the windows move with the clock meanwhile
+            self._stop.wait(_LONGEST_POLL_SECONDS)  # the windows move on with the clock meanwhile
             return []
         self._log.answered()
         return records
 
     def _collect(self, records: Sequence[Record]) -> None:
-        """Put records by until they are worth taking apart, and their columns until they are worth folding."""
+        """Collect records until decoding is worthwhile, and their columns until folding is."""
         self._collected += records
         self._unfolded += len(records)
         if len(self._collected) >= self._poll_records:
@@ -157,18 +157,18 @@ class AggregateService:
         if self._unfolded >= self._settings.aggregate_batch_records:
             self._fold()
         elif len(records) < self._poll_records // 10:
-            # Few come: one look at them now and then is as good, and far cheaper, than one at each.
+            # Traffic is low: polling less often is just as good and far cheaper.
             self._stop.wait(min(_LINGER_SECONDS, self._until_next_second()))
 
     def _receive(self) -> None:
         collected, self._collected = self._collected, []
         collected.sort(key=_partition_of)  # stable: offsets stay in order
         for number, group in groupby(collected, key=_partition_of):
-            if number in self._partitions:  # or it was revoked within the poll: its next owner reads these
+            if number in self._partitions:  # else revoked during the poll: its next owner reads these
                 self._partitions[number].receive(list(group))
 
     def _fold(self) -> None:
-        """Fold all that was read. What cannot be stored or sent waits for the next time, and nothing more is read."""
+        """Fold everything read. What cannot be stored or sent is retried next time, and reading pauses."""
         began_at = time.monotonic()
         self._receive()
         self._is_storing = True
@@ -180,7 +180,7 @@ class AggregateService:
             self._unfolded = 0
 
     def _store(self, write: Callable[[], None]) -> bool:
-        """Whether the state could be written."""
+        """Write the state; return whether that worked."""
         try:
             write()
         except StateUnwritable as error:
@@ -190,9 +190,9 @@ class AggregateService:
         return True
 
     def _are_dead_letters_sent(self, refused: list[tuple[Record, Refusal]]) -> bool:
-        """Send them, and empty the list, before the offset moves on; False while the log is away.
+        """Send the dead letters and clear the list, before the offset moves on; False while the log is unavailable.
 
-        A crash in between sends them twice, of one origin, and never not.
+        A crash in between sends them twice, with the same origin, but never loses them.
         """
         if not refused:
             return True
@@ -247,7 +247,7 @@ class AggregateService:
             Publication(
                 self._now_s,
                 {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
-                # Cut off from the log we may not know that a partition, and what is still to come of it, is another's.
+                # Without the log, we may not know that a partition and its next events belong to another replica.
                 [partition.completed_minutes() for partition in self._partitions.values()]
                 if self._settings.segment_seconds and self._log.is_available
                 else [],
@@ -255,10 +255,10 @@ class AggregateService:
         )
 
     def _report(self, partition: Partition, lag: int | None) -> PartitionReport:
-        """`lag` is None while the partition's reading has not begun."""
+        """`lag` is None until reading of the partition has started."""
         snapshot = partition.snapshot()
         behind = (lag or 0) + partition.unfolded
-        if lag == behind == 0 and self._log.is_available:  # while it is away nobody knows what waits in it
+        if lag == behind == 0 and self._log.is_available:  # an unavailable log has an unknown lag
             partition.loaded_until_ms = self._now_s * 1000
         return PartitionReport(
             snapshot,
@@ -269,7 +269,7 @@ class AggregateService:
         )
 
     def _commit(self, consumer: Consumer) -> None:
-        """Tell the log how far we are, for those who watch its groups; the truth is the offset in the state."""
+        """Commit offsets for monitoring only; the authoritative offset is in the state."""
         offsets = {n: p.next_offset for n, p in self._partitions.items() if p.next_offset is not None}
         try:
             consumer.commit(offsets)

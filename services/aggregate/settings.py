@@ -9,7 +9,7 @@ from shared.runtime.settings import ServiceSettings
 
 
 class AggregateSettings(ServiceSettings):
-    """The options of the aggregate service, beside those of every service."""
+    """Settings of aggregate beyond those of every service."""
 
     aggregate_group: str = Field(
         default="aggregate", min_length=1, description="Consumer group of the aggregate service."
@@ -36,7 +36,7 @@ class AggregateSettings(ServiceSettings):
 
     @property
     def topic_state_dir(self) -> Path:
-        """Where the databases of this topic are, each in a folder named by its partition."""
+        """The folder of this topic's databases, each in a folder named by its partition."""
         return self.state_dir / self.enriched_topic
 
     @property

@@ -34,7 +34,7 @@ class LatestEvent(NamedTuple):
     arrival_ms: int
     offset: int
     visitor: bytes  # digest of the userId
-    value: bytes  # the event as the log holds it: few candidates are ever shown
+    value: bytes  # undecoded, because few candidates are shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ class SlotAllocator:
     def __init__(self) -> None:
         self._free = np.empty(0, np.int64)  # below `capacity`, the next one last
         self.capacity = 0
-        """Above every slot that was ever allocated."""
+        """Above every slot allocated so far."""
 
     def allocate(self, count: int) -> Ints:
         """Allocate `count` slots, freed ones first."""

@@ -21,7 +21,7 @@ class VisitorCodes:
 
     @property
     def capacity(self) -> int:
-        """Above every code that was ever assigned."""
+        """Above every code assigned so far."""
         return self._codes.capacity
 
     def codes(self, digests: Digests) -> tuple[Ints, Digests, Ints]:

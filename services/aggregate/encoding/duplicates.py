@@ -1,7 +1,7 @@
 """Duplicates: of the events with one eventId within an hour of arrival, only the first counts.
 
 The ids are kept in generations, tables that are filled one after another. A generation is dropped as a whole once its
-last id is an hour old, so no table is ever rebuilt: rebuilding millions of ids stops reading for seconds.
+last id is an hour old, so tables are never rebuilt: rebuilding millions of ids stops reading for seconds.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class SeenIds:
         return arrivals
 
     def reach(self, arrival_s: int) -> None:
-        """Record that arrival has come to this second; it never goes back."""
+        """Record that arrival has reached this second; it never moves back."""
         self.latest_arrival_s = max(self.latest_arrival_s, arrival_s)
 
     def accept(self, digests: Digests, arrival_s: Ints) -> Bools:

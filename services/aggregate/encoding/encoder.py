@@ -32,7 +32,7 @@ class Encoder:
         self.seen_ids.reach(batch.latest_arrival_s)
 
     def save_arrays(self) -> dict[str, Array]:
-        """The visitors, for `load_arrays`. Names and event ids are saved beside them."""
+        """The visitors, for `load_arrays`. Names and event ids are saved separately."""
         return {f"{_VISITORS}.{name}": array for name, array in self.visitors.save().items()}
 
     def load_arrays(self, saved: Mapping[str, Array]) -> None:

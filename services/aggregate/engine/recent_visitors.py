@@ -25,7 +25,7 @@ class RecentVisitors:
 
     @property
     def capacity(self) -> int:
-        """Above every slot that was ever allocated."""
+        """Above every slot allocated so far."""
         return self._slots.capacity
 
     def slots(self, visitors: Ints) -> Ints:

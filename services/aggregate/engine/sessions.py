@@ -85,7 +85,7 @@ class Sessions:
         known = _Run(*(kept[row, 0, who].astype(np.int64) for kept in self._kept()))
         known.events[known.last <= now_s - RECENT_SECONDS] = 0
         touched = known.touches(run)
-        # Fast path: nearly always a visitor has at most one session, and it goes on.
+        # Fast path: nearly always a visitor has at most one session, and it continues.
         slow = self._several[row, who] | ((known.events > 0) & ~touched)
         if slow.any():
             self._join_several(row, who[slow], run.only(slow), now_s)

@@ -57,7 +57,7 @@ class LastSeen:
         return counts
 
     def last(self, row: int) -> npt.NDArray[np.uint32]:
-        """The second of the last event by visitor, of one row; 0 where there is none."""
+        """The second of the last event by visitor, of one row; 0 without an event."""
         last: npt.NDArray[np.uint32] = self._last[row]
         return last
 

@@ -164,7 +164,7 @@ class Windows:
     # --- saving ------------------------------------------------------------------------------------------------------
 
     def save_arrays(self) -> dict[str, Array]:
-        """The numeric state by name, for `load_arrays`. The rows of recent minutes are saved beside it."""
+        """The numeric state by name, for `load_arrays`. The rows of recent minutes are saved separately."""
         parts: dict[str, Mapping[str, Array]] = {window.name: window.save() for window in self._windows}
         parts[_RECENT_VISITORS] = self.recent_visitors.save()
         parts[_WAITING] = {"rows": self.waiting}

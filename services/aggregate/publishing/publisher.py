@@ -20,7 +20,7 @@ class RedisPublisher:
     """One replica's publisher. Not thread-safe."""
 
     def __init__(self, client: redis.Redis, settings: AggregateSettings, name: str) -> None:
-        """`name` is this replica's alone."""
+        """`name` is unique to this replica."""
         prefix = settings.redis_prefix
         self._client = client
         self._prefix = prefix

@@ -1,4 +1,4 @@
-"""Writes the minute segments of this replica's partitions to Redis: those that are new or changed, and no others."""
+"""Writes the new and changed minute segments of this replica's partitions to Redis."""
 
 from collections.abc import Container, Iterator, Sequence
 from typing import Any, Final
@@ -12,17 +12,17 @@ from shared.events.time_units import MINUTE_SECONDS
 from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_field, segment_key
 
 _MOST_ROWS_AT_ONCE: Final = 250_000
-"""Rows that are written between two publishes, after a restart say: about a tenth of a second."""
+"""Rows written between two publishes, for example after a restart: about a tenth of a second."""
 _LOOK_SECONDS: Final = 5
-"""So often is it looked what Redis has: a replica may have written that does not know yet whose partition it is."""
-_GRACE_SECONDS: Final = 2 * MINUTE_SECONDS  # by which a segment outlives its minute, as clocks differ
+"""How often to check what Redis has, because a replica that lost a partition without noticing may have written."""
+_GRACE_SECONDS: Final = 2 * MINUTE_SECONDS  # how long a segment outlives its minute, because clocks differ
 
 
 class SegmentWriter:
     """One replica's segments in Redis. Not thread-safe. Redis's exceptions pass through.
 
-    It goes by what Redis has: versions that are there are not written again after a restart, and what a flush or a
-    restart of Redis lost is.
+    It compares with what Redis has: after a restart it does not rewrite existing versions, and after a flush or a
+    restart of Redis it writes what was lost.
     """
 
     def __init__(self, client: redis.Redis, prefix: str, kept_seconds: int, most_events: int) -> None:
@@ -67,14 +67,14 @@ class SegmentWriter:
             pipeline.expire(self._prefix + SEGMENTS_KEY, self._kept_seconds + _GRACE_SECONDS)
             version_there = pipeline.execute()[0]
         if witness is None or version_there is not None:
-            self._present = present  # otherwise Redis lost it: the next write looks anew
+            self._present = present  # otherwise Redis lost it, and the next write checks again
 
     def _look(self) -> dict[str, int]:
         fields: Any = self._client.hgetall(self._prefix + SEGMENTS_KEY)
         return {field.decode(): int(version) for field, version in fields.items()}
 
     def _due(self, present: dict[str, int], wanted: dict[str, tuple[int, Array, Dictionaries]]) -> Iterator[str]:
-        """The segments that Redis lacks or has in another version, the newest first, as many as may be at once."""
+        """The segments that Redis lacks or has in another version, newest first, up to the limit of one write."""
         rows_due = 0
         for field, (version, rows, _) in sorted(wanted.items(), reverse=True):
             if present.get(field) != version and rows_due < _MOST_ROWS_AT_ONCE:
@@ -82,7 +82,7 @@ class SegmentWriter:
                 yield field
 
     def _gone(self, present: dict[str, int], wanted: Container[str], own: set[int], instant_s: int) -> Iterator[str]:
-        """The segments that are over: of this replica's partitions at once, of others when nobody took them away."""
+        """The segments to remove: of this replica's partitions at once, of others once they have expired."""
         for field in present:
             minute, partition = parse_segment_field(field)
             is_over = (minute + 1) * MINUTE_SECONDS <= instant_s - self._kept_seconds

@@ -40,7 +40,7 @@ class Publisher(Protocol):
         """Publish it. Raises redis.RedisError, and may then be called again with it or a newer one."""
 
     def leave(self) -> None:
-        """Tell the other replicas that this one publishes nothing more. Raises redis.RedisError."""
+        """Announce to the other replicas that this one has stopped publishing. Raises redis.RedisError."""
 
 
 class Sender:
@@ -63,7 +63,7 @@ class Sender:
     def offer(self, publication: Publication) -> None:
         """Hand over the newest publication. It replaces one that is still pending.
 
-        Raises the exception that ended the thread, so that a service that cannot publish does not go on counting.
+        Raises the exception that ended the thread, so that a service that cannot publish stops counting.
         """
         with self._changed:
             if self._failure is not None:

@@ -1,8 +1,8 @@
 """The RocksDB database of one partition: blocks since the last checkpoint, the checkpoint, and the next offset.
 
-Each write is one WriteBatch, so that what is folded and the offset it stands for are kept together or not at all. The
-write-ahead log survives the death of the process; after a power cut its unsynced tail is lost as a whole, offset
-included, and the records of it are read again from the log.
+Each write is one WriteBatch, so folded events and their offset are stored together or not at all. The write-ahead log
+survives the death of the process. A power cut loses its unsynced tail as a whole, offset included, and its records are
+read again from the log.
 """
 
 import shutil
@@ -21,15 +21,15 @@ _TOPIC_ID_KEY: Final = b"topic_id"
 _BLOCK_PREFIX: Final = b"block/"
 _BLOCKS_END: Final = b"block0"  # the first key after every block's, as "0" follows "/"
 _CHECKPOINT_PREFIX: Final = b"checkpoint/"
-_CHECKPOINT_END: Final = b"checkpoint0"  # likewise
+_CHECKPOINT_END: Final = b"checkpoint0"  # the first key after every part of the checkpoint
 
 
 class StateUnusable(Exception):  # noqa: N818 - a state of the data
-    """The database is corrupt, of another schema or not ours; it has to be set aside."""
+    """The database is corrupt, of another schema or not ours; it must be set aside."""
 
 
 class StateUnwritable(Exception):  # noqa: N818 - a condition of the disk
-    """The write did not take effect, for a reason such as a full disk; it may be tried again."""
+    """The write did not take effect, for a reason such as a full disk. It can be retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,22 @@ class SavedState:
     checkpoint: Mapping[str, bytes]  # by part; empty before the first
     blocks: list[bytes]  # since the checkpoint, in order
     next_offset: int | None  # None until the first block
-    loaded_from_ms: int  # since when records were read without a gap, by their time of append
-    topic_id: str = ""  # of the topic that offset is of; empty when unknown
+    loaded_from_ms: int  # records have been read without a gap since this append time
+    topic_id: str = ""  # of the topic of `next_offset`; empty if unknown
 
 
 class Store:
     """The open database of one partition. Used by one thread."""
 
     def __init__(self, path: Path, schema: str) -> None:
-        """Open or create it. Raises StateUnusable, and StateUnwritable when the disk refuses."""
+        """Open or create the database. Raises StateUnusable, or StateUnwritable when the disk rejects writes."""
         self._path = path
         self._schema = schema.encode()
         self._database = _open(path)
         self._next_block = 0
         self._must_reopen = False
         found = self._database.get(_SCHEMA_KEY)
-        if found is None and any(True for _ in self._database.keys()):  # noqa: SIM118 - Rdict is no mapping
+        if found is None and any(True for _ in self._database.keys()):  # noqa: SIM118 - Rdict is not a Mapping
             self.close()
             raise StateUnusable("it holds data that is not ours")
         if found is not None and found != self._schema:
@@ -62,7 +62,7 @@ class Store:
             raise StateUnusable(f"it is of schema {found.decode(errors='replace')}, this release keeps {schema}")
 
     def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
-        """Note of which topic, and since when, by time of append, records are read: at first, and when that changes.
+        """Record the topic, and since which append time its records are read. Called first, and on changes.
 
         Raises StateUnwritable.
         """
@@ -73,7 +73,7 @@ class Store:
         self._write(batch)
 
     def read(self) -> SavedState | None:
-        """Everything that is kept; None in a new database. Raises StateUnusable."""
+        """Everything stored; None in a new database. Raises StateUnusable."""
         try:
             if self._database.get(_SCHEMA_KEY) is None:
                 return None
@@ -94,7 +94,7 @@ class Store:
         )
 
     def append(self, block: bytes, next_offset: int) -> None:
-        """Keep a micro-batch and the offset of the record after it. Raises StateUnwritable."""
+        """Store a micro-batch and the offset of the record after it. Raises StateUnwritable."""
         batch = _write_batch()
         batch.put(_BLOCK_PREFIX + f"{self._next_block:016x}".encode(), block)
         batch.put(_NEXT_OFFSET_KEY, str(next_offset).encode())
@@ -102,9 +102,9 @@ class Store:
         self._next_block += 1
 
     def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None:
-        """Write parts of the checkpoint, and drop the blocks, which it must hold folded. Raises StateUnwritable.
+        """Write parts of the checkpoint, and drop the blocks, which it must include. Raises StateUnwritable.
 
-        The other parts stay, but for those of each folder in `oldest` that come before the part named there.
+        Other parts stay, except those of each folder in `oldest` before the part named there.
         """
         batch = _write_batch()
         for folder, first in oldest.items():
@@ -129,7 +129,7 @@ class Store:
     def _write(self, batch: WriteBatch) -> None:
         try:
             if self._must_reopen:
-                # After a failed write RocksDB refuses all others until it is opened anew.
+                # After a failed write RocksDB rejects all others until it is reopened.
                 with suppress(DbClosedError):
                     self._database.close()
                 self._database = _open(self._path)
@@ -141,7 +141,7 @@ class Store:
 
 
 def set_aside(path: Path, now_s: int) -> Path:
-    """Move a database out of the way and return where it is now."""
+    """Move a database out of the way and return its new path."""
     aside = path.with_name(f"{path.name}.set-aside-{now_s}")
     shutil.rmtree(aside, ignore_errors=True)
     path.rename(aside)
@@ -170,8 +170,8 @@ def _options() -> Options:
     options.set_write_buffer_size(32 * 1024 * 1024)
     options.set_max_write_buffer_number(2)
     options.set_max_total_wal_size(128 * 1024 * 1024)
-    # Values are few and large and read once, at opening: the strong compression costs next to nothing, and a cache of
-    # blocks would hold what is in memory anyway.
+    # Values are few, large and read once, at opening: strong compression costs almost nothing, and a block cache would
+    # duplicate what is in memory anyway.
     options.set_compression_type(DBCompressionType.zstd())
     table = BlockBasedOptions()
     table.disable_cache()

@@ -1,4 +1,4 @@
-"""Arrival stands still where the log's clock goes back, also over a restart: what is a duplicate depends on it."""
+"""Arrival never moves back with the log's clock, also after a restart: duplicates depend on it."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def read(into: Partition, event_id: str, appended_s: int) -> None:
 
 
 @pytest.mark.parametrize("has_checkpoint", [True, False])
-def test_a_duplicate_moves_arrival_on_and_a_restart_knows(*, has_checkpoint: bool) -> None:
+def test_a_duplicate_advances_arrival_also_after_a_restart(*, has_checkpoint: bool) -> None:
     store = MemoryStore()
     own = resume(store, Assignment(0, 0, 1 << 40), START_S)
     read(own, "a", START_S)

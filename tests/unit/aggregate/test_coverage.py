@@ -1,4 +1,4 @@
-"""From when on a partition has read every record: what coverage is made of."""
+"""Since when a partition has read every record, which coverage is based on."""
 
 from services.aggregate.state.partition import Partition, resume
 from shared.events.enriched import encode_enriched
@@ -20,26 +20,26 @@ def opened(store: MemoryStore, begin_offset: int, now_s: int) -> Partition:
 
 
 def stopped_at_10() -> tuple[MemoryStore, int]:
-    """A store whose next offset is 10, and since when it has read everything (epoch ms)."""
+    """A store whose next offset is 10, and since when it has read every record (epoch ms)."""
     store = MemoryStore()
     partition = opened(store, 0, START_S)
     fold(partition, records(0, 10, START_S))
     return store, partition.loaded_from_ms
 
 
-def test_coverage_goes_on_where_nothing_expired() -> None:
+def test_coverage_continues_when_nothing_expired() -> None:
     store, loaded_from_ms = stopped_at_10()
     partition = opened(store, 10, START_S + 600)
     fold(partition, records(10, 5, START_S + 300))
     assert partition.loaded_from_ms == loaded_from_ms
 
 
-def test_coverage_begins_anew_after_records_that_expired_unread() -> None:
+def test_coverage_restarts_after_records_that_expired_unread() -> None:
     #   offset   0 ──── 9   10 ─ gone ─ 199   200 ──── 204
     #   arrival  0 s                          +300 s          opened at +600 s
     store, _ = stopped_at_10()
     partition = opened(store, 200, START_S + 600)
-    assert partition.loaded_from_ms == (START_S + 600) * 1000  # nothing is known of what comes next
+    assert partition.loaded_from_ms == (START_S + 600) * 1000  # the next record is still unknown
     fold(partition, records(200, 5, START_S + 300))
     assert partition.loaded_from_ms == (START_S + 300) * 1000
     fold(partition, records(205, 5, START_S + 301))
@@ -49,7 +49,7 @@ def test_coverage_begins_anew_after_records_that_expired_unread() -> None:
 
 def test_the_gap_is_found_again_when_nothing_was_stored_after_it() -> None:
     store, _ = stopped_at_10()
-    opened(store, 200, START_S + 600).receive(records(200, 5, START_S + 300))  # and killed before the fold
+    opened(store, 200, START_S + 600).receive(records(200, 5, START_S + 300))  # killed before the fold
     partition = opened(store, 200, START_S + 700)
     assert partition.loaded_from_ms == (START_S + 700) * 1000
     fold(partition, records(200, 5, START_S + 300))

@@ -1,4 +1,4 @@
-"""The hash table of digests against a dict, and the duplicates that are told with it."""
+"""The hash table of digests compared with a dict, and the duplicates found with it."""
 
 import numpy as np
 import pytest
@@ -37,20 +37,20 @@ def test_the_table_equals_a_dict(batches: list[list[str]], kept: int) -> None:
     assert table.values[slot[:kept]].tolist() == list(model.values())[:kept]
 
 
-def test_many_digests_that_want_the_same_slot_all_find_a_place() -> None:
+def test_digests_that_collide_on_a_slot_are_all_stored() -> None:
     table = DigestTable()
-    alike = np.stack([np.full(3000, 7, np.uint64), np.arange(3000, dtype=np.uint64)], axis=1)
-    slot, first = table.locate(alike)
+    colliding = np.stack([np.full(3000, 7, np.uint64), np.arange(3000, dtype=np.uint64)], axis=1)
+    slot, first = table.locate(colliding)
     assert len(np.unique(slot)) == len(first) == len(table) == 3000
-    assert not len(table.locate(alike)[1])
+    assert not len(table.locate(colliding)[1])
 
 
-def test_a_digest_of_zeros_is_not_taken_for_a_free_slot() -> None:
+def test_a_digest_of_zeros_does_not_look_like_a_free_slot() -> None:
     assert digests_of(["a", "b"]).all()
     assert digests_of([]).shape == (0, 2)
 
 
-def test_half_a_digest_in_common_is_no_common_digest() -> None:
+def test_digests_that_share_one_half_differ() -> None:
     table = DigestTable()
     _, first = table.locate(np.array([[1, 1], [1, 2], [2, 1], [1, 1]], np.uint64))
     assert sorted(first.tolist()) == [0, 1, 2]
@@ -67,7 +67,7 @@ def test_half_a_digest_in_common_is_no_common_digest() -> None:
 def test_an_id_is_a_duplicate_within_the_hour_after_it_was_accepted(
     arrivals: list[tuple[str | None, int]], data: st.DataObject
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:  # generations of two ids, so that there are some
+    with pytest.MonkeyPatch.context() as patch:  # small generations, so that there are several
         patch.setattr(duplicates, "_MIN_CAPACITY", 2)
         patch.setattr(digests, "_FEWEST_SLOTS", 4)
         accepted, expected = _accepted_and_expected(arrivals, data)
@@ -84,7 +84,7 @@ def _accepted_and_expected(
     kept: dict[int, dict[str, Array]] = {}
     for event_id, elapsed_s in arrivals:
         clock_s += elapsed_s
-        latest_s = max(latest_s, clock_s)  # where the log's clock goes back, arrival stands still
+        latest_s = max(latest_s, clock_s)  # arrival does not move back with the log's clock
         log.append((event_id, clock_s))
         if event_id is not None:
             expected.append(latest_s - first_s.get(event_id, 0) >= 3600)
@@ -106,13 +106,13 @@ def _accepted_and_expected(
                 again = SeenIds()
                 for minute in sorted(kept):
                     again.load(kept[minute])
-                again.latest_arrival_s = seen.latest_arrival_s  # which is kept beside them
+                again.latest_arrival_s = seen.latest_arrival_s  # which is saved separately
                 seen = again
     return accepted, expected
 
 
 def _accept(seen: SeenIds, *records: tuple[str | None, int]) -> list[bool]:
-    """Of the records that have an id, in log order with the second of their append, which are no duplicates."""
+    """Which records are not duplicates: those with an id, in log order, with the second of their append."""
     arrival_s = seen.arrivals(np.array([appended_s for _, appended_s in records], np.int64))
     has_id = np.array([event_id is not None for event_id, _ in records], np.bool_)
     ids = [event_id for event_id, _ in records if event_id is not None]
@@ -120,7 +120,7 @@ def _accept(seen: SeenIds, *records: tuple[str | None, int]) -> list[bool]:
     return accepted
 
 
-def test_the_first_of_a_batch_is_a_duplicate_although_to_the_last_its_hour_is_over(
+def test_the_hour_is_judged_for_each_record_of_a_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(duplicates, "_MIN_CAPACITY", 2)
@@ -148,14 +148,14 @@ def test_the_ids_of_a_minute_are_saved_whole_again_after_a_checkpoint_within_it(
     assert not any(_accept(again, ("a", 6010), ("b", 6010), ("c", 6010)))
 
 
-def test_ids_of_the_past_hour_alone_are_remembered() -> None:
+def test_only_ids_of_the_past_hour_are_remembered() -> None:
     seen = SeenIds()
     for minute in range(600):
         assert all(_accept(seen, *((f"{minute} {number}", minute * 60) for number in range(500))))
     assert len(seen) < 2 * 60 * 500
 
 
-def test_no_table_of_ids_is_ever_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_ids_are_never_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     def rebuild(*_: object) -> None:
         raise AssertionError("among millions of ids it takes seconds")
 
@@ -169,7 +169,7 @@ def test_no_table_of_ids_is_ever_rebuilt(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not seen.accept(burst, seen.arrivals(np.full(100_000, 10_799))).any()
 
 
-def test_visitors_are_forgotten_once_they_are_an_eighth_of_all() -> None:
+def test_stale_visitors_are_dropped_once_they_are_an_eighth_of_all() -> None:
     visitors = VisitorCodes()
     codes, _, _ = visitors.codes(digests_of(map(str, range(80))))
     last_seen = np.full(80, 100)
@@ -179,7 +179,7 @@ def test_visitors_are_forgotten_once_they_are_an_eighth_of_all() -> None:
     assert sorted(visitors.forget(last_seen, oldest_s=6).tolist()) == sorted(codes[:10].tolist())
 
 
-def test_codes_that_were_given_up_are_given_again_and_survive_a_restart() -> None:
+def test_freed_codes_are_reused_and_survive_a_restart() -> None:
     visitors = VisitorCodes()
     codes, _, given_codes = visitors.codes(digests_of(["a", "b", "a", "c"]))
     assert codes.tolist() == [codes[0], codes[1], codes[0], codes[3]]

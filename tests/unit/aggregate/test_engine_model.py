@@ -1,4 +1,4 @@
-"""The engine as a whole against the naive oracle: whatever happens in whatever order, every publish is right.
+"""The whole engine compared with the naive oracle: after any events in any order, every publish is correct.
 
 Three replicas share two partitions. Events are appended to the log, replicas read batches of it, the clock ticks,
 processes die, state is checkpointed, lost, and handed over; at each publish the merged figures are the oracle's.
@@ -20,13 +20,13 @@ REPLICAS = range(3)
 
 
 class Engine(RuleBasedStateMachine):
-    """The log, the clock, and who has which partition."""
+    """The log, the clock, and the owner of each partition."""
 
     @initialize()
     def start(self) -> None:
         self.now_s = BASE_S
         self.log: dict[int, list[Arrived]] = {number: [] for number in PARTITIONS}
-        # A replica's disk holds a store of each partition that it ever had: it may be stale when it gets it again.
+        # A replica's disk keeps a store of every partition it has owned, which may be stale when the partition returns.
         self.disks = {(replica, number): MemoryStore() for replica in REPLICAS for number in PARTITIONS}
         self.owner = dict.fromkeys(PARTITIONS, 0)
         self.partitions: dict[int, Partition] = {}
@@ -49,7 +49,9 @@ class Engine(RuleBasedStateMachine):
         """An event arrives in the log now; a visitor is always on the same partition."""
         log = self.log[number]
         users = [f"{name}{number}" for name in "abc"]
-        event_ids = [f"{len(log) // 2}"]  # one id may come twice: more would make a rebuilt state begin another hour
+        event_ids = [
+            f"{len(log) // 2}"
+        ]  # an id occurs at most twice: a third one could start another hour in a rebuilt state
         event = data.draw(events(self.now_s * 1000, users, event_ids))
         log.append(Arrived(event, self.now_s * 1000, number, len(log)))
 
@@ -64,7 +66,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 1, 2, 59, 60, 600, 1799, 1800, 3600, 30_600]))
     def tick(self, seconds: int) -> None:
-        """Time goes on, for every replica."""
+        """Time passes, for every replica."""
         self.now_s += seconds
         for own in self.partitions.values():
             own.advance(self.now_s)
@@ -75,25 +77,25 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """Every process dies and is started again: what is in memory is gone."""
+        """Every process dies and restarts: memory is lost."""
         for number in PARTITIONS:
             self._open(number)
 
     @rule(number=st.sampled_from(PARTITIONS), replica=st.sampled_from(REPLICAS))
     def rebalance(self, number: int, replica: int) -> None:
-        """A partition moves to a replica whose disk knows nothing of it, or has a state from another day."""
+        """A partition moves to a replica whose disk has no state of it, or an old one."""
         self.owner[number] = replica
         self._open(number)
 
     @rule(number=st.sampled_from(PARTITIONS))
     def lose_the_disk(self, number: int) -> None:
-        """State is gone, and rebuilt from the log by time."""
+        """State is lost, and rebuilt from the log by time."""
         self.disks[self.owner[number], number] = MemoryStore()
         self._open(number)
 
     @rule()
     def publish(self) -> None:
-        """Once all has been read, the figures are the oracle's, whichever way they came together."""
+        """Once everything is read, the figures equal the oracle's."""
         for number in PARTITIONS:
             while self.read_until[number] < len(self.log[number]):
                 self.read(number, 7)
@@ -101,7 +103,7 @@ class Engine(RuleBasedStateMachine):
         shared = [decode_report(encode_report(report)).snapshot for report in reports]
         rollup = published_of(shared)
         log = [arrived for number in PARTITIONS for arrived in self.log[number]]
-        assert_equals_the_oracle(rollup, log, self.now_s, counters=False)  # they begin anew with a rebuilt state
+        assert_equals_the_oracle(rollup, log, self.now_s, counters=False)  # they restart with a rebuilt state
 
 
 TestEngine = Engine.TestCase

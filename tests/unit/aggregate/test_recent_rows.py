@@ -1,4 +1,4 @@
-"""The codes in use, looked up once a minute of rows, against looking at every row."""
+"""The codes in use, cached by minute, compared with a scan of every row."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ CHANGES = st.lists(st.sampled_from(["add", "add", "drop", "recode", "none"]), ma
 
 @given(changes=CHANGES, data=st.data())
 @settings(deadline=None)
-def test_codes_in_use_are_those_of_the_rows_whatever_happened(changes: list[str], data: st.DataObject) -> None:
+def test_codes_in_use_equal_those_of_the_rows_after_any_changes(changes: list[str], data: st.DataObject) -> None:
     recent = RecentRows()
     for change in changes:
         if change == "add":

@@ -1,4 +1,4 @@
-"""A checkpoint that the store refuses: compacting gave names and visitors other codes, which only it explains."""
+"""A checkpoint that the store rejects: compaction changed codes of names and visitors, and only it has the new ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ NOW_S = START_S + 3700
 
 
 class _Refusing(MemoryStore):
-    """Takes blocks, and checkpoints only when it has room."""
+    """Accepts blocks, but checkpoints only when it has space."""
 
-    has_room = True
+    has_space = True
 
     def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None:
-        if not self.has_room:
+        if not self.has_space:
             raise StateUnwritable("no space left")
         super().checkpoint(parts, oldest)
 
@@ -46,14 +46,14 @@ def products_of(of: Partition) -> dict[Any, int]:
 
 @pytest.fixture
 def refused() -> tuple[Partition, _Refusing]:
-    """A partition whose checkpoint, which forgot fifty names, was refused."""
+    """A partition whose checkpoint, which drops fifty names, was rejected."""
     store = _Refusing()
     own = opened(store)
     receive(own, START_S, *(f"old {number}" for number in range(50)))
     own.fold()
     receive(own, NOW_S - 1, "a", "b")
     own.fold()
-    store.has_room = False
+    store.has_space = False
     with pytest.raises(StateUnwritable):
         own.checkpoint()
     return own, store
@@ -71,19 +71,19 @@ def test_nothing_is_folded_before_it_is_written(refused: tuple[Partition, _Refus
     assert after_a_crash.next_offset == 52
 
 
-def test_all_is_folded_once_there_is_room(refused: tuple[Partition, _Refusing]) -> None:
+def test_everything_is_folded_once_there_is_space(refused: tuple[Partition, _Refusing]) -> None:
     own, store = refused
     receive(own, NOW_S, "c", "b")
-    store.has_room = True
+    store.has_space = True
     own.fold()
     after_a_crash = opened(store)
     after_a_crash.advance(NOW_S)
     assert products_of(after_a_crash) == products_of(own) == {"a": 1, "b": 2, "c": 1}
 
 
-def test_it_is_written_also_when_no_event_comes(refused: tuple[Partition, _Refusing]) -> None:
+def test_it_is_written_even_without_new_events(refused: tuple[Partition, _Refusing]) -> None:
     own, store = refused
-    store.has_room = True
+    store.has_space = True
     own.checkpoint()
     assert not own.is_checkpoint_due()
     assert store.saved is not None

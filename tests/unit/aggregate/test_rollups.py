@@ -1,4 +1,4 @@
-"""What is published: personal data, ties, labels."""
+"""The published rollup: personal data, ties, labels."""
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_an_event_without_product_is_a_view_and_in_no_product_or_category() -> N
     assert windows.products_1h == windows.categories_1h == {}
 
 
-def test_the_seeds_minutes_run_from_the_first_event_to_the_last_with_zeros_between() -> None:
+def test_the_minutes_of_the_seed_keys_run_from_the_first_event_to_the_last_with_zeros_between() -> None:
     minute = 60_000
     events = [event(timestamp=NOW_S * 1000 - ago * minute) for ago in (7, 4)]
     visits = rollup_of(events).seed.visits_15m

@@ -1,4 +1,4 @@
-"""The aggregate service as a listener: partitions come, come again after a failed start, and go."""
+"""The aggregate service as a listener: partitions are assigned, assigned again after a failed start, and revoked."""
 
 from pathlib import Path
 from threading import Event
@@ -30,31 +30,31 @@ def service(
     )
 
 
-def test_a_partition_that_is_assigned_again_after_a_failed_start_is_opened_anew(tmp_path: Path) -> None:
+def test_a_partition_assigned_again_after_a_failed_start_is_reopened(tmp_path: Path) -> None:
     listener = service(tmp_path)
     assignment = Assignment(partition=0, begin_offset=0, end_offset=0)
     first = listener.on_assigned(assignment)
     assert isinstance(first, FromTime)
-    assert listener.on_assigned(assignment) == first  # and does not wait for a lock of its own
+    assert listener.on_assigned(assignment) == first  # and does not wait for its own lock
     listener.on_revoked(0)
 
 
-def test_another_owner_finds_the_state_free_once_it_is_revoked(tmp_path: Path) -> None:
+def test_a_revoked_partition_is_free_for_another_owner(tmp_path: Path) -> None:
     assignment = Assignment(partition=0, begin_offset=0, end_offset=0)
     for _ in range(2):
         listener = service(tmp_path)
         listener.on_assigned(assignment)
         listener.on_revoked(0)
-    listener.on_revoked(0)  # twice is once
+    listener.on_revoked(0)  # a second call does nothing
 
 
 class _OneBadRecord:
-    """A consumer that hands over what is no event, and is stopped then."""
+    """A consumer that returns one undecodable record and then sets `stop`."""
 
     def __init__(self, stop: Event) -> None:
         self._stop = stop
 
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
         self._stop.set()
         return [Record(0, 0, NOW_S * 1000, None, b"no json")]
 
@@ -66,25 +66,25 @@ class _OneBadRecord:
 
 
 class _LogAway(MemoryProducer):
-    def send(self, records: object) -> None:  # noqa: ARG002 - the interface's
+    def send(self, records: object) -> None:  # noqa: ARG002 - part of the interface
         raise LogUnavailable("away")
 
 
-def test_a_stop_while_dead_letters_cannot_be_sent_leaves_their_records_to_be_read_again(tmp_path: Path) -> None:
+def test_after_a_stop_records_with_unsent_dead_letters_are_read_again(tmp_path: Path) -> None:
     stop = Event()
     listener = service(tmp_path, stop, _LogAway())
     assignment = Assignment(partition=0, begin_offset=0, end_offset=1)
     start = listener.on_assigned(assignment)
-    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
+    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
     assert service(tmp_path).on_assigned(assignment) == start
 
 
-def test_the_gauges_hold_what_was_folded_refused_and_left_to_read(tmp_path: Path) -> None:
+def test_the_gauges_count_folded_refused_and_unread_events(tmp_path: Path) -> None:
     stop, gauges = Event(), Gauges()
     listener = service(tmp_path, stop, gauges=gauges)
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
-    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # it needs no closing
+    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # without `close`
     assert (gauges.events, gauges.dead_letters, gauges.lag) == (1, {"not_json": 1}, {0: 0})
     assert gauges.batch_ms is not None
     assert 0 < gauges.batch_ms < 10_000
@@ -92,14 +92,14 @@ def test_the_gauges_hold_what_was_folded_refused_and_left_to_read(tmp_path: Path
 
 
 class _LogAwayFor:
-    """A consumer of an empty topic whose log goes away at one second and comes back at another. Each poll takes one."""
+    """A consumer of an empty topic whose log is unavailable between two seconds. Each poll takes a second."""
 
     def __init__(self, away_s: int, back_s: int, stop_s: int, stop: Event) -> None:
         self.now_s = NOW_S
         self._away_s, self._back_s, self._stop_s = away_s, back_s, stop_s
         self._stop = stop
 
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
         self.now_s += 1
         if self.now_s >= NOW_S + self._stop_s:
             self._stop.set()
@@ -111,12 +111,12 @@ class _LogAwayFor:
         pass
 
     def lag(self) -> dict[int, int]:
-        return {0: 0}  # whatever the log holds: the client keeps what it heard last
+        return {0: 0}  # the client keeps the last value it received
 
 
 @pytest.fixture
 def offered(tmp_path: Path) -> dict[int, Publication]:
-    """By second, what was offered while the log went away at the tenth and came back at the thirtieth."""
+    """The publications by second, with the log unavailable from the tenth to the thirtieth."""
     stop = Event()
     log = _LogAwayFor(away_s=10, back_s=30, stop_s=40, stop=stop)
     offered: list[Publication] = []
@@ -129,26 +129,26 @@ def offered(tmp_path: Path) -> dict[int, Publication]:
         stop=stop,
     )
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
-    listener.run(log)  # type: ignore[arg-type] # it needs no closing
+    listener.run(log)  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
     return {offer.instant_s - NOW_S: offer for offer in offered}
 
 
-def test_nothing_is_covered_after_the_log_went_away_until_it_answers_again(offered: dict[int, Publication]) -> None:
+def test_coverage_stops_while_the_log_is_unavailable(offered: dict[int, Publication]) -> None:
     covered_s = {second: offer.reports[0].coverage_s(3600) for second, offer in offered.items()}
     assert covered_s[9] == 3600
     assert [covered_s[second] for second in (12, 20, 29)] == [3597, 3589, 3580]
     assert covered_s[35] == 3600
 
 
-def test_no_segment_is_written_while_the_log_is_away_as_another_replica_may_know_more(
+def test_no_segment_is_written_while_the_log_is_unavailable(
     offered: dict[int, Publication],
 ) -> None:
     assert [len(offered[second].segments) for second in (9, 12, 29, 35)] == [1, 0, 0, 1]
 
 
 class _SecondsGoBy:
-    """A consumer of one bad record, at each of whose polls, and at each wait between them, a second has gone by."""
+    """A consumer of one bad record. Each poll, and each wait between polls, takes a second."""
 
     def __init__(self, stop_s: int, stop: Event) -> None:
         self._stop_s = stop_s
@@ -162,7 +162,7 @@ class _SecondsGoBy:
             self._stop.set()
         return float(NOW_S + self._seconds)
 
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - the interface's
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
         self.polls += 1
         return [Record(0, 0, NOW_S * 1000, None, b"no json")] if self.polls == 1 else []
 
@@ -186,10 +186,10 @@ def test_windows_move_on_while_dead_letters_cannot_be_sent(tmp_path: Path) -> No
         stop=stop,
     )
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
-    listener.run(log)  # type: ignore[arg-type] # it needs no closing
+    listener.run(log)  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
     assert [letter.value for letter in producer.records] == [b"no json"]
     waiting = [offer for offer in offered if offer.reports[0].lag]
-    assert len(waiting) >= 3  # published while it was away, with what waits as lag
+    assert len(waiting) >= 3  # published during the outage, with the pending records as lag
     assert offered[-1].reports[0].snapshot.event_counts.dead_letters == 1
-    assert log.polls > 1  # reading went on
+    assert log.polls > 1  # reading continued

@@ -1,4 +1,4 @@
-"""Sessions against a naive count, where it is close: gaps and hours that are a second too long or too short."""
+"""Sessions compared with a naive count at the edges: gaps and hours one second too long or too short."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Visit(NamedTuple):
 
 
 def naive(visits: list[Visit], now_s: int) -> list[int]:
-    """Sessions begun in the trailing hour: how many, of one event, their events, their seconds."""
+    """Sessions started in the trailing hour: their number, those of one event, their events, their seconds."""
     sessions: list[list[Visit]] = []
     for visit in sorted(visits):
         last = sessions[-1][-1] if sessions else None

@@ -1,4 +1,4 @@
-"""The windows against the naive oracle: any order, any batches, any crash, at any publish instant."""
+"""The windows compared with the naive oracle: any order, any batches, any crash, at any publish instant."""
 
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ ASSIGNMENT = Assignment(0, 0, FAR_END)
 
 @st.composite
 def logs(draw: st.DrawFn) -> tuple[list[Arrived], int]:
-    """A partition's log, and the second at which it is looked at."""
+    """A partition's log, and the publish instant."""
     log: list[Arrived] = []
     arrival_ms = BASE_S * 1000
     for offset in range(draw(st.integers(0, 40))):
@@ -37,7 +37,7 @@ def logs(draw: st.DrawFn) -> tuple[list[Arrived], int]:
 
 @given(scenario=logs(), data=st.data())
 @settings(max_examples=100, deadline=None)
-def test_any_batches_and_crashes_give_what_the_oracle_counts(
+def test_any_batches_and_crashes_give_the_oracles_counts(
     scenario: tuple[list[Arrived], int], data: st.DataObject
 ) -> None:
     log, now_s = scenario
@@ -47,11 +47,11 @@ def test_any_batches_and_crashes_give_what_the_oracle_counts(
     clock_s = BASE_S
     partition = resume(store, ASSIGNMENT, clock_s)
     for first, last in pairwise(cuts):
-        # The clock stands anywhere between the first arrival and now when a batch is folded.
+        # When a batch is folded, the clock is anywhere between the first arrival and now.
         clock_s = max(clock_s, data.draw(st.integers(BASE_S, now_s), label="clock"))
         partition.advance(clock_s)
         fold(partition, records[first:last])
-        what = data.draw(st.sampled_from(["go on", "checkpoint", "crash", "checkpoint, then crash"]), label="then")
+        what = data.draw(st.sampled_from(["continue", "checkpoint", "crash", "checkpoint, then crash"]), label="then")
         if "checkpoint" in what:
             partition.checkpoint()
         if "crash" in what:
@@ -62,7 +62,7 @@ def test_any_batches_and_crashes_give_what_the_oracle_counts(
 
 @given(scenario=logs())
 @settings(max_examples=50, deadline=None)
-def test_partitions_merge_to_what_one_gives(scenario: tuple[list[Arrived], int]) -> None:
+def test_merged_partitions_equal_a_single_one(scenario: tuple[list[Arrived], int]) -> None:
     log, now_s = scenario
     placed = [Arrived(a.event, a.arrival_ms, ord(a.event.userId) % 3, a.offset) for a in log]
     partitions = [resume(MemoryStore(), Assignment(number, 0, FAR_END), BASE_S) for number in range(3)]

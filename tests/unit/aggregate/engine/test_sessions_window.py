@@ -98,7 +98,7 @@ def test_a_session_leaves_with_the_clock() -> None:
 def test_the_figures_are_of_the_sessions_as_they_are_at_the_instant() -> None:
     #            T−600      T−510     T−1   T    T+1
     #  ──────────●──────────●─────────●─────┤─────◆──▶
-    #           ada        ada       bea         bea: not before T+1
+    #           ada        ada       bea         bea: after T
     timeline = Timeline(T)
     timeline.arrive(T, click(T - 600), click(T - 510), click(T - 1, "bea"), click(T + 1, "bea"))
     assert timeline.everyone(T).sessions == Sessions(
