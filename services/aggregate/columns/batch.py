@@ -22,7 +22,8 @@ ROW: Final = np.dtype(
         *((dimension.name, np.int32) for dimension in OPEN_DIMENSIONS),  # code of the partition's names, or NONE
         ("age", np.int16),  # years; NONE: unknown
         *((dimension.name, np.uint8) for dimension in DIMENSIONS if not dimension.is_open),  # place in its values
-    ]
+    ],
+    align=True,  # numpy is several times slower on columns that are not aligned
 )
 """A counted event."""
 

@@ -40,7 +40,7 @@ class Combinations(dict[tuple[Any, ...], int]):
 
     def places(self, events: Sequence[Any]) -> list[int]:
         """The place of each event's combination."""
-        return [self[fields] for fields in map(self.fields_of, events)]
+        return list(map(self.__getitem__, map(self.fields_of, events)))
 
     def fill(self, rows: Array, places: Array) -> None:
         """Set the group's columns of rows whose combinations have these places."""
@@ -76,7 +76,7 @@ class NameEncoder:
 
     def rows(self, places: Sequence[Sequence[int]], counted: Bools) -> Array:
         """Rows with the dimensions of the counted events; `places` holds those of all events, by group."""
-        rows = np.empty(np.count_nonzero(counted), ROW)
+        rows = np.zeros(np.count_nonzero(counted), ROW)  # padding included, which then compresses to nothing
         for group, own in zip(self.combinations, places, strict=True):
             group.fill(rows, np.array(own, np.int64)[counted])
         return rows
