@@ -9,7 +9,7 @@ from services.dashboard.explore.exploration import Exploration
 from services.dashboard.explore.panels import breakdown, density, events, histograms, series
 from services.dashboard.kit.cards.card import Card, Context, Panel
 from services.dashboard.kit.notice import notice
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 
 PANELS: Final[Mapping[str, Panel[Exploration]]] = {
     "series": series,
@@ -30,7 +30,7 @@ class Board:
     cards: tuple[Card, ...]
 
 
-def draw(minutes: ClosedMinutes, found: Exploration, context: Context) -> Board:
+def draw(minutes: CompletedMinutes, found: Exploration, context: Context) -> Board:
     """Draw what was counted in `minutes`."""
     cards = tuple(panel.draw(found, context) for panel in PANELS.values())
     assert [card.name for card in cards] == list(PANELS)

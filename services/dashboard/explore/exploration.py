@@ -8,7 +8,7 @@ from services.dashboard.explore.columns import COLUMNS, ExploreColumns
 from services.dashboard.explore.counting import distributions, series
 from services.dashboard.explore.counting.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.explore.counting.series import Series, Statistics
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 
 RANKED: Final = 10
 DENSITY_ROWS: Final = 12
@@ -39,7 +39,7 @@ class Exploration:
     focused_views: int
 
 
-def explore(minutes: ClosedMinutes, choices: Choices, columns: ExploreColumns = COLUMNS) -> Exploration:
+def explore(minutes: CompletedMinutes, choices: Choices, columns: ExploreColumns = COLUMNS) -> Exploration:
     """Count everything for the viewer's choices."""
     end = minutes.end_minute if choices.at_minute is None else choices.at_minute + 1
     span = Span(end, choices.window_minutes)
@@ -80,13 +80,13 @@ def density_step(window_minutes: int, step_minutes: int) -> int:
     return min(fitting, default=step_minutes)
 
 
-def _unread(minutes: ClosedMinutes, span: Span) -> set[int]:
+def _unread(minutes: CompletedMinutes, span: Span) -> set[int]:
     too_old = range(span.first_minute, min(minutes.first_minute, span.end_minute))
     not_completed = range(max(minutes.end_minute, span.first_minute), span.end_minute)
     return {*too_old, *not_completed, *(gap.minute for gap in minutes.gaps)}
 
 
-def _focused(minutes: ClosedMinutes, choices: Choices, selection: Selection) -> Selection:
+def _focused(minutes: CompletedMinutes, choices: Choices, selection: Selection) -> Selection:
     focus = choices.focus
     if focus is None:
         return selection
@@ -96,7 +96,7 @@ def _focused(minutes: ClosedMinutes, choices: Choices, selection: Selection) -> 
     return select(minutes.frame, focus.span, Filter(choices.wanted.audience, names))
 
 
-def curve(minutes: ClosedMinutes, first_minute: int) -> list[float]:
+def curve(minutes: CompletedMinutes, first_minute: int) -> list[float]:
     """The events of each minute from `first_minute` on, as a share of the busiest."""
     span = Span(minutes.end_minute, minutes.end_minute - first_minute)
     counts = [count or 0 for count in series.count_by(select(minutes.frame, span, EVERYTHING), 1, "views").counts]

@@ -7,13 +7,13 @@ from services.dashboard.explore.exploration import Exploration
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 from shared.events.time_units import MINUTE_MS
 
 _GAPS_NAMED: Final = 3
 
 
-def draw(minutes: ClosedMinutes, found: Exploration, clock: Clock = UTC_CLOCK) -> str:
+def draw(minutes: CompletedMinutes, found: Exploration, clock: Clock = UTC_CLOCK) -> str:
     """A list of notes: an outage, a sample, missing minutes, gaps. Empty when nothing limits the numbers."""
     listed = []
     if minutes.trouble is not None:

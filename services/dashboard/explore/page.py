@@ -21,7 +21,7 @@ from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.kit.time_zones import Clock, clock_of
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 
@@ -110,11 +110,11 @@ def _refresh(
     st.html(f"<style>{container_rules(drawn.cards)}</style>")
 
 
-def _options(minutes: ClosedMinutes, dimension: str) -> list[str]:
+def _options(minutes: CompletedMinutes, dimension: str) -> list[str]:
     return _recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
 
 
-def _scrubber(minutes: ClosedMinutes, elements: Elements, clock: Clock) -> int | None:
+def _scrubber(minutes: CompletedMinutes, elements: Elements, clock: Clock) -> int | None:
     last = minutes.end_minute - 1
     first = max(minutes.first_minute, minutes.end_minute - _SCRUBBED_MINUTES)
     at = read_minute(address.kept(address.MINUTE))

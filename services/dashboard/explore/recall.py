@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Any, Final, TypeVar
 
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 
 MOST_KEPT: Final = 64
 """Entries per state of the minutes: an exploration, a board and controls for about twenty different choices."""
@@ -15,9 +15,9 @@ class Recall:
     """Thread-safe; at worst two viewers compute the same result."""
 
     def __init__(self) -> None:
-        self._current: tuple[ClosedMinutes | None, dict[Hashable, Any]] = (None, {})
+        self._current: tuple[CompletedMinutes | None, dict[Hashable, Any]] = (None, {})
 
-    def of(self, minutes: ClosedMinutes, key: Hashable, make: Callable[[], Made]) -> Made:
+    def of(self, minutes: CompletedMinutes, key: Hashable, make: Callable[[], Made]) -> Made:
         """The result of `make` for `minutes` and `key`; calls it unless the result is cached."""
         made_of, made = self._current
         if made_of is not minutes:

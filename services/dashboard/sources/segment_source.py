@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import redis
 
-from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
+from services.dashboard.sources.completed_minutes import CompletedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import MalformedSegment, Segment, assemble, decode_segment
 from services.dashboard.sources.single_flight import SingleFlight
 from shared.rollups.contract import META_KEY
@@ -48,12 +48,12 @@ class SegmentSource:
         # By field, with the version; None: left out to bound memory.
         self._kept: dict[str, tuple[int, Segment | Gap | None]] = {}
 
-    def look(self) -> ClosedMinutes:
-        """The closed minutes, at most a second old. Blocks for at most two round trips."""
+    def look(self) -> CompletedMinutes:
+        """The completed minutes, at most a second old. Blocks for at most two round trips."""
         return self._flight.get()
 
-    def _read(self, before: ClosedMinutes | None) -> ClosedMinutes:
-        before = before or ClosedMinutes()
+    def _read(self, before: CompletedMinutes | None) -> CompletedMinutes:
+        before = before or CompletedMinutes()
         try:
             versions, strays, closed = self._versions()
             listed = [_minute(name) for name in versions]
@@ -61,7 +61,7 @@ class SegmentSource:
             changed = self._fetch(versions, end_minute - HOUR_MINUTES)
         except (redis.RedisError, OSError, ValueError, TypeError) as error:
             since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
-            return ClosedMinutes(
+            return CompletedMinutes(
                 before.frame,
                 before.first_minute,
                 before.end_minute,
@@ -70,13 +70,13 @@ class SegmentSource:
                 Trouble(since_ms, str(error) or type(error).__name__),
             )
         if not versions:
-            return before if before.end_minute == 0 and before.trouble is None else ClosedMinutes()
+            return before if before.end_minute == 0 and before.trouble is None else CompletedMinutes()
         first_minute = min(end_minute - HOUR_MINUTES, *listed)
         if not changed and before.trouble is None and end_minute == before.end_minute:
             return before
         segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
         left_out = sum(entry is None for _, entry in self._kept.values())
-        return ClosedMinutes(
+        return CompletedMinutes(
             # After trouble too: it may have occurred between two replies, the first of which is kept.
             frame=assemble(segments) if changed or before.trouble is not None else before.frame,
             first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
@@ -86,7 +86,7 @@ class SegmentSource:
         )
 
     def _versions(self) -> tuple[dict[str, int], list[Gap], int]:
-        """The version of each listed segment, the fields that name none, and the end of the closed minutes."""
+        """The version of each listed segment, the fields that name none, and the end of the completed minutes."""
         pipeline = self._client.pipeline(transaction=True)
         pipeline.hgetall(self._prefix + SEGMENTS_KEY)
         pipeline.hget(self._prefix + META_KEY, "as_of_ms")

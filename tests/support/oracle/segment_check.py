@@ -15,7 +15,7 @@ SETTLE_SECONDS = 2  # from the end of a minute to its segment
 
 
 def assert_segments_hold(client: Any, counted: Sequence[Arrived], prefix: str = "") -> None:
-    """Within seconds each closed minute of the trailing hour has a segment with its events, and no other has one.
+    """Within seconds each completed minute of the trailing hour has a segment with its events, and no other has one.
 
     Segments are written just after the rollup of the same instant, so a single read may fall between the two.
     """

@@ -8,7 +8,7 @@ import streamlit as st
 from services.dashboard.explore.choices import MEASURES, ROLLING, STEPS, WINDOWS, Choices
 from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 from shared.rollups.model import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
@@ -24,7 +24,7 @@ def refresh_seconds() -> int:
     return seconds
 
 
-def choices(minutes: ClosedMinutes, options_of: Callable[[str], list[str]]) -> Choices:
+def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]]) -> Choices:
     """The choices above the cards; `options_of` returns the names that a filter offers."""
     windows = {length: label for length, label in WINDOWS.items() if length <= _reach(minutes)}
     with st.container(key="choices", horizontal=True):
@@ -51,14 +51,14 @@ def density() -> str:
     return _dimension("Rows", {name: COLUMNS.breakdowns[name] for name in COLUMNS.filters}, "density")
 
 
-def backlog_minutes(minutes: ClosedMinutes) -> int:
+def backlog_minutes(minutes: CompletedMinutes) -> int:
     """The window of the histograms, chosen inside their card."""
     backlogs = {length: label for length, label in _BACKLOGS.items() if length <= _reach(minutes)}
     length: int = _switch("Backlog", backlogs, 60, "backlog", is_labelled=False)
     return length
 
 
-def _reach(minutes: ClosedMinutes) -> int:
+def _reach(minutes: CompletedMinutes) -> int:
     return max(60, minutes.end_minute - minutes.first_minute)
 
 

@@ -13,7 +13,7 @@ from services.dashboard.kit.cards.card import Context, Part
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
-from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap, Trouble
+from services.dashboard.sources.completed_minutes import CompletedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import assemble, decode_segment
 from shared.events.time_units import MINUTE_MS
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
@@ -26,7 +26,7 @@ FOCUS = Focus(Span(END, 30), "category", "Books")
 
 def drawn(clock: Clock, **chosen: Any) -> Board:
     frame = assemble([decode_segment(name, encoded(own)) for name, own in by_segment(ROWS).items()])
-    minutes = ClosedMinutes(
+    minutes = CompletedMinutes(
         frame, MINUTE - 5, END, (Gap(MINUTE - 3, 3, "no arrow"),), trouble=Trouble((END + 1) * MINUTE_MS, "gone")
     )
     choices = Choices(**{"window_minutes": 60, "step_minutes": 30, "focus": FOCUS, **chosen})

@@ -11,7 +11,7 @@ from services.dashboard.explore.choices import Choices, Focus, read_focus, read_
 from services.dashboard.explore.counting.latest_events import latest_events
 from services.dashboard.explore.counting.selection import Filter, Span
 from services.dashboard.explore.exploration import explore
-from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap
+from services.dashboard.sources.completed_minutes import CompletedMinutes, Gap
 from tests.support.samples.segments import MINUTE, Row
 from tests.unit.dashboard.explore.test_exploration import frame_of
 
@@ -20,7 +20,7 @@ EVENTS = [
     Row(minute=MINUTE + minute, visitor=minute % 7, millisecond=minute, country=("Kenya", "Peru")[minute % 2])
     for minute in range(60)
 ]
-HOUR = ClosedMinutes(frame_of(EVENTS), MINUTE, END)
+HOUR = CompletedMinutes(frame_of(EVENTS), MINUTE, END)
 
 
 @given(
@@ -68,7 +68,7 @@ def test_events_are_newest_first_and_limited_to_the_focus() -> None:
 
 def test_events_of_a_minute_are_ordered_across_partitions() -> None:
     rows = [Row(partition=number % 3, millisecond=7 * number % 50, visitor=number) for number in range(50)]
-    minutes = ClosedMinutes(frame_of(rows), MINUTE - 59, MINUTE + 1)
+    minutes = CompletedMinutes(frame_of(rows), MINUTE - 59, MINUTE + 1)
     listed = latest_events(explore(minutes, Choices()).focused, 10)
     assert [event["timestamp"] - MINUTE * 60_000 for event in listed] == list(range(49, 39, -1))
 
@@ -107,4 +107,4 @@ def test_the_heatmap_has_a_bounded_number_of_columns(window: int, step: int, dra
 
 def test_the_curve_is_a_share_of_the_busiest_minute() -> None:
     assert exploration.curve(HOUR, MINUTE) == [1.0] * 60
-    assert exploration.curve(ClosedMinutes(), 0) == []
+    assert exploration.curve(CompletedMinutes(), 0) == []

@@ -15,7 +15,7 @@ from services.dashboard.explore.files import FILES
 from services.dashboard.explore.panels import breakdown, density, events
 from services.dashboard.kit.cards.card import Card, Context
 from services.dashboard.kit.theme import LIGHT
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 from services.dashboard.sources.segments import assemble, decode_segment
 from shared.rollups.rows import SegmentColumn
 from shared.rollups.segment_columns import DIMENSIONS, SEGMENT_COLUMNS
@@ -37,7 +37,7 @@ def explored(choices: Choices) -> Exploration:
         codes={**frame.codes, "campaign": np.array([0, 1, 0], np.int8)},
         names={**frame.names, "campaign": ["Spring", "Autumn"]},
     )
-    return explore(ClosedMinutes(frame, MINUTE - 59, MINUTE + 1), choices, WITH_CAMPAIGN)
+    return explore(CompletedMinutes(frame, MINUTE - 59, MINUTE + 1), choices, WITH_CAMPAIGN)
 
 
 def html(card: Card) -> str:

@@ -9,7 +9,7 @@ import pytest
 from services.dashboard.explore.choices import Choices
 from services.dashboard.explore.exploration import Exploration, explore
 from services.dashboard.explore.files import FILES, file_name
-from services.dashboard.sources.closed_minutes import ClosedMinutes, Gap
+from services.dashboard.sources.completed_minutes import CompletedMinutes, Gap
 from services.dashboard.sources.segments import assemble, decode_segment
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
 
@@ -26,7 +26,7 @@ ROWS = [
 def explored(rows: list[Row] = ROWS, **chosen: Any) -> Exploration:
     choices = Choices(**{"window_minutes": 15, "step_minutes": 5, "backlog_minutes": 15, **chosen})
     frame = assemble([decode_segment(name, encoded(own)) for name, own in by_segment(rows).items()])
-    return explore(ClosedMinutes(frame, MINUTE, END, (Gap(MINUTE + 1, 3, "no arrow"),)), choices)
+    return explore(CompletedMinutes(frame, MINUTE, END, (Gap(MINUTE + 1, 3, "no arrow"),)), choices)
 
 
 def table(kind: str, found: Exploration | None = None) -> list[list[str]]:

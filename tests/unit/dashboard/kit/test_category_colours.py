@@ -13,7 +13,7 @@ from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT, SERIES_SLOTS
 from services.dashboard.live import board
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 from services.dashboard.sources.segments import assemble, decode_segment
 from tests.support.samples.rollup import sample_rollup
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
@@ -79,7 +79,7 @@ def test_the_live_page_and_the_explore_page_show_a_category_in_one_colour() -> N
         for number in range(1 + place)
     ]
     frame = assemble([decode_segment(name, encoded(own)) for name, own in by_segment(rows).items()])
-    minutes, choices = ClosedMinutes(frame, MINUTE - 5, MINUTE + 1, (), trouble=None), Choices()
+    minutes, choices = CompletedMinutes(frame, MINUTE - 5, MINUTE + 1, (), trouble=None), Choices()
     found = explore(minutes, choices)
     context = Context(palette=LIGHT, now_ms=0, category_colours=colours.of(found.ranked.names))
     explored = "".join(str(part) for part in breakdown.draw(found, context).parts)

@@ -8,7 +8,7 @@ import fakeredis
 import pytest
 import redis
 
-from services.dashboard.sources.closed_minutes import ClosedMinutes
+from services.dashboard.sources.completed_minutes import CompletedMinutes
 from services.dashboard.sources.segment_source import SegmentSource
 from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
@@ -71,7 +71,7 @@ def key(minute: int, partition: int = 0) -> str:
     return segment_key(segment_field(minute, partition))
 
 
-def extent(minutes: ClosedMinutes) -> tuple[int, int, int]:
+def extent(minutes: CompletedMinutes) -> tuple[int, int, int]:
     assert minutes.left_out or minutes.first_minute == max(0, minutes.end_minute - 60)
     oldest = int(minutes.frame.minutes[0]) if len(minutes.frame) else 0
     return (len(minutes.frame), oldest, minutes.end_minute)

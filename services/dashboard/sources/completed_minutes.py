@@ -23,7 +23,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClosedMinutes:
+class CompletedMinutes:
     """The known events of the minutes from `first_minute` up to, but excluding, `end_minute`.
 
     Both are 0 until a segment has been read. Compared by identity: the same object as long as nothing has changed.
