@@ -1,4 +1,4 @@
-"""Minute segments: which are made and when, and that they hold the minute's events."""
+"""Minute segments: which are made and when, and that they contain the minute's events."""
 
 from dataclasses import replace
 from typing import Any
@@ -49,7 +49,7 @@ def table(minutes: PartitionMinutes, minute: int = MINUTE, most_events: int = 10
 
 
 class _Growing(Names[Any]):
-    """Names that one joins whenever somebody counts them, as the folding thread may add one at any moment."""
+    """Names that grow whenever they are counted, because the folding thread may add one at any moment."""
 
     def __len__(self) -> int:
         size = super().__len__()
@@ -63,7 +63,7 @@ class _GrowingCountries(Dictionaries):
         return _Growing(names) if dimension == "country" else names
 
 
-def test_names_may_join_while_a_segment_is_made() -> None:
+def test_names_may_be_added_while_a_segment_is_made() -> None:
     own = partition()
     own.advance(START_S + 59)
     fold(own, event(1, country="Kenya"), event(2, country="Peru"))
@@ -134,7 +134,7 @@ def test_the_versions_of_two_owners_differ_though_a_minute_ends_for_both_at_once
     assert len(versions) == 2
 
 
-def test_a_late_event_raises_the_version_of_its_minute_alone() -> None:
+def test_a_late_event_raises_only_the_version_of_its_minute() -> None:
     own = partition()
     own.advance(START_S + 119)
     fold(own, event(1), event(61))
@@ -158,7 +158,7 @@ def test_a_late_event_raises_the_version_even_at_an_instant_that_was_published_a
 
 
 @pytest.mark.parametrize("kept_hours", [1, 2.5, 8.5])
-def test_segments_reach_as_far_back_as_they_are_told(kept_hours: float) -> None:
+def test_segments_reach_as_far_back_as_configured(kept_hours: float) -> None:
     kept_seconds = round(kept_hours * 3600)
     own = partition(kept_seconds=kept_seconds)
     own.advance(START_S + 59)
@@ -191,7 +191,7 @@ def test_a_restart_keeps_versions_visitors_and_rows(checkpoint: bool) -> None:
     again = resume(store, ASSIGNMENT, START_S + 62)
     after = closed(again, START_S + 65)
     assert table(after).to_pylist() == table(before).to_pylist()
-    # What the checkpoint knows to be as it was published stays; the rest is published anew, to be on the safe side.
+    # Minutes that the checkpoint marks as published stay; the others are published again, to be safe.
     assert (after.minutes[MINUTE][0] == before.minutes[MINUTE][0]) == checkpoint
 
 
@@ -209,7 +209,7 @@ def test_a_visitor_has_one_number_in_all_segments_of_a_partition_also_after_othe
     assert len(set.union(*numbers)) == 1 + 58
 
 
-def test_a_crowded_minute_is_a_uniform_sample_that_tells_its_rate() -> None:
+def test_a_crowded_minute_is_a_uniform_sample_with_its_rate() -> None:
     own = partition()
     own.advance(START_S + 59)
     fold(own, *(event(number % 60, userId=f"u{number}") for number in range(2000)))
@@ -226,14 +226,14 @@ def test_renumbered_names_leave_segments_as_they_were() -> None:
     own = partition(kept_seconds=3600)
     own.advance(START_S + 59)
     fold(own, *(event(1, productId=f"old{number}", category="c") for number in range(50)))
-    held = closed(own, START_S + 62)  # by the sender, say
+    held = closed(own, START_S + 62)  # such as by the sender
     later_s = START_S + 3600
     own.advance(later_s)
     fold(own, event(3600, productId="new", category="d"), arrival_s=later_s)
     own.checkpoint()
     own.advance(START_S + 3700)
     fold(own, event(3700, productId="newer", category="d"), arrival_s=START_S + 3700)
-    own.checkpoint()  # forgets the fifty
+    own.checkpoint()  # drops the fifty
     assert sorted(row["productId"] for row in table(held).to_pylist()) == sorted(f"old{n}" for n in range(50))
     now = closed(own, START_S + 3800)
     assert [row["productId"] for row in table(now, MINUTE + 60).to_pylist()] == ["new"]
