@@ -9,6 +9,7 @@ import pytest
 
 from services.aggregate.columns.batch import NONE, ROW
 from services.aggregate.columns.dictionaries import Dictionaries
+from services.aggregate.columns.dimensions import OPEN_DIMENSIONS
 from services.aggregate.publishing.segment_writer import SegmentWriter
 from services.aggregate.rollups.segments import PartitionMinutes
 from shared.events.timestamps import iso_second
@@ -31,9 +32,12 @@ def writer(client: Any, prefix: str = "") -> SegmentWriter:
 
 
 def minutes(versions: dict[int, int], partition: int = 0) -> PartitionMinutes:
-    """Minutes of three events each, without product and page."""
+    """Minutes of three events each, with a country and an event type."""
     rows = np.zeros(3, ROW)
-    rows["product"] = rows["page"] = rows["age"] = NONE
+    for dimension in OPEN_DIMENSIONS:
+        rows[dimension.name] = NONE
+    rows["country"] = rows["event_type"] = 0
+    rows["age"] = NONE
     names = Dictionaries({"country": ["Kenya"], "event_type": ["page_view"]})
     return PartitionMinutes(partition, names, {minute: (version, rows) for minute, version in versions.items()})
 
