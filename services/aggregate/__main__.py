@@ -14,8 +14,8 @@ from typing import Final
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
-from services.aggregate.service import SERVICE, AggregateService
-from services.aggregate.settings import AggregateSettings
+from services.aggregate.service import AggregateService
+from services.aggregate.settings import SERVICE, AggregateSettings
 from shared.events.refusals import dead_letter_topic
 from shared.runtime.process import STARTING, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect

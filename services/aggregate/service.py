@@ -1,53 +1,37 @@
 """The loop of the aggregate service: poll, store, fold, and offer the sender a rollup on every full second."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from threading import Event
 from typing import Final
 
+from services.aggregate.dead_letters import DeadLetters
 from services.aggregate.publishing.sender import Publication
+from services.aggregate.read_rate import ReadRate
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.partition import Partition, open_partition
 from services.aggregate.state.store import StateUnwritable
-from shared.events.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
+from shared.events.refusals import Refusal
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
 from shared.status.gauges import Gauges
 from shared.status.health import Health
-from shared.streams.event_log import Assignment, Consumer, LogUnavailable, NewRecord, Position, Producer, Record
+from shared.streams.event_log import Assignment, Consumer, LogUnavailable, Position, Producer, Record
 
 logger = get_logger(__name__)
 
-SERVICE: Final = "aggregate"
 _LONGEST_POLL_SECONDS: Final = 0.25
 _LINGER_SECONDS: Final = 0.02
 _POLL_RECORDS: Final = 500
 """Records that are read and decoded together: few enough to stay in the processor's cache."""
 _partition_of = attrgetter("partition")
-_RATE_SECONDS: Final = 10
-_LETTERS_WAIT_SECONDS: Final = 3
-"""Between two attempts to send dead letters. With an unavailable log one takes seconds and delays publishing."""
-
-
-@dataclass(slots=True)
-class _Rate:
-    """Events read from a partition per second, the mean of the last ten seconds."""
-
-    marks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_RATE_SECONDS + 1))
-
-    def mark(self, now_s: int, read: int) -> float:
-        self.marks.append((now_s, read))
-        first_s, first_read = self.marks[0]
-        return (read - first_read) / max(1, now_s - first_s)
 
 
 class AggregateService:
-    """Owns the assigned partitions and the publish instant; the listener of its consumer. Runs on one thread."""
+    """Owns the assigned partitions and the publish instant, and listens to its consumer. Runs on one thread."""
 
     def __init__(
         self,
@@ -62,20 +46,19 @@ class AggregateService:
     ) -> None:
         """`clock` returns epoch seconds; `offer` takes each second's publication."""
         self._settings = settings
-        self._producer = producer
         self._offer = offer
         self._log = Dependency("the event log", health, "log")
         self._state = Dependency(f"the state in {settings.state_dir}", health, "state")
         self._clock = clock
         self._stop = stop
         self._gauges = gauges or Gauges()
+        self._dead_letters = DeadLetters(settings.enriched_topic, producer, self._log, self._gauges)
         self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
         self._collected: list[Record] = []  # not received by the partitions yet
         self._unfolded = 0  # records read but not folded yet
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
-        self._letters_due_s = 0  # dead letters wait until this second
-        self._rates: dict[int, _Rate] = {}
+        self._rates: dict[int, ReadRate] = {}
         self._now_s = int(clock())
 
     def run(self, consumer: Consumer) -> None:
@@ -100,7 +83,7 @@ class AggregateService:
         self.on_revoked(assignment.partition)  # a failed start is repeated, and the store has one owner
         partition = self._opened(assignment)
         self._partitions[assignment.partition] = partition
-        self._rates[assignment.partition] = _Rate()
+        self._rates[assignment.partition] = ReadRate()
         return partition.position
 
     def on_revoked(self, partition: int) -> None:
@@ -110,11 +93,11 @@ class AggregateService:
             return
         try:
             self._receive()
-            if self._are_dead_letters_sent(leaving.build_batch()):  # if not, these records are read again
+            if self._try_send(leaving.build_batch()):  # if not, these records are read again
                 leaving.fold()
                 leaving.checkpoint()
         except StateUnwritable as error:
-            logger.warning("no checkpoint on leaving a partition", partition=partition, error=str(error))
+            logger.warning("revoked partition closed without a checkpoint", partition=partition, error=str(error))
         del self._partitions[partition]
         leaving.close()
 
@@ -174,13 +157,13 @@ class AggregateService:
         self._is_storing = True
         for partition in self._partitions.values():
             refused = partition.build_batch()
-            self._is_storing &= self._are_dead_letters_sent(refused) and self._store(partition.fold)
+            self._is_storing &= self._try_send(refused) and self._store(partition.fold)
         if self._is_storing and self._unfolded:
             self._gauges.add_batch(self._unfolded, time.monotonic() - began_at)
             self._unfolded = 0
 
     def _store(self, write: Callable[[], None]) -> bool:
-        """Write the state; return whether that worked."""
+        """Write the state. Returns whether that succeeded."""
         try:
             write()
         except StateUnwritable as error:
@@ -189,45 +172,8 @@ class AggregateService:
         self._state.answered()
         return True
 
-    def _are_dead_letters_sent(self, refused: list[tuple[Record, Refusal]]) -> bool:
-        """Send the dead letters and clear the list, before the offset moves on; False while the log is unavailable.
-
-        A crash in between sends them twice, with the same origin, but never loses them.
-        """
-        if not refused:
-            return True
-        if self._now_s < self._letters_due_s:
-            return False
-        topic = self._settings.enriched_topic
-        letters = [
-            NewRecord(
-                dead_letter_topic(topic),
-                record.key,
-                record.value,
-                dead_letter_headers(
-                    refusal, Origin(SERVICE, topic, record.partition, record.offset, record.timestamp_ms)
-                ),
-            )
-            for record, refusal in refused
-        ]
-        try:
-            self._producer.send(letters)
-        except LogUnavailable as error:
-            self._log.failed(error, "cannot send dead letters, reading is paused")
-            self._letters_due_s = self._now_s + _LETTERS_WAIT_SECONDS
-            return False
-        record, refusal = refused[0]
-        logger.warning(
-            "events refused",
-            count=len(refused),
-            first_reason=refusal.reason.value,
-            first_error=refusal.error,
-            partition=record.partition,
-            offset=record.offset,
-        )
-        self._gauges.add_dead_letters([refusal.reason for _, refusal in refused])
-        refused.clear()
-        return True
+    def _try_send(self, refused: list[tuple[Record, Refusal]]) -> bool:
+        return self._dead_letters.try_send(refused, self._now_s)
 
     def _opened(self, assignment: Assignment) -> Partition:
         """Open a partition; retries while the disk rejects writes. Raises Stopped."""

@@ -1,11 +1,14 @@
 """Settings of the aggregate service."""
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
 from shared.events.time_units import HOUR_SECONDS
 from shared.runtime.settings import ServiceSettings
+
+SERVICE: Final = "aggregate"
 
 
 class AggregateSettings(ServiceSettings):
