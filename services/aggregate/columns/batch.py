@@ -1,4 +1,4 @@
-"""A micro-batch of counted events as columns: what is folded, and what the store keeps for folding it again."""
+"""A micro-batch of counted events as columns: what is folded now, and stored to be folded again after a crash."""
 
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple

@@ -40,7 +40,7 @@ class DigestTable:
     """
 
     def __init__(self, capacity: int = 0) -> None:
-        """`capacity` digests fit in before the table has to be rebuilt."""
+        """`capacity` digests fit before the table has to be rebuilt."""
         size = _slots_for(capacity, _FEWEST_SLOTS)
         self._keys: Digests = np.zeros((size, 2), np.uint64)
         self.values = np.zeros(size, np.uint32)

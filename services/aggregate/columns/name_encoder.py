@@ -1,6 +1,6 @@
 """Event fields as codes. Events share most field values, so a whole combination of fields is looked up at once.
 
-Only a combination that is new is taken apart and its names are encoded one by one.
+Only a new combination is split, and its names are encoded one by one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Records become a micro-batch: each is counted, late, a duplicate or refused, and the counted ones become columns.
+"""Builds a micro-batch from records: each is counted, late, a duplicate or refused. Counted ones become columns.
 
-The outcome depends on the record alone, its append time included, and never on when it is read: a replay of the log
-finds the same late, future and duplicate events.
+The outcome depends on the log alone, append times included, and never on when it is read: a replay finds the same late,
+future and duplicate events.
 """
 
 from collections.abc import Iterator, Sequence
@@ -124,7 +124,7 @@ class BatchBuilder:
         return zip(compress(self._records, chosen), compress(self._timestamp_ms, chosen), strict=True)
 
     def _without_duplicates(self, which: Bools, arrival_s: Ints) -> tuple[Bools, Digests, Ints]:
-        """Those of `which` whose eventId did not arrive before, with the digests of these ids and their arrival."""
+        """`which` without the duplicates, and the digests and arrival of the ids that were accepted."""
         has_id = which & np.array([event_id is not None for event_id in self._event_ids], np.bool_)
         if not has_id.any():
             return which, NO_DIGESTS, np.empty(0, np.int64)
@@ -144,7 +144,7 @@ class BatchBuilder:
         return rows
 
     def _latest(self, counted: Bools, timestamp_ms: Ints, arrival_ms: Ints) -> tuple[LatestEvent, ...]:
-        """The events that may be among the latest, few in any batch, and all that are ahead of the clock."""
+        """The events that may be among the latest, which are few, and all events ahead of the clock."""
         is_ahead = counted & (timestamp_ms >= (self._windows.now_s + 1) * 1000)
         places = np.flatnonzero(counted & ~is_ahead & (timestamp_ms >= self._windows.latest.threshold_ms()))
         newest_first = places[np.lexsort((arrival_ms[places], timestamp_ms[places]))[::-1]]  # stable: ties by offset

@@ -1,4 +1,4 @@
-"""Forgetting what no window refers to any more, so that memory follows the traffic of the last hours."""
+"""Forgets what no window refers to any more, which keeps memory proportional to the traffic of the last hours."""
 
 import numpy as np
 
@@ -36,5 +36,5 @@ def _forget_names(encoder: Encoder, windows: Windows, dimension: str) -> None:
 
 
 def _is_worthwhile(in_use: Bools) -> bool:
-    """Whether at least a quarter of the names is not in use: recoding touches every row."""
+    """Whether at least a quarter of the names is unused. Recoding touches every row."""
     return len(in_use) > 0 and bool(np.count_nonzero(in_use) * 4 <= len(in_use) * 3)

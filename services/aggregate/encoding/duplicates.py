@@ -103,7 +103,7 @@ class SeenIds:
 
     def _rotate(self, newcomers: int, arrival_s: Ints) -> None:
         """Drop expired generations, and start a new one when the newest cannot take `newcomers` more."""
-        # An id can matter to the first of the newcomers and not to the last. No known id arrived later than they.
+        # An id can matter to the first of the newcomers and not to the last. No known id arrived later than these.
         first_s = int(arrival_s.min(initial=self.latest_arrival_s))
         self._older = [generation for generation in self._older if first_s - generation.last_s < REMEMBERED_SECONDS]
         full = self._newest

@@ -1,4 +1,4 @@
-"""Events of the trailing hour by name, for each ranked dimension: added once and taken off once, by their second."""
+"""Events of the trailing hour by name, for each ranked dimension: each is added once and subtracted once."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -66,7 +66,7 @@ class HourlyPopularity:
             self._counts[dimension] = grown(self._counts[dimension], len(kept))[:, : len(kept)][:, kept]
 
     def forget(self, forgotten: Forgotten) -> None:
-        """See `Window`. Popularity knows no visitors."""
+        """See `Window`. It keeps nothing by visitor."""
 
     def save(self) -> dict[str, Array]:
         """See `Window`. `RecentRows` has the rows to count again."""

@@ -1,4 +1,4 @@
-"""The events of the recent minutes, by minute: what leaves the trailing hour, and what segments are made of."""
+"""The events of the recent minutes, by minute: for what leaves the trailing hour, and for segments."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -27,7 +27,7 @@ class RecentRows:
         self._minutes: dict[int, list[Array]] = {}
         self._codes: dict[int, dict[str, Array]] = {}  # codes in use, by minute and dimension, where known
         self.unsaved: set[int] = set()  # minutes that changed since they were last saved
-        self.unpublished: set[int] = set()  # minutes that changed since their segment was last made
+        self.unpublished: set[int] = set()  # minutes that changed since their segment's version was last raised
 
     def oldest_minute(self, now_s: int) -> int:
         """The first minute whose rows are kept."""
@@ -44,7 +44,7 @@ class RecentRows:
             self.add(rows, second)
 
     def add(self, rows: Array, second: Ints) -> None:
-        """Keep rows."""
+        """Add rows, with the second of each."""
         minute = second // MINUTE_SECONDS
         order = np.argsort(minute, kind="stable")
         starts = run_starts(minute[order])

@@ -1,7 +1,7 @@
 """Slots for the visitors of the last hour and a half.
 
-What is kept of a visitor's recent events takes far more memory than the fact of an event in the last eight hours. It is
-kept by slot, and a slot is reused once the last event of its visitor is too old.
+The state of a visitor's recent events takes far more memory than its last-seen second. So it is kept by slot, and a
+slot is reused once the visitor's last event is too old.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from services.aggregate.columns.arrays import Array, Ints, grown
 from services.aggregate.columns.slot_allocator import SlotAllocator
 
 RECENT_SECONDS: Final = 5400
-"""The longest that anything kept by slot looks back, see `sessions`. Minutes and devices look back less."""
+"""How far back state by slot reaches at most, see `sessions`. Minutes and devices reach back less."""
 
 
 class RecentVisitors:

@@ -1,4 +1,4 @@
-"""The versions of the minute segments: raised whenever a completed minute has other rows than before."""
+"""The versions of the minute segments: raised whenever the rows of a completed minute change."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,16 +7,16 @@ from services.aggregate.engine.recent_rows import RecentRows
 from shared.events.time_units import MINUTE_SECONDS
 
 SETTLE_SECONDS: Final = 2
-"""How long after the end of a minute its segment is made: the last events are still on their way."""
+"""How long after its end a minute counts as completed, so that its last events can arrive."""
 OWNERS: Final = 1_000_000
 
 
 class SegmentVersions:
     """The version of each completed minute's segment.
 
-    A version is the publish instant at which the minute was first seen as it is now, combined with the owner that saw
-    it: while two processes both believe that they own the partition, one of them cut off from the log, a minute ends
-    for both at once.
+    A version combines the publish instant at which the minute's current rows were first seen with the owner that saw
+    them. Two processes may both believe that they own the partition, one of them cut off from the log, and see a minute
+    end at the same instant.
     """
 
     def __init__(self, versions: Mapping[int, int] | None = None) -> None:

@@ -38,7 +38,7 @@ class Views:
         count_at(self._by_second.reshape(-1), by_device + ring_slots(self._by_second, events.second))
 
     def forget(self, forgotten: Forgotten) -> None:
-        """See `Window`. Views know no visitors."""
+        """See `Window`. It keeps nothing by visitor."""
 
     def save(self) -> dict[str, Array]:
         """See `Window`."""

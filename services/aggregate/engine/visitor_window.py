@@ -20,7 +20,7 @@ class VisitorStatistic(Protocol):
 
 
 class Feed(NamedTuple):
-    """Which visits a statistic gets."""
+    """Which visits a statistic receives."""
 
     visits: Literal["all", "recent", "hour_old"]
     rows: Literal["audience", "device"]

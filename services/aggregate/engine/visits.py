@@ -1,4 +1,4 @@
-"""The events of a batch as visits: who came when, grouped by visitor and ordered by second."""
+"""The events of a batch as visits: who was seen when, grouped by visitor and ordered by second."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Self
@@ -14,7 +14,7 @@ assert len(DEVICE_TYPES) <= 1 << _DEVICE_BITS
 
 
 class Visits(NamedTuple):
-    """Who came when. A visitor's visits are adjacent and ordered by second.
+    """Who was seen when. A visitor's visits are adjacent and ordered by second.
 
     Visitors are numbers, seconds are epoch seconds.
     """

@@ -1,4 +1,4 @@
-"""What a window is: something that events are folded into and that moves with the clock."""
+"""What a window is: it folds events and moves with the clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Events:
 
     @cached_property
     def hour_old_visits(self) -> GroupedVisits:
-        """The visits that are an hour old and more, by visitor code."""
+        """The visits that are at least an hour old, by visitor code."""
         if self.second.max(initial=0) <= self.now_s - HOUR_SECONDS:
             return self.visits
         return self._sorted.between(0, self.now_s - HOUR_SECONDS).grouped()
@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Numbers that belong to no visitor any more: visitor codes, and slots of `RecentVisitors`."""
+    """Numbers that visitors no longer have: visitor codes, and slots of `RecentVisitors`."""
 
     codes: Ints
     slots: Ints

@@ -1,6 +1,6 @@
 """The windows of one partition: a pure state that events are folded into and that moves with the time it is given.
 
-Whatever the order, the batches and the interruptions, the state depends only on the events folded and on `now_s`.
+The state depends only on the folded events and on `now_s`, never on order, batches or interruptions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ def oldest_second(now_s: _Seconds) -> _Seconds:
 
 
 class Windows:
-    """Everything that the figures of one partition are read from. All windows end at `now_s`, epoch seconds."""
+    """All windows of one partition, which its figures are read from. They end at `now_s`, epoch seconds."""
 
     def __init__(self, now_s: int, kept_seconds: int = HOUR_SECONDS) -> None:
         """`kept_seconds` is how far back rows are kept, at least the trailing hour."""
@@ -96,7 +96,7 @@ class Windows:
         self._admit_latest(batch.latest)
 
     def advance(self, now_s: int) -> None:
-        """Move every window to end at `now_s`. A clock that goes back moves nothing."""
+        """Move every window to end at `now_s`. Ignores a clock that goes back."""
         if now_s <= self.now_s:
             return
         first = self.now_s + 1
@@ -111,7 +111,7 @@ class Windows:
         self._admit_latest(waiting_latest)
 
     def _admit(self, rows: Array) -> None:
-        """Fold the events whose second has come; the others wait for theirs."""
+        """Fold the events up to `now_s`. Later ones wait for their second."""
         second = seconds_of(rows)
         within = second >= oldest_second(self.now_s)
         if second.max(initial=self.now_s) > self.now_s:
@@ -157,7 +157,7 @@ class Windows:
         self.popularity.recode(dimension, kept)
 
     def forget(self, forgotten: Forgotten) -> None:
-        """Clear what is kept under numbers that belong to no visitor any more."""
+        """Clear what is kept under numbers that visitors no longer have."""
         for window in self._windows:
             window.forget(forgotten)
 

@@ -1,4 +1,4 @@
-"""Publishing to Redis: each replica shares its reports, and one of them merges those of all and writes the rollup."""
+"""Publishing to Redis: each replica shares its reports, and one replica merges all of them and writes the rollup."""
 
 import redis
 
@@ -29,7 +29,7 @@ class RedisPublisher:
         self._lease = PublisherLease(client, f"{prefix}aggregate:publisher", name)
         self._replicas = Replicas[PartitionReport](client, prefix, name, encode_report, decode_report)
         self._segments = SegmentWriter(client, prefix, settings.segment_seconds, settings.segment_max_events)
-        self._partitions: int | None = None  # how many there should be; None: not known yet
+        self._partitions: int | None = None  # expected number; None: unknown
         self._leads = False
 
     @property
@@ -56,7 +56,7 @@ class RedisPublisher:
         if collected is None:
             return
         instant_s, reports = collected
-        if self._partitions is None:  # of those that were there when this or another replica published last
+        if self._partitions is None:  # those of the last publish, by any replica
             self._partitions = int(self._client.hget(self._prefix + META_KEY, "partitions") or 0)
         self._partitions = max(self._partitions, len(reports))
         snapshot, meta = merge_reports(reports, self._partitions, self._name)

@@ -26,20 +26,20 @@ class SegmentWriter:
     """
 
     def __init__(self, client: redis.Redis, prefix: str, kept_seconds: int, most_events: int) -> None:
-        """`kept_seconds` is how far back segments reach, `most_events` how many rows each may have."""
+        """`kept_seconds` is how far back segments reach, `most_events` the maximum rows of each."""
         self._client = client
         self._prefix = prefix
         self._kept_seconds = kept_seconds
         self._most_events = most_events
-        self._present: dict[str, int] | None = None  # field → version; None: not known
+        self._present: dict[str, int] | None = None  # field → version; None: unknown
         self._look_due_s = 0  # publish instant
 
     def write(self, instant_s: int, partitions: Sequence[PartitionMinutes]) -> None:
-        """Make Redis hold the segments of `partitions`, as of a publish instant (epoch seconds)."""
+        """Update the segments in Redis to those of `partitions`, at a publish instant (epoch seconds)."""
         if self._present is None or instant_s >= self._look_due_s:
             self._present = self._look()
             self._look_due_s = instant_s + _LOOK_SECONDS
-        present, self._present = self._present, None  # not known while a transaction may or may not have been executed
+        present, self._present = self._present, None  # unknown after a transaction that may have been executed
         wanted = {
             segment_field(number, own.partition): (version, rows, own.names)
             for own in partitions
@@ -85,6 +85,6 @@ class SegmentWriter:
         """The segments to remove: of this replica's partitions at once, of others once they have expired."""
         for field in present:
             minute, partition = parse_segment_field(field)
-            is_over = (minute + 1) * MINUTE_SECONDS <= instant_s - self._kept_seconds
-            if (partition in own and field not in wanted) or (partition not in own and is_over):
+            is_expired = (minute + 1) * MINUTE_SECONDS <= instant_s - self._kept_seconds
+            if (partition in own and field not in wanted) or (partition not in own and is_expired):
                 yield field

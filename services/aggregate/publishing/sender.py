@@ -37,7 +37,7 @@ class Publisher(Protocol):
     """Where publications go. See `services.aggregate.publishing.publisher.RedisPublisher`."""
 
     def publish(self, publication: Publication) -> None:
-        """Publish it. Raises redis.RedisError, and may then be called again with it or a newer one."""
+        """Publish it. After a redis.RedisError the caller may retry with it or a newer one."""
 
     def leave(self) -> None:
         """Announce to the other replicas that this one has stopped publishing. Raises redis.RedisError."""
@@ -46,7 +46,7 @@ class Publisher(Protocol):
 class Sender:
     """Publishes the latest `offer`. `with` starts its thread, and ends it after a last publish.
 
-    While Redis is unavailable it keeps only the newest publication, so that it publishes current numbers on the return.
+    While Redis is unavailable it keeps only the newest publication, so that it publishes current numbers afterwards.
     An unavailable Redis delays the end by the attempt in progress and at most one more.
     """
 
@@ -61,7 +61,7 @@ class Sender:
         self._thread = Thread(target=self._run, name="sender", daemon=True)
 
     def offer(self, publication: Publication) -> None:
-        """Hand over the newest publication. It replaces one that is still pending.
+        """Set the publication to send next. It replaces a pending one.
 
         Raises the exception that ended the thread, so that a service that cannot publish stops counting.
         """

@@ -18,7 +18,7 @@ _SUMMED: Final = tuple(field.name for field in fields(Snapshot) if field.type is
 
 
 def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
-    """The figures of all events of at least one partition; associative and commutative. All are of one instant."""
+    """Sum the snapshots, of at least one partition and all of one instant. Associative and commutative."""
     if len(snapshots) == 1:
         return snapshots[0]
     assert len({snapshot.now_s for snapshot in snapshots}) == 1

@@ -1,4 +1,4 @@
-"""What is published of a merged rollup: labelled, ranked, cut, and without personal data unless it is exposed."""
+"""Prepares a merged rollup for publishing: labels, ranks and cuts it, and removes personal data unless exposed."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -112,7 +112,7 @@ def _seed(snapshot: Snapshot, everyone: AudienceRollup, events: list[PublishedEv
     products = _grouped(variants, [(variant.product_id, variant.category) for variant in variants.members])
     ranked = _ranked(products.members, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
     return SeedRollup(
-        # As the template's Grouper: from the first minute with an event to the last, those between filled with zero.
+        # Like the template's Grouper: from the first minute with an event to the last, those between filled with zero.
         visits_15m=dict(_without_empty_ends(list(minutes.items()))),
         users_30m={start: users for start, users in everyone.visitors_30m.items() if users},
         device_events_10m=dict(zip(DEVICE_TYPES, snapshot.device_events_10m.tolist(), strict=True)),
@@ -169,7 +169,7 @@ def _published_event(latest: LatestEvent, *, expose_pii: bool) -> PublishedEvent
     return fields
 
 
-_truncated_ip = lru_cache(maxsize=4096)(truncated_ip)  # a publish shows nearly all that the one before did
+_truncated_ip = lru_cache(maxsize=4096)(truncated_ip)  # successive publishes show nearly the same addresses
 
 
 def _labelled(counts: Ints, now_s: int, bucket_seconds: int) -> dict[int, int]:

@@ -1,8 +1,8 @@
-"""Distinct visitors of the period before each trailing window, exact like those of the window itself.
+"""Distinct visitors of the period before each trailing window, as exact as those of the window.
 
-Periods up to half an hour are read from what is kept anyway: the minutes in which each visitor was seen, and the rows
+Periods up to half an hour are read from existing state: the minutes in which each visitor was seen, and the rows
 of the two minutes that the ends of the period cut. The hour before the trailing one has a `LastSeen` that runs an hour
-behind: it receives each event when that is an hour old.
+behind: it receives each event an hour late.
 """
 
 from typing import Final

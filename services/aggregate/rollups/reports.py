@@ -1,4 +1,4 @@
-"""A partition's report at a publish instant: its replica publishes it, or shares it with the one that publishes."""
+"""A partition's report at a publish instant, which its replica publishes or shares with the one that does."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class PartitionReport:
     snapshot: Snapshot
     lag: int  # events in the log that are still to be counted
     events_per_second: float  # events read, mean of the last seconds
-    loaded_from_ms: int  # since when records were read without a gap, by their time of append
+    loaded_from_ms: int  # append time since which records were read without a gap
     loaded_until_ms: int
 
     def coverage_s(self, window_seconds: int) -> int:

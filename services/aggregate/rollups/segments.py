@@ -66,7 +66,7 @@ def _columns(rows: Array, names: Dictionaries) -> dict[str, Any]:
 def _column(codes: Array, names: Names[Any], text_of: Callable[[Any], str] | None) -> Any:
     """A dictionary column with only the texts in use; NONE becomes null."""
     codes = codes.astype(np.int64)
-    known = len(names)  # read once: the folding thread adds names meanwhile
+    known = len(names)  # read once, because the folding thread may add names
     in_use = np.zeros(known, np.bool_)
     in_use[codes[codes != NONE]] = True
     texts = [names[code] for code in np.flatnonzero(in_use).tolist()]

@@ -1,4 +1,4 @@
-"""What the windows of a partition show at their publish instant, as values that no longer change."""
+"""The figures of a partition's windows at a publish instant, as values that no longer change."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final

@@ -61,7 +61,7 @@ class Partition:
         *,
         has_gap: bool = False,
     ) -> None:
-        """See `resume`. `has_gap`: records between those in `saved` and the next one are gone from the log."""
+        """See `resume`. `has_gap`: records after those in `saved` expired from the log before they were read."""
         self.number = number
         self.next_offset = saved.next_offset
         self.loaded_from_ms = saved.loaded_from_ms
@@ -131,7 +131,7 @@ class Partition:
         self._windows.advance(now_s)
 
     def is_checkpoint_due(self) -> bool:
-        """Whether a restart would have to fold too much."""
+        """Whether a restart would have too much to fold."""
         elapsed_s = self._windows.now_s - self._checkpoint_s
         return (
             self._pending_checkpoint is not None
@@ -140,7 +140,7 @@ class Partition:
         )
 
     def checkpoint(self) -> None:
-        """Compact the state and store it whole. Nothing may wait to be folded.
+        """Compact the state and store all of it. Called only when nothing waits to be folded.
 
         Raises StateUnwritable; `fold` or the next call then writes this checkpoint first.
         """
@@ -213,7 +213,7 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
         # An event may be appended a minute ahead of its time.
         saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS, assignment.topic_id)
         store.begin(saved.loaded_from_ms, saved.topic_id)
-    elif assignment.topic_id and not saved.topic_id:  # written by a release that did not store it
+    elif assignment.topic_id and not saved.topic_id:  # written by a release that did not store topic ids
         saved = replace(saved, topic_id=assignment.topic_id)
         store.begin(saved.loaded_from_ms, saved.topic_id)
     has_gap = saved.next_offset is not None and saved.next_offset < assignment.begin_offset

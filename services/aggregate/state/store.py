@@ -115,7 +115,7 @@ class Store:
         self._write(batch)
 
     def close(self) -> None:
-        """Close the database; the lock on it is free afterwards."""
+        """Close the database and release its lock."""
         with suppress(DbClosedError):
             self._database.close()
 
@@ -166,7 +166,7 @@ def _write_batch() -> WriteBatch:
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    # Blocks live for a minute: one that is deleted before the buffer is flushed never reaches a table file.
+    # Blocks live for a minute. One that is deleted before the buffer is flushed never reaches a table file.
     options.set_write_buffer_size(32 * 1024 * 1024)
     options.set_max_write_buffer_number(2)
     options.set_max_total_wal_size(128 * 1024 * 1024)

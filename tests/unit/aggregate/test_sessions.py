@@ -27,12 +27,12 @@ def naive(visits: list[Visit], now_s: int) -> list[int]:
             sessions[-1].append(visit)
         else:
             sessions.append([visit])
-    begun = [session for session in sessions if session[0].second > now_s - 3600]
+    started = [session for session in sessions if session[0].second > now_s - 3600]
     return [
-        len(begun),
-        sum(len(session) == 1 for session in begun),
-        sum(map(len, begun)),
-        sum(session[-1].second - session[0].second for session in begun),
+        len(started),
+        sum(len(session) == 1 for session in started),
+        sum(map(len, started)),
+        sum(session[-1].second - session[0].second for session in started),
     ]
 
 
