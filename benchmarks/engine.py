@@ -21,7 +21,8 @@ from services.aggregate.publishing.sender import Publication, Sender
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
-from services.aggregate.state.partition import Partition, open_partition, resume
+from services.aggregate.state.opening import open_partition, resume
+from services.aggregate.state.partition import Partition
 from services.aggregate.state.store import SavedState
 from shared.runtime.redis_client import connect
 from shared.status.health import Health

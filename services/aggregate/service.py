@@ -12,7 +12,8 @@ from services.aggregate.publishing.sender import Publication
 from services.aggregate.read_rate import ReadRate
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
-from services.aggregate.state.partition import Partition, open_partition
+from services.aggregate.state.opening import open_partition
+from services.aggregate.state.partition import Partition
 from services.aggregate.state.store import StateUnwritable
 from shared.events.refusals import Refusal
 from shared.runtime.dependency import Dependency, Stopped

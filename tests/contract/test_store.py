@@ -11,7 +11,8 @@ from rocksdict import Options, Rdict
 from structlog.testing import capture_logs
 
 from services.aggregate.state.codec import SCHEMA
-from services.aggregate.state.partition import PartitionStore, open_partition
+from services.aggregate.state.opening import open_partition
+from services.aggregate.state.partition import PartitionStore
 from services.aggregate.state.store import SavedState, StateUnusable, StateUnwritable, Store
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent

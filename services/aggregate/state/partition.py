@@ -1,38 +1,24 @@
 """One partition: its windows, the store they survive in, and where reading resumes."""
 
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Final, Protocol
-
-import msgspec
 
 from services.aggregate.encoding.batch_builder import BatchBuilder, Intake
 from services.aggregate.encoding.compaction import compact
 from services.aggregate.encoding.duplicates import REMEMBERED_SECONDS
 from services.aggregate.encoding.encoder import Encoder
-from services.aggregate.engine.segment_versions import OWNERS
-from services.aggregate.engine.windows import Windows, oldest_second
+from services.aggregate.engine.windows import Windows
 from services.aggregate.rollups.segments import PartitionMinutes
 from services.aggregate.rollups.snapshot import Snapshot, snapshot_of
 from services.aggregate.state.codec import (
-    SCHEMA,
     Checkpoint,
-    decode_block,
-    decode_checkpoint,
     encode_block,
     encode_checkpoint,
     mark_saved,
 )
-from services.aggregate.state.store import SavedState, StateUnusable, Store, set_aside
+from services.aggregate.state.store import SavedState
 from shared.events.refusals import Refusal
-from shared.events.time_units import HOUR_SECONDS
-from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
-from shared.runtime.logs import get_logger
-from shared.streams.event_log import Assignment, FromOffset, FromTime, Position, Record
-
-logger = get_logger(__name__)
+from shared.streams.event_log import FromOffset, FromTime, Position, Record
 
 CHECKPOINT_SECONDS: Final = 60
 CHECKPOINT_EVENTS: Final = 2_000_000  # fold again in about two seconds
@@ -172,88 +158,3 @@ class Partition:
     def close(self) -> None:
         """Close the store. What is folded is already stored."""
         self._store.close()
-
-
-def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:
-    """Open the state of a partition, in `directory/<partition>`, with its windows ending at `now_s`.
-
-    `kept_seconds` is how far back the rows of minutes are kept, at least the trailing hour.
-
-    Unusable state, or state of a topic that was recreated since, is moved aside. Reading then starts by time, early
-    enough for every window. Raises StateUnwritable.
-    """
-    path = directory / str(assignment.partition)
-    try:
-        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
-    except StateUnusable as reason:
-        aside = set_aside(path, now_s)
-        logger.warning(
-            "state set aside, rebuilding from the log",
-            partition=assignment.partition,
-            reason=str(reason),
-            moved_to=str(aside),
-        )
-        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
-
-
-def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:
-    """Resume from what a store holds, or start empty. Closes the store when it raises StateUnusable."""
-    try:
-        saved = store.read()
-        encoder, windows = (
-            (Encoder(), Windows(now_s, kept_seconds))
-            if saved is None
-            else _restored(saved, assignment, now_s, kept_seconds)
-        )
-    except StateUnusable:
-        store.close()
-        raise
-    windows.segment_versions.owner = secrets.randbelow(OWNERS)
-    if saved is None:
-        # An event may be appended a minute ahead of its time.
-        saved = SavedState({}, [], None, oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS, assignment.topic_id)
-        store.begin(saved.loaded_from_ms, saved.topic_id)
-    elif assignment.topic_id and not saved.topic_id:  # written by a release that did not store topic ids
-        saved = replace(saved, topic_id=assignment.topic_id)
-        store.begin(saved.loaded_from_ms, saved.topic_id)
-    has_gap = saved.next_offset is not None and saved.next_offset < assignment.begin_offset
-    if has_gap:
-        assert saved.next_offset is not None
-        logger.warning(
-            "records expired from the topic before they were read; the windows lack them",
-            partition=assignment.partition,
-            missing=assignment.begin_offset - saved.next_offset,
-        )
-    logger.info(
-        "partition opened",
-        partition=assignment.partition,
-        next_offset=saved.next_offset,
-        loaded_from=None if has_gap else iso_second(saved.loaded_from_ms),
-        blocks=len(saved.blocks),
-    )
-    return Partition(assignment.partition, store, saved, encoder, windows, has_gap=has_gap)
-
-
-def _restored(saved: SavedState, assignment: Assignment, now_s: int, kept_seconds: int) -> tuple[Encoder, Windows]:
-    """The state after the last block that was stored, advanced to `now_s`. Raises StateUnusable."""
-    if saved.topic_id and assignment.topic_id and saved.topic_id != assignment.topic_id:
-        raise StateUnusable("it belongs to a topic that has been deleted and recreated since")
-    if saved.next_offset is not None and saved.next_offset > assignment.end_offset:
-        raise StateUnusable(f"its next offset {saved.next_offset} is past the topic's end {assignment.end_offset}")
-    try:
-        blocks = [decode_block(block) for block in saved.blocks]
-        first_s = blocks[0][2] if blocks else now_s
-        encoder, windows = (
-            decode_checkpoint(saved.checkpoint, kept_seconds)
-            if saved.checkpoint
-            else (Encoder(), Windows(first_s, kept_seconds))
-        )
-        for batch, counts, folded_s in blocks:
-            windows.advance(folded_s)
-            encoder.learn(batch)
-            windows.fold(batch, counts)
-        encoder.visitors.settle()
-    except (KeyError, ValueError, IndexError, TypeError, msgspec.MsgspecError) as error:
-        raise StateUnusable(f"it cannot be read: {error!r}") from error
-    windows.advance(now_s)
-    return encoder, windows

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from services.aggregate.state.partition import Partition, resume
+from services.aggregate.state.opening import resume
+from services.aggregate.state.partition import Partition
 from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import AudienceRollup, Rollup
 from shared.streams.event_log import Assignment

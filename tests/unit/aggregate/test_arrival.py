@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.aggregate.state.partition import Partition, resume
+from services.aggregate.state.opening import resume
+from services.aggregate.state.partition import Partition
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, Record

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report
-from services.aggregate.state.partition import Partition, resume
+from services.aggregate.state.opening import resume
+from services.aggregate.state.partition import Partition
 from shared.streams.event_log import Assignment, FromOffset, FromTime
 from tests.support.fakes.memory_store import MemoryStore
 from tests.support.oracle.engine import BASE_S, as_records, assert_equals_the_oracle, events, fold, published_of

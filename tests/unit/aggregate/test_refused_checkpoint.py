@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.aggregate.state.partition import Partition, resume
+from services.aggregate.state.opening import resume
+from services.aggregate.state.partition import Partition
 from services.aggregate.state.store import StateUnwritable
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent

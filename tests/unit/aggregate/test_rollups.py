@@ -4,7 +4,7 @@ import pytest
 
 from services.aggregate.rollups.merging import merge
 from services.aggregate.rollups.presentation import published
-from services.aggregate.state.partition import resume
+from services.aggregate.state.opening import resume
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import Rollup

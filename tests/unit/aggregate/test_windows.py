@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregate.state.partition import resume
+from services.aggregate.state.opening import resume
 from shared.streams.event_log import Assignment
 from tests.support.fakes.memory_store import MemoryStore
 from tests.support.oracle.engine import (
