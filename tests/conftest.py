@@ -15,16 +15,25 @@ from tests.support.servers.valkey import running_valkey
 Server = TypeVar("Server")
 
 _LONGEST_FIRST = (
-    "tests/faults/",
+    "tests/faults/test_kafka",
     "tests/contract/test_kafka_membership",
+    "tests/browser/test_explore",
     "tests/pipeline/test_stopping",
-    "tests/pipeline/",
+    "tests/pipeline/test_enrich",
+    "tests/browser/test_live",
+    "tests/pipeline/test_replicas",
+    "tests/browser/test_operations",
+    "tests/faults/",
     "tests/contract/test_kafka",
+    "tests/browser/test_deep",
+    "tests/pipeline/",
     "tests/browser/",
     "tests/contract/",
 )
-"""Files that take long: a long one that starts last would keep one worker busy while the others idle."""
+"""Files that take long: a long one that starts last would keep one worker busy while the others idle.
 
+The browser uses the processors and the others mostly wait, so they take turns.
+"""
 # Removed from the environment, because the services under test read it: each test names its event log.
 _GIVEN_BROKER = os.environ.pop("KAFKA_BROKER", None)
 

@@ -80,7 +80,7 @@ class Clicks:
             "userAgent": chance.choice(_AGENTS),
             "eventId": event_id,
             "url": chance.choice([None, f"/shop/{product}?from={number % 7}", "/"]),
-            "referrer": f"#{number}#",
+            "referrer": f"https://shop.example/#{number}#",
         }
         return Click(number, user.encode(), _encoded(fields), (timestamp, user, product))
 
