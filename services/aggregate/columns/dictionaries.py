@@ -13,7 +13,9 @@ NewNames = Mapping[str, list[Any]]
 """Names in order of their codes, by open dimension; those without any are absent."""
 
 _NO_NAMES: NewNames = {}
-_NAME_TYPES: Final = {dimension.name: dimension.name_type for dimension in OPEN_DIMENSIONS}
+_LIST_TYPES: Final[Mapping[str, Any]] = {
+    dimension.name: list.__class_getitem__(dimension.name_type) for dimension in OPEN_DIMENSIONS
+}
 
 
 class Dictionaries:
@@ -56,4 +58,4 @@ class Dictionaries:
 
 def restored(saved: Mapping[str, Iterable[Any]]) -> NewNames:
     """Names as they were before msgpack, which knows no named tuples. Raises msgspec.ValidationError and KeyError."""
-    return {name: [msgspec.convert(one, _NAME_TYPES[name]) for one in names] for name, names in saved.items()}
+    return {name: msgspec.convert(names, _LIST_TYPES[name]) for name, names in saved.items()}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from services.aggregate.columns.pages import page_of
 from services.aggregate.columns.products import ProductVariant, product_variant_of
-from services.aggregate.columns.sources import source_of
+from services.aggregate.columns.sources import site_of, source_between
 from shared.events.schema import DEFAULT_EVENT_TYPE, DEVICE_TYPES, GENDERS
 
 
@@ -40,6 +40,9 @@ class Dimension:
     shown: tuple[Shown, ...]
     looked_up_with: str
     """Dimensions that vary together are looked up together: one dictionary access per event and group."""
+    reduce: Callable[[Any], Any] | None = None
+    """Applied to each source field before `encode`, and remembered by value. For pairs of fields with many values of
+    which few matter, as the combinations would be their product. The same for all dimensions of a group."""
     max_bytes: int | None = None
     """Longer names are cut, in bytes of UTF-8."""
     values: tuple[str, ...] = ()
@@ -91,7 +94,8 @@ DIMENSIONS: Final = (
     Dimension(
         name="source",
         source_fields=("referrer", "url"),
-        encode=source_of,
+        reduce=site_of,
+        encode=source_between,
         max_bytes=253,
         looked_up_with="link",
         shown=(Shown("source", "sources_1h"),),

@@ -3,7 +3,7 @@
 Only a new combination is split, and its names are encoded one by one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -19,14 +19,31 @@ _MAX_COMBINATIONS: Final = 100_000
 _MAX_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long
 
 
+class _Reduced(dict[Any, Any]):
+    """What a field's value is reduced to, by value; looking up a new one computes it."""
+
+    def __init__(self, reduce: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._reduce = reduce
+        self.characters = 0
+
+    def __missing__(self, value: Any) -> Any:
+        self.characters += len(value) if isinstance(value, str) else 0
+        reduced = self[value] = self._reduce(value)
+        return reduced
+
+
 class Combinations(dict[tuple[Any, ...], int]):
     """The place of each combination of a group's fields; looking up a new one assigns it a place."""
 
     def __init__(self, group: Sequence[Dimension], names: Dictionaries) -> None:
         super().__init__()
         fields = list(dict.fromkeys(field for dimension in group for field in dimension.source_fields))
-        self.fields_of = attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, *fields)  # always a tuple
-        self._columns = [dimension.name for dimension in group]
+        self._fields_of = attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, *fields)  # always a tuple
+        (reduce,) = {dimension.reduce for dimension in group}
+        self._reduced = _Reduced(reduce) if reduce is not None else None
+        self._each_field_of = [attrgetter(field) for field in fields]
+        self.columns = [dimension.name for dimension in group]
         self._encoders = [_encoder(dimension, fields, names) for dimension in group]
         self._codes: Array = np.zeros((len(group), 0), np.int32)
         self._characters = 0
@@ -40,11 +57,14 @@ class Combinations(dict[tuple[Any, ...], int]):
 
     def places(self, events: Sequence[Any]) -> list[int]:
         """The place of each event's combination."""
-        return list(map(self.__getitem__, map(self.fields_of, events)))
+        if self._reduced is None:
+            return list(map(self.__getitem__, map(self._fields_of, events)))
+        reduced = [map(self._reduced.__getitem__, map(field_of, events)) for field_of in self._each_field_of]
+        return list(map(self.__getitem__, zip(*reduced, strict=True)))
 
     def fill(self, rows: Array, places: Array) -> None:
         """Set the group's columns of rows whose combinations have these places."""
-        for column, codes in zip(self._columns, self._codes, strict=True):
+        for column, codes in zip(self.columns, self._codes, strict=True):
             rows[column] = codes[places]
 
     def limit(self) -> None:
@@ -52,6 +72,10 @@ class Combinations(dict[tuple[Any, ...], int]):
         if len(self) > _MAX_COMBINATIONS or self._characters > _MAX_CHARACTERS:
             self.clear()
             self._characters = 0
+        reduced = self._reduced
+        if reduced is not None and (len(reduced) > _MAX_COMBINATIONS or reduced.characters > _MAX_CHARACTERS):
+            reduced.clear()
+            reduced.characters = 0
 
 
 class NameEncoder:

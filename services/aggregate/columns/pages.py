@@ -1,6 +1,9 @@
 """Pages: the path of a URL, without query and fragment, so that one page is one name."""
 
+from typing import Final
 from urllib.parse import urlsplit
+
+_READ_CHARACTERS: Final = 4096  # a page is far shorter; a host of combining marks takes seconds to parse
 
 
 def page_of(url: object) -> str | None:
@@ -8,7 +11,7 @@ def page_of(url: object) -> str | None:
     if not isinstance(url, str):
         return None
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url[:_READ_CHARACTERS])
     except ValueError:
         return None
     return parts.path or ("/" if parts.netloc or parts.query else None)

@@ -9,10 +9,13 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import restored
+from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.rollups.merging import merge
 from services.aggregate.rollups.snapshot import Popularity, Snapshot
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import WINDOW_SECONDS, Meta
+
+_RANKED: Final = {dimension.name for dimension in RANKED_DIMENSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def decode_report(data: bytes) -> PartitionReport:
     """The report that `encode_report` encoded. Raises msgspec.MsgspecError, ValueError or TypeError for other bytes."""
     report = _decode(data)
     popularity = report.snapshot.popularity_1h
+    if popularity.keys() != _RANKED:
+        raise ValueError(f"rankings of {sorted(popularity)}, expected {sorted(_RANKED)}")
     members = restored({name: own.members for name, own in popularity.items()})
     restored_popularity = {name: Popularity(members[name], own.events) for name, own in popularity.items()}
     return replace(report, snapshot=replace(report.snapshot, popularity_1h=restored_popularity))

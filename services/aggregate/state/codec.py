@@ -15,13 +15,15 @@ from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.batch import ROW, Batch, EventCounts, LatestEvent
 from services.aggregate.columns.dictionaries import restored
 from services.aggregate.columns.digests import Digests
+from services.aggregate.columns.dimensions import DIMENSIONS
 from services.aggregate.encoding.encoder import Encoder
 from services.aggregate.engine.latest import Latest
 from services.aggregate.engine.segment_versions import SegmentVersions
 from services.aggregate.engine.windows import Windows
 
-SCHEMA: Final = f"4.{crc32(repr(ROW.descr).encode()):08x}"
-"""The version of this module's formats, and a checksum of the columns that the dimension table gives rows.
+_TABLE: Final = [ROW.descr, *((own.name, own.values, own.max_bytes, own.name_type.__name__) for own in DIMENSIONS)]
+SCHEMA: Final = f"4.{crc32(repr(_TABLE).encode()):08x}"
+"""The version of this module's formats, and a checksum of the dimension table as far as saved state depends on it.
 
 State of another schema is set aside and rebuilt from the log.
 """

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from services.aggregate.columns.pages import page_of
 from services.aggregate.columns.sources import source_of
 
 SHOP = "https://shop.example/shoes"
@@ -26,6 +27,10 @@ SHOP = "https://shop.example/shoes"
         ("http://203.0.113.7/x", "203.0.113.7"),
         ("http://[2001:db8::1]:80/", "2001:db8::1"),
         ("http://localhost:8501/", "localhost"),
+        ("  https://news.google.com/", "google.com"),
+        ("ht\ntps://news.google.com/", "google.com"),
+        ("https://www.gov.uk/", "www.gov.uk"),  # gov.uk is a suffix
+        ("https://user:secret@www.google.com/", "google.com"),
         ("http://co.uk/", "co.uk"),
     ],
 )
@@ -34,7 +39,24 @@ def test_a_site_is_named_by_its_registrable_domain(referrer: str, source: str) -
 
 
 @pytest.mark.parametrize(
-    "referrer", [None, UNSET, "", "-", "about:blank", "not a url", "http://", "http://[", "mailto:a@b.c"]
+    "referrer",
+    [
+        None,
+        UNSET,
+        "",
+        "-",
+        "about:blank",
+        "not a url",
+        "http://",
+        "http://[",
+        "mailto:a@b.c",
+        "https://goo gle.com/",
+        "https://.com/",
+        "https://a..b.com/",
+        "https://%67oogle.com/",
+        f"https://{'a' * 64}.com/",
+        f"https://{'a.' * 200}com/",
+    ],
 )
 def test_without_a_site_it_is_direct(referrer: object) -> None:
     assert source_of(referrer, SHOP) == "Direct"
@@ -62,3 +84,16 @@ def test_a_page_without_a_host_has_no_own_host(url: object) -> None:
 @given(st.text() | st.builds("http://{}/".format, st.text()), st.text())
 def test_any_text_has_a_source(referrer: str, url: str) -> None:
     assert source_of(referrer, url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("".join(map(chr, range(0x4E00, 0x4E00 + 20_000))), id="distinct letters"),
+        pytest.param("a" + "\u0301" * 60_000, id="combining marks"),
+    ],
+)
+@pytest.mark.timeout(5)  # hours by the library's own way: the fold must not stand still for one event
+def test_a_hostile_host_costs_next_to_nothing(host: str) -> None:
+    assert source_of(f"https://{host}.com/", f"https://{host}.com/") == "Direct"
+    assert page_of(f"https://{host}.com/shoes") is not None
