@@ -41,7 +41,10 @@ def _assert_hold_at(client: Any, counted: Sequence[Arrived], as_of_s: int, prefi
             expected.setdefault(field, Counter())[_facts(arrived)] += 1
     segments = {field.decode(): _rows(client, prefix, field.decode()) for field in client.hkeys(prefix + SEGMENTS_KEY)}
     found = {
-        field: Counter((r["timestamp"], r["productId"], r["category"], r["page"], r["country"], r["bot"]) for r in rows)
+        field: Counter(
+            (r["timestamp"], r["productId"], r["category"], r["page"], r["country"], r["bot"], r["source"] == "Direct")
+            for r in rows
+        )
         for field, rows in segments.items()
     }
     differences = {
@@ -69,7 +72,8 @@ def _assert_visitors_agree(segments: dict[str, list[dict[str, Any]]], counted: S
 def _facts(arrived: Arrived) -> tuple[Any, ...]:
     event = arrived.event
     page = event.url.split("?")[0] if isinstance(event.url, str) else None
-    return (event.timestamp, event.productId, event.category, page, event.country, event.deviceType == "Bot")
+    is_direct = not event.referrer
+    return (event.timestamp, event.productId, event.category, page, event.country, event.deviceType == "Bot", is_direct)
 
 
 def _rows(client: Any, prefix: str, field: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Popularity: products, categories, countries and pages by their events of the trailing hour."""
+"""Popularity: products, categories, countries, pages and traffic sources by their events of the trailing hour."""
 
 from typing import Any
 
@@ -7,9 +7,21 @@ import pytest
 from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup
 from tests.support.oracle.timeline import T, click, published
 
-RANKINGS = ("products_1h", "categories_1h", "countries_1h", "pages_1h")
-SHOWN: dict[str, Any] = {"productId": "p1", "category": "books", "country": "Kenya", "url": "/p/1?from=mail#top"}
-MEMBERS = {"products_1h": "p1", "categories_1h": "books", "countries_1h": "Kenya", "pages_1h": "/p/1"}
+RANKINGS = ("products_1h", "categories_1h", "countries_1h", "pages_1h", "sources_1h")
+SHOWN: dict[str, Any] = {
+    "productId": "p1",
+    "category": "books",
+    "country": "Kenya",
+    "url": "/p/1?from=mail#top",
+    "referrer": "https://www.google.com/",
+}
+MEMBERS = {
+    "products_1h": "p1",
+    "categories_1h": "books",
+    "countries_1h": "Kenya",
+    "pages_1h": "/p/1",
+    "sources_1h": "google.com",
+}
 
 
 def ranking(figures: AudienceRollup, name: str) -> dict[str, int]:
