@@ -1,9 +1,9 @@
 """What the live page shows of an observation: the strip, the key figures and a card for each panel. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from services.dashboard.kit.cards.card import Card, Context, Panel
+from services.dashboard.kit.cards.board import Board
+from services.dashboard.kit.cards.card import Context, Panel
 from services.dashboard.kit.notice import notice
 from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.live import key_figures
@@ -39,16 +39,6 @@ PANELS: Final[tuple[Panel[Snapshot], ...]] = (
 """From top to bottom; a row of the page has twelve columns."""
 
 _TITLE: Final = '<h1 class="spoken">Live</h1>'
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """The status strip, and either key figures with cards or a notice; all but the cards is HTML."""
-
-    strip: str
-    key_figures: str = ""
-    cards: tuple[Card, ...] = ()
-    notice: str = ""
 
 
 def draw(observation: Observation, address: str, context: Context) -> Board:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
+from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Card, Part
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.cards.world_map import WorldMap
-from services.dashboard.live.board import Board
 
 _COMPRESSION: Final = 3  # a higher level takes twice as long and saves a tenth
 

@@ -1,9 +1,10 @@
 """What the Operations page shows of an observation: the strip, the key figures and a card for each panel. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from services.dashboard.kit.cards.card import Card, Context, Panel
+from services.dashboard.kit.cards.board import Board
+from services.dashboard.kit.cards.card import Context, Panel
 from services.dashboard.kit.notice import notice
 from services.dashboard.kit.status_strip import malformed_strip, status_strip, unreachable_strip
 from services.dashboard.operations import key_figures
@@ -14,16 +15,6 @@ from services.dashboard.sources.observations import Malformed, Reported, StatusO
 
 PANELS: Final[tuple[Panel[Snapshot], ...]] = (replicas, partitions, dead_letters, transitions)
 """From top to bottom; a row of the page has twelve columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """The status strip, and either key figures with cards or a notice; all but the cards is HTML."""
-
-    strip: str
-    key_figures: str = ""
-    cards: tuple[Card, ...] = ()
-    notice: str = ""
 
 
 def draw(observation: StatusObservation, address: str, context: Context) -> Board:

@@ -8,11 +8,11 @@ from typing import Final
 import streamlit as st
 
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Card, Context, container_rules
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.operations import board
-from services.dashboard.operations.board import Board
 from services.dashboard.sources.observations import StatusObservation
 from services.dashboard.sources.status_source import StatusSource
 

@@ -9,12 +9,12 @@ from typing import Any
 import fakeredis
 import pytest
 
+from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
-from services.dashboard.live.board import Board
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Rollup, Snapshot
 from shared.rollups.model import Audience

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import pytest
 
+from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
 from services.dashboard.operations import board
-from services.dashboard.operations.board import Board
 from services.dashboard.sources.observations import Malformed, StatusObservation, Unreachable
 from services.dashboard.sources.watch import Watched
 from shared.status.replica_status import STARTING, Complaint, Trouble
