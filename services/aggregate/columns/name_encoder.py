@@ -19,18 +19,26 @@ _MAX_COMBINATIONS: Final = 100_000
 _MAX_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long
 
 
-class _Reduced(dict[Any, Any]):
-    """What a field's value is reduced to, by value; looking up a new one computes it."""
+class _Reduced(dict[Any, int]):
+    """The number of what a field's value is reduced to, by value; looking up a new value reduces it.
+
+    Numbers, because a tuple of them hashes faster than a tuple of what they stand for.
+    """
 
     def __init__(self, reduce: Callable[[Any], Any]) -> None:
         super().__init__()
-        self._reduce = reduce
+        self.values_by_number: list[Any] = []
         self.characters = 0
+        self._reduce = reduce
+        self._numbers: dict[Any, int] = {}
 
-    def __missing__(self, value: Any) -> Any:
+    def __missing__(self, value: Any) -> int:
         self.characters += len(value) if isinstance(value, str) else 0
-        reduced = self[value] = self._reduce(value)
-        return reduced
+        reduced = self._reduce(value)
+        number = self[value] = self._numbers.setdefault(reduced, len(self._numbers))
+        if number == len(self.values_by_number):
+            self.values_by_number.append(reduced)
+        return number
 
 
 class Combinations(dict[tuple[Any, ...], int]):
@@ -40,8 +48,8 @@ class Combinations(dict[tuple[Any, ...], int]):
         super().__init__()
         fields = list(dict.fromkeys(field for dimension in group for field in dimension.source_fields))
         self._fields_of = attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, *fields)  # always a tuple
-        (reduce,) = {dimension.reduce for dimension in group}
-        self._reduced = _Reduced(reduce) if reduce is not None else None
+        (self._reduce,) = {dimension.reduce for dimension in group}
+        self._reduced = None if self._reduce is None else _Reduced(self._reduce)
         self._each_field_of = [attrgetter(field) for field in fields]
         self.columns = [dimension.name for dimension in group]
         self._encoders = [_encoder(dimension, fields, names) for dimension in group]
@@ -49,10 +57,13 @@ class Combinations(dict[tuple[Any, ...], int]):
         self._characters = 0
 
     def __missing__(self, combination: tuple[Any, ...]) -> int:
-        self._characters += sum(len(field) for field in combination if isinstance(field, str))
         place = self[combination] = len(self)
+        values = combination
+        if self._reduced is not None:
+            values = tuple(self._reduced.values_by_number[number] for number in combination)
+        self._characters += sum(len(value) for value in values if isinstance(value, str))
         self._codes = grown(self._codes, place + 1)
-        self._codes[:, place] = [encode(combination) for encode in self._encoders]
+        self._codes[:, place] = [encode(values) for encode in self._encoders]
         return place
 
     def places(self, events: Sequence[Any]) -> list[int]:
@@ -69,13 +80,13 @@ class Combinations(dict[tuple[Any, ...], int]):
 
     def limit(self) -> None:
         """Drop all combinations when there are too many. Names keep their codes; places already returned are void."""
-        if len(self) > _MAX_COMBINATIONS or self._characters > _MAX_CHARACTERS:
+        known, characters = len(self), self._characters
+        if self._reduced is not None:
+            known, characters = max(known, len(self._reduced)), characters + self._reduced.characters
+        if known > _MAX_COMBINATIONS or characters > _MAX_CHARACTERS:
             self.clear()
             self._characters = 0
-        reduced = self._reduced
-        if reduced is not None and (len(reduced) > _MAX_COMBINATIONS or reduced.characters > _MAX_CHARACTERS):
-            reduced.clear()
-            reduced.characters = 0
+            self._reduced = None if self._reduce is None else _Reduced(self._reduce)
 
 
 class NameEncoder:

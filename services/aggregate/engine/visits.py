@@ -39,6 +39,9 @@ class GroupedVisits(NamedTuple):
     """Above every visitor number among them."""
 
 
+NO_VISITS: Final = GroupedVisits([], [], 0)
+
+
 class SortedVisits(NamedTuple):
     """All visits of a batch, grouped by visitor and ordered by second, with the device type of each."""
 

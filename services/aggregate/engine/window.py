@@ -10,7 +10,7 @@ import numpy as np
 from services.aggregate.columns.arrays import Array, Ints
 from services.aggregate.columns.batch import seconds_of
 from services.aggregate.engine.recent_visitors import RECENT_SECONDS, RecentVisitors
-from services.aggregate.engine.visits import GroupedVisits, SortedVisits
+from services.aggregate.engine.visits import NO_VISITS, GroupedVisits, SortedVisits
 from shared.events.time_units import HOUR_SECONDS
 
 
@@ -48,9 +48,12 @@ class Events:
     @cached_property
     def hour_old_visits(self) -> GroupedVisits:
         """The visits that are at least an hour old, by visitor code."""
-        if self.second.max(initial=0) <= self.now_s - HOUR_SECONDS:
+        newest = self.now_s - HOUR_SECONDS
+        if self.second.min(initial=self.now_s) > newest:
+            return NO_VISITS
+        if self.second.max(initial=0) <= newest:
             return self.visits
-        return self._sorted.between(0, self.now_s - HOUR_SECONDS).grouped()
+        return self._sorted.between(0, newest).grouped()
 
 
 @dataclass(frozen=True, slots=True)
