@@ -66,6 +66,11 @@ class Combinations(dict[tuple[Any, ...], int]):
         self._codes[:, place] = [encode(values) for encode in self._encoders]
         return place
 
+    @property
+    def entries(self) -> int:
+        """The number of combinations, or of values that were reduced for them where those are more."""
+        return max(len(self), 0 if self._reduced is None else len(self._reduced))
+
     def places(self, events: Sequence[Any]) -> list[int]:
         """The place of each event's combination."""
         if self._reduced is None:
@@ -80,10 +85,8 @@ class Combinations(dict[tuple[Any, ...], int]):
 
     def limit(self) -> None:
         """Drop all combinations when there are too many. Names keep their codes; places already returned are void."""
-        known, characters = len(self), self._characters
-        if self._reduced is not None:
-            known, characters = max(known, len(self._reduced)), characters + self._reduced.characters
-        if known > _MAX_COMBINATIONS or characters > _MAX_CHARACTERS:
+        characters = self._characters + (0 if self._reduced is None else self._reduced.characters)
+        if self.entries > _MAX_COMBINATIONS or characters > _MAX_CHARACTERS:
             self.clear()
             self._characters = 0
             self._reduced = None if self._reduce is None else _Reduced(self._reduce)

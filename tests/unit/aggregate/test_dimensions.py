@@ -1,5 +1,9 @@
 """The dimension table and the tables it meets: what one names, the other has."""
 
+import numpy as np
+import pytest
+
+from services.aggregate.columns import name_encoder
 from services.aggregate.columns.dimensions import DIMENSIONS, RANKED_DIMENSIONS
 from services.aggregate.columns.name_encoder import NameEncoder
 from shared.events.schema import EnrichedEvent
@@ -50,3 +54,17 @@ def test_pairs_of_internal_links_share_combinations() -> None:
     )
     assert list(encoder.names.of("source")) == ["Internal"]
     assert len(link) == 1
+
+
+def test_combinations_start_over_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_encoder, "_MAX_COMBINATIONS", 3)
+    encoder = NameEncoder()
+    for referrer in ("a.example", "b.example", "c.example", "d.example", "a.example", "e.example"):
+        for group in encoder.combinations:
+            group.limit()
+        event = EnrichedEvent(0, "a", url=f"https://shop.example/{referrer}", referrer=f"https://{referrer}/")
+        places = [group.places([event]) for group in encoder.combinations]
+        (row,) = encoder.rows(places, np.ones(1, np.bool_))
+        assert encoder.names.of("source")[row["source"]] == referrer
+        assert encoder.names.of("page")[row["page"]] == f"/{referrer}"
+        assert all(group.entries <= 5 for group in encoder.combinations)  # an event has two values to reduce
