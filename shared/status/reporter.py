@@ -81,7 +81,7 @@ class Reporter:
             self._pending.clear()
             self._reports += 1
             if self._reports % _TIDY_REPORTS == 1:
-                remove_departed(self._client, status.reported_at_ms, self._prefix)
+                remove_departed(self._client, status.service, status.reported_at_ms, self._prefix)
         except redis.RedisError as error:
             if self._failure.is_new():
                 logger.info("cannot report the status, retrying each second", error=str(error))

@@ -208,10 +208,10 @@ def test_markup_from_redis_is_shown_as_text(valkey: Any, visit: Visit) -> None:
     report_all(valkey)
     now_ms = (int(time.time()) + 60) * 1000
     trouble = {HOSTILE: REDIS_AWAY}
-    hostile = sample_status(HOSTILE, HOSTILE, version=HOSTILE, reported_at_ms=now_ms, troubles=trouble)
-    change = Transition(at_ms=now_ms, service=HOSTILE, replica=HOSTILE, level="error", message=HOSTILE)
+    hostile = sample_status("enrich", HOSTILE, version=HOSTILE, reported_at_ms=now_ms, troubles=trouble)
+    change = Transition(at_ms=now_ms, service="enrich", replica=HOSTILE, level="error", message=HOSTILE)
     write(valkey, hostile, [change], "")
-    valkey.hset("status:replicas", HOSTILE, "{")
+    valkey.hset("status:replicas:enrich", f"{HOSTILE} broken", "{")
     open_operations(visit)
     visit.wait_for_standing("failing")
     for place in (".strip", ".replicas", ".partitions", ".transitions"):
@@ -225,7 +225,7 @@ def test_the_page_fits_every_screen_in_both_modes(
     valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
 ) -> None:
     report_all(valkey, troubles={"redis": REDIS_AWAY})
-    valkey.hset("status:replicas", "enrich:broken", "{")
+    valkey.hset("status:replicas:enrich", "broken", "{")
     with visiting(chromium, dashboard.url, viewport={"width": 390, "height": 844}, color_scheme=mode) as visit:
         open_operations(visit)
         for width, height in ((390, 844), (820, 1180), (1160, 900), (1330, 900), (1440, 900), (1920, 1080)):

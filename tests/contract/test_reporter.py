@@ -106,7 +106,7 @@ def test_hanging_redis_delays_the_end_by_seconds_at_most() -> None:
 
 def test_reporter_removes_silent_replicas(redis_url: str) -> None:
     with connect(redis_url) as client, connect(redis_url) as other:
-        old = sample_status("enrich", "departed", reported_at_ms=now_ms() - 700_000)
+        old = sample_status("aggregate", "departed", reported_at_ms=now_ms() - 700_000)
         with Reporter(other, "", lambda state: sample_status(state=state, reported_at_ms=now_ms()), QUICK_SECONDS):
             pass
         with Reporter(other, "", lambda _: old, 60):

@@ -12,7 +12,7 @@ from services.dashboard.sources.observations import Malformed, Reported, StatusO
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.watch import Watch
 from shared.status import keys as status_keys
-from shared.status.keys import MalformedStatus
+from shared.status.keys import MalformedStatus, without_departed
 
 _WATCH_SECONDS: Final = 2.5
 """Interval of reads while no page is open: two per slot of a curve."""
@@ -50,7 +50,8 @@ class StatusSource:
             self._watch.interrupted()
             since_ms = before.since_ms if isinstance(before, Unreachable) else now_ms
             return Unreachable(since_ms, str(error), _last(before))
-        return Reported(self._watch.look(reports.replicas, now_ms), reports.unreadable, reports.transitions, now_ms)
+        replicas = without_departed(reports.replicas, now_ms)
+        return Reported(self._watch.look(replicas, now_ms), reports.unreadable, reports.transitions, now_ms)
 
 
 def _last(before: StatusObservation | None) -> Reported | None:

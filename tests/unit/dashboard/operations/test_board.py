@@ -202,11 +202,11 @@ def test_dead_letters_add_up_by_reason_and_service() -> None:
 
 
 def test_a_report_that_cannot_be_read_has_a_row_and_the_others_stay() -> None:
-    shown = drawn(unreadable={"status:replicas enrich:broken": "JSON is malformed: <b>"})
+    shown = drawn(unreadable={"status:replicas:enrich broken": "JSON is malformed: <b>"})
     assert standing_of(shown)[1] == "Unreadable: 1 entry in Redis cannot be read; see the end of the table."
     rows = rows_of(card(shown, "replicas"))
     assert len(rows) == 4
-    assert rows[-1] == "Unreadable status:replicas enrich:broken JSON is malformed: &lt;b&gt;"
+    assert rows[-1] == "Unreadable status:replicas:enrich broken JSON is malformed: &lt;b&gt;"
 
 
 def test_several_versions_at_once_are_marked() -> None:

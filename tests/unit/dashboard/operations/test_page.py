@@ -86,15 +86,15 @@ def test_a_failure_is_shown_with_its_reason(client: Any) -> None:
 
 def test_a_malformed_report_is_shown_with_the_others(client: Any) -> None:
     report_all(client)
-    client.hset("status:replicas", "enrich:broken", "{")
+    client.hset("status:replicas:enrich", "broken", "{")
     shown = page(opened())
     assert '<tr data-standing="unreadable"' in shown
-    assert "status:replicas enrich:broken" in shown
+    assert "status:replicas:enrich broken" in shown
     assert shown.count('<tr data-standing="healthy"') == 3
 
 
 def test_a_key_of_the_wrong_type_is_reported(client: Any) -> None:
-    client.set("status:replicas", "text")
+    client.set("status:replicas:enrich", "text")
     shown = page(opened())
     assert 'data-standing="malformed"' in shown
     assert "Nothing to show" in shown

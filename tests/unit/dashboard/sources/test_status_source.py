@@ -82,13 +82,13 @@ def test_a_key_of_the_wrong_type_is_reported_until_it_is_valid_again(
     report(client, clock)
     before = reported(source)
     clock.pass_seconds(1)
-    client.delete("status:replicas")
-    client.set("status:replicas", "text")
+    client.delete("status:replicas:aggregate")
+    client.set("status:replicas:aggregate", "text")
     observed = source.observe()
     assert isinstance(observed, Malformed)
     assert "wrong type" in observed.reason
     assert observed.last is before
-    client.delete("status:replicas")
+    client.delete("status:replicas:aggregate")
     report(client, clock)
     clock.pass_seconds(1)
     assert len(reported(source).replicas) == 1
