@@ -29,7 +29,7 @@ RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --s
  && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
+    HEALTH_ADDRESS=0.0.0.0 HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
 WORKDIR /var/lib/clickpulse
 # Numeric, so that an orchestrator can verify that it is not root.
 USER 10001

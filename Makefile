@@ -1,7 +1,7 @@
 # One command per job, the same ones CI runs. Needs git, make and Python 3.11 to 3.13; installs uv if missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint format types imports docs fuzz bench load
+.PHONY: help demo test test-faults lint format types imports docs fuzz attack bench load
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -60,6 +60,9 @@ fuzz: install ## Send a million mutated events through enrich. ARGS="--seed 7 --
 
 test-faults: install ## Inject a thousand crashes and outages. ARGS="--seed 7 --kills 100"
 	@.venv/bin/python -m tests.faults $(ARGS)
+
+attack: install ## Attack a running site: floods, bombs and lies, at full size; the tests run short versions
+	@ATTACK_LONG=1 .venv/bin/pytest tests/attacks $(ARGS)
 
 bench: install ## Measure against the design's limits; at most five minutes
 	@.venv/bin/python -m benchmarks $(ARGS)

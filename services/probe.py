@@ -17,10 +17,10 @@ def main(argv: Sequence[str]) -> int:
     """Print the report of `GET /health`. Returns 0 if healthy or degraded, 1 if failing or unreachable."""
     argparse.ArgumentParser(
         prog="clickpulse health",
-        description="Query http://127.0.0.1:$HEALTH_PORT/health. Exits with 0 if the service is healthy or degraded, "
-        "with 1 if it is failing or does not answer.",
+        description="Query /health on $HEALTH_ADDRESS, port $HEALTH_PORT. Exits with 0 if the service is healthy or "
+        "degraded, with 1 if it is failing or does not answer.",
     ).parse_args(argv)
-    connection = http.client.HTTPConnection("127.0.0.1", _port(), timeout=_TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(_address(), _port(), timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/health")
         response = connection.getresponse()
@@ -33,6 +33,12 @@ def main(argv: Sequence[str]) -> int:
         connection.close()
     sys.stdout.write(report + "\n")
     return 0 if healthy else 1
+
+
+def _address() -> str:
+    """The address that the service listens on; one that stands for every interface is reached by loopback."""
+    address = os.environ.get("HEALTH_ADDRESS", "")
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - not listened on
 
 
 def _port() -> int:

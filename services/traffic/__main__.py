@@ -14,7 +14,8 @@ from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.signals import stop_on_signals
 from shared.status.gauges import Gauges
-from shared.status.health import Health, health_endpoint
+from shared.status.health import Health
+from shared.status.health_endpoint import health_endpoint
 from shared.status.reporter import reporting
 from shared.streams.choose import open_log
 from shared.streams.event_log import Fenced, Producer, TopicSpec
@@ -67,9 +68,10 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
     with ExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
         try:
-            stack.enter_context(health_endpoint(health, settings.health_port))
+            stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address))
         except OSError as error:
-            return _wrong(service, f"HEALTH_PORT: cannot listen on port {settings.health_port}: {error}")
+            where = f"port {settings.health_port} of {settings.health_address}"
+            return _wrong(service, f"HEALTH_PORT, HEALTH_ADDRESS: cannot listen on {where}: {error}")
         reporter = stack.enter_context(reporting(service, settings, health, gauges))
         outbox = stack.enter_context(_outbox(settings, service, stop, health, gauges))
         try:

@@ -12,7 +12,8 @@ from shared.runtime.settings import ServiceSettings
 from shared.runtime.shutdown_deadline import shutdown_deadline
 from shared.runtime.signals import stop_on_signals
 from shared.status.gauges import Gauges
-from shared.status.health import Health, health_endpoint
+from shared.status.health import Health
+from shared.status.health_endpoint import health_endpoint
 from shared.status.replica_status import STARTING as STARTING
 from shared.status.reporter import reporting
 from shared.streams.choose import open_log
@@ -43,7 +44,7 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
     with (
         shutdown_deadline(_STOP_SECONDS),
         stop_on_signals(stop),
-        health_endpoint(health, settings.health_port),
+        health_endpoint(health, settings.health_port, settings.health_address),
         reporting(service, settings, health, gauges, settings.kafka_instance_id) as reporter,
     ):
         try:

@@ -3,9 +3,10 @@
 Each service subclasses `ServiceSettings` in its own `settings` module and adds its own options.
 """
 
+from ipaddress import ip_address
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.events.time_units import HOUR_MS
@@ -81,6 +82,19 @@ class ServiceSettings(RedisSettings, LogSettings):
         description="Maximum records per partition on the Redis log, 0.6 KB each; the oldest are dropped, even unread.",
     )
     health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 disables it.")
+    health_address: str = Field(
+        default="127.0.0.1",
+        description="IP address of the health endpoint; 0.0.0.0 is every interface, as a container's probes need.",
+    )
+
+    @field_validator("health_address")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise ValueError("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1") from None
+        return address
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:

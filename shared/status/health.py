@@ -1,13 +1,14 @@
-"""The health of a service, and the endpoint that shows it."""
+"""The health of a service's parts; `health_endpoint` shows it."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
 
 from shared.status.replica_status import Trouble, health_status
+
+_LONGEST_REASON: Final = 1000
+"""Characters. A reason may quote what a dependency answered."""
 
 
 class Health:
@@ -58,42 +59,4 @@ class Health:
         with self._lock:
             known = self._troubles.get(part)
             since_ms = known.since_ms if known is not None and known.fails == fails else self._now_ms()
-            self._troubles[part] = Trouble(reason, since_ms, fails)
-
-
-@contextmanager
-def health_endpoint(health: Health, port: int) -> Iterator[None]:
-    """Serve `GET /health` as JSON on `port` while the block runs, 503 when unhealthy, else 200. Port 0 serves nothing.
-
-    Raises OSError when the port is taken.
-    """
-    if port == 0:
-        yield
-        return
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path != "/health":
-                self.send_error(404)
-                return
-            report = health.report()
-            body = json.dumps(report).encode()
-            with suppress(ConnectionError):  # the probe timed out and hung up
-                self.send_response(503 if report["status"] == "unhealthy" else 200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Log nothing: a probe asks every few seconds."""
-
-    server = ThreadingHTTPServer(("", port), Handler)
-    thread = Thread(target=server.serve_forever, name="health", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+            self._troubles[part] = Trouble(reason[:_LONGEST_REASON], since_ms, fails)

@@ -9,7 +9,8 @@ import pytest
 from services import cli, probe
 from shared.runtime.services import SERVICES, TRAFFIC
 from shared.runtime.settings import ConfigurationError
-from shared.status.health import Health, health_endpoint
+from shared.status.health import Health
+from shared.status.health_endpoint import health_endpoint
 from tests.support.servers.server_process import free_port
 
 

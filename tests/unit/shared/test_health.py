@@ -4,7 +4,8 @@ import json
 import urllib.error
 import urllib.request
 
-from shared.status.health import Health, health_endpoint
+from shared.status.health import Health
+from shared.status.health_endpoint import health_endpoint
 from tests.support.servers.server_process import free_port
 
 

@@ -1,0 +1,1 @@
+"""Attacks on a running site: bounded, on loopback. `make attack` runs their long versions."""
