@@ -18,6 +18,7 @@ _SCHEMA_KEY: Final = b"schema"
 _NEXT_OFFSET_KEY: Final = b"next_offset"
 _LOADED_FROM_KEY: Final = b"loaded_from_ms"
 _TOPIC_ID_KEY: Final = b"topic_id"
+_ERASURES_KEY: Final = b"erasures"
 _BLOCK_PREFIX: Final = b"block/"
 _BLOCKS_END: Final = b"block0"  # the first key after every block's, as "0" follows "/"
 _CHECKPOINT_PREFIX: Final = b"checkpoint/"
@@ -61,15 +62,17 @@ class Store:
             self.close()
             raise StateUnusable(f"it is of schema {found.decode(errors='replace')}, this release keeps {schema}")
 
-    def begin(self, loaded_from_ms: int, topic_id: str = "") -> None:
+    def begin(self, loaded_from_ms: int, topic_id: str = "", erasures: bytes | None = None) -> None:
         """Record the topic, and since which append time its records are read. Called first, and on changes.
 
-        Raises StateUnwritable.
+        `erasures`: those that the state honours from now on; None leaves them. Raises StateUnwritable.
         """
         batch = _write_batch()
         batch.put(_SCHEMA_KEY, self._schema)
         batch.put(_LOADED_FROM_KEY, str(loaded_from_ms).encode())
         batch.put(_TOPIC_ID_KEY, topic_id.encode())
+        if erasures is not None:
+            batch.put(_ERASURES_KEY, erasures)
         self._write(batch)
 
     def read(self) -> SavedState | None:
@@ -92,6 +95,13 @@ class Store:
             loaded_from_ms=loaded_from_ms,
             topic_id=topic_id,
         )
+
+    def erasures(self) -> bytes:
+        """The erasures that the state honours; empty if none. Raises StateUnusable."""
+        try:
+            return self._database.get(_ERASURES_KEY) or b""
+        except Exception as error:  # as in `read`
+            raise StateUnusable(str(error)) from error
 
     def append(self, block: bytes, next_offset: int) -> None:
         """Store a micro-batch and the offset of the record after it. Raises StateUnwritable."""
@@ -138,6 +148,28 @@ class Store:
         except Exception as error:
             self._must_reopen = True
             raise StateUnwritable(str(error)) from error
+
+
+def delete(path: Path) -> None:
+    """Delete what was set aside of a database, then the database. Raises OSError.
+
+    Killed in between, it is called again, or `finish_deletion` is enough.
+    """
+    for remains in path.parent.glob(f"{path.name}.*"):
+        shutil.rmtree(remains)
+    if path.exists():
+        path.rename(_deleted(path))  # so that no half of a database is ever opened, or set aside
+        finish_deletion(path)
+
+
+def finish_deletion(path: Path) -> None:
+    """Finish a deletion that was killed. Raises OSError."""
+    if _deleted(path).exists():
+        shutil.rmtree(_deleted(path))
+
+
+def _deleted(path: Path) -> Path:
+    return path.with_name(f"{path.name}.deleted")
 
 
 def set_aside(path: Path, now_s: int) -> Path:
