@@ -19,6 +19,7 @@ from shared.events.refusals import Refusal
 from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
+from shared.runtime.tracebacks import error_text
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, Consumer, LogUnavailable, Position, Producer, Record
@@ -128,7 +129,9 @@ class AggregateService:
                 leaving.fold()
                 leaving.checkpoint()
         except StateUnwritable as error:
-            logger.warning("revoked partition closed without a checkpoint", partition=partition, error=str(error))
+            logger.warning(
+                "revoked partition closed without a checkpoint", partition=partition, error=error_text(error)
+            )
         del self._partitions[partition]
         leaving.close()
 
@@ -272,4 +275,4 @@ class AggregateService:
         try:
             consumer.commit(offsets)
         except LogUnavailable as error:
-            logger.debug("offsets not committed", error=str(error))
+            logger.debug("offsets not committed", error=error_text(error))
