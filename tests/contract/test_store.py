@@ -1,19 +1,25 @@
 """The store's contract, for RocksDB and for memory, and the failures of the real one."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rocksdict import Options, Rdict
 from structlog.testing import capture_logs
 
+from services.aggregate.state import database as database_module
 from services.aggregate.state.codec import SCHEMA
+from services.aggregate.state.database import Database, StateUnusable, StateUnwritable, write_batch
 from services.aggregate.state.opening import open_partition
 from services.aggregate.state.partition import PartitionStore
-from services.aggregate.state.store import SavedState, StateUnusable, StateUnwritable, Store
+from services.aggregate.state.store import SavedState, Store, set_aside
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, FromOffset, FromTime, Record
@@ -53,10 +59,10 @@ def test_beginning_again_after_a_gap_keeps_the_rest(reopen: Callable[[], Partiti
     store.begin(loaded_from_ms=5)
     store.checkpoint({"head": b"1"}, {})
     store.append(b"block", 1)
-    store.begin(loaded_from_ms=9, topic_id="t1")
+    store.begin(loaded_from_ms=9, topic_id="t1", digest_key=b"secret")
     store.close()
     store = reopen()
-    assert store.read() == SavedState({"head": b"1"}, [b"block"], 1, 9, "t1")
+    assert store.read() == SavedState({"head": b"1"}, [b"block"], 1, 9, "t1", b"secret")
     store.close()
 
 
@@ -175,11 +181,147 @@ def test_usable_state_resumes_at_its_offset(tmp_path: Path, topic_id: str) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
+def lose(path: Path, what: str) -> None:
+    """Leave the database as if a file of it were missing or older than the others."""
+    store = Store(path, SCHEMA)
+    store.read()
+    if what in ("lost checkpoint", "older part"):
+        store.checkpoint({"head": b"1"}, {})
+    store.close()
+    database = Rdict(str(path), options=Options(raw_mode=True))
+    match what:
+        case "lost block":
+            del database[b"block/" + b"0" * 16]
+        case "lost checkpoint":
+            del database[b"checkpoint/head"]
+        case "older part":
+            database[b"checkpoint/head"] = b"0"
+        case "older position":
+            database[b"position"] = msgspec.msgpack.encode((0, "t1", b"", None, 0, 0, 0))
+    database.close()
+
+
+def test_block_numbers_are_never_reused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "0", SCHEMA)
+    store.begin(0)
+    store.append(b"one", 1)
+    store.checkpoint({}, {})
+    store.close()
+    store = Store(tmp_path / "0", SCHEMA)
+    store.read()
+    store.append(b"two", 2)
+    store.close()
+    database = Rdict(str(tmp_path / "0"), options=Options(raw_mode=True))
+    assert b"block/%016x" % 1 in database
+    database.close()
+
+
+def test_a_database_that_an_earlier_release_has_open_is_not_set_aside(tmp_path: Path) -> None:
+    """It locks only RocksDB's own file, and its folder may have any name."""
+    path = tmp_path / "No space left on device Corruption:" / "0"
+    program = f"from rocksdict import Rdict; database = Rdict({str(path)!r}); print('open', flush=True); input()"
+    path.parent.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        for _ in range(2):
+            with pytest.raises(StateUnwritable):
+                Store(path, SCHEMA)
+        process.communicate("end\n")
+    with pytest.raises(StateUnusable):
+        Store(path, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Corruption: block checksum mismatch: stored = 1, computed = 2 in /state/0/000017.sst", StateUnusable),
+        ("Corruption: No space left on device", StateUnusable),
+        (
+            "IO error: No space left on device: While appending to file: /s/0/1.log: No space left on device",
+            StateUnwritable,
+        ),
+        ("IO error: No such file or directory: /No space left on device/lock/MANIFEST-4: No such file", StateUnusable),
+        ("IO error: While open a file for random read: /s/0/1.sst: Too many open files", StateUnwritable),
+        ("IO error: While open a file for appending: /s/0/LOG: Permission denied", StateUnwritable),
+        ("Invalid argument: blocked by a lock", StateUnusable),
+    ],
+)
+def test_what_a_failure_to_open_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, kind: type[Exception]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise Exception(message)  # noqa: TRY002 - as rocksdict does
+
+    monkeypatch.setattr(database_module, "Rdict", fail)
+    with pytest.raises(kind):
+        Store(tmp_path / "0", SCHEMA)
+
+
+def test_damage_that_a_write_finds_is_found_by_the_next_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "0", SCHEMA)
+    store.begin(0)
+    store.append(b"acknowledged", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module.Database, "write", unwritable)
+        with pytest.raises(StateUnwritable):
+            store.append(b"refused", 2)
+
+    def reopen(database: Database) -> None:
+        batch = write_batch()
+        batch.delete(b"position")  # as if the file system had lost the writes before
+        database.write(batch)
+
+    monkeypatch.setattr(Database, "reopen", reopen)
+    with pytest.raises(StateUnusable, match="lost writes"):
+        store.append(b"refused", 2)
+    store.close()
+    with pytest.raises(StateUnusable, match="lost writes"):
+        Store(tmp_path / "0", SCHEMA)
+
+
+def unwritable(*_: object) -> None:
+    raise StateUnwritable("no space left")
+
+
+def test_a_write_is_repeated_after_the_disk_refused_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "0", SCHEMA)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module.Database, "write", unwritable)
+        for _ in range(2):
+            with pytest.raises(StateUnwritable):
+                store.begin(5)
+    store.begin(5)
+    store.append(b"block", 1)
+    store.close()
+    store = Store(tmp_path / "0", SCHEMA)
+    assert store.read() == SavedState({}, [b"block"], 1, 5)
+    store.close()
+
+
+def test_only_the_latest_set_aside_states_are_kept(tmp_path: Path) -> None:
+    for now_s in range(5):
+        (tmp_path / "0").mkdir()
+        set_aside(tmp_path / "0", NOW_S + now_s)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"0.set-aside-{NOW_S + now_s}" for now_s in (2, 3, 4)]
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
         ("garbled block", "it cannot be read"),
         ("torn manifest", "Corruption"),
+        ("lost block", "0 blocks do not match the 1 that were stored"),
+        ("lost checkpoint", "first head"),
+        ("older part", "first head"),
+        ("older position", "1 blocks do not match the 0 that were stored"),
+        ("without CURRENT", "CURRENT is missing"),
+        ("known damage", "found while it was in use"),
+        ("a file", "is not a folder"),
         ("ahead of the topic", "past the topic's end"),
         ("of another topic", "deleted and recreated"),
     ],
@@ -193,6 +335,17 @@ def test_unusable_state_is_set_aside_and_rebuilt_by_time(tmp_path: Path, damage:
             store.read()  # finds the key of the next block
             store.append(b"\xc1 no block", 2)
             store.close()
+        case "lost block" | "lost checkpoint" | "older part" | "older position":
+            lose(tmp_path / "0", damage)
+        case "without CURRENT":
+            (tmp_path / "0" / "CURRENT").unlink()
+        case "known damage":
+            database = Database(tmp_path / "0")
+            database.mark_damaged("found while it was in use")
+            database.close()
+        case "a file":
+            shutil.rmtree(tmp_path / "0")
+            (tmp_path / "0").write_text("no folder")
         case "torn manifest":
             for manifest in (tmp_path / "0").glob("MANIFEST-*"):
                 manifest.write_bytes(b"torn")

@@ -11,15 +11,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.saved: SavedState | None = None
-        self._erasures = b""
 
-    def begin(self, loaded_from_ms: int, topic_id: str = "", erasures: bytes | None = None) -> None:
+    def begin(self, loaded_from_ms: int, topic_id: str = "", digest_key: bytes = b"") -> None:
         before = self.saved or SavedState({}, [], None, 0)
-        self.saved = replace(before, loaded_from_ms=loaded_from_ms, topic_id=topic_id)
-        self._erasures = self._erasures if erasures is None else erasures
-
-    def erasures(self) -> bytes:
-        return self._erasures
+        self.saved = replace(before, loaded_from_ms=loaded_from_ms, topic_id=topic_id, digest_key=digest_key)
 
     def read(self) -> SavedState | None:
         return self.saved

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from services.aggregate.state.database import StateUnwritable
 from services.aggregate.state.opening import resume
 from services.aggregate.state.partition import Partition
-from services.aggregate.state.store import StateUnwritable
 from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, Record
