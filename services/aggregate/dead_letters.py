@@ -46,6 +46,7 @@ class DeadLetters:
             "events refused",
             count=len(refused),
             first_reason=refusal.reason.value,
+            first_error=refusal.error,
             partition=record.partition,
             offset=record.offset,
         )

@@ -99,6 +99,7 @@ class DetectService:
                 first_partition=record.partition,
                 first_offset=record.offset,
                 first_reason=refusal.reason.value,
+                first_error=refusal.error,
             )
         return clicks
 

@@ -34,7 +34,7 @@ class LatestEvent(NamedTuple):
     timestamp_ms: int
     arrival_ms: int
     offset: int
-    visitor: bytes  # digest of the userId
+    visitor: str  # userId
     value: bytes  # undecoded, because few candidates are shown
 
 
@@ -46,7 +46,7 @@ class Batch:
     names: NewNames = field(default_factory=dict)
     new_visitors: Digests = field(default_factory=NO_DIGESTS.copy)  # with their codes:
     new_visitor_codes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    event_ids: Digests = field(default_factory=NO_DIGESTS.copy)  # of the events that have one, with their arrival:
+    event_ids: Digests = field(default_factory=NO_DIGESTS.copy)  # within their visitor; with their arrival:
     event_id_arrival_s: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     latest_arrival_s: int = 0  # see `SeenIds`
     latest: tuple[LatestEvent, ...] = ()  # the events that may be among the latest events or visitors

@@ -1,42 +1,30 @@
-"""128-bit digests of ids, and a hash table of them that works on whole columns.
+"""A hash table of 128-bit digests that works on whole columns.
 
-Random ids do not collide in 128 bits, so a digest replaces its id: 16 bytes, where the text as a Python object and its
-entry in a dict take 150.
+Ids do not collide in 128 bits, so a digest replaces its id: 16 bytes, where the text as a Python object and its entry
+in a dict take 150.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from services.aggregate.columns.arrays import Bools, Ints
 
 Digests = npt.NDArray[np.uint64]
-"""One row per id: the two halves of its digest. The first is never 0, which marks a free slot of the table."""
+"""One row per id: the two halves of its digest, see `digester`. Neither is 0, which marks a free slot of the table."""
 
 _FEWEST_SLOTS: Final = 1024
 _FULLEST: Final = 0.5  # share of used slots; above it probing gets slow
 _BOTH: Final = 0x0101  # two bytes of True
 
 
-def digests_of(ids: Iterable[str]) -> Digests:
-    """The digests of ids, one row each."""
-    return as_digests(map(xxhash.xxh3_128_digest, ids))
-
-
-def as_digests(digested: Iterable[bytes]) -> Digests:
-    """Digests of 16 bytes as rows."""
-    digests = np.frombuffer(b"".join(digested), np.uint64).reshape(-1, 2)
-    return digests if digests.all() else np.where(digests == 0, np.uint64(1), digests)
-
-
 class DigestTable:
     """A hash table from digests to numbers below 2³², open addressing with double hashing.
 
     Every step works on all unsettled rows: a batch takes as many steps as its longest probe. The halves of a digest are
-    independent, so the second serves as the second hash and keeps the longest probe short.
+    independent, so the second serves as the second hash and keeps the longest probe short. Both are random to whoever
+    chooses the ids, so nobody can make probes long.
     """
 
     def __init__(self, capacity: int = 0) -> None:

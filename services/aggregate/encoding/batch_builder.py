@@ -11,27 +11,23 @@ from operator import attrgetter
 from typing import Final
 
 import numpy as np
-import xxhash
 
 from services.aggregate.columns.arrays import Array, Bools, Ints
 from services.aggregate.columns.batch import NO_DIGESTS, NONE, Batch, EventCounts, LatestEvent
-from services.aggregate.columns.digests import Digests, as_digests
+from services.aggregate.columns.digests import Digests
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.encoding.encoder import Encoder
-from services.aggregate.encoding.forgetting import without_erased
 from services.aggregate.engine.latest import latest_first
 from services.aggregate.engine.windows import Windows, oldest_second
 from shared.events.counted import CountedDecoder
 from shared.events.refusals import Reason, Refusal
 from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
-from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.streams.event_log import Record
 
 COUNTED_EVENTS: Final = CountedDecoder(SOURCE_FIELDS)
 _SLICE: Final = 256
 """Events that are decoded together: few enough to stay in the processor's cache."""
 _MAX_AGE: Final = int(np.iinfo(np.int16).max)
-_digest = xxhash.xxh3_128_digest
 _user_id_of, _event_id_of, _age_of = attrgetter("userId"), attrgetter("eventId"), attrgetter("age")
 _arrival_ms_of = attrgetter("timestamp_ms")
 
@@ -50,10 +46,8 @@ class Intake:
 class BatchBuilder:
     """Collects the records of one micro-batch as columns. New names get their codes at once."""
 
-    def __init__(self, encoder: Encoder, windows: Windows, erasures: Erasures = NO_ERASURES) -> None:
-        """`erasures`: whose records to leave out, as if the log had never held them."""
+    def __init__(self, encoder: Encoder, windows: Windows) -> None:
         self._encoder = encoder
-        self._erasures = erasures
         self._windows = windows
         self._sizes = encoder.names.names.sizes()
         self._groups = encoder.names.combinations
@@ -64,8 +58,9 @@ class BatchBuilder:
         # Of the records that are events, side by side:
         self._records: list[Record] = []
         self._timestamp_ms: list[int] = []
-        self._user_ids: list[bytes] = []  # digests
-        self._event_ids: list[bytes | None] = []  # digests
+        self._user_ids: list[str] = []
+        self._user_hashes: list[bytes] = []
+        self._event_ids: list[object] = []  # text, or nothing
         self._places: list[list[int]] = [[] for _ in self._groups]
         self._ages: list[int | None] = []
 
@@ -80,18 +75,16 @@ class BatchBuilder:
     def _add_slice(self, records: Sequence[Record]) -> None:
         self._last = records[-1]
         decoded = COUNTED_EVENTS.decode_all([record.value for record in records])
-        if self._erasures:
-            records, decoded = without_erased(records, decoded, self._erasures)
         if decoded.refused:
             self._refused += [(records[place], refusal) for place, refusal in decoded.refused.items()]
             records = [record for place, record in enumerate(records) if place not in decoded.refused]
         events = decoded.events
         self._records += records
         self._timestamp_ms += decoded.timestamps
-        self._user_ids += map(_digest, map(_user_id_of, events))
-        self._event_ids += [
-            _digest(event_id) if event_id.__class__ is str else None for event_id in map(_event_id_of, events)
-        ]
+        user_ids = list(map(_user_id_of, events))
+        self._user_ids += user_ids
+        self._user_hashes += self._encoder.digester.hashes(user_ids)
+        self._event_ids += map(_event_id_of, events)
         for group, places in zip(self._groups, self._places, strict=True):
             places += group.places(events)
         self._ages += map(_age_of, events)
@@ -108,11 +101,12 @@ class BatchBuilder:
         late = timestamp_ms < oldest_second(arrival_ms // 1000) * 1000
         counts.late = int(np.count_nonzero(late))
         arrival_s = encoder.seen_ids.arrivals(arrival_ms // 1000)
-        counted, event_ids, event_id_arrival_s = self._without_duplicates(~(future | late), arrival_s)
+        visitors_of = encoder.digester.digests(self._user_hashes)
+        counted, event_ids, event_id_arrival_s = self._without_duplicates(~(future | late), arrival_s, visitors_of)
         counts.counted = int(np.count_nonzero(counted))
         counts.dead_letters = len(refused)
         counts.duplicates = len(self) - counts.read
-        visitors, new_visitors, new_visitor_codes = encoder.visitors.codes(as_digests(self._user_ids)[counted])
+        visitors, new_visitors, new_visitor_codes = encoder.visitors.codes(visitors_of[counted])
         batch = Batch(
             rows=self._rows(counted, visitors, timestamp_ms),
             names=encoder.names.names.since(self._sizes),
@@ -129,13 +123,17 @@ class BatchBuilder:
         chosen = which.tolist()
         return zip(compress(self._records, chosen), compress(self._timestamp_ms, chosen), strict=True)
 
-    def _without_duplicates(self, which: Bools, arrival_s: Ints) -> tuple[Bools, Digests, Ints]:
-        """`which` without the duplicates, and the digests and arrival of the ids that were accepted."""
-        has_id = which & np.array([event_id is not None for event_id in self._event_ids], np.bool_)
+    def _without_duplicates(self, which: Bools, arrival_s: Ints, visitors: Digests) -> tuple[Bools, Digests, Ints]:
+        """`which` without the duplicates, and the digests and arrival of the ids that were accepted.
+
+        An eventId is unique within its visitor: otherwise whoever guesses ids could suppress the clicks of others.
+        """
+        has_id = which & np.array([event_id.__class__ is str for event_id in self._event_ids], np.bool_)
         if not has_id.any():
             return which, NO_DIGESTS, np.empty(0, np.int64)
-        ids = compress(self._event_ids, has_id.tolist())
-        digests = as_digests(ids)  # type: ignore[arg-type] # none of these is None
+        ids: Iterator[str] = compress(self._event_ids, has_id.tolist())  # type: ignore[arg-type] # these are text
+        digester = self._encoder.digester
+        digests = digester.digests_within(visitors[has_id], digester.hashes(ids))
         arrival_s = arrival_s[has_id]
         accepted = self._encoder.seen_ids.accept(digests, arrival_s)
         counted = which.copy()

@@ -6,6 +6,7 @@ from typing import Final
 from services.aggregate.columns.arrays import RING_SECONDS, Array
 from services.aggregate.columns.batch import Batch
 from services.aggregate.columns.dictionaries import Dictionaries, NewNames
+from services.aggregate.columns.digester import Digester
 from services.aggregate.columns.name_encoder import NameEncoder
 from services.aggregate.columns.visitor_codes import VisitorCodes
 from services.aggregate.encoding.duplicates import SeenIds
@@ -18,8 +19,9 @@ _VISITORS: Final = "visitors"
 class Encoder:
     """Assigns codes. A batch records what it assigned, so that `learn` repeats it after a crash."""
 
-    def __init__(self, names: NewNames | None = None) -> None:
-        """`names` are those of a saved state."""
+    def __init__(self, digest_key: bytes, names: NewNames | None = None) -> None:
+        """`digest_key` is that of the partition, `names` are those of a saved state. Raises ValueError."""
+        self.digester = Digester(digest_key)
         self.names = NameEncoder(Dictionaries(names or {}))
         self.visitors = VisitorCodes()
         self.seen_ids = SeenIds()

@@ -33,7 +33,7 @@ def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
     Stops reading there.
     """
     chosen: list[LatestEvent] = []
-    visitors: set[bytes] = set()
+    visitors: set[str] = set()
     for number, event in enumerate(newest_first):
         if number < LATEST_EVENTS_SHOWN or event.visitor not in visitors:
             chosen.append(event)
@@ -45,7 +45,7 @@ def latest_first(newest_first: Iterable[LatestEvent]) -> list[LatestEvent]:
 
 def one_per_visitor(newest_first: Sequence[LatestEvent]) -> list[LatestEvent]:
     """The first event of each of the first LATEST_VISITORS_SHOWN visitors."""
-    latest: dict[bytes, LatestEvent] = {}
+    latest: dict[str, LatestEvent] = {}
     for event in newest_first:
         latest.setdefault(event.visitor, event)
         if len(latest) == LATEST_VISITORS_SHOWN:

@@ -22,7 +22,7 @@ from services.aggregate.engine.segment_versions import SegmentVersions
 from services.aggregate.engine.windows import Windows
 
 _TABLE: Final = [ROW.descr, *((own.name, own.values, own.max_bytes, own.name_type.__name__) for own in DIMENSIONS)]
-SCHEMA: Final = f"4.{crc32(repr(_TABLE).encode()):08x}"
+SCHEMA: Final = f"5.{crc32(repr(_TABLE).encode()):08x}"
 """The version of this module's formats, and a checksum of the dimension table as far as saved state depends on it.
 
 State of another schema is set aside and rebuilt from the log.
@@ -158,14 +158,14 @@ def mark_saved(encoder: Encoder, windows: Windows) -> None:
     encoder.seen_ids.saved()
 
 
-def decode_checkpoint(parts: Mapping[str, bytes], kept_seconds: int) -> tuple[Encoder, Windows]:
+def decode_checkpoint(parts: Mapping[str, bytes], digest_key: bytes, kept_seconds: int) -> tuple[Encoder, Windows]:
     """The state that `encode_checkpoint` encoded, with windows that keep rows of `kept_seconds`.
 
     Raises KeyError, msgspec.MsgspecError or ValueError for anything else.
     """
     head = _decode_head(parts[_HEAD])
     arrays = {name.removeprefix(_ARRAYS): _array(part) for name, part in parts.items() if name.startswith(_ARRAYS)}
-    encoder = Encoder(restored(head.names))
+    encoder = Encoder(digest_key, restored(head.names))
     encoder.load_arrays(arrays)
     for _, part in _by_minute(parts, _EVENT_IDS):
         ids = _decode_ids(part)

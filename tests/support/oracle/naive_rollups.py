@@ -35,7 +35,7 @@ class Arrived:
 def outcomes(log: Sequence[Arrived]) -> dict[str, list[Arrived]]:
     """Classify the events of a log, each partition in offset order."""
     classified: dict[str, list[Arrived]] = {"counted": [], "late": [], "duplicates": [], "dead_letters": []}
-    first_arrival: dict[tuple[int, str], int] = {}
+    first_arrival: dict[tuple[int, str, str], int] = {}
     for arrived in log:
         event, arrival_s = arrived.event, arrived.arrival_ms // 1000
         if event.timestamp > arrived.arrival_ms + 60_000:
@@ -45,11 +45,12 @@ def outcomes(log: Sequence[Arrived]) -> dict[str, list[Arrived]]:
             classified["late"].append(arrived)
             continue
         if isinstance(event.eventId, str):
-            first = first_arrival.get((arrived.partition, event.eventId))
+            event_id = arrived.partition, event.userId, event.eventId
+            first = first_arrival.get(event_id)
             if first is not None and arrival_s - first < 3600:
                 classified["duplicates"].append(arrived)
                 continue
-            first_arrival[(arrived.partition, event.eventId)] = arrival_s
+            first_arrival[event_id] = arrival_s
         classified["counted"].append(arrived)
     return classified
 

@@ -1,5 +1,7 @@
 """The hash table of digests compared with a dict, and the duplicates found with it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,12 +9,18 @@ from hypothesis import strategies as st
 
 from services.aggregate.columns import digests
 from services.aggregate.columns.arrays import Array
-from services.aggregate.columns.digests import DigestTable, digests_of
+from services.aggregate.columns.digester import Digester, new_digest_key
+from services.aggregate.columns.digests import Digests, DigestTable
 from services.aggregate.columns.visitor_codes import VisitorCodes
 from services.aggregate.encoding import duplicates
 from services.aggregate.encoding.duplicates import SeenIds
 
+DIGESTER = Digester(new_digest_key())
 BATCHES = st.lists(st.lists(st.integers(0, 60).map(str), max_size=40), max_size=8)
+
+
+def digests_of(ids: Iterable[str]) -> Digests:
+    return DIGESTER.digests(DIGESTER.hashes(ids))
 
 
 @given(batches=BATCHES, kept=st.integers(0, 60))

@@ -47,6 +47,14 @@ def test_an_event_without_an_id_is_no_duplicate() -> None:
     assert outcome(timeline.publish(T).meta) == (2, 0)
 
 
+def test_an_event_id_is_that_of_its_visitor() -> None:
+    #  ─────○──●─●─┤ T    ids that eve guessed and sent first suppress none of ada's clicks
+    timeline = Timeline(T)
+    timeline.arrive(T, *(click(T, "eve", eventId=f"ada-{number}") for number in range(50)))
+    timeline.arrive(T, *(click(T, "ada", eventId=f"ada-{number}") for number in range(50)), click(T, eventId="ada-0"))
+    assert outcome(timeline.publish(T).meta) == (100, 1)
+
+
 def test_a_dropped_event_is_not_remembered() -> None:
     #   arrives   T: late         T: in time
     #  ─────────────○────────────────●──▶    the same eventId

@@ -1,1 +1,0 @@
-"""Erasure: which visitors were forgotten until when, and how services learn of it."""
