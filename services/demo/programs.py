@@ -27,7 +27,7 @@ def service_environment(
 ) -> dict[str, str]:
     """The environment of every service: the user's, plus what only the demo knows."""
     environment = {
-        **base,
+        **{name: setting for name, setting in base.items() if name != "REDIS_URL_FILE"},
         "REDIS_URL": redis_url,
         "STATE_DIR": str(state),
         "DASHBOARD_PORT": str(dashboard_port),

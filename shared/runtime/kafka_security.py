@@ -1,6 +1,6 @@
 """Rejects contradictory Kafka security settings at startup; with them, the client would retry forever."""
 
-from pathlib import Path
+from shared.runtime.certificates import lonely_certificate, missing_files
 
 
 def contradictions(
@@ -11,6 +11,8 @@ def contradictions(
     username: str | None,
     password: str | None,
     ca_location: str | None,
+    certificate_location: str | None,
+    key_location: str | None,
 ) -> list[str]:
     """One complaint per variable that contradicts the others, as `VARIABLE: …`. Contains no secrets."""
     credentials = {
@@ -18,13 +20,17 @@ def contradictions(
         "KAFKA_SASL_USERNAME": username,
         "KAFKA_SASL_PASSWORD": password,
     }
+    files = {
+        "KAFKA_SSL_CA_LOCATION": ca_location,
+        "KAFKA_SSL_CERTIFICATE_LOCATION": certificate_location,
+        "KAFKA_SSL_KEY_LOCATION": key_location,
+    }
     given = [name for name, value in credentials.items() if value is not None]
+    given_files = {name: path for name, path in files.items() if path is not None}
     if broker is None:
-        secured = [*given]
+        secured = [*given, *given_files]
         if protocol != "PLAINTEXT":
             secured.insert(0, "KAFKA_SECURITY_PROTOCOL")
-        if ca_location is not None:
-            secured.append("KAFKA_SSL_CA_LOCATION")
         return [
             f"{name}: is set, but KAFKA_BROKER is not, so the event log would be Redis Streams; set both or neither"
             for name in secured
@@ -40,12 +46,15 @@ def contradictions(
             f"{name}: is set, but KAFKA_SECURITY_PROTOCOL={protocol} has no login; expected SASL_SSL or SASL_PLAINTEXT"
             for name in given
         ]
-    if ca_location is not None:
-        if not protocol.endswith("SSL"):
-            found.append(
-                f"KAFKA_SSL_CA_LOCATION: is set, but KAFKA_SECURITY_PROTOCOL={protocol} is not encrypted; "
-                "expected SSL or SASL_SSL"
-            )
-        elif not Path(ca_location).exists():
-            found.append(f"KAFKA_SSL_CA_LOCATION: no file or folder {ca_location}")
-    return found
+    if not protocol.endswith("SSL"):
+        return found + [
+            f"{name}: is set, but KAFKA_SECURITY_PROTOCOL={protocol} is not encrypted; expected SSL or SASL_SSL"
+            for name in given_files
+        ]
+    return [
+        *found,
+        *missing_files(given_files),
+        *lonely_certificate(
+            "KAFKA_SSL_CERTIFICATE_LOCATION", certificate_location, "KAFKA_SSL_KEY_LOCATION", key_location
+        ),
+    ]

@@ -7,20 +7,38 @@ from ipaddress import ip_address
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.events.time_units import HOUR_MS
 from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
 from shared.runtime.configuration import ConfigurationError as ConfigurationError
 from shared.runtime.kafka_security import contradictions
+from shared.runtime.redis_security import secured_url
+from shared.runtime.secret_files import SecretFiles, is_secret
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
-class RedisSettings(BaseSettings):
-    """Where Redis or Valkey is. It holds lookups and rollups, and the event log unless KAFKA_BROKER is set."""
+class EnvironmentSettings(BaseSettings):
+    """Settings from environment variables, and secret ones (`repr=False`) from the files that NAME_FILE names."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - neither is used
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the first that has one winning."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+
+class RedisSettings(EnvironmentSettings):
+    """Where Redis or Valkey is. It holds lookups and rollups, and the event log unless KAFKA_BROKER is set."""
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
@@ -28,13 +46,33 @@ class RedisSettings(BaseSettings):
         pattern=r"^(redis|rediss|unix)://",
         description="Redis or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:// for a socket.",
     )
+    redis_username: str | None = Field(default=None, description="User name, if REDIS_URL has none.")
+    redis_password: str | None = Field(default=None, repr=False, description="Password, if REDIS_URL has none.")
+    redis_ssl_ca_location: str | None = Field(
+        default=None, description="File with the CA certificates of Redis, for rediss://. Unset: those of the system."
+    )
+    redis_ssl_certificate_location: str | None = Field(
+        default=None, description="File with this service's certificate, if Redis asks for one."
+    )
+    redis_ssl_key_location: str | None = Field(default=None, description="File with the key of that certificate.")
     redis_prefix: str = Field(default="", max_length=64, description="Prefix of every Redis key.")
 
+    @model_validator(mode="after")
+    def _complete_url(self) -> Self:
+        """Put login and certificates into `redis_url`, which is what every client connects with."""
+        self.__dict__["redis_url"] = secured_url(
+            self.redis_url,
+            username=self.redis_username,
+            password=self.redis_password,
+            ca_location=self.redis_ssl_ca_location,
+            certificate_location=self.redis_ssl_certificate_location,
+            key_location=self.redis_ssl_key_location,
+        )
+        return self
 
-class LogSettings(BaseSettings):
+
+class LogSettings(EnvironmentSettings):
     """How a service writes its log lines."""
-
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto",
@@ -59,6 +97,10 @@ class ServiceSettings(RedisSettings, LogSettings):
     kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
     kafka_sasl_password: str | None = Field(default=None, repr=False, description="SASL password.")
     kafka_ssl_ca_location: str | None = Field(default=None, description="File with the CA certificates of the brokers.")
+    kafka_ssl_certificate_location: str | None = Field(
+        default=None, description="File with this service's certificate, if the brokers ask for one."
+    )
+    kafka_ssl_key_location: str | None = Field(default=None, description="File with the key of that certificate.")
     kafka_instance_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,249}$",
@@ -105,6 +147,8 @@ class ServiceSettings(RedisSettings, LogSettings):
             username=self.kafka_sasl_username,
             password=self.kafka_sasl_password,
             ca_location=self.kafka_ssl_ca_location,
+            certificate_location=self.kafka_ssl_certificate_location,
+            key_location=self.kafka_ssl_key_location,
         )
         if found:
             raise ValueError("\n".join(found))
@@ -117,7 +161,7 @@ class ServiceSettings(RedisSettings, LogSettings):
 
     def shown(self) -> dict[str, object]:
         """The options that have a value, without secrets, for the log."""
-        secret = {name for name, field in type(self).model_fields.items() if not field.repr}
+        secret = {name for name, field in type(self).model_fields.items() if is_secret(field)}
         return self.model_dump(mode="json", exclude=secret, exclude_none=True)
 
 
@@ -141,6 +185,6 @@ def _complaints(settings_type: type[BaseSettings], error: ValidationError) -> li
         name = str(problem["loc"][0])
         field = settings_type.model_fields.get(name)
         meaning = f" ({field.description})" if field is not None and field.description else ""
-        given = "" if field is not None and not field.repr else f", got {problem['input']!r}"
+        given = "" if field is not None and is_secret(field) else f", got {problem['input']!r}"
         complaints.append(f"{name.upper()}: {problem['msg']}{given}{meaning}")
     return complaints

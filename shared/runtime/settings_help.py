@@ -7,6 +7,8 @@ from typing import Final, Literal, get_args, get_origin
 
 from pydantic_settings import BaseSettings
 
+from shared.runtime.secret_files import is_secret
+
 SERVICE_EXIT_CODES: Final = (
     "Exit codes: 0 stopped, 1 failed, 2 wrong option or setting, 3 another process does this work."
 )
@@ -32,6 +34,8 @@ def settings_help(settings_type: type[BaseSettings]) -> str:
         lines.append(f"  {name.upper()}={as_variable(field.default)}")
         choices = _choices(field.annotation)
         meaning = f"{field.description} One of {', '.join(choices)}." if choices else f"{field.description}"
+        if is_secret(field):
+            meaning += f" Or set {name.upper()}_FILE to a file that holds it."
         lines.append(fill(meaning, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6))
     return "\n".join(lines)
 

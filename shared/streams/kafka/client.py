@@ -71,6 +71,8 @@ class KafkaClients:
             "sasl.username": settings.kafka_sasl_username,
             "sasl.password": settings.kafka_sasl_password,
             "ssl.ca.location": settings.kafka_ssl_ca_location,
+            "ssl.certificate.location": settings.kafka_ssl_certificate_location,
+            "ssl.key.location": settings.kafka_ssl_key_location,
         }
         # When the session expires the others get a dead replica's partitions, and a commit without a broker gives up.
         self._membership: dict[str, Any] = {"session.timeout.ms": settings.kafka_session_seconds * 1000}

@@ -70,6 +70,13 @@ def test_missing_ca_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert complaints(monkeypatch, variables) == ["KAFKA_SSL_CA_LOCATION: no file or folder /no/such/ca.pem"]
 
 
+@pytest.mark.parametrize("given", ["CERTIFICATE", "KEY"])
+def test_certificate_needs_its_key_and_the_reverse(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    variables = BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL", f"KAFKA_SSL_{given}_LOCATION": __file__}
+    (complaint,) = complaints(monkeypatch, variables)
+    assert complaint.startswith(f"KAFKA_SSL_{given}_LOCATION: is set, but KAFKA_SSL_")
+
+
 def test_security_without_a_broker_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     found = complaints(monkeypatch, {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"} | LOGIN)
     assert [line.partition(":")[0] for line in found] == ["KAFKA_SECURITY_PROTOCOL", *LOGIN]

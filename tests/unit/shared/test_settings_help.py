@@ -11,7 +11,7 @@ from shared.runtime.settings_help import service_parser, settings_help
 
 class Settings(BaseSettings):
     port: int = Field(default=8501, description="Port to listen on.")
-    salt: str | None = Field(default=None, description="Secret.")
+    salt: str | None = Field(default=None, repr=False, description="Secret.")
     share: float = Field(default=1.0, description="Share of a minute.")
     is_open: bool = Field(default=False, description="Opens it.")
     mechanism: Literal["PLAIN", "SCRAM"] | None = Field(default=None, description="SASL mechanism.")
@@ -22,7 +22,7 @@ def test_each_setting_has_its_default_its_meaning_and_its_choices() -> None:
         "  PORT=8501",
         "      Port to listen on.",
         "  SALT=",
-        "      Secret.",
+        "      Secret. Or set SALT_FILE to a file that holds it.",
         "  SHARE=1",
         "      Share of a minute.",
         "  IS_OPEN=false",
