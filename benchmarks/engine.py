@@ -104,8 +104,13 @@ def running_service(settings: AggregateSettings, producer: Producer, stop: Event
 class _NoStore:
     """Stores nothing, to measure only the windows."""
 
-    def begin(self, loaded_from_ms: int, topic_id: str = "", digest_key: bytes = b"") -> None:
+    def begin(
+        self, loaded_from_ms: int, topic_id: str = "", erasures: bytes | None = None, digest_key: bytes | None = None
+    ) -> None:
         pass
+
+    def erasures(self) -> bytes:
+        return b""
 
     def read(self) -> SavedState | None:
         return None

@@ -17,6 +17,7 @@ from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import SERVICE, AggregateSettings
 from shared.events.refusals import dead_letter_topic
+from shared.privacy.erasure_watch import ErasureWatch
 from shared.runtime.process import STARTING, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import read_settings
@@ -52,12 +53,14 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
         name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         publisher = TimedPublisher(RedisPublisher(client, settings, name), gauges)
         sender = stack.enter_context(Sender(publisher, health))
+        erasures = stack.enter_context(ErasureWatch(client, settings.redis_prefix, topic=topic))
         service = AggregateService(
             settings,
             producer=stack.enter_context(log.producer()),
             offer=sender.offer,
             health=health,
             gauges=gauges,
+            erasures=erasures,
             clock=time.time,
             stop=stop,
         )

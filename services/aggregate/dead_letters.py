@@ -46,7 +46,6 @@ class DeadLetters:
             "events refused",
             count=len(refused),
             first_reason=refusal.reason.value,
-            first_error=refusal.error,
             partition=record.partition,
             offset=record.offset,
         )

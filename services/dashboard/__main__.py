@@ -39,6 +39,7 @@ _FIXED_OPTIONS: Final = {
     "client.showErrorDetails": "none",  # the log has them
     "client.showErrorLinks": "false",
     "global.developmentMode": "false",
+    "logger.enableRich": "false",  # it prints exceptions with their messages, which may quote an event
     "logger.hideWelcomeMessage": "true",  # it would ask an internet host for this machine's address
 }
 

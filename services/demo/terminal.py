@@ -15,6 +15,8 @@ _NOT_PRINTABLE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\
 _DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([0-9:]{8})\.[0-9]+Z?")
 _SERVICE: Final = re.compile(r" service=[a-z-]+\b")
 _DEMO: Final = "demo"
+_LONGEST_LINE: Final = 8_000
+"""Characters. Our services write shorter lines; the store and libraries may not."""
 
 
 class Terminal:
@@ -29,7 +31,7 @@ class Terminal:
     def line(self, name: str, text: str) -> None:
         """Print a line of the process `name`: warnings in yellow, errors in red."""
         # A child's control characters could clear or recolour the whole screen.
-        text = _NOT_PRINTABLE.sub("", text)
+        text = _NOT_PRINTABLE.sub("", text[:_LONGEST_LINE])
         text = _SERVICE.sub("", _DATE.sub(r"\1", text))
         level = _LEVEL.search(text)
         if level is not None:

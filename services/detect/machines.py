@@ -77,5 +77,5 @@ def _machines(stored: Iterable[tuple[str, bytes | str | None]]) -> dict[str, Mac
             machines[user] = _decode_machine(value)
         except msgspec.DecodeError as error:
             # Foreign, or from another version: the visitor starts in init and the key is overwritten.
-            logger.warning("unreadable machine", user=user, error=str(error))
+            logger.warning("unreadable machine", error=type(error).__name__)
     return machines

@@ -99,7 +99,6 @@ class DetectService:
                 first_partition=record.partition,
                 first_offset=record.offset,
                 first_reason=refusal.reason.value,
-                first_error=refusal.error,
             )
         return clicks
 

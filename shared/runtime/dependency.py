@@ -10,6 +10,7 @@ from tenacity.wait import wait_random_exponential
 
 from shared.runtime.logs import get_logger
 from shared.runtime.once import Once
+from shared.runtime.tracebacks import error_text
 from shared.status.health import Health
 
 logger = get_logger(__name__)
@@ -55,12 +56,13 @@ class Dependency:
     def failed(self, error: object, consequence: str) -> None:
         """Report a failure. `consequence` says what the service does now, and is the log line."""
         self._failures += 1
+        said = error_text(error)
         if self._health is not None:
             report = self._health.degraded if self._is_optional else self._health.failing
-            report(self._part, f"{self._name} is unavailable: {error}; {consequence}")
-        is_new = self._kinds.is_new(_NUMBERS.sub("", f"{consequence}: {error}"))
+            report(self._part, f"{self._name} is unavailable: {said}; {consequence}")
+        is_new = self._kinds.is_new(_NUMBERS.sub("", f"{consequence}: {said}"))
         if is_new or self._failures % _ATTEMPTS_PER_LINE == 1:
-            logger.warning(consequence, dependency=self._name, error=str(error), attempt=self._failures)
+            logger.warning(consequence, dependency=self._name, error=said, attempt=self._failures)
 
     def answered(self) -> None:
         """Report that it works."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shared.runtime.tracebacks import error_text
 from shared.status.replica_status import Complaint, Level
 
 _LONGEST: int = 300  # characters
@@ -21,7 +22,7 @@ class LastComplaint(logging.Handler):
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
         if isinstance(record.msg, dict):  # from structlog
             error = record.msg.get("error") or record.msg.get("reason")
-            message = f"{record.msg.get('event')}: {error}" if error else f"{record.msg.get('event')}"
+            message = f"{record.msg.get('event')}: {error_text(error)}" if error else f"{record.msg.get('event')}"
         else:
             message = record.getMessage()
         self.last = Complaint(level, message[:_LONGEST], round(1000 * record.created))

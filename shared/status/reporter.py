@@ -12,6 +12,7 @@ from shared.runtime.logs import get_logger
 from shared.runtime.once import Once
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import RedisSettings
+from shared.runtime.tracebacks import error_text
 from shared.status.complaints import kept_complaints
 from shared.status.gauges import Gauges
 from shared.status.health import Health
@@ -84,7 +85,7 @@ class Reporter:
                 remove_departed(self._client, status.service, status.reported_at_ms, self._prefix)
         except redis.RedisError as error:
             if self._failure.is_new():
-                logger.info("cannot report the status, retrying each second", error=str(error))
+                logger.info("cannot report the status, retrying each second", error=error_text(error))
         else:
             self._failure.forget()
 

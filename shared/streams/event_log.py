@@ -90,6 +90,14 @@ class TopicSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """An existing topic. A record is gone `kept_ms` after its append at the latest; None: it may stay for good."""
+
+    partitions: int
+    kept_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """A partition assigned to a consumer: its first retained offset, and the offset that the next record gets.
 
@@ -163,6 +171,9 @@ class Consumer(Protocol):
         For monitoring. To read no record twice use a Processor, or store offsets with the results.
         """
 
+    def rewind(self) -> None:
+        """Forget how far we read: the next poll asks the listener again where to start each partition."""
+
     def lag(self) -> dict[int, int]:
         """Records behind the end of each assigned partition, as far as the consumer knows. Cheap."""
 
@@ -213,6 +224,12 @@ class EventLog(Protocol):
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
         """Create missing topics. Existing ones stay as they are."""
+
+    def facts(self, topics: Sequence[str]) -> dict[str, TopicFacts]:
+        """The facts of those topics that exist."""
+
+    def delete(self, topic: str, records: Sequence[Record]) -> int:
+        """Delete records that were read. Returns how many were: none on a log that deletes only by age."""
 
     def consumer(self, topic: str, group: str, listener: Listener) -> Consumer: ...
     def producer(self) -> Producer: ...

@@ -17,11 +17,13 @@ from services.aggregate.columns.batch import NO_DIGESTS, NONE, Batch, EventCount
 from services.aggregate.columns.digests import Digests
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.encoding.encoder import Encoder
+from services.aggregate.encoding.forgetting import without_erased
 from services.aggregate.engine.latest import latest_first
 from services.aggregate.engine.windows import Windows, oldest_second
 from shared.events.counted import CountedDecoder
 from shared.events.refusals import Reason, Refusal
 from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
+from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.streams.event_log import Record
 
 COUNTED_EVENTS: Final = CountedDecoder(SOURCE_FIELDS)
@@ -46,8 +48,10 @@ class Intake:
 class BatchBuilder:
     """Collects the records of one micro-batch as columns. New names get their codes at once."""
 
-    def __init__(self, encoder: Encoder, windows: Windows) -> None:
+    def __init__(self, encoder: Encoder, windows: Windows, erasures: Erasures = NO_ERASURES) -> None:
+        """`erasures`: whose records to leave out, as if the log had never held them."""
         self._encoder = encoder
+        self._erasures = erasures
         self._windows = windows
         self._sizes = encoder.names.names.sizes()
         self._groups = encoder.names.combinations
@@ -75,6 +79,8 @@ class BatchBuilder:
     def _add_slice(self, records: Sequence[Record]) -> None:
         self._last = records[-1]
         decoded = COUNTED_EVENTS.decode_all([record.value for record in records])
+        if self._erasures:
+            records, decoded = without_erased(records, decoded, self._erasures)
         if decoded.refused:
             self._refused += [(records[place], refusal) for place, refusal in decoded.refused.items()]
             records = [record for place, record in enumerate(records) if place not in decoded.refused]

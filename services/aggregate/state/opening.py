@@ -1,6 +1,7 @@
 """Opening the state of a partition: what the disk holds, or an empty state; reading resumes where it ends."""
 
 import secrets
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,29 +16,53 @@ from services.aggregate.state.codec import (
     decode_block,
     decode_checkpoint,
 )
-from services.aggregate.state.database import StateUnusable
+from services.aggregate.state.database import StateUnusable, StateUnwritable
 from services.aggregate.state.partition import Partition, PartitionStore
-from services.aggregate.state.store import SavedState, Store, set_aside
+from services.aggregate.state.store import SavedState, Store, delete, finish_deletion, set_aside
 from shared.events.time_units import HOUR_SECONDS
 from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
+from shared.privacy.erasures import NO_ERASURES, Erasures, decode_erasures, encode_erasures
 from shared.runtime.logs import get_logger
 from shared.streams.event_log import Assignment
 
 logger = get_logger(__name__)
 
 
-def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:
+class ErasureDue(Exception):  # noqa: N818 - a state of the data
+    """The state may hold events of a visitor who was forgotten since; it must be deleted."""
+
+
+def open_partition(
+    directory: Path,
+    assignment: Assignment,
+    now_s: int,
+    kept_seconds: int = HOUR_SECONDS,
+    erasures: Erasures = NO_ERASURES,
+) -> Partition:
     """Open the state of a partition, in `directory/<partition>`, with its windows ending at `now_s`.
 
     `kept_seconds` is how far back the rows of minutes are kept, at least the trailing hour.
 
     Unusable state, or state of a topic that was recreated since, is moved aside. Reading then starts by time, early
-    enough for every window. Raises StateUnwritable.
+    enough for every window. State that does not honour all `erasures` is deleted instead, with what was set aside
+    before, and so is unusable state while there are any: nobody can tell what it holds. Raises StateUnwritable.
     """
     path = directory / str(assignment.partition)
     try:
-        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
+        finish_deletion(path)
+        if erasures and not path.exists():
+            delete(path)  # what was set aside of it
+    except OSError as error:
+        raise StateUnwritable(str(error)) from error
+    try:
+        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds, erasures)
+    except ErasureDue:
+        _delete(path)
+        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds, erasures)
     except StateUnusable as reason:
+        if erasures:
+            _delete(path, str(reason))
+            return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds, erasures)
         aside = set_aside(path, now_s)
         logger.warning(
             "state set aside, rebuilding from the log",
@@ -48,17 +73,58 @@ def open_partition(directory: Path, assignment: Assignment, now_s: int, kept_sec
         return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
 
 
-def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_seconds: int = HOUR_SECONDS) -> Partition:
-    """Resume from what a store holds, or start empty. Closes the store when it raises StateUnusable."""
+def delete_unowned(directory: Path, owned: Container[int], erasures: Erasures) -> None:
+    """Delete the state that an earlier assignment of other partitions left, unless it honours all `erasures`.
+
+    Leaves alone what another process has open. Raises StateUnwritable.
+    """
+    for name in sorted({path.name.partition(".")[0] for path in directory.glob("[0-9]*")}):
+        path = directory / name
+        if not name.isdigit() or int(name) in owned:
+            continue
+        if not path.exists():
+            _delete(path)  # of which something was set aside
+            continue
+        try:
+            store = Store(path, SCHEMA)
+            is_due = not decode_erasures(store.erasures()).covers(erasures)
+            store.close()
+        except StateUnwritable:
+            continue  # another process has it open and deletes it itself
+        except (StateUnusable, ValueError):
+            is_due = True
+        if is_due:
+            _delete(path)
+
+
+def _delete(path: Path, reason: str = "a visitor was forgotten") -> None:
+    try:
+        delete(path)
+    except OSError as error:
+        raise StateUnwritable(str(error)) from error
+    logger.info("state deleted, rebuilding from the log without forgotten visitors", state=str(path), reason=reason)
+
+
+def resume(
+    store: PartitionStore,
+    assignment: Assignment,
+    now_s: int,
+    kept_seconds: int = HOUR_SECONDS,
+    erasures: Erasures = NO_ERASURES,
+) -> Partition:
+    """Resume from what a store holds, or start empty. Closes the store when it raises StateUnusable or ErasureDue."""
     try:
         saved = store.read()
+        honoured = _honoured(store) if saved is not None else erasures
+        if not honoured.covers(erasures):
+            raise ErasureDue  # noqa: TRY301 - closed below, as after the others
         digest_key = new_digest_key() if saved is None else saved.digest_key
         encoder, windows = (
             (Encoder(digest_key), Windows(now_s, kept_seconds))
             if saved is None
             else _restored(saved, assignment, now_s, kept_seconds)
         )
-    except StateUnusable:
+    except (StateUnusable, ErasureDue):
         store.close()
         raise
     windows.segment_versions.owner = secrets.randbelow(OWNERS)
@@ -66,10 +132,10 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
         # An event may be appended a minute ahead of its time.
         loaded_from_ms = oldest_second(now_s) * 1000 - FUTURE_TOLERANCE_MS
         saved = SavedState({}, [], None, loaded_from_ms, assignment.topic_id, digest_key)
-        store.begin(saved.loaded_from_ms, saved.topic_id, saved.digest_key)
+        store.begin(saved.loaded_from_ms, saved.topic_id, encode_erasures(erasures), digest_key)
     elif assignment.topic_id and not saved.topic_id:  # it was unknown so far
         saved = replace(saved, topic_id=assignment.topic_id)
-        store.begin(saved.loaded_from_ms, saved.topic_id, saved.digest_key)
+        store.begin(saved.loaded_from_ms, saved.topic_id)
     has_gap = saved.next_offset is not None and saved.next_offset < assignment.begin_offset
     if has_gap:
         assert saved.next_offset is not None
@@ -85,7 +151,14 @@ def resume(store: PartitionStore, assignment: Assignment, now_s: int, kept_secon
         loaded_from=None if has_gap else iso_second(saved.loaded_from_ms),
         blocks=len(saved.blocks),
     )
-    return Partition(assignment.partition, store, saved, encoder, windows, has_gap=has_gap)
+    return Partition(assignment.partition, store, saved, encoder, windows, has_gap=has_gap, erasures=honoured)
+
+
+def _honoured(store: PartitionStore) -> Erasures:
+    try:
+        return decode_erasures(store.erasures())
+    except ValueError as error:
+        raise StateUnusable(f"its erasures cannot be read: {error}") from error
 
 
 def _restored(saved: SavedState, assignment: Assignment, now_s: int, kept_seconds: int) -> tuple[Encoder, Windows]:

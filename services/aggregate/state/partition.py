@@ -18,6 +18,7 @@ from services.aggregate.state.codec import (
 )
 from services.aggregate.state.store import SavedState
 from shared.events.refusals import Refusal
+from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.streams.event_log import FromOffset, FromTime, Position, Record
 
 CHECKPOINT_SECONDS: Final = 60
@@ -27,7 +28,10 @@ CHECKPOINT_EVENTS: Final = 2_000_000  # fold again in about two seconds
 class PartitionStore(Protocol):
     """What a partition needs of its database. See `services.aggregate.state.store.Store`."""
 
-    def begin(self, loaded_from_ms: int, topic_id: str = "", digest_key: bytes = b"") -> None: ...
+    def begin(
+        self, loaded_from_ms: int, topic_id: str = "", erasures: bytes | None = None, digest_key: bytes | None = None
+    ) -> None: ...
+    def erasures(self) -> bytes: ...
     def read(self) -> SavedState | None: ...
     def append(self, block: bytes, next_offset: int) -> None: ...
     def checkpoint(self, parts: Mapping[str, bytes], oldest: Mapping[str, str]) -> None: ...
@@ -46,14 +50,18 @@ class Partition:
         windows: Windows,
         *,
         has_gap: bool = False,
+        erasures: Erasures = NO_ERASURES,
     ) -> None:
-        """See `resume`. `has_gap`: records after those in `saved` expired from the log before they were read."""
+        """See `resume`. `has_gap`: records after those in `saved` expired from the log before they were read.
+
+        `erasures`: those that the state honours.
+        """
+        self.erasures = erasures
         self.number = number
         self.next_offset = saved.next_offset
         self.loaded_from_ms = saved.loaded_from_ms
         self.loaded_until_ms = windows.now_s * 1000 if saved.next_offset is not None else saved.loaded_from_ms
         self._topic_id = saved.topic_id
-        self._digest_key = saved.digest_key
         self._has_gap = has_gap
         self._first_after_gap_ms: int | None = None
         if has_gap:  # until the next record shows when it was appended
@@ -61,7 +69,7 @@ class Partition:
         self._encoder = encoder
         self._windows = windows
         self._store = store
-        self._builder = BatchBuilder(encoder, windows)
+        self._builder = BatchBuilder(encoder, windows, erasures)
         self._intake: Intake | None = None  # built and still to be folded
         self._pending_checkpoint: Checkpoint | None = None  # encoded, and rejected by the store
         self._folded_since_checkpoint = 0
@@ -102,7 +110,7 @@ class Partition:
         self._write_pending_checkpoint()
         if self._first_after_gap_ms is not None:
             # Before the batch: after a crash between the two, the gap is found again.
-            self._store.begin(self._first_after_gap_ms, self._topic_id, self._digest_key)
+            self._store.begin(self._first_after_gap_ms, self._topic_id)
             self.loaded_from_ms, self._first_after_gap_ms = self._first_after_gap_ms, None
             self._has_gap = False
         block = encode_block(intake.batch, intake.counts, self._windows.now_s)
@@ -111,7 +119,7 @@ class Partition:
         self.next_offset = intake.next_offset
         self.loaded_until_ms = max(self.loaded_until_ms, intake.last_arrival_ms)
         self._folded_since_checkpoint += max(1, intake.counts.read)
-        self._intake, self._builder = None, BatchBuilder(self._encoder, self._windows)
+        self._intake, self._builder = None, BatchBuilder(self._encoder, self._windows, self.erasures)
 
     def advance(self, now_s: int) -> None:
         """Move the windows to end at `now_s`."""
@@ -137,7 +145,7 @@ class Partition:
             compact(self._encoder, self._windows)
             self._pending_checkpoint = encode_checkpoint(self._encoder, self._windows)
             mark_saved(self._encoder, self._windows)
-            self._builder = BatchBuilder(self._encoder, self._windows)  # names may have other codes now
+            self._builder = BatchBuilder(self._encoder, self._windows, self.erasures)  # names may have other codes now
             self._folded_since_checkpoint = 0
             self._write_pending_checkpoint()
         self._checkpoint_s = self._windows.now_s

@@ -23,6 +23,7 @@ from shared.runtime.logs import get_logger
 logger = get_logger(__name__)
 
 _SCHEMA_KEY: Final = b"schema"
+_ERASURES_KEY: Final = b"erasures"
 _POSITION_KEY: Final = b"position"
 _PARTS_KEY: Final = b"parts"
 _BLOCK_PREFIX: Final = b"block/"
@@ -88,16 +89,21 @@ class Store:
                 f"it is of schema {found.decode(errors='replace')}, this release keeps {self._schema.decode()}"
             )
 
-    def begin(self, loaded_from_ms: int, topic_id: str = "", digest_key: bytes = b"") -> None:
-        """Record the topic, since which append time its records are read, and the key of digests.
+    def begin(
+        self, loaded_from_ms: int, topic_id: str = "", erasures: bytes | None = None, digest_key: bytes | None = None
+    ) -> None:
+        """Record the topic, and since which append time its records are read. Called first, and on changes.
 
-        Called first, and on changes. Raises StateUnwritable.
+        `erasures`: those that the state honours from now on. `digest_key`: of all digests in it. None leaves them.
+        Raises StateUnwritable.
         """
         batch = write_batch()
         batch.put(_SCHEMA_KEY, self._schema)
-        after = msgspec.structs.replace(
-            self._position, loaded_from_ms=loaded_from_ms, topic_id=topic_id, digest_key=digest_key
-        )
+        if erasures is not None:
+            batch.put(_ERASURES_KEY, erasures)
+        after = msgspec.structs.replace(self._position, loaded_from_ms=loaded_from_ms, topic_id=topic_id)
+        if digest_key is not None:
+            after = msgspec.structs.replace(after, digest_key=digest_key)
         self._write(batch, after)
 
     def read(self) -> SavedState | None:
@@ -137,6 +143,10 @@ class Store:
             names = sorted(name for name, _ in found.items() ^ checksums.items())
             raise StateUnusable(f"it is damaged: parts of the checkpoint differ from what was stored, first {names[0]}")
         return parts, checksums
+
+    def erasures(self) -> bytes:
+        """The erasures that the state honours; empty if none. Raises StateUnusable."""
+        return self._database.get(_ERASURES_KEY) or b""
 
     def append(self, block: bytes, next_offset: int) -> None:
         """Store a micro-batch and the offset of the record after it. Raises StateUnwritable."""
@@ -202,6 +212,28 @@ class Store:
             found is None and self._position == _Position()
         ):
             raise StateUnusable("it lost writes that had succeeded")
+
+
+def delete(path: Path) -> None:
+    """Delete what was set aside of a database, then the database. Raises OSError.
+
+    Killed in between, it is called again, or `finish_deletion` is enough.
+    """
+    for remains in path.parent.glob(f"{path.name}.*"):
+        shutil.rmtree(remains)
+    if path.exists():
+        path.rename(_deleted(path))  # so that no half of a database is ever opened, or set aside
+        finish_deletion(path)
+
+
+def finish_deletion(path: Path) -> None:
+    """Finish a deletion that was killed. Raises OSError."""
+    if _deleted(path).exists():
+        shutil.rmtree(_deleted(path))
+
+
+def _deleted(path: Path) -> Path:
+    return path.with_name(f"{path.name}.deleted")
 
 
 def set_aside(path: Path, now_s: int) -> Path:

@@ -10,6 +10,7 @@ from services.dashboard.sources.single_flight import SingleFlight
 from shared.rollups.contract import Snapshot
 from shared.rollups.model import AUDIENCES, Audience, MalformedRollup
 from shared.rollups.reading import read
+from shared.runtime.tracebacks import error_text
 
 
 class RollupSource:
@@ -43,7 +44,7 @@ class RollupSource:
             return Malformed(since_ms, str(error), _last_snapshot(before))
         except (redis.RedisError, OSError) as error:
             since_ms = before.since_ms if isinstance(before, Unreachable) else self._now_ms()
-            return Unreachable(since_ms, str(error), _last_snapshot(before))
+            return Unreachable(since_ms, error_text(error), _last_snapshot(before))
         if snapshot is None:
             return Empty()
         if snapshot.meta.coverage_8h_s > 0:  # coverage is 0 while a partition is missing

@@ -11,6 +11,7 @@ import redis
 from services.dashboard.sources.observations import Malformed, Reported, StatusObservation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.watch import Watch
+from shared.runtime.tracebacks import error_text
 from shared.status import keys as status_keys
 from shared.status.keys import MalformedStatus, without_departed
 
@@ -49,7 +50,7 @@ class StatusSource:
         except (redis.RedisError, OSError) as error:
             self._watch.interrupted()
             since_ms = before.since_ms if isinstance(before, Unreachable) else now_ms
-            return Unreachable(since_ms, str(error), _last(before))
+            return Unreachable(since_ms, error_text(error), _last(before))
         replicas = without_departed(reports.replicas, now_ms)
         return Reported(self._watch.look(replicas, now_ms), reports.unreadable, reports.transitions, now_ms)
 

@@ -14,9 +14,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import ServiceSettings
-from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, TopicFacts, TopicSpec
 from shared.streams.kafka.client import KafkaClients, produce
 from shared.streams.kafka.errors import translated
+from shared.streams.kafka.facts import topic_facts
 from shared.streams.kafka.group_member import GroupMember
 from shared.streams.kafka.processor import KafkaProcessor
 from shared.streams.kafka.topics import new_topic_options, shortcomings
@@ -98,6 +99,15 @@ class KafkaLog:
                 raise LogUnavailable(f"Kafka at {self.address}: the new topics {', '.join(names)} have no leader yet")
             time.sleep(0.05)
 
+    def facts(self, topics: Sequence[str]) -> dict[str, TopicFacts]:
+        """As `EventLog.facts`."""
+        with self._clients.outages():
+            return topic_facts(AdminClient(self._clients.admin_options()), topics)
+
+    def delete(self, topic: str, records: Sequence[Record]) -> int:  # noqa: ARG002 - Kafka deletes only by age
+        """As `EventLog.delete`."""
+        return 0
+
     def consumer(self, topic: str, group: str, listener: Listener) -> "KafkaConsumer":
         """As `EventLog.consumer`."""
         return KafkaConsumer(self._clients, topic, group, listener)
@@ -142,6 +152,11 @@ class KafkaConsumer:
         if next_offsets:
             with self._clients.outages():
                 self._member.commit(next_offsets)
+
+    def rewind(self) -> None:
+        """As `Consumer.rewind`."""
+        with self._clients.outages():
+            self._member.rewind()
 
     def lag(self) -> dict[int, int]:
         """As `Consumer.lag`."""

@@ -16,8 +16,10 @@ from shared.streams.event_log import (
     RecordBatch,
     StartAtCommitted,
     ToAppend,
+    TopicFacts,
     TopicSpec,
 )
+from shared.streams.redis.deletion import delete_entries, topic_facts
 from shared.streams.redis.layout import encode_spec, topics_key
 from shared.streams.redis.sole_member import SoleMember
 from shared.streams.redis.source import Source, outages
@@ -62,6 +64,16 @@ class RedisLog:
             for topic in topics:
                 transaction.hsetnx(topics_key(self._prefix), topic.name, encode_spec(topic))
             transaction.execute()
+
+    def facts(self, topics: Sequence[str]) -> dict[str, TopicFacts]:
+        """As `EventLog.facts`."""
+        with outages(), self._connect() as client:
+            return topic_facts(client, self._prefix, topics)
+
+    def delete(self, topic: str, records: Sequence[Record]) -> int:
+        """As `EventLog.delete`."""
+        with outages(), self._connect() as client:
+            return delete_entries(client, self._prefix, topic, records)
 
     def consumer(self, topic: str, group: str, listener: Listener) -> "RedisConsumer":
         """As `EventLog.consumer`."""
@@ -108,6 +120,10 @@ class RedisConsumer:
             with outages():
                 self._source.send((), next_offsets)
             self._committed = dict(next_offsets)
+
+    def rewind(self) -> None:
+        """As `Consumer.rewind`."""
+        self._source.rewind()
 
     def lag(self) -> dict[int, int]:
         """As `SoleMember.lag`."""

@@ -15,13 +15,15 @@ class StreamEnds:
     end_offset: int = 0
     length: int = 0
     added: int = 0
+    read_end_offset: int = 0
+    """After the last entry that is there. Whoever deletes an entry (XDEL) may delete the last one."""
 
     def read_before(self, offset: int) -> int:
         """How many of all entries were added before `offset`.
 
         Exact at both ends. Redis cannot count in between without reading, so entries count as evenly spread in time.
         """
-        if offset >= self.end_offset:
+        if offset >= self.read_end_offset:
             return self.added
         trimmed = self.added - self.length
         if offset <= self.begin_offset:
@@ -35,12 +37,13 @@ def decode_ends(reply: Any) -> StreamEnds:
     """The ends in a reply of XINFO STREAM."""
     fields = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
     end_offset = offset_of(fields[b"last-generated-id"]) + 1
-    first = fields[b"first-entry"]
+    first, last = fields[b"first-entry"], fields[b"last-entry"]
     return StreamEnds(
         begin_offset=offset_of(first[0]) if first else end_offset,
         end_offset=end_offset,
         length=fields[b"length"],
         added=fields[b"entries-added"],
+        read_end_offset=offset_of(last[0]) + 1 if last else 0,
     )
 
 
@@ -64,17 +67,17 @@ class Progress:
     next_offset: int
     read: int
     added: int
-    end_offset: int
+    read_end_offset: int
 
     @classmethod
     def starting_at(cls, offset: int, ends: StreamEnds) -> "Progress":
         """Reading starts at `offset`."""
-        return cls(offset, ends.read_before(offset), ends.added, ends.end_offset)
+        return cls(offset, ends.read_before(offset), ends.added, ends.read_end_offset)
 
     @property
     def lag(self) -> int:
         """Entries not read yet. An estimate is at least 1 until the end is reached."""
-        return max(self.added - self.read, 1 if self.next_offset < self.end_offset else 0)
+        return max(self.added - self.read, 1 if self.next_offset < self.read_end_offset else 0)
 
     def advance(self, next_offset: int, count: int) -> None:
         """`count` more entries were read."""
@@ -84,8 +87,8 @@ class Progress:
     def update(self, ends: StreamEnds) -> None:
         """Take over the stream's ends as they are now."""
         is_recreated = ends.added < self.added  # the database was flushed
-        self.added, self.end_offset = ends.added, ends.end_offset
-        if self.next_offset >= ends.end_offset or is_recreated:
+        self.added, self.read_end_offset = ends.added, ends.read_end_offset
+        if self.next_offset >= ends.read_end_offset or is_recreated:
             self.read = ends.read_before(self.next_offset)  # exact at the end, which ends an estimate
         else:
             self.read = max(self.read, ends.added - ends.length)  # trimmed entries cannot be read

@@ -11,10 +11,18 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.saved: SavedState | None = None
+        self._erasures = b""
 
-    def begin(self, loaded_from_ms: int, topic_id: str = "", digest_key: bytes = b"") -> None:
+    def begin(
+        self, loaded_from_ms: int, topic_id: str = "", erasures: bytes | None = None, digest_key: bytes | None = None
+    ) -> None:
         before = self.saved or SavedState({}, [], None, 0)
-        self.saved = replace(before, loaded_from_ms=loaded_from_ms, topic_id=topic_id, digest_key=digest_key)
+        key = before.digest_key if digest_key is None else digest_key
+        self.saved = replace(before, loaded_from_ms=loaded_from_ms, topic_id=topic_id, digest_key=key)
+        self._erasures = self._erasures if erasures is None else erasures
+
+    def erasures(self) -> bytes:
+        return self._erasures
 
     def read(self) -> SavedState | None:
         return self.saved

@@ -7,9 +7,10 @@ from structlog.testing import capture_logs
 
 from shared.runtime.dependency import Dependency, Stopped
 from shared.status.health import Health
+from shared.streams.event_log import LogUnavailable
 
 
-class Away(Exception):  # noqa: N818 - a condition, as those it stands for
+class Away(LogUnavailable):
     """What the dependency raises while it is unavailable."""
 
 

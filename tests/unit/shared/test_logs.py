@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from shared.runtime.log_bounds import LONGEST_LINE
+
 PROGRAM = """
 import logging
 from shared.runtime.logs import configure_logs, get_logger
@@ -40,3 +42,11 @@ def test_console_lines_are_for_people() -> None:
 
 def test_auto_is_json_without_a_terminal() -> None:
     assert logged("auto").startswith("{")
+
+
+def test_long_lines_are_cut_and_stay_json() -> None:
+    program = PROGRAM.format(log_format="json").replace("events=3", "**{f'k{n}': 'x' * 5000 for n in range(99)}")
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first = run.stderr.splitlines()[0]
+    assert len(first) <= LONGEST_LINE
+    assert json.loads(first)["message"] == "counted"

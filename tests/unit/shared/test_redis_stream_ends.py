@@ -13,8 +13,14 @@ from shared.streams.redis.layout import offset_of
 from shared.streams.redis.stream_ends import Progress, StreamEnds, decode_ends, start_offset
 
 BEGIN, MIDDLE, END = offset_of(b"1000-0"), offset_of(b"1300-0"), offset_of(b"1600-1")
-ENDS = StreamEnds(BEGIN, END, length=60, added=100)
-INFO = [b"length", 60, b"entries-added", 100, b"last-generated-id", b"1600-0", b"first-entry", [b"1000-0", [b"v", b""]]]
+ENDS = StreamEnds(BEGIN, END, length=60, added=100, read_end_offset=END)
+INFO = [
+    *(b"last-entry", [b"1600-0", [b"v", b""]]),
+    *(b"length", 60),
+    *(b"entries-added", 100),
+    *(b"last-generated-id", b"1600-0"),
+    *(b"first-entry", [b"1000-0", [b"v", b""]]),
+]
 
 
 def test_the_ends_are_decoded_from_a_list_or_a_map() -> None:
@@ -63,16 +69,27 @@ def test_an_estimate_says_zero_only_at_the_end() -> None:
 
 def test_trimmed_entries_do_not_count_as_unread() -> None:
     progress = Progress.starting_at(BEGIN, ENDS)
-    progress.update(StreamEnds(MIDDLE, END, length=10, added=100))
+    progress.update(StreamEnds(MIDDLE, END, length=10, added=100, read_end_offset=END))
     assert progress.lag == 10
 
 
 def test_a_flushed_database_starts_the_count_again() -> None:
     progress = Progress.starting_at(END, ENDS)
-    progress.update(StreamEnds(offset_of(b"2000-0"), offset_of(b"2002-1"), length=3, added=3))
+    progress.update(StreamEnds(offset_of(b"2000-0"), offset_of(b"2002-1"), 3, 3, offset_of(b"2002-1")))
     assert (progress.read, progress.lag) == (0, 3)
 
 
 def test_a_stream_that_does_not_exist_is_empty() -> None:
     assert start_offset(FromCommitted(), None, StreamEnds()) == 0
     assert Progress.starting_at(0, StreamEnds()).lag == 0
+
+
+def test_lag_goes_to_zero_when_the_last_entries_are_deleted() -> None:
+    #   1000-0 … 1300-0   deleted … 1600-0 │ next
+    ends = StreamEnds(BEGIN, END, length=30, added=100, read_end_offset=MIDDLE)
+    assert Progress.starting_at(MIDDLE, ends).lag == 0
+    progress = Progress.starting_at(BEGIN, ends)
+    progress.advance(MIDDLE, 30)
+    progress.update(ends)
+    assert progress.lag == 0
+    assert Progress.starting_at(BEGIN, decode_ends([b"last-entry", None, *INFO[2:-1], None])).lag == 0  # all of them

@@ -1,0 +1,1 @@
+"""Erasure: which visitors were forgotten until when, and how services learn of it."""

@@ -1,0 +1,74 @@
+"""The list of erasures in Redis, and what the services report of it. Redis's exceptions pass through."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import redis
+
+from shared.privacy.erasures import KEPT_MS, Erasure, encode_erasure, read_erasures
+from shared.runtime.logs import get_logger
+from shared.runtime.once import Once
+
+logger = get_logger(__name__)
+
+ERASURES_KEY: Final = "privacy:erasures"
+"""Token of a visitor → until when it is erased, and until when that is kept, epoch ms. Holds no id."""
+HONOURED_KEY: Final = "privacy:honoured"
+"""`<topic>:<partition>` → the newest erasure that aggregate's state of the partition honours, epoch ms."""
+MOST_ERASURES: Final = 100_000
+
+
+class ErasureList:
+    """The list in Redis."""
+
+    def __init__(self, client: redis.Redis, prefix: str, most: int = MOST_ERASURES) -> None:
+        """A list of more than `most` is nobody's, so it is ignored."""
+        self._client = client
+        self._most = most
+        self._warned = Once()
+        self._erasures_key = prefix + ERASURES_KEY
+        self._honoured_key = prefix + HONOURED_KEY
+
+    def read(self, now_ms: int) -> dict[str, Erasure]:
+        """The erasures in force, by token."""
+        entries: Any = self._client.hlen(self._erasures_key)
+        if entries > self._most:
+            if self._warned.is_new("length"):
+                logger.warning("list of erasures is too long, ignored", key=self._erasures_key, entries=entries)
+            return {}
+        fields: Any = self._client.hgetall(self._erasures_key)
+        return read_erasures(fields, now_ms)
+
+    def add(self, erasures: Mapping[str, Erasure], now_ms: int) -> None:
+        """Add erasures, each the latest of its visitor, and drop those that need not be kept any more."""
+        fields: Any = self._client.hgetall(self._erasures_key)
+        expired = fields.keys() - {token.encode() for token in read_erasures(fields, now_ms)}
+        pipeline = self._client.pipeline(transaction=True)
+        if expired:
+            pipeline.hdel(self._erasures_key, *expired)
+        if erasures:
+            pipeline.hset(
+                self._erasures_key, mapping={token: encode_erasure(erasure) for token, erasure in erasures.items()}
+            )
+        pipeline.execute()
+
+    def report(self, topic: str, honoured_ms: Mapping[int, int]) -> None:
+        """Report the newest erasure that the state of each partition honours."""
+        if honoured_ms:
+            pipeline = self._client.pipeline(transaction=False)
+            mapping: dict[Any, Any] = {
+                f"{topic}:{partition}": instant_ms for partition, instant_ms in honoured_ms.items()
+            }
+            pipeline.hset(self._honoured_key, mapping=mapping)
+            pipeline.pexpire(self._honoured_key, KEPT_MS)
+            pipeline.execute()
+
+    def honoured(self, topic: str) -> dict[int, int]:
+        """The newest erasure that the state of each partition honours."""
+        fields: Any = self._client.hgetall(self._honoured_key)
+        found = {}
+        for name, text in fields.items():
+            named, _, partition = name.rpartition(b":")
+            if named == topic.encode() and partition.isdigit() and text.isdigit() and len(text) < 20:
+                found[int(partition)] = int(text)
+        return found

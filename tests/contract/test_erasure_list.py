@@ -1,0 +1,63 @@
+"""The list of erasures in Redis, and the watch that follows it."""
+
+import time
+from typing import Any
+
+from shared.privacy.erasure_list import ERASURES_KEY, HONOURED_KEY, ErasureList
+from shared.privacy.erasure_watch import ErasureWatch
+from shared.privacy.erasures import Erasure, Erasures, token_of
+from tests.support.polling import eventually
+
+HOUR_MS = 3_600_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def erasure() -> Erasure:
+    return Erasure(now_ms(), now_ms() + HOUR_MS)
+
+
+def test_an_added_erasure_is_read_until_it_expires(client: Any) -> None:
+    erasures, kept = ErasureList(client, "p:"), erasure()
+    erasures.add({token_of("ann"): kept}, now_ms())
+    assert erasures.read(now_ms()) == {token_of("ann"): kept}
+    assert erasures.read(kept.kept_until_ms) == {}
+    erasures.add({}, kept.kept_until_ms)
+    assert client.keys("*") == []
+
+
+def test_a_list_that_nobody_can_have_written_is_ignored(client: Any) -> None:
+    client.hset(ERASURES_KEY, mapping={str(number): "" for number in range(11)})
+    assert ErasureList(client, "", most=10).read(now_ms()) == {}
+
+
+def test_what_aggregate_honours_is_reported_by_partition(client: Any) -> None:
+    erasures = ErasureList(client, "p:")
+    erasures.report("clicks", {0: 5, 3: 7})
+    erasures.report("other", {0: 9})
+    client.hset("p:" + HONOURED_KEY, mapping={"clicks:x": "1", "clicks:1": "soon"})
+    assert erasures.honoured("clicks") == {0: 5, 3: 7}
+
+
+def test_the_watch_sees_an_erasure_and_restores_one_that_redis_lost(client: Any) -> None:
+    erasures, first, second = ErasureList(client, ""), erasure(), erasure()
+    erasures.add({token_of("ann"): first}, now_ms())
+    with ErasureWatch(client, "", topic="clicks") as watch:
+        assert watch.current().includes("ann")
+        erasures.add({token_of("bob"): second}, now_ms())
+        eventually(lambda: watch.current().includes("bob"), "the new erasure")
+        watch.learn(Erasures({token_of("eve"): first}))  # of a saved state
+        watch.honour({2: first.until_ms})
+        client.flushall()
+        eventually(lambda: len(erasures.read(now_ms())) == 3, "all erasures back in Redis")
+        eventually(lambda: erasures.honoured("clicks") == {2: first.until_ms}, "the report")
+
+
+def test_a_reader_neither_restores_nor_reports(client: Any) -> None:
+    with ErasureWatch(client, "") as watch:
+        watch.learn(Erasures({token_of("ann"): erasure()}))
+        watch.look()
+        assert watch.current().includes("ann")
+        assert client.keys("*") == []
