@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
@@ -20,6 +21,10 @@ from services.dashboard.web.page_document import EXPLORE, OPERATIONS
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
 
+_MOST_STATUS_BYTES: Final = 16 * 1024 * 1024
+_MOST_ROLLUP_BYTES: Final = 32 * 1024 * 1024
+"""Of one reply. Ours take a few hundred kilobytes."""
+
 
 @st.cache_resource(show_spinner=False)
 def _settings() -> DashboardSettings:
@@ -30,7 +35,10 @@ def _settings() -> DashboardSettings:
 def _rollups() -> RollupSource:
     settings = _settings()
     return RollupSource(
-        connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
+        connect(settings.redis_url, most_reply_bytes=_MOST_ROLLUP_BYTES),
+        settings.redis_prefix,
+        now_ms=_now_ms,
+        elapsed_seconds=time.monotonic,
     )
 
 
@@ -46,7 +54,7 @@ def _segments() -> SegmentSource:
 def _status() -> StatusSource:
     settings = _settings()
     source = StatusSource(
-        connect(settings.redis_url),
+        connect(settings.redis_url, most_reply_bytes=_MOST_STATUS_BYTES),
         settings.redis_prefix,
         now_ms=_now_ms,
         elapsed_seconds=time.monotonic,

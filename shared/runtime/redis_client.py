@@ -7,6 +7,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.runtime.redis_replies import MOST_REPLY_BYTES, limited_parser
+
 REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
@@ -19,14 +21,21 @@ REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
 _TIMEOUT_SECONDS: Final = 5.0
 
 
-def connect(redis_url: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> redis.Redis:
-    """A client whose replies are bytes. It connects at its first command and does not retry."""
+def connect(
+    redis_url: str, timeout_seconds: float = _TIMEOUT_SECONDS, most_reply_bytes: int | None = MOST_REPLY_BYTES
+) -> redis.Redis:
+    """A client whose replies are bytes. It connects at its first command and does not retry.
+
+    It raises ReplyTooLarge for a reply above `most_reply_bytes`; None: any reply is read.
+    """
+    limit = {} if most_reply_bytes is None else {"parser_class": limited_parser(most_reply_bytes)}
     client: redis.Redis = redis.Redis.from_url(
         redis_url,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
+        **limit,
     )
     return client
 

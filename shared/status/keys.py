@@ -3,17 +3,21 @@
 Services call `write`, the dashboard calls `read`. `docs/redis.md` documents the keys. All times are epoch ms.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 import msgspec
 import redis
 
 from shared.events.time_units import DAY_SECONDS
+from shared.runtime.redis_replies import ReplyTooLarge, is_wrong_type
 from shared.runtime.services import SERVICES, TRAFFIC
+from shared.status.checks import UNREADABLE_STATUS, status_of, transition_of
 from shared.status.replica_status import ReplicaStatus, Transition
+from shared.status.unreadable import UNREADABLE
 
 REPORTING: Final = tuple(service.name for service in (*SERVICES, *TRAFFIC))
 """The services that report. Each has keys of its own, so that an ACL can let it write its status and no other's."""
@@ -23,20 +27,17 @@ TTL_SECONDS: Final = DAY_SECONDS
 REPORT_SECONDS: Final = 1.0
 DEPARTED_SECONDS: Final = 600
 """The other replicas of its service remove one that is silent for longer, and readers ignore it."""
-
-_LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
-
-
-class MalformedStatus(Exception):  # noqa: N818 - a state of the data
-    """A key has another type than the contract says."""
+_LONGEST_NAME: Final = 300  # bytes of a field
+MOST_REPLICAS: Final = 1_000
+"""Of a service. A hash with more holds what no service of ours wrote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """What `read` returns. An unreadable status or transition does not affect the others."""
+    """What `read` returns. An unreadable status, transition or key does not affect the others."""
 
     replicas: list[ReplicaStatus]
-    unreadable: dict[str, str]  # key and field or entry → why
+    unreadable: dict[str, str]  # key, and field or entry if it is only one → why
     transitions: list[Transition]  # newest first
 
 
@@ -51,7 +52,25 @@ def transitions_key(service: str) -> str:
 
 
 def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transition], prefix: str) -> None:
-    """Write a status and what changed since the previous one, in one round trip. Raises redis-py's exceptions."""
+    """Write a status and what changed since the previous one, in one round trip. Raises redis-py's exceptions.
+
+    Replaces a key of another type, and a hash with more replicas than a service has: the others write theirs again.
+    """
+    try:
+        replicas = _write(client, status, changed, prefix)
+    except redis.ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+        replicas = None
+    if replicas is None or replicas > MOST_REPLICAS:
+        reason = f"{replicas:,} replicas" if replicas else "a key of another type"
+        UNREADABLE.drop(replicas_key(status.service), reason, "writing it anew")
+        client.delete(prefix + replicas_key(status.service), prefix + transitions_key(status.service))
+        _write(client, status, changed, prefix)
+
+
+def _write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transition], prefix: str) -> int:
+    """Write them; returns how many replicas the hash has."""
     pipeline = client.pipeline(transaction=True)
     key = prefix + replicas_key(status.service)
     pipeline.hset(key, status.replica, msgspec.json.encode(status))
@@ -65,7 +84,9 @@ def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transiti
         )
     if changed:
         pipeline.expire(prefix + transitions_key(status.service), TTL_SECONDS)
-    pipeline.execute()
+    pipeline.hlen(key)
+    replicas: int = pipeline.execute()[-1]
+    return replicas
 
 
 def remove_departed(client: redis.Redis, service: str, now_ms: int, prefix: str) -> None:
@@ -74,47 +95,80 @@ def remove_departed(client: redis.Redis, service: str, now_ms: int, prefix: str)
     A live replica of another release writes its status again a second later. Raises redis-py's exceptions.
     """
     key = prefix + replicas_key(service)
-    fields: Any = client.hgetall(key)
-    departed = [field for field, text in fields.items() if _is_departed(text, now_ms)]
+    try:
+        fields: Any = client.hgetall(key)
+    except ReplyTooLarge as error:
+        UNREADABLE.drop(replicas_key(service), str(error), "deleted")
+        client.delete(key)
+        return
+    departed = [field for field, text in fields.items() if _is_departed(service, text, now_ms)]
     if departed:
         client.hdel(key, *departed)
 
 
-def _is_departed(text: bytes, now_ms: int) -> bool:
+def _is_departed(service: str, text: bytes, now_ms: int) -> bool:
     try:
-        return now_ms - _status(text).reported_at_ms > DEPARTED_SECONDS * 1000
-    except _UNREADABLE:
+        return now_ms - status_of(text).reported_at_ms > DEPARTED_SECONDS * 1000
+    except UNREADABLE_STATUS as error:
+        UNREADABLE.drop(replicas_key(service), str(error), "deleted")
         return True
 
 
 def read(client: redis.Redis, prefix: str) -> Statuses:
-    """Read all statuses and transitions in one round trip. Both are empty when no service has reported.
+    """Read all statuses and transitions, in one round trip. Both are empty when no service has reported.
 
-    Raises MalformedStatus, and redis-py's exceptions when Redis cannot be reached.
+    Raises redis-py's exceptions when Redis cannot be reached.
     """
-    pipeline = client.pipeline(transaction=True)
-    for service in REPORTING:
-        pipeline.hgetall(prefix + replicas_key(service))
-        pipeline.xrevrange(prefix + transitions_key(service), count=TRANSITIONS_LENGTH)
-    try:
-        replies = pipeline.execute()
-    except redis.exceptions.ResponseError as error:
-        if "WRONGTYPE" not in str(error):
-            raise
-        raise MalformedStatus(f"a key is of the wrong type: {error}") from error
+    kinds = [(service, kind) for service in REPORTING for kind in (replicas_key, transitions_key)]
+    replies = _replies(client, [(prefix + kind(service), kind is replicas_key) for service, kind in kinds])
     unreadable: dict[str, str] = {}
     replicas: list[ReplicaStatus] = []
     changed: list[Transition] = []
-    for service, fields, entries in zip(REPORTING, replies[::2], replies[1::2], strict=True):
-        own_status, own_transition = partial(_own, service, _status), partial(_own, service, _transition)
-        replicas += _readable(prefix + replicas_key(service), fields.items(), own_status, unreadable)
-        changed += _readable(prefix + transitions_key(service), entries, own_transition, unreadable)
+    for (service, kind), reply in zip(kinds, replies, strict=True):
+        key = prefix + kind(service)
+        if isinstance(reply, Exception):
+            unreadable[key] = "a key of the wrong type" if is_wrong_type(reply) else str(reply)
+            UNREADABLE.drop(kind(service), unreadable[key], "not shown")
+        elif kind is replicas_key:
+            replicas += _readable(key, reply.items(), partial(_own, service, status_of), unreadable)
+            if len(reply) > MOST_REPLICAS:
+                unreadable[key] = f"{len(reply):,} replicas, of which {MOST_REPLICAS:,} are read"
+        else:
+            changed += _readable(key, reply, partial(_own, service, transition_of), unreadable)
     return Statuses(
         replicas=sorted(replicas, key=lambda status: (status.service, status.replica)),
         unreadable=unreadable,
         # Sort by their own times: after an outage of Redis they arrive late.
         transitions=sorted(changed, key=lambda transition: transition.at_ms, reverse=True)[:TRANSITIONS_LENGTH],
     )
+
+
+def _replies(client: redis.Redis, keys: Sequence[tuple[str, bool]]) -> list[Any]:
+    """What each key holds, a hash or else a stream; or why it cannot be read, as an exception."""
+    try:
+        return _asked(client, keys)
+    except ReplyTooLarge:
+        replies: list[Any] = []
+        for key in keys:  # one by one, to find the ones that are too large
+            try:
+                replies += _asked(client, [key])
+            except ReplyTooLarge as error:
+                replies.append(error)
+        return replies
+
+
+def _asked(client: redis.Redis, keys: Sequence[tuple[str, bool]]) -> list[Any]:
+    pipeline = client.pipeline(transaction=True)
+    for key, is_hash in keys:
+        if is_hash:
+            pipeline.hgetall(key)
+        else:
+            pipeline.xrevrange(key, count=TRANSITIONS_LENGTH)
+    replies = pipeline.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception) and not is_wrong_type(reply):
+            raise reply
+    return replies
 
 
 def without_departed(replicas: Sequence[ReplicaStatus], now_ms: int) -> list[ReplicaStatus]:
@@ -128,19 +182,17 @@ Decoded = TypeVar("Decoded")
 Stored = TypeVar("Stored")
 Reported = TypeVar("Reported", ReplicaStatus, Transition)
 
-_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError, msgspec.MsgspecError)
-
 
 def _readable(
     key: str, stored: Iterable[tuple[bytes, Stored]], decode: Callable[[Stored], Decoded], unreadable: dict[str, str]
 ) -> list[Decoded]:
-    """Decode what can be decoded; put the rest into `unreadable` with the reason."""
+    """Decode what can be decoded, of at most MOST_REPLICAS; put the rest into `unreadable` with the reason."""
     decoded = []
-    for name, content in stored:
+    for name, content in islice(stored, MOST_REPLICAS):
         try:
             decoded.append(decode(content))
-        except _UNREADABLE as error:
-            unreadable[f"{key} {name.decode(errors='replace')}"] = str(error)
+        except UNREADABLE_STATUS as error:
+            unreadable[f"{key} {name[:_LONGEST_NAME].decode(errors='replace')}"] = str(error)
     return decoded
 
 
@@ -150,21 +202,3 @@ def _own(service: str, decode: Callable[[Stored], Reported], stored: Stored) -> 
     if reported.service != service:
         raise ValueError(f"reports for {reported.service!r}, not for {service}")
     return reported
-
-
-_decode_status: Final = msgspec.json.Decoder(ReplicaStatus).decode
-
-
-def _status(text: bytes) -> ReplicaStatus:
-    status = _decode_status(text)
-    if not (0 <= status.started_at_ms <= _LATEST_MS and 0 <= status.reported_at_ms <= _LATEST_MS):
-        raise ValueError("its times are out of range")
-    return status
-
-
-def _transition(fields: Mapping[bytes, bytes]) -> Transition:
-    texts = {name.decode(): text.decode() for name, text in fields.items()}
-    transition = msgspec.convert(texts, Transition, strict=False)
-    if not 0 <= transition.at_ms <= _LATEST_MS:
-        raise ValueError("its time is out of range")
-    return transition

@@ -75,6 +75,10 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     dead_letters: Annotated[dict[str, int], Metric("counter", "events by reason", "events refused")] = msgspec.field(
         default_factory=dict
     )
+    unreadable: Annotated[
+        dict[str, int],
+        Metric("counter", "values by key", "values in Redis that do not fit their key's contract, and were dropped"),
+    ] = msgspec.field(default_factory=dict)
     last_complaint: Complaint | None = None
 
     @property

@@ -13,6 +13,7 @@ from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.status.replica_status import ReplicaStatus, State
 from shared.status.resources import CpuMeter, disk_bytes, resident_bytes
+from shared.status.unreadable import UNREADABLE
 
 _RATE_SECONDS: Final = 10.0
 _STATE_SECONDS: Final = 5.0
@@ -74,6 +75,7 @@ class Sampler:
             lag=dict(gauges.lag),
             state_bytes=self._sizes(elapsed),
             dead_letters=dict(gauges.dead_letters),
+            unreadable=UNREADABLE.counts(),
             last_complaint=self._complaints.last,
         )
 

@@ -18,7 +18,7 @@ def open_log(settings: ServiceSettings, service: str) -> EventLog:
 
         return KafkaLog(settings, client_id=f"clickpulse-{service}")
     return RedisLog(
-        partial(connect, settings.redis_url),
+        partial(connect, settings.redis_url, most_reply_bytes=None),  # a batch is as large as its records
         redis_address(settings.redis_url),
         prefix=settings.redis_prefix,
         partitions=settings.partitions,

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from shared.runtime.redis_client import connect
-from shared.status.keys import MalformedStatus, read, remove_departed, without_departed, write
+from shared.status.keys import MOST_REPLICAS, read, remove_departed, without_departed, write
 from shared.status.replica_status import Transition
 from tests.support.samples.status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
 
@@ -132,10 +132,39 @@ def test_unknown_fields_are_ignored(client: Client) -> None:
 
 
 @pytest.mark.parametrize("key", ["status:replicas:enrich", "status:transitions:dashboard"])
-def test_key_of_the_wrong_type_raises(client: Client, key: str) -> None:
+def test_key_of_the_wrong_type_is_named_and_does_not_affect_the_others(client: Client, key: str) -> None:
+    write(client, sample_status(), [transition(1)], "")
     client.set(key, "text")
-    with pytest.raises(MalformedStatus, match="wrong type"):
-        read(client, "")
+    reports = read(client, "")
+    assert (reports.replicas, reports.transitions) == ([sample_status()], [transition(1)])
+    assert reports.unreadable == {key: "a key of the wrong type"}
+
+
+@pytest.mark.parametrize("key", ["status:replicas:aggregate", "status:transitions:aggregate"])
+def test_a_report_replaces_a_key_of_the_wrong_type(client: Client, key: str) -> None:
+    client.set(key, "text")
+    write(client, sample_status(), [transition(1)], "")
+    assert read(client, "").transitions == [transition(1)]
+
+
+def test_a_report_replaces_a_hash_that_is_full_of_others(client: Client) -> None:
+    client.hset("status:replicas:aggregate", mapping={f"r{number}": "x" for number in range(MOST_REPLICAS + 1)})
+    (why,) = {why for key, why in read(client, "").unreadable.items() if key == "status:replicas:aggregate"}
+    assert "of which 1,000 are read" in why
+    write(client, sample_status(), [], "")
+    assert read(client, "").replicas == [sample_status()]
+    assert client.hlen("status:replicas:aggregate") == 1
+
+
+FIGURES: dict[str, Any] = {"cpu_share": 1e308, "memory_bytes": -1, "events": 2**62, "batch_ms": -1.0, "lag": {-1: 0}}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_out_of_range_is_unreadable(client: Client, name: str) -> None:
+    client.hset("status:replicas:enrich", "x", msgspec.json.encode(sample_status("enrich", **{name: FIGURES[name]})))
+    assert list(read(client, "").unreadable) == ["status:replicas:enrich x"]
+    client.hset("status:replicas:enrich", "x", msgspec.json.encode(sample_status("enrich", lag={0: 2**60})))
+    assert read(client, "").unreadable == {"status:replicas:enrich x": "lag is out of range"}
 
 
 def test_permission_error_is_not_a_malformed_key(redis_url: str) -> None:

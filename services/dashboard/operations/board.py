@@ -6,12 +6,12 @@ from typing import Final
 from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Context, Panel
 from services.dashboard.kit.notice import notice
-from services.dashboard.kit.status_strip import malformed_strip, status_strip, unreachable_strip
+from services.dashboard.kit.status_strip import status_strip, unreachable_strip
 from services.dashboard.operations import key_figures
 from services.dashboard.operations.panels import dead_letters, partitions, replicas, transitions
 from services.dashboard.operations.snapshot import Snapshot, snapshot_of
 from services.dashboard.operations.verdict_strip import verdict_strip
-from services.dashboard.sources.observations import Malformed, Reported, StatusObservation, Unreachable
+from services.dashboard.sources.observations import Reported, StatusObservation, Unreachable
 
 PANELS: Final[tuple[Panel[Snapshot], ...]] = (replicas, partitions, dead_letters, transitions)
 """From top to bottom; a row of the page has twelve columns."""
@@ -23,8 +23,6 @@ def draw(observation: StatusObservation, address: str, context: Context) -> Boar
     match observation:
         case Unreachable(since_ms, reason, last):
             strip = unreachable_strip(address, since_ms, reason, now_ms, last.at_ms if last else None, clock)
-        case Malformed(since_ms, reason, last):
-            strip = malformed_strip(since_ms, reason, last.at_ms if last else None, clock)
         case Reported():
             if not _has_services(observation):
                 return Board(_WAITING_STRIP, notice=_EMPTY)

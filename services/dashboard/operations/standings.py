@@ -1,13 +1,13 @@
 """The standing of each replica, from its latest report and the time, and the services without a replica. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from services.dashboard.sources.watch import Watched
 from shared.runtime.services import SERVICES, TRAFFIC
-from shared.status.replica_status import STARTING
+from shared.status.replica_status import STARTING, ReplicaStatus
 
 GONE_AFTER_SECONDS: Final = 6.0
 """Replicas report once a second. One that is silent for longer was killed, hangs, or has lost Redis."""
@@ -62,8 +62,13 @@ def judge(replicas: Sequence[Watched], now_ms: int) -> list[Replica]:
     Leaves out stopped replicas that have a successor.
     """
     standings = [_standing(watched, now_ms) for watched in replicas]
+    newest_start_ms: dict[str, int] = {}  # of the running replicas, by service
+    for watched, standing in zip(replicas, standings, strict=True):
+        if standing.is_running:
+            service, started_at_ms = watched.status.service, watched.status.started_at_ms
+            newest_start_ms[service] = max(started_at_ms, newest_start_ms.get(service, 0))
     judged = [
-        Replica(watched, standing, not standing.is_running and _is_replaced(watched, replicas, standings))
+        Replica(watched, standing, not standing.is_running and _is_replaced(watched.status, newest_start_ms))
         for watched, standing in zip(replicas, standings, strict=True)
     ]
     kept = [replica for replica in judged if not (replica.standing is Standing.STOPPED and replica.is_replaced)]
@@ -90,13 +95,8 @@ def _standing(watched: Watched, now_ms: int) -> Standing:
     return {"healthy": Standing.HEALTHY, "degraded": Standing.DEGRADED, "unhealthy": Standing.FAILING}[status.health]
 
 
-def _is_replaced(watched: Watched, replicas: Sequence[Watched], standings: Sequence[Standing]) -> bool:
-    return any(
-        other.status.service == watched.status.service
-        and standing.is_running
-        and other.status.started_at_ms >= watched.status.reported_at_ms
-        for other, standing in zip(replicas, standings, strict=True)
-    )
+def _is_replaced(status: ReplicaStatus, newest_start_ms: Mapping[str, int]) -> bool:
+    return newest_start_ms.get(status.service, -1) >= status.reported_at_ms
 
 
 def _place(replica: Replica) -> tuple[tuple[int, str], bool, int, str]:

@@ -58,4 +58,4 @@ class Reported:
     at_ms: int
 
 
-StatusObservation = Reported | Unreachable[Reported] | Malformed[Reported]
+StatusObservation = Reported | Unreachable[Reported]

@@ -8,12 +8,12 @@ from typing import Final
 
 import redis
 
-from services.dashboard.sources.observations import Malformed, Reported, StatusObservation, Unreachable
+from services.dashboard.sources.observations import Reported, StatusObservation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.watch import Watch
 from shared.runtime.tracebacks import error_text
 from shared.status import keys as status_keys
-from shared.status.keys import MalformedStatus, without_departed
+from shared.status.keys import without_departed
 
 _WATCH_SECONDS: Final = 2.5
 """Interval of reads while no page is open: two per slot of a curve."""
@@ -43,10 +43,6 @@ class StatusSource:
         now_ms = self._now_ms()
         try:
             reports = status_keys.read(self._client, self._prefix)
-        except MalformedStatus as error:
-            self._watch.interrupted()
-            since_ms = before.since_ms if isinstance(before, Malformed) else now_ms
-            return Malformed(since_ms, str(error), _last(before))
         except (redis.RedisError, OSError) as error:
             self._watch.interrupted()
             since_ms = before.since_ms if isinstance(before, Unreachable) else now_ms

@@ -98,6 +98,10 @@ def _why(replica: Replica, now_ms: int, clock: Clock) -> str:
     complaint = status.last_complaint
     if complaint is not None and _seconds(now_ms, complaint.at_ms) <= _COMPLAINT_SECONDS:
         return f"{complaint.level} {ago(_seconds(now_ms, complaint.at_ms))}: {complaint.message}"
+    if status.unreadable:
+        key, number = max(status.unreadable.items(), key=lambda item: (item[1], item[0]))
+        dropped = wording.counted(sum(status.unreadable.values()), "unreadable value")
+        return f"dropped {dropped} in Redis, {grouped(number)} of {key}"
     return "publishes the rollups" if status.is_publisher else "nothing to report"
 
 
