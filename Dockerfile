@@ -26,7 +26,8 @@ RUN --mount=type=cache,target=/root/.cache \
 FROM ${PYTHON} AS runtime
 # State and lookups are volumes, which inherit their owner from these folders.
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --shell /usr/sbin/nologin clickpulse \
- && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups
+ && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups \
+    /var/lib/clickpulse/dashboard
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HEALTH_ADDRESS=0.0.0.0 HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
@@ -48,6 +49,7 @@ FROM runtime AS detect
 CMD ["detect"]
 
 FROM runtime AS dashboard
+# On this address it starts only with DASHBOARD_AUTH: password, oidc, or none where nobody else reaches the port.
 ENV DASHBOARD_ADDRESS=0.0.0.0 DASHBOARD_PORT=8501
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 \

@@ -64,6 +64,18 @@ def _dead_letters(argv: Sequence[str]) -> int:
     return main(argv)
 
 
+def _hash_password(argv: Sequence[str]) -> int:
+    from services.dashboard.sign_in.command import hash_password
+
+    return hash_password(argv)
+
+
+def _share(argv: Sequence[str]) -> int:
+    from services.dashboard.sign_in.command import share
+
+    return share(argv)
+
+
 def _health(argv: Sequence[str]) -> int:
     from services.probe import main
 
@@ -104,6 +116,8 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
     },
     "Operation": {
         "dead-letters": Subcommand("list, count, show and replay refused events", "enrich", _dead_letters),
+        "hash-password": Subcommand("hash the password of a role for the dashboard", "dashboard", _hash_password),
+        "share": Subcommand("print a link to one page of the dashboard that ends by itself", "dashboard", _share),
         "health": Subcommand("query the health endpoint of a service on this machine", "enrich", _health),
     },
 }

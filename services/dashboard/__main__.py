@@ -1,10 +1,13 @@
 """`clickpulse dashboard`: serve the dashboard until a signal stops it."""
 
 import errno
+import json
+import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -12,6 +15,7 @@ from typing import Final
 
 from services.dashboard.kit import theme
 from services.dashboard.settings import DashboardSettings
+from services.dashboard.sign_in.access import HEADER, USER_KEY
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
@@ -53,6 +57,9 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return CONFIGURATION_ERROR_EXIT_CODE
     configure_logs(SERVICE, settings.log_format, settings.log_level)
+    options = _sign_in_options(settings)
+    if options is None:
+        return CONFIGURATION_ERROR_EXIT_CODE
     complaint = _cannot_listen(settings.dashboard_address, settings.dashboard_port)
     if complaint is not None:
         logger.error("cannot listen", reason=complaint)
@@ -63,14 +70,15 @@ def main(argv: Sequence[str]) -> int:
         redis=redis_address(settings.redis_url),
         redis_prefix=settings.redis_prefix,
         refresh_seconds=settings.refresh_seconds,
+        sign_in=settings.dashboard_auth or "none",
     )
     with reporting(SERVICE, settings, Health(SERVICE), Gauges()):
-        _serve(settings)
+        _serve(settings, options)
     logger.info("stopped")
     return 0
 
 
-def _serve(settings: DashboardSettings) -> None:
+def _serve(settings: DashboardSettings, sign_in_options: Mapping[str, str]) -> None:
     """Block in Streamlit's server until SIGTERM or SIGINT."""
     # Imported here because it takes a second, which `--help` and configuration errors need not wait for.
     from streamlit.web import cli
@@ -78,6 +86,7 @@ def _serve(settings: DashboardSettings) -> None:
     options = {
         **_FIXED_OPTIONS,
         **theme.streamlit_options(),
+        **sign_in_options,
         "server.address": settings.dashboard_address,
         "server.port": str(settings.dashboard_port),
         "logger.level": settings.log_level.lower(),
@@ -89,6 +98,26 @@ def _serve(settings: DashboardSettings) -> None:
         cli.main(
             ["run", str(_SERVER), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False
         )
+
+
+def _sign_in_options(settings: DashboardSettings) -> dict[str, str] | None:
+    """Streamlit's options for signing in; None if a file is wrong, which it says."""
+    if not settings.has_sign_in:
+        return {}
+    # Imported here because it imports Streamlit, which takes a second.
+    from services.dashboard.sign_in.setup import read_sign_in
+
+    try:
+        sign_in = read_sign_in(settings)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
+    assert sign_in is not None, "the settings ask for it"
+    if sign_in.by_provider is not None:
+        # Streamlit takes secrets from the environment only. This one also signs the way to the provider and back.
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request to the provider
+        os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign_in.by_provider.cookie_secret
+    return {"server.trustedUserHeaders": json.dumps({HEADER: USER_KEY})}
 
 
 class _Stopped(BaseException):

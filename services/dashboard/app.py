@@ -8,12 +8,16 @@ import streamlit as st
 
 from services.dashboard.components import picks, plot
 from services.dashboard.explore import page as explore
-from services.dashboard.kit import navigation
+from services.dashboard.kit import navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
+from services.dashboard.kit.notice import notice
 from services.dashboard.live import page as live
 from services.dashboard.live.page_cache import PageCache
 from services.dashboard.operations import page as operations
 from services.dashboard.settings import DashboardSettings
+from services.dashboard.sign_in import access
+from services.dashboard.sign_in.access import Access
+from services.dashboard.sign_in.documents import account_of
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 from services.dashboard.sources.status_source import StatusSource
@@ -78,13 +82,14 @@ def _live_pages() -> PageCache:
 
 
 def _live() -> None:
-    live.show(_rollups(), _live_pages(), plot.register_page(), _settings().refresh_seconds, _draw_navigation)
+    seconds = _settings().refresh_seconds
+    live.show(_rollups(), _live_pages(), plot.register_page(), seconds, _draw_navigation, _access.role)
 
 
 def _explore() -> None:
     address = redis_address(_settings().redis_url)
     elements = explore.Elements(plot.register(), *picks.register())
-    explore.show(_rollups(), _segments(), elements, _category_colours(), address, _draw_navigation)
+    explore.show(_rollups(), _segments(), elements, _category_colours(), address, _draw_navigation, _access.role)
 
 
 def _operations() -> None:
@@ -93,12 +98,29 @@ def _operations() -> None:
 
 
 def _draw_navigation() -> None:
-    navigation.show(_PAGES, _here)
+    shown = [page for page in _PAGES if _access.may_see(page.url_path)]
+    navigation.show(shown, _here, account_of(_access) if _settings().has_sign_in else "")
+
+
+def _access_of_run() -> Access:
+    """What this viewer may see. The gate says it at the start of the session, for which it stays the same."""
+    if not _settings().has_sign_in:
+        return access.EVERYTHING
+    found = access.read_header(st.user.get(access.USER_KEY))
+    if found is None:
+        st.html(_NO_ACCESS)  # not reachable through the gate
+        st.stop()
+    return found
+
+
+_NO_ACCESS: Final = notice("Sign in", 'Open the <a href="sign-in">sign-in page</a> to see the dashboard.')
+_NOT_SHARED: Final = notice("Not shared", "The link that you opened shows another page only.")
 
 
 st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
+_access = _access_of_run()
 _status()  # watches from the first viewer of any page
 # In the order of the top bar. A page is a function above, a line here and a path in `page_document`.
 _PAGES = [
@@ -107,4 +129,10 @@ _PAGES = [
     st.Page(_operations, title="Operations", url_path=OPERATIONS),
 ]
 _here = st.navigation(_PAGES, position="hidden")
-_here.run()
+# Here too, because a session can ask for another page without any request that the gate sees.
+if _access.may_see(_here.url_path):
+    _here.run()
+else:
+    st.html(
+        f"<style>{theme.stylesheet()}{theme.variables(theme.palette_of(st.context.theme.type))}</style>{_NOT_SHARED}"
+    )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -43,15 +43,18 @@ class Dashboard:
 
 
 @contextmanager
-def running_dashboard(redis_port: int, log: Path, base_path: str = "") -> Iterator[Dashboard]:
+def running_dashboard(
+    redis_port: int, log: Path, base_path: str = "", settings: Mapping[str, str] | None = None, port: int | None = None
+) -> Iterator[Dashboard]:
     """A dashboard on a free port that reads the Redis at `redis_port`, even if none runs there."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         **os.environ,
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "DASHBOARD_PORT": str(port),
         "DASHBOARD_ADDRESS": "127.0.0.1",
         "STREAMLIT_SERVER_BASE_URL_PATH": base_path,
+        **(settings or {}),
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

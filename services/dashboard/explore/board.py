@@ -9,6 +9,7 @@ from services.dashboard.explore.exploration import Exploration
 from services.dashboard.explore.panels import breakdown, density, events, histograms, series
 from services.dashboard.kit.cards.card import Card, Context, Panel
 from services.dashboard.kit.notice import notice
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 
 PANELS: Final[Mapping[str, Panel[Exploration]]] = {
@@ -19,6 +20,9 @@ PANELS: Final[Mapping[str, Panel[Exploration]]] = {
     "events": events,
 }
 """By the name of its card, from top to bottom; a row of the page has twelve columns."""
+
+_OF_VISITORS: Final = frozenset({"events"})
+"""These show single events, which is for analysts, and have the downloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,16 @@ class Board:
 
 def draw(minutes: CompletedMinutes, found: Exploration, context: Context) -> Board:
     """Draw what was counted in `minutes`."""
-    cards = tuple(panel.draw(found, context) for panel in PANELS.values())
-    assert [card.name for card in cards] == list(PANELS)
-    return Board(notes.draw(minutes, found, context.clock), key_figures.draw(found, context.clock), cards)
+    panels = panels_of(context.role)
+    cards = tuple(panel.draw(found, context) for panel in panels.values())
+    assert [card.name for card in cards] == list(panels)
+    figures = key_figures.draw(found, context.clock, is_pickable=context.role == "analyst")
+    return Board(notes.draw(minutes, found, context.clock), figures, cards)
+
+
+def panels_of(role: Role) -> Mapping[str, Panel[Exploration]]:
+    """The panels that someone with this role sees."""
+    return {name: panel for name, panel in PANELS.items() if role == "analyst" or name not in _OF_VISITORS}
 
 
 EMPTY: Final = notice(

@@ -13,10 +13,10 @@ from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import grouped
 
 
-def draw(found: Exploration, clock: Clock = UTC_CLOCK) -> str:
-    """The views and visitors of the window, and the statistics of the series."""
+def draw(found: Exploration, clock: Clock = UTC_CLOCK, *, is_pickable: bool = True) -> str:
+    """The views and visitors of the window, and the statistics of the series; buttons if `is_pickable`."""
     statistics, series, window = found.statistics, found.series, captions.window(found, clock)
-    step, noun, whole = STEPS[series.step_minutes], captions.measure(found).lower(), Focus(found.span)
+    step, noun, whole = STEPS[series.step_minutes], captions.measure(found).lower(), _focus(found.span, is_pickable)
     per, small = f"{noun} per {step}", window[0].lower() + window[1:]
     visitors = f"{'≥ ' if found.selection.is_sampled else ''}{grouped(found.visitors)}"
 
@@ -27,7 +27,9 @@ def draw(found: Exploration, clock: Clock = UTC_CLOCK) -> str:
         if count is None:
             return _tile(title, wording.UNKNOWN, per, None)
         span = series.span(place)
-        return _tile(title, grouped(count), f"{per}, {span_text.times(span, clock)}", Focus(span), hint_of(span))
+        return _tile(
+            title, grouped(count), f"{per}, {span_text.times(span, clock)}", _focus(span, is_pickable), hint_of(span)
+        )
 
     mean = wording.UNKNOWN if statistics.mean is None else wording.rate(statistics.mean)
     tiles = [
@@ -40,6 +42,10 @@ def draw(found: Exploration, clock: Clock = UTC_CLOCK) -> str:
         _change(statistics.change, statistics.before, step),
     ]
     return f'<div class="figures">{"".join(tiles)}</div>'
+
+
+def _focus(span: Span, is_pickable: bool) -> Focus | None:
+    return Focus(span) if is_pickable else None
 
 
 def _tile(title: str, number: str, foot: str, focus: Focus | None, hint: str = "", kind: str = "") -> str:

@@ -9,7 +9,6 @@ from typing import Final
 import streamlit as st
 
 from services.dashboard.explore import board, exploration
-from services.dashboard.explore.board import PANELS
 from services.dashboard.explore.choices import read_focus, read_minute
 from services.dashboard.explore.exploration import Exploration, explore
 from services.dashboard.explore.recall import Recall
@@ -21,6 +20,7 @@ from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.kit.time_zones import Clock, clock_of
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
@@ -48,6 +48,7 @@ def show(
     colours: CategoryColours,
     redis_address: str,
     navigation: Navigation,
+    role: Role,
 ) -> None:
     """Show the page to this viewer, and keep it current at the rate the viewer chose."""
     st.html(f"<style>{theme.stylesheet()}{theme.stylesheet(_STYLE_FILE)}</style>")
@@ -56,11 +57,16 @@ def show(
         with st.container(key="refresh-controls", horizontal=True, width="content"):
             seconds = controls.refresh_seconds()
             st.button("Refresh now", key="refresh-now")  # any press reruns the page
-    st.fragment(_refresh, run_every=seconds or None)(rollups, segments, elements, colours, redis_address)
+    st.fragment(_refresh, run_every=seconds or None)(rollups, segments, elements, colours, redis_address, role)
 
 
 def _refresh(
-    rollups: RollupSource, segments: SegmentSource, elements: Elements, colours: CategoryColours, redis_address: str
+    rollups: RollupSource,
+    segments: SegmentSource,
+    elements: Elements,
+    colours: CategoryColours,
+    redis_address: str,
+    role: Role,
 ) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
@@ -76,7 +82,7 @@ def _refresh(
         at_minute = _scrubber(minutes, elements, clock)
     above = st.container(key="above")
     with st.container(key="board"):
-        containers = {name: st.container(key=f"card-{name}") for name in PANELS}
+        containers = {name: st.container(key=f"card-{name}") for name in board.panels_of(role)}
     # Controls inside a card come before what depends on them.
     with containers["breakdown"]:
         breakdown = controls.breakdown()
@@ -90,23 +96,23 @@ def _refresh(
         density=density,
         backlog_minutes=backlog_minutes,
         at_minute=at_minute,
-        focus=read_focus(address.kept(address.FOCUS)),
+        focus=read_focus(address.kept(address.FOCUS)) if role == "analyst" else None,
     )
     found = _recall.of(minutes, choices, lambda: explore(minutes, choices))
 
     def draw() -> board.Board:
         slots = colours.of(found.ranked.names) if breakdown == "category" else {}
-        context = Context(palette=palette, now_ms=now_ms, clock=clock, category_colours=slots)
+        context = Context(palette=palette, now_ms=now_ms, clock=clock, category_colours=slots, role=role)
         return board.draw(minutes, found, context)
 
-    drawn = _recall.of(minutes, (choices, palette.mode, clock), draw)
+    drawn = _recall.of(minutes, (choices, palette.mode, clock, role), draw)
     with above:
         if drawn.notes:
             st.html(drawn.notes)
-        elements.show(drawn.key_figures, key="figures", on_pick=address.pick)
+        _show_part(Pickable(drawn.key_figures), "figures", elements, role)
     for card in drawn.cards:
         with containers[card.name]:
-            _show(card, found, elements)
+            _show(card, found, elements, role)
     st.html(f"<style>{container_rules(drawn.cards)}</style>")
 
 
@@ -123,11 +129,11 @@ def _scrubber(minutes: CompletedMinutes, elements: Elements, clock: Clock) -> in
     return at
 
 
-def _show(card: Card, found: Exploration, elements: Elements) -> None:
+def _show(card: Card, found: Exploration, elements: Elements, role: Role) -> None:
     title, *parts = card.parts
     if card.name != "events":
         for place, part in enumerate((title, *parts)):
-            _show_part(part, f"{card.name}-{place}", elements)
+            _show_part(part, f"{card.name}-{place}", elements, role)
         return
     with st.container(key=f"{card.name}-top", horizontal=True):
         st.html(title)
@@ -137,14 +143,15 @@ def _show(card: Card, found: Exploration, elements: Elements) -> None:
             st.html(part)
 
 
-def _show_part(part: Part, key: str, elements: Elements) -> None:
+def _show_part(part: Part, key: str, elements: Elements, role: Role) -> None:
+    can_pick = role == "analyst"  # picks list single events
     match part:
         case Chart():
-            on_pick = address.pick if part.is_pickable else None
+            on_pick = address.pick if part.is_pickable and can_pick else None
             elements.draw(
                 part.figure_json, label=part.label, key=f"chart-{key}", height=part.height_px, on_pick=on_pick
             )
-        case Pickable():
+        case Pickable() if can_pick:
             elements.show(part, key=key, on_pick=address.pick)
         case html:
             st.html(html)

@@ -16,8 +16,8 @@ _CARRIED: Final = ("audience",)
 """Query parameters that mean the same on every page; links keep them."""
 
 
-def show(pages: Sequence[Page], here: Page) -> None:
-    """Draw the name and a link to each page; the current page is marked instead of linked.
+def show(pages: Sequence[Page], here: Page, account: str = "") -> None:
+    """Draw the name, a link to each page, and `account`, HTML; the current page is marked instead of linked.
 
     A page calls it inside its top bar's container.
     """
@@ -30,3 +30,5 @@ def show(pages: Sequence[Page], here: Page) -> None:
                     st.html(f'<span class="here" aria-current="page">{in_html(page.title)}</span>')
                 else:
                     st.page_link(page, label=page.title, query_params=carried or None)
+            if account:
+                st.html(account)

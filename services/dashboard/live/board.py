@@ -20,6 +20,7 @@ from services.dashboard.live.panels import (
     state_log,
     visits,
 )
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Snapshot
 
@@ -38,6 +39,9 @@ PANELS: Final[tuple[Panel[Snapshot], ...]] = (
 )
 """From top to bottom; a row of the page has twelve columns."""
 
+_OF_VISITORS: Final[tuple[Panel[Snapshot], ...]] = (latest_visitors, state_log, raw_events)
+"""These show single visitors, which is for analysts."""
+
 _TITLE: Final = '<h1 class="spoken">Live</h1>'
 
 
@@ -47,8 +51,13 @@ def draw(observation: Observation, address: str, context: Context) -> Board:
     snapshot = snapshot_of(observation)
     if snapshot is None:
         return Board(strip, notice=_EMPTY if isinstance(observation, Empty) else _MISSING)
-    cards = tuple(panel.draw(snapshot, context) for panel in PANELS)
+    cards = tuple(panel.draw(snapshot, context) for panel in panels_of(context.role))
     return Board(strip, _TITLE + key_figures.draw(snapshot.meta, snapshot.windows), cards)
+
+
+def panels_of(role: Role) -> tuple[Panel[Snapshot], ...]:
+    """The panels that someone with this role sees."""
+    return tuple(panel for panel in PANELS if role == "analyst" or panel not in _OF_VISITORS)
 
 
 def snapshot_of(observation: Observation) -> Snapshot | None:

@@ -9,6 +9,7 @@ import streamlit as st
 from services.dashboard.kit import theme
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.live.page_cache import PageCache
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.rollup_source import RollupSource
 from shared.rollups.model import Audience
 
@@ -23,6 +24,7 @@ def show(
     draw: Callable[[bytes], None],
     refresh_seconds: float,
     navigation: Navigation,
+    role: Role,
 ) -> None:
     """Show the page to this viewer and keep it current."""
     palette = theme.palette_of(st.context.theme.type)
@@ -40,13 +42,19 @@ def show(
             bind="query-params",
             label_visibility="collapsed",
         )
-    st.fragment(_refresh, run_every=refresh_seconds)(rollups, pages, draw, audience, palette.mode)
+    st.fragment(_refresh, run_every=refresh_seconds)(rollups, pages, draw, audience, role, palette.mode)
 
 
 def _refresh(
-    rollups: RollupSource, pages: PageCache, draw: Callable[[bytes], None], audience: Audience, mode_shown: theme.Mode
+    rollups: RollupSource,
+    pages: PageCache,
+    draw: Callable[[bytes], None],
+    audience: Audience,
+    role: Role,
+    mode_shown: theme.Mode,
 ) -> None:
     mode = theme.palette_of(st.context.theme.type).mode
     if mode != mode_shown:
         st.rerun()  # the browser switched its colour mode, which the whole page follows
-    draw(pages.page(rollups.observe(audience), audience, mode, st.context.timezone, time.time_ns() // 1_000_000))
+    now_ms = time.time_ns() // 1_000_000
+    draw(pages.page(rollups.observe(audience), audience, role, mode, st.context.timezone, now_ms))

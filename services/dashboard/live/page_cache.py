@@ -1,4 +1,4 @@
-"""Drawn pages: viewers of the same audience, colour mode and zone share one for a second."""
+"""Drawn pages: viewers of the same role, audience, colour mode and zone share one for a second."""
 
 from threading import Lock
 
@@ -8,8 +8,11 @@ from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board
 from services.dashboard.live.encoding import encoded
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Observation
 from shared.rollups.model import AUDIENCES, Audience
+
+_Viewer = tuple[Role, theme.Mode, Clock]
 
 
 class PageCache:
@@ -20,31 +23,33 @@ class PageCache:
         self._address = address
         self._colours = colours
         self._locks = {audience: Lock() for audience in AUDIENCES}
-        self._drawn: dict[Audience, tuple[Observation | None, int, dict[tuple[theme.Mode, Clock], bytes]]] = {
+        self._drawn: dict[Audience, tuple[Observation | None, int, dict[_Viewer, bytes]]] = {
             audience: (None, 0, {}) for audience in AUDIENCES
         }
 
     def page(
-        self, observation: Observation, audience: Audience, mode: theme.Mode, zone: str | None, now_ms: int
+        self, observation: Observation, audience: Audience, role: Role, mode: theme.Mode, zone: str | None, now_ms: int
     ) -> bytes:
         """The encoded page of an observation; ages on it are as of the second of `now_ms`."""
         clock = clock_of(zone)
         with self._locks[audience]:
             seen, second, pages = self._drawn[audience]
             now_s = max(now_ms // 1000, second)  # a delayed thread takes the page of the others
-            # Only the newest pages are kept, so memory does not grow with viewers, modes and zones. A source returns a
-            # new observation every second; an older one is drawn again because its ages grow.
+            # Only the newest pages are kept, so memory does not grow with viewers, roles, modes and zones. A source
+            # returns a new observation every second; an older one is drawn again because its ages grow.
             if seen is not observation or now_s - second > 1:
                 pages = {}
                 self._drawn[audience] = (observation, now_s, pages)
-            if (mode, clock) not in pages:
-                pages[mode, clock] = encoded(
-                    board.draw(observation, self._address, self._context(observation, audience, mode, clock, now_s))
+            if (role, mode, clock) not in pages:
+                pages[role, mode, clock] = encoded(
+                    board.draw(
+                        observation, self._address, self._context(observation, audience, role, mode, clock, now_s)
+                    )
                 )
-            return pages[mode, clock]
+            return pages[role, mode, clock]
 
     def _context(
-        self, observation: Observation, audience: Audience, mode: theme.Mode, clock: Clock, now_s: int
+        self, observation: Observation, audience: Audience, role: Role, mode: theme.Mode, clock: Clock, now_s: int
     ) -> Context:
         snapshot = board.snapshot_of(observation)
         return Context(
@@ -53,4 +58,5 @@ class PageCache:
             clock=clock,
             category_colours=self._colours.of(board.categories_of(snapshot)) if snapshot else {},
             audience=audience,
+            role=role,
         )

@@ -18,7 +18,10 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WORLD_FILE
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.sign_in.setup import read_sign_in
 from services.dashboard.web.page_document import PATHS, page_document
+from shared.runtime.settings import read_settings
 
 _KEPT: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",  # the address contains the version or a checksum
@@ -51,10 +54,14 @@ def _address(path: str) -> str:
     return f"/{base}/{path}" if base else f"/{path}"
 
 
+_sign_in: Final = read_sign_in(read_settings(DashboardSettings))
+
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 app = App(
     Path(__file__).parents[1] / "app.py",
+    secrets=_sign_in.secrets if _sign_in else None,
+    middleware=[_sign_in.gate(_address(""))] if _sign_in else [],
     routes=[
         Route(_address(PLOTLY_ADDRESS), _asset(_PLOTLY, "text/javascript")),
         Route(_address(WORLD_ADDRESS), _asset(WORLD_FILE, "application/json")),

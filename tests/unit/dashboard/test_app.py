@@ -154,3 +154,14 @@ def test_the_prefix_is_read(client: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     as_of_ms = int(time.time() + 60) * 1000
     publish(client, sample_rollup(as_of_ms), "shop:")
     assert 'data-standing="live"' in page(run())
+
+
+def test_with_sign_in_the_app_shows_nothing_that_did_not_pass_the_gate(
+    client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    publish_now(client)
+    monkeypatch.setenv("DASHBOARD_AUTH", "password")
+    monkeypatch.setenv("DASHBOARD_PASSWORD_FILE", str(tmp_path / "passwords"))
+    app = run()
+    assert "Sign in" in page(app)
+    assert not app.get("bidi_component")

@@ -69,6 +69,7 @@ def test_another_machines_address_exits_with_1_and_names_the_setting(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DASHBOARD_ADDRESS", "192.0.2.1")
+    monkeypatch.setenv("DASHBOARD_AUTH", "none")
     assert main([]) == 1
     assert "DASHBOARD_ADDRESS '192.0.2.1'" in capfd.readouterr().err
 
@@ -78,3 +79,44 @@ def test_an_unknown_option_exits_with_2(capsys: pytest.CaptureFixture[str]) -> N
         main(["--prot", "1"])
     assert ended.value.code == 2
     assert "--prot" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.1", "0", "::ffff:192.0.2.1"])
+def test_other_machines_may_reach_it_only_with_a_word_about_sign_in(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DASHBOARD_ADDRESS", address)
+    assert main([]) == 2
+    message = capsys.readouterr().err
+    assert "DASHBOARD_AUTH" in message
+    assert address in message
+    monkeypatch.setenv("DASHBOARD_AUTH", "none")
+    assert read_settings(DashboardSettings).dashboard_address == address
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST"])
+def test_this_machine_needs_no_sign_in(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_ADDRESS", address)
+    assert read_settings(DashboardSettings).has_sign_in is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"DASHBOARD_AUTH": "password"}, "DASHBOARD_PASSWORD_FILE"),
+        ({"DASHBOARD_AUTH": "password", "DASHBOARD_PASSWORD_FILE": "/nowhere"}, "DASHBOARD_PASSWORD_FILE"),
+        ({"DASHBOARD_AUTH": "oidc"}, "DASHBOARD_OIDC_METADATA_URL"),
+        ({"DASHBOARD_AUTH": "oidc"}, "DASHBOARD_VIEWER_EMAILS"),
+        ({"DASHBOARD_AUTH": "yes"}, "DASHBOARD_AUTH"),
+        ({"DASHBOARD_URL": "stats.shop.example"}, "DASHBOARD_URL"),
+        ({"DASHBOARD_URL": "https://user:word@stats.shop.example"}, "DASHBOARD_URL"),
+        ({"DASHBOARD_SIGN_IN_HOURS": "0"}, "DASHBOARD_SIGN_IN_HOURS"),
+    ],
+)
+def test_an_incomplete_sign_in_exits_with_2_and_is_named(
+    settings: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in settings.items():
+        monkeypatch.setenv(variable, value)
+    assert main([]) == 2
+    assert named in capsys.readouterr().err

@@ -15,9 +15,10 @@ def draw(found: Exploration, context: Context) -> Card:
     shown, others = len(ranked.names), ranked.others
     window = captions.window(found, context.clock) + (f" · {shown} of {grouped(shown + others)}" if others else "")
     title = head(f"Breakdown by {label.lower()}", window)
+    rows = _table(found, label, context)
     return Card(
         name="breakdown",
-        parts=(title, Pickable(_table(found, label, context))),
+        parts=(title, rows if context.role == "viewer" else Pickable(rows)),
         columns=4,
         height_px=484,
         phone_height_px=540,
@@ -41,8 +42,12 @@ def _row(views: int, visitors: int, length: float, focus: Focus, context: Contex
     slot = context.category_colours.get(focus.name) if focus.dimension == "category" else None
     shown = in_html(focus.name)
     button = (
-        f'<button type="button" data-pick="{exactly_in_html(str(focus))}" data-place="{shown}" '
-        f'aria-label="{shown}: {grouped(views)} views. Show them">{shown}</button>'
+        shown
+        if context.role == "viewer"
+        else (
+            f'<button type="button" data-pick="{exactly_in_html(str(focus))}" data-place="{shown}" '
+            f'aria-label="{shown}: {grouped(views)} views. Show them">{shown}</button>'
+        )
     )
     return (
         f"<tr>{name_cell(button, focus.name, length, ACCENT if slot is None else f'var(--series-{slot})')}"

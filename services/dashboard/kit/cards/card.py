@@ -13,6 +13,7 @@ from services.dashboard.kit.cards.world_map import WorldMap
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
+from services.dashboard.sign_in.access import Role
 from shared.rollups.model import Audience
 
 Part = str | Chart | WorldMap
@@ -60,6 +61,7 @@ class Context:
     clock: Clock = UTC_CLOCK
     category_colours: Mapping[str, int] = field(default_factory=dict)  # category → slot of `Palette.series`
     audience: Audience = "all"
+    role: Role = "analyst"
 
     def category_colour(self, category: str) -> str:
         """The CSS colour of a category; muted for one without a slot."""

@@ -13,6 +13,7 @@ from services.dashboard.kit.cards.card import Context, Part
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import assemble, decode_segment
 from shared.events.time_units import MINUTE_MS
@@ -24,13 +25,15 @@ ROWS = [Row(minute=MINUTE + 5 + number // 3, visitor=number, category="Books") f
 FOCUS = Focus(Span(END, 30), "category", "Books")
 
 
-def drawn(clock: Clock, **chosen: Any) -> Board:
+def drawn(clock: Clock, role: Role = "analyst", **chosen: Any) -> Board:
     frame = assemble([decode_segment(name, encoded(own)) for name, own in by_segment(ROWS).items()])
     minutes = CompletedMinutes(
         frame, MINUTE - 5, END, (Gap(MINUTE - 3, 3, "no arrow"),), trouble=Trouble((END + 1) * MINUTE_MS, "gone")
     )
     choices = Choices(**{"window_minutes": 60, "step_minutes": 30, "focus": FOCUS, **chosen})
-    return board.draw(minutes, explore(minutes, choices), Context(palette=LIGHT, now_ms=END * MINUTE_MS, clock=clock))
+    return board.draw(
+        minutes, explore(minutes, choices), Context(palette=LIGHT, now_ms=END * MINUTE_MS, clock=clock, role=role)
+    )
 
 
 def parts(shown: Board, name: str) -> tuple[Part, ...]:
@@ -93,3 +96,13 @@ def test_the_zone_changes_no_number() -> None:
         if part == other.parts[place]
     }
     assert same == {("breakdown", 1), ("histograms", 1), ("histograms", 3)}
+
+
+def test_a_viewer_sees_the_same_counts_and_no_events() -> None:
+    full, shown = drawn(UTC_CLOCK), drawn(UTC_CLOCK, role="viewer")
+    assert [card.name for card in shown.cards] == [card.name for card in full.cards if card.name != "events"]
+    assert figure(shown, "series") == figure(full, "series")
+    assert '<td class="figure">60</td>' in html(shown, "breakdown")
+    # Nothing asks for the events behind a number.
+    assert "data-pick" in full.key_figures + html(full, "breakdown")
+    assert "data-pick" not in shown.key_figures + html(shown, "breakdown")

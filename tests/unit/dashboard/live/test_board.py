@@ -15,6 +15,7 @@ from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Rollup, Snapshot
 from shared.rollups.model import Audience
@@ -34,13 +35,14 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
     return snapshot
 
 
-def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all") -> Board:
+def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all", role: Role = "analyst") -> Board:
     snapshot = board.snapshot_of(observation)
     context = Context(
         palette=LIGHT,
         now_ms=NOON_MS + round(age_s * 1000),
         category_colours=CategoryColours().of(board.categories_of(snapshot)) if snapshot else {},
         audience=audience,
+        role=role,
     )
     return board.draw(observation, ADDRESS, context)
 
@@ -292,3 +294,15 @@ def test_a_hostile_reason_stays_text_in_the_banner() -> None:
         markup = Markup()
         markup.feed(drawn(observation).strip)
         assert set(markup.foreign) <= {"strong"}
+
+
+def test_a_viewer_sees_counts_and_no_single_visitor() -> None:
+    observation = Live(snapshot_of(sample_rollup(), log="visitor visitor-1 entered shoes"))
+    everything, shown = str(drawn(observation)), drawn(observation, role="viewer")
+    single = ("visitor-1", "203.0.1.0", "Mozilla/5.0", "Latest visitors")
+    assert [text for text in single if text not in everything] == []
+    assert [text for text in single if text in str(shown)] == []
+    assert [card.name for card in shown.cards] == [
+        "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources",
+    ]  # fmt: skip
+    assert shown.key_figures == drawn(observation).key_figures

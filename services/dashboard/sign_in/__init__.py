@@ -1,0 +1,1 @@
+"""Who may see what: passwords, OpenID Connect, shared links, and the gate in front of Streamlit."""

@@ -1,0 +1,46 @@
+"""Responses and cookies of the gate."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import HTMLResponse, Response
+
+_KEPT_S: Final = 30 * 24 * 3600
+"""Cookies outlive what they hold, so that a later visit says that it has ended."""
+
+_HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
+
+
+def page(document: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A page of the gate; no cache keeps it."""
+    return HTMLResponse(document, status, {**_HEADERS, **(headers or {})})
+
+
+def leading_to(address: str) -> Response:
+    """A redirect. The address is relative, so it stays on this site, under whatever path it is served."""
+    return Response(status_code=303, headers={**_HEADERS, "Location": address})
+
+
+class Cookies:
+    """Sets and deletes the gate's cookies: signed, unreadable for scripts, not sent by forms of other sites."""
+
+    def __init__(self, path: str, *, is_encrypted: bool) -> None:
+        self._path = path
+        self._is_encrypted = is_encrypted
+
+    def set(self, response: Response, name: str, value: str, *, is_encrypted: bool) -> None:
+        """Keep a value. `is_encrypted`: this request came over TLS."""
+        response.set_cookie(
+            name,
+            value,
+            max_age=_KEPT_S,
+            path=self._path,
+            secure=self._is_encrypted or is_encrypted,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def delete(self, response: Response, name: str) -> None:
+        """Have the browser forget a value, also one that was set for the whole host, as Streamlit does."""
+        for path in {self._path, "/"}:
+            response.delete_cookie(name, path=path, httponly=True, samesite="lax")
