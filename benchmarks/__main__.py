@@ -52,6 +52,7 @@ def main() -> int:
         figures |= _steps(options.events, options.runs, environment)
         figures |= figures_of("adversarial", "agents", "50000", environment=environment)
         figures |= figures_of("adversarial", "addresses", str(options.window), environment=environment)
+        figures |= figures_of("crafted_ids", "10000", environment=environment)
         figures |= _publishes(options.window, environment)
         figures |= _rivals(environment)
     figures |= circumstances()

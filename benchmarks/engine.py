@@ -125,5 +125,10 @@ class _NoStore:
         pass
 
 
+def empty_partition(now_s: int) -> Partition:
+    """A partition that stores nothing."""
+    return resume(_NoStore(), Assignment(0, 0, _END_OFFSET), now_s)
+
+
 def _opened(directory: Path | None, assignment: Assignment, now_s: int) -> Partition:
     return resume(_NoStore(), assignment, now_s) if directory is None else open_partition(directory, assignment, now_s)

@@ -14,6 +14,7 @@ Value = float | str
 BARS: Final[Mapping[str, float]] = {
     "aggregate_ratio": 3.0,
     "enrich_ratio": 1.5,
+    "crafted_ids_ratio": 1.5,
     "publish_p99_ms_1m": 100,
     "restart_s_1m": 5,
     "bytes_per_event": 300,
@@ -25,6 +26,7 @@ BARS: Final[Mapping[str, float]] = {
 ORDER: Final = (
     "floor_us", "passthrough_us", "aggregate_us", "aggregate_ratio", "enrich_us", "enrich_ratio", "enrich_cold_us",
     "enrich_new_agents_us", "enrich_new_agents_mb", "enrich_new_addresses_us", "enrich_new_addresses_mb",
+    "random_ids_us", "crafted_ids_us", "crafted_ids_ratio",
     "publish_p50_ms_10k", "publish_p99_ms_10k", "publish_p50_ms_100k", "publish_p99_ms_100k",
     "publish_p50_ms_1m", "publish_p99_ms_1m", "checkpoint_max_ms_1m", "restart_s_1m", "restart_opening_s_1m",
     "bytes_per_event", "bytes_per_visitor", "resident_mb_1m", "disk_bytes_per_event", "disk_peak_bytes_per_event",
