@@ -1,7 +1,6 @@
 """`clickpulse dashboard`: serve the dashboard until a signal stops it."""
 
 import errno
-import json
 import logging
 import os
 import signal
@@ -9,9 +8,8 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from services.dashboard.kit import theme
 from services.dashboard.settings import DashboardSettings
@@ -29,22 +27,22 @@ logger = get_logger(__name__)
 SERVICE: Final = "dashboard"
 _DESCRIPTION: Final = "Serve the dashboard. It reads from Redis and starts without any other service."
 _EXIT_CODES: Final = "Exit codes: 0 stopped, 1 cannot listen, 2 wrong option or setting."
-_SERVER: Final = Path(__file__).parent / "web" / "server.py"
-_FIXED_OPTIONS: Final = {
-    "server.headless": "true",
-    "server.showEmailPrompt": "false",
+_FIXED_OPTIONS: Final[Mapping[str, Any]] = {
+    "server.headless": True,
+    "server.showEmailPrompt": False,
     "server.fileWatcherType": "none",
-    "server.runOnSave": "false",
-    "server.enableAgentApi": "false",
-    "runner.postScriptGC": "false",  # a full collection after every refresh takes six sevenths of the CPU
-    "server.maxUploadSize": "1",  # MB; no page accepts a file
-    "browser.gatherUsageStats": "false",
+    "server.runOnSave": False,
+    "server.enableAgentApi": False,
+    "runner.postScriptGC": False,  # a full collection after every refresh takes six sevenths of the CPU
+    "server.maxUploadSize": 1,  # MB; no page accepts a file
+    "server.maxWidgetStateSize": 1,  # MB
+    "browser.gatherUsageStats": False,
+    "client.allowedOrigins": [],  # pages that embed the dashboard do not control it; by default some of Streamlit's do
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",  # the log has them
     "client.showErrorLinks": "false",
-    "global.developmentMode": "false",
-    "logger.enableRich": "false",  # it prints exceptions with their messages, which may quote an event
-    "logger.hideWelcomeMessage": "true",  # it would ask an internet host for this machine's address
+    "global.developmentMode": False,
+    "logger.enableRich": False,  # it prints exceptions with their messages, which may quote an event
 }
 
 
@@ -78,29 +76,28 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _serve(settings: DashboardSettings, sign_in_options: Mapping[str, str]) -> None:
-    """Block in Streamlit's server until SIGTERM or SIGINT."""
+def _serve(settings: DashboardSettings, sign_in_options: Mapping[str, Any]) -> None:
+    """Block in the web server until SIGTERM or SIGINT."""
     # Imported here because it takes a second, which `--help` and configuration errors need not wait for.
-    from streamlit.web import cli
+    from services.dashboard.web.serving import serve
 
     options = {
         **_FIXED_OPTIONS,
         **theme.streamlit_options(),
         **sign_in_options,
         "server.address": settings.dashboard_address,
-        "server.port": str(settings.dashboard_port),
+        "server.port": settings.dashboard_port,
+        "server.baseUrlPath": settings.streamlit_server_base_url_path,
         "logger.level": settings.log_level.lower(),
     }
     # uvicorn stops on a signal and then raises it again for the previous handler, which ends the process with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     with suppress(_Stopped):
-        cli.main(
-            ["run", str(_SERVER), *[f"--{name}={value}" for name, value in options.items()]], standalone_mode=False
-        )
+        serve(settings, options)
 
 
-def _sign_in_options(settings: DashboardSettings) -> dict[str, str] | None:
+def _sign_in_options(settings: DashboardSettings) -> dict[str, Any] | None:
     """Streamlit's options for signing in; None if a file is wrong, which it says."""
     if not settings.has_sign_in:
         return {}
@@ -117,7 +114,7 @@ def _sign_in_options(settings: DashboardSettings) -> dict[str, str] | None:
         # Streamlit takes secrets from the environment only. This one also signs the way to the provider and back.
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request to the provider
         os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign_in.by_provider.cookie_secret
-    return {"server.trustedUserHeaders": json.dumps({HEADER: USER_KEY})}
+    return {"server.trustedUserHeaders": {HEADER: USER_KEY}}
 
 
 class _Stopped(BaseException):

@@ -1,12 +1,23 @@
 """The dashboard's settings."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from services.dashboard.sign_in.settings import SignInSettings
+from services.dashboard.web.hosts import read_listed
+from services.dashboard.web.response_headers import read_ancestors
 from shared.runtime.settings import LogSettings, RedisSettings
+
+
+def _checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return check
 
 
 class DashboardSettings(RedisSettings, LogSettings, SignInSettings):
@@ -18,6 +29,21 @@ class DashboardSettings(RedisSettings, LogSettings, SignInSettings):
         description="Address to listen on; 0.0.0.0 is every interface, which needs DASHBOARD_AUTH.",
     )
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=8501, description="Port to listen on.")
+    dashboard_hosts: Annotated[str, AfterValidator(_checked_by(read_listed))] = Field(
+        default="",
+        description=(
+            "Names by which browsers reach the dashboard, besides localhost, 127.0.0.1, [::1] and DASHBOARD_ADDRESS: "
+            "stats.shop.example[,*.shop.example]; * is any name, for a proxy that checks it."
+        ),
+    )
+    dashboard_frame_ancestors: Annotated[str, AfterValidator(_checked_by(read_ancestors))] = Field(
+        default="",
+        description="Origins of pages that may embed the dashboard: https://intranet.shop.example[,...]. Unset: none.",
+    )
+    dashboard_viewers: int = Field(default=100, ge=1, le=10_000, description="Most pages open at once, 1 to 10000.")
+    streamlit_server_base_url_path: str = Field(
+        default="", description="Path under which a proxy serves the dashboard, shop/stats, if the proxy keeps it."
+    )
     refresh_seconds: float = Field(
         default=1.0, ge=0.5, le=60, description="Seconds between refreshes of an open page, 0.5 to 60."
     )

@@ -5,23 +5,29 @@ headers. Here each file is compressed once, and browsers keep it.
 """
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import plotly
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from streamlit.starlette import App
 
 from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WORLD_FILE
 from services.dashboard.settings import DashboardSettings
+from services.dashboard.sign_in.documents import SIGN_IN, SIGN_OUT
 from services.dashboard.sign_in.setup import read_sign_in
+from services.dashboard.web.guard import Guard
+from services.dashboard.web.hosts import Hosts, hosts_of, read_listed, read_name
 from services.dashboard.web.page_document import PATHS, page_document
-from shared.runtime.settings import read_settings
+from services.dashboard.web.viewer_limit import ViewerLimit
 
 _KEPT: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",  # the address contains the version or a checksum
@@ -54,17 +60,46 @@ def _address(path: str) -> str:
     return f"/{base}/{path}" if base else f"/{path}"
 
 
-_sign_in: Final = read_sign_in(read_settings(DashboardSettings))
-
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
-app = App(
-    Path(__file__).parents[1] / "app.py",
-    secrets=_sign_in.secrets if _sign_in else None,
-    middleware=[_sign_in.gate(_address(""))] if _sign_in else [],
-    routes=[
-        Route(_address(PLOTLY_ADDRESS), _asset(_PLOTLY, "text/javascript")),
-        Route(_address(WORLD_ADDRESS), _asset(WORLD_FILE, "application/json")),
-        *(Route(_address(path), _document) for path in PATHS),
-    ],
-)
+
+def application(settings: DashboardSettings) -> ASGIApp:
+    """Streamlit with our routes, behind the middlewares. Streamlit's options must be loaded."""
+    base_path, sign_in = _address(""), read_sign_in(settings)
+    guard = Middleware(
+        Guard,
+        hosts=_hosts(settings),
+        base_path=base_path,
+        posts=[base_path + path for path in (SIGN_IN, SIGN_OUT)] if sign_in else [],
+        is_framed=bool(settings.dashboard_frame_ancestors),
+    )
+    streamlit = App(
+        Path(__file__).parents[1] / "app.py",
+        secrets=sign_in.secrets if sign_in else None,
+        routes=[
+            Route(_address(PLOTLY_ADDRESS), _asset(_PLOTLY, "text/javascript")),
+            Route(_address(WORLD_ADDRESS), _asset(WORLD_FILE, "application/json")),
+            *(Route(_address(path), _document) for path in PATHS),
+        ],
+    )
+    return behind(
+        [  # the first sees a request first
+            guard,
+            *([sign_in.gate(base_path)] if sign_in else []),
+            Middleware(ViewerLimit, viewers=settings.dashboard_viewers),
+        ],
+        streamlit,
+    )
+
+
+def behind(middlewares: Sequence[Middleware], app: ASGIApp) -> ASGIApp:
+    """The application behind the middlewares, which also see what Starlette answers by itself."""
+    for cls, args, kwargs in reversed(middlewares):
+        app = cls(app, *args, **kwargs)
+    return app
+
+
+def _hosts(settings: DashboardSettings) -> Hosts:
+    public = read_name(urlsplit(settings.public_url or "").hostname or "")
+    listed = [*read_listed(settings.dashboard_hosts), *([public] if public else [])]
+    return hosts_of(settings.dashboard_address, listed)

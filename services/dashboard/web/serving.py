@@ -1,0 +1,50 @@
+"""Runs the web application in uvicorn until a signal stops it (edge)."""
+
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+import uvicorn
+from streamlit.web import bootstrap
+
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.web.connections import BoundedConnection, connection_limit, raise_file_limit
+from services.dashboard.web.page_document import page_document
+from services.dashboard.web.response_headers import read_ancestors, response_headers
+
+_LARGEST_MESSAGE_BYTES: Final = 256 * 1024
+"""Of what a page sends: the state of its controls. It sends less than 10 KB unless hundreds of names are chosen."""
+
+_PING_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 5
+
+
+def serve(settings: DashboardSettings, options: Mapping[str, Any]) -> None:
+    """Block until SIGTERM or SIGINT, which uvicorn raises again once it has stopped."""
+    bootstrap.load_config_options(dict(options))
+    # Imported now because Streamlit reads its options when it is imported and when the application is made.
+    from services.dashboard.web.server import application
+
+    limit = raise_file_limit(connection_limit(settings.dashboard_viewers))
+    config = uvicorn.Config(
+        application(settings),
+        http=BoundedConnection,
+        limit_concurrency=min(limit, connection_limit(settings.dashboard_viewers)),
+        ws="websockets-sansio",
+        ws_max_size=_LARGEST_MESSAGE_BYTES,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        headers=response_headers([page_document()], read_ancestors(settings.dashboard_frame_ancestors)),
+        server_header=False,
+        log_config=None,
+        access_log=False,
+    )
+    with _listening(settings.dashboard_address, settings.dashboard_port, config.backlog) as listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(address: str, port: int, backlog: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, port), family=family, backlog=backlog, dualstack_ipv6=address == "::")
