@@ -76,6 +76,18 @@ def _share(argv: Sequence[str]) -> int:
     return share(argv)
 
 
+def _forget(argv: Sequence[str]) -> int:
+    from services.enrich.erasure.forget import main
+
+    return main(argv)
+
+
+def _export(argv: Sequence[str]) -> int:
+    from services.enrich.erasure.export import main
+
+    return main(argv)
+
+
 def _health(argv: Sequence[str]) -> int:
     from services.probe import main
 
@@ -118,6 +130,8 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
         "dead-letters": Subcommand("list, count, show and replay refused events", "enrich", _dead_letters),
         "hash-password": Subcommand("hash the password of a role for the dashboard", "dashboard", _hash_password),
         "share": Subcommand("print a link to one page of the dashboard that ends by itself", "dashboard", _share),
+        "forget": Subcommand("erase visitors everywhere, and report what expires when", "enrich", _forget),
+        "export": Subcommand("print everything that is stored about a visitor", "enrich", _export),
         "health": Subcommand("query the health endpoint of a service on this machine", "enrich", _health),
     },
 }

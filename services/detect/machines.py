@@ -1,20 +1,18 @@
 """The visitors' machines and the state log in Redis: one JSON document per `detect:<userId>`, and `state_logs`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
 
 import msgspec
 import redis
 from redis.client import Pipeline
 
 from services.detect.detection import Detection, Entry, Machine, log_message
+from shared.privacy.keys import MACHINE_KEY
 from shared.rollups.contract import STATE_LOG_KEY, STATE_LOG_LENGTH
 from shared.rollups.model import KEY_TTL_SECONDS
 from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
-
-MACHINE_KEY: Final = "detect:"
 
 _decode_machine = msgspec.json.Decoder(Machine).decode
 _encode_machine = msgspec.json.Encoder().encode

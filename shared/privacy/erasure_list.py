@@ -1,10 +1,12 @@
 """The list of erasures in Redis, and what the services report of it. Redis's exceptions pass through."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import redis
+from redis.client import Pipeline
 
+from shared.events.timestamps import LATEST_MS
 from shared.privacy.erasures import KEPT_MS, Erasure, encode_erasure, read_erasures
 from shared.runtime.logs import get_logger
 from shared.runtime.once import Once
@@ -39,8 +41,27 @@ class ErasureList:
         fields: Any = self._client.hgetall(self._erasures_key)
         return read_erasures(fields, now_ms)
 
+    def erase(self, tokens: Collection[str], now_ms: int, kept_ms: int) -> int:
+        """Erase visitors up to `now_ms`, and keep that for `kept_ms`. Returns the instant of the erasure.
+
+        It is later than that of every earlier erasure, whatever the clocks: a state that honours the newest one honours
+        all of them.
+        """
+
+        def add(pipeline: Pipeline) -> Any:
+            fields: Any = pipeline.hgetall(self._erasures_key)
+            known = read_erasures(fields, now_ms)
+            until_ms = max([now_ms, *(erasure.until_ms + 1 for erasure in known.values())])
+            erasure = encode_erasure(Erasure(until_ms, min(until_ms + kept_ms, LATEST_MS)))
+            pipeline.multi()
+            pipeline.hset(self._erasures_key, mapping=dict.fromkeys(tokens, erasure))
+            return until_ms
+
+        until_ms: Any = self._client.transaction(add, self._erasures_key, value_from_callable=True)
+        return int(until_ms)
+
     def add(self, erasures: Mapping[str, Erasure], now_ms: int) -> None:
-        """Add erasures, each the latest of its visitor, and drop those that need not be kept any more."""
+        """Add erasures that were lost, and drop those that need not be kept any more."""
         fields: Any = self._client.hgetall(self._erasures_key)
         expired = fields.keys() - {token.encode() for token in read_erasures(fields, now_ms)}
         pipeline = self._client.pipeline(transaction=True)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from shared.events.time_units import DAY_MS, MINUTE_MS
+from shared.events.timestamps import LATEST_MS
 
 KEPT_MS: Final = 30 * DAY_MS
 """The least time for which an erasure is kept: a replica that stays away for less erases its state on its return."""
@@ -19,7 +20,6 @@ KEPT_MS: Final = 30 * DAY_MS
 _TOKEN_BYTES: Final = 16
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _AHEAD_MS: Final = 10 * MINUTE_MS  # of clocks that differ
-_LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _REMEMBERED_IDS: Final = 100_000
 _LONGEST_REMEMBERED: Final = 256  # characters
 
@@ -126,6 +126,6 @@ def read_erasures(fields: Mapping[bytes, bytes], now_ms: int) -> dict[str, Erasu
         numbers = text.split(b" ") if len(text) <= 40 else []
         if _TOKEN.fullmatch(token) and len(numbers) == 2 and all(map(bytes.isdigit, numbers)):
             erasure = Erasure(*map(int, numbers))
-            if erasure.until_ms <= now_ms + _AHEAD_MS and now_ms < erasure.kept_until_ms <= _LATEST_MS:
+            if erasure.until_ms <= now_ms + _AHEAD_MS and now_ms < erasure.kept_until_ms <= LATEST_MS:
                 found[token] = erasure
     return found

@@ -1,4 +1,4 @@
-"""Reads a dead letter topic from an instant to its current end, on either event log."""
+"""Reads a topic from an instant to its current end, on either event log, and the dead letters in one."""
 
 import time
 import uuid
@@ -40,13 +40,19 @@ class DeadLetter(NamedTuple):
 
 
 def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> Iterator[list[DeadLetter]]:
-    """Yield batches of the dead letters appended from an instant (epoch ms) until now, in order within a partition.
+    """Yield batches of the dead letters appended from an instant (epoch ms) until now, as `read_to_end`."""
+    for records in read_to_end(log, topic, f"dead-letters-{uuid.uuid4().hex}", since_ms, stop):
+        yield [DeadLetter(record, *read_dead_letter_headers(record.headers)) for record in records]
 
-    Waits while the log is unavailable. Raises Stopped, and LogUnavailable if the topic's end stays unknown.
+
+def read_to_end(log: EventLog, topic: str, group: str, since_ms: int, stop: Event) -> Iterator[list[Record]]:
+    """Yield batches of the records appended from an instant (epoch ms) until now, in order within a partition.
+
+    `group` is new, so that it reads all partitions; it commits nothing. Waits while the log is unavailable. Raises
+    Stopped, and LogUnavailable if the topic's end stays unknown.
     """
     reading = _Reading(FromTime(since_ms))
-    # A new consumer group for each run, which reads all partitions and commits nothing.
-    with log.consumer(topic, f"dead-letters-{uuid.uuid4().hex}", reading) as consumer:
+    with log.consumer(topic, group, reading) as consumer:
         dependency = Dependency(f"the event log at {log.address}")
         silent_since = time.monotonic()
         newer_polls = 0
@@ -54,12 +60,12 @@ def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> 
             records = dependency.wait_for(lambda: consumer.poll(_BATCH, _POLL_SECONDS), LogUnavailable, stop)
             if stop.is_set():
                 raise Stopped
-            if letters := reading.take(records):
-                yield letters
+            if taken := reading.take(records):
+                yield taken
                 silent_since, newer_polls = time.monotonic(), 0
                 continue
             newer_polls += 1
-            # An empty poll proves that all partitions are assigned. While new dead letters keep arriving no poll is
+            # An empty poll proves that all partitions are assigned. While new records keep arriving no poll is
             # empty, so several polls without an old one count too.
             if (not records or newer_polls > _NEWER_POLLS) and reading.is_done(consumer):
                 return
@@ -86,14 +92,11 @@ class _Reading:
     def on_revoked(self, partition: int) -> None:
         """As `Listener.on_revoked`."""
 
-    def take(self, records: Sequence[Record]) -> list[DeadLetter]:
-        """The dead letters of the records before the end."""
-        letters = []
+    def take(self, records: Sequence[Record]) -> list[Record]:
+        """The records before the end."""
         for record in records:
             self._next[record.partition] = record.offset + 1
-            if record.offset < self._ends[record.partition]:
-                letters.append(DeadLetter(record, *read_dead_letter_headers(record.headers)))
-        return letters
+        return [record for record in records if record.offset < self._ends[record.partition]]
 
     def is_done(self, consumer: Consumer) -> bool:
         """Whether every partition is read to its end. On Kafka the last offsets may hold transaction markers."""

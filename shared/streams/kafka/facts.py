@@ -5,12 +5,13 @@ from typing import Final
 
 from confluent_kafka.admin import AdminClient, ConfigResource
 
-from shared.events.time_units import MINUTE_MS
+from shared.events.time_units import DAY_MS, MINUTE_MS
 from shared.streams.event_log import TopicFacts
 
 _ANSWER_SECONDS: Final = 3.0
 _LATE_MS: Final = 15 * MINUTE_MS  # brokers look every 5 minutes, and delete files a minute later
 _FOREVER: Final = -1
+_LONGEST_MS: Final = 36_500 * DAY_MS
 
 
 def topic_facts(admin: AdminClient, topics: Sequence[str]) -> dict[str, TopicFacts]:
@@ -33,6 +34,6 @@ def kept_ms(options: Mapping[str, str | None]) -> int | None:
     if "delete" not in (options.get("cleanup.policy") or "delete"):
         return None  # compaction keeps the latest record of each key
     retention_ms = int(options.get("retention.ms") or _FOREVER)
-    if retention_ms == _FOREVER:
+    if not 0 <= retention_ms <= _LONGEST_MS:
         return None
     return retention_ms + int(options.get("segment.ms") or 0) + _LATE_MS

@@ -9,6 +9,7 @@ from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in.settings import SignInSettings
 from services.demo.settings import DemoSettings
 from services.detect.settings import DetectSettings
+from services.enrich.erasure.settings import ErasureSettings
 from services.enrich.settings import EnrichSettings
 from services.traffic.settings import TrafficSettings
 from shared.runtime.settings import ServiceSettings
@@ -24,6 +25,8 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "load-lookups": ServiceSettings,
     "dead-letters": ServiceSettings,
     "share": SignInSettings,
+    "forget": ErasureSettings,
+    "export": ErasureSettings,
 }
 
 

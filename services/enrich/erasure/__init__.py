@@ -1,0 +1,1 @@
+"""`clickpulse forget` and `clickpulse export`: erases what is stored about a visitor, or prints it."""

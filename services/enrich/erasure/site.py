@@ -1,0 +1,83 @@
+"""What both commands need: the log, Redis, the topics with their facts, and the visitor's ids."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Final
+
+import redis
+
+from services.enrich.erasure.identity import Identity, identity_of
+from services.enrich.erasure.records import records_of
+from services.enrich.erasure.settings import ErasureSettings
+from services.enrich.erasure.stored import Redis
+from shared.events.refusals import dead_letter_topic
+from shared.events.time_units import DAY_MS
+from shared.runtime.dependency import Dependency
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.settings import read_settings
+from shared.runtime.signals import stop_on_signals
+from shared.streams.choose import open_log
+from shared.streams.event_log import EventLog, LogUnavailable, Record, TopicFacts
+
+logger = get_logger(__name__)
+
+FAILURES: Final = (LogUnavailable, redis.RedisError)
+"""Which end a command with exit code 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running site, as the commands see it."""
+
+    settings: ErasureSettings
+    log: EventLog
+    redis: Redis
+    topics: Mapping[str, TopicFacts]  # those that exist
+    kept_ms: int | None  # the longest time for which any of them keeps a record; None: for good
+    stop: Event
+
+    def identity(self, user_id: str, now_ms: int) -> Identity:
+        """The ids under which the visitor may be stored."""
+        kept_ms = DAY_MS * 400 if self.kept_ms is None else self.kept_ms
+        secret = self.settings.hash_salt if self.settings.hash_user_id != "off" else None
+        return identity_of(self.redis.client, self.redis.prefix, user_id, secret=secret, kept_ms=kept_ms, now_ms=now_ms)
+
+    def records(self, topic: str, visitors: Iterable[Identity]) -> Iterator[tuple[str, Record]]:
+        """The visitors' records in a topic, each with its visitor's original id."""
+        return records_of(self.log, topic, visitors, self.stop)
+
+
+@contextmanager
+def opened_site(command: str, stop: Event) -> Iterator[Site]:
+    """Read the settings, connect, and wait until Redis and the log answer.
+
+    Raises ConfigurationError, Stopped, and what redis-py raises for a passing error later.
+    """
+    settings = read_settings(ErasureSettings)
+    configure_logs(command, settings.log_format, settings.log_level)
+    log = open_log(settings, command)
+    try:
+        with stop_on_signals(stop), connect(settings.redis_url) as client:
+            Dependency(f"Redis at {redis_address(settings.redis_url)}").wait_for(client.ping, REDIS_UNAVAILABLE, stop)
+            facts = Dependency(f"the event log at {log.address}").wait_for(
+                lambda: log.facts(topics_of(settings)), LogUnavailable, stop
+            )
+            kept = [topic.kept_ms for topic in facts.values()]
+            kept_ms = None if None in kept else max([settings.retention_ms, *filter(None, kept)])
+            yield Site(settings, log, Redis(client, settings.redis_prefix), facts, kept_ms, stop)
+    finally:
+        log.close()
+
+
+def topics_of(settings: ErasureSettings) -> Sequence[str]:
+    """The topics that may hold records of a visitor."""
+    return (
+        settings.raw_topic,
+        dead_letter_topic(settings.raw_topic),
+        settings.enriched_topic,
+        dead_letter_topic(settings.enriched_topic),
+        settings.offers_topic,
+    )
