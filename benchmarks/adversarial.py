@@ -8,7 +8,7 @@ the resident set. Generating the clicks is excluded.
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Final
 
@@ -33,6 +33,9 @@ class _NoLookups:
     visitors: Mapping[str, VisitorFacts] = {}
 
     def learn(self, events: Sequence[RawEvent]) -> None:
+        pass
+
+    def exclude(self, is_forgotten: Callable[[str], bool]) -> None:
         pass
 
     def unasked(self, events: Sequence[RawEvent]) -> int:  # noqa: ARG002 - part of the interface

@@ -11,6 +11,7 @@ from services.detect.machines import MachineStore
 from services.detect.service import DetectService
 from services.detect.settings import DetectSettings
 from shared.events.time_units import MINUTE_MS
+from shared.privacy.erasure_watch import ErasureWatch
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
@@ -41,7 +42,11 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
     await_topics(log, (settings.enriched_topic, settings.offers_topic), settings, health, stop)
     health.working(STARTING)
     window_ms = round(settings.detect_window_minutes * MINUTE_MS)
-    with connect(settings.redis_url) as client, log.processor(settings.enriched_topic, SERVICE) as processor:
+    with (
+        connect(settings.redis_url) as client,
+        ErasureWatch(client, settings.redis_prefix) as erasures,
+        log.processor(settings.enriched_topic, SERVICE) as processor,
+    ):
         DetectService(
             ObservedProcessor(processor, gauges),
             MachineStore(client, settings.redis_prefix, window_ms),
@@ -52,6 +57,7 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
             now_ms=lambda: time.time_ns() // 1_000_000,
             log_address=log.address,
             redis_address=redis_address(settings.redis_url),
+            current_erasures=erasures.current,
         ).run()
 
 

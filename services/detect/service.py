@@ -11,6 +11,7 @@ from services.detect.machines import MachineStore
 from services.detect.offers import concerns
 from shared.events.enriched import decode_enriched
 from shared.events.refusals import Refusal
+from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
@@ -38,6 +39,7 @@ class DetectService:
         now_ms: Callable[[], int],
         log_address: str,
         redis_address: str,
+        current_erasures: Callable[[], Erasures] = lambda: NO_ERASURES,
     ) -> None:
         self._processor = processor
         self._store = store
@@ -45,6 +47,7 @@ class DetectService:
         self._window_ms = window_ms
         self._stop = stop
         self._now_ms = now_ms
+        self._current_erasures = current_erasures
         self._log = Dependency(f"the event log at {log_address}", health, "log")
         self._redis = Dependency(f"Redis at {redis_address}", health, "redis")
         self._unreadable = 0
@@ -81,12 +84,13 @@ class DetectService:
 
     def _read(self, records: Sequence[Record]) -> list[Click]:
         clicks = []
+        erasures = self._current_erasures()
         refused: list[tuple[Record, Refusal]] = []
         for record in records:
             event = decode_enriched(record.value)
             if isinstance(event, Refusal):
                 refused.append((record, event))
-            elif concerns(event):
+            elif concerns(event) and not erasures.erases(event.userId, event.timestamp, record.timestamp_ms):
                 clicks.append(Click(record.partition, record.offset, record.timestamp_ms, event))
         if refused:
             # Aggregate writes the dead letters, because it accounts for every event of this topic.

@@ -12,6 +12,7 @@ import redis
 from services.enrich.attributes.country import Allocations, Countries
 from services.enrich.attributes.geoip import GeoIpFile
 from services.enrich.dead_letters.flood import FloodAlarm
+from services.enrich.erasure.settings import erasure_key
 from services.enrich.lookups.circuit_breaker import LookupCircuitBreaker
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.pseudonyms import Pseudonyms
@@ -19,6 +20,7 @@ from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
 from shared.events.refusals import dead_letter_topic
+from shared.privacy.erasure_watch import ErasureWatch
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
@@ -51,7 +53,12 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
     await_topics(log, topics, settings, health, stop)
     health.working(STARTING)
     spare_garbage_collector()
-    with connect(settings.redis_url) as client, log.processor(settings.raw_topic, SERVICE) as processor:
+    key = erasure_key(settings.hash_user_id, settings.hash_salt)
+    with (
+        connect(settings.redis_url) as client,
+        ErasureWatch(client, settings.redis_prefix, key=key) as erasures,
+        log.processor(settings.raw_topic, SERVICE) as processor,
+    ):
         lookups = Lookups(
             client,
             settings.redis_prefix,
@@ -80,6 +87,7 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
             countries=countries,
             pseudonyms=_pseudonyms(settings, client),
             is_ip_truncated=settings.truncate_ip,
+            current_erasures=erasures.current,
         ).run()
 
 

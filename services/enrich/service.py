@@ -18,6 +18,7 @@ from services.enrich.transform.fast_path import append_answers
 from shared.events.raw import decode_raw
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
 from shared.events.schema import EnrichedEvent, RawEvent
+from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.status.health import Health
@@ -50,6 +51,7 @@ class KnownLookups(Protocol):
     @property
     def visitors(self) -> Mapping[str, VisitorFacts]: ...
     def learn(self, events: Sequence[RawEvent]) -> object: ...
+    def exclude(self, is_forgotten: Callable[[str], bool]) -> None: ...
 
 
 class EnrichService:
@@ -67,11 +69,14 @@ class EnrichService:
         countries: Countries | None = None,
         pseudonyms: Pseudonyms | None = None,
         is_ip_truncated: bool = False,
+        current_erasures: Callable[[], Erasures] = lambda: NO_ERASURES,
     ) -> None:
         self._processor = processor
         self._lookups = lookups
         self._countries = countries or Countries(Allocations())
         self._pseudonyms = pseudonyms
+        self._current_erasures = current_erasures
+        self._erasures = NO_ERASURES
         self._is_ip_truncated = is_ip_truncated
         self._is_private = pseudonyms is not None or is_ip_truncated
         self._route = route
@@ -97,6 +102,7 @@ class EnrichService:
     def work(self) -> None:
         """Process one batch. After LogUnavailable the log delivers the same records again."""
         self._countries.refresh()
+        self._follow_erasures()
         records = self._processor.poll(self._route.batch_records, _POLL_SECONDS)
         if records:
             outputs, reasons = self._outputs(records)
@@ -105,10 +111,14 @@ class EnrichService:
         self._tally.report(self._processor.lag)
 
     def _outputs(self, batch: RecordBatch) -> tuple[Sequence[ToAppend], Sequence[Reason]]:
-        """An enriched click or dead letter for each record, in order, and the reasons of the dead letters."""
+        """An enriched click or dead letter for each record, in order, and the reasons of the dead letters.
+
+        A record of a forgotten visitor from before the erasure has none: it was delivered again, or late.
+        """
         self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing; drops expired lookups
         if self._is_private:
-            return self._slow_outputs(batch)
+            others, reasons = self._slow_outputs(batch)
+            return [output for output in others if output is not None], reasons
         outputs, left = append_answers(
             batch.values,
             batch.timestamps_ms,
@@ -121,13 +131,17 @@ class EnrichService:
         others, reasons = self._slow_outputs([batch[place] for place in left])
         for place, other in zip(left, others, strict=True):
             outputs[place] = other
-        return cast(list[ToAppend], outputs), reasons
+        # The fast path left None only where the slow one has an answer, or an erasure.
+        return [output for output in outputs if output is not None] if left else cast(list[ToAppend], outputs), reasons
 
-    def _slow_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord], list[Reason]]:
-        """As `_outputs`, without the fast path. Asks Redis once for all lookups of the records that are not cached."""
-        outputs: list[NewRecord] = []
+    def _slow_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord | None], list[Reason]]:
+        """As `_outputs`, without the fast path, and with None for an erased record.
+
+        Asks Redis once for all lookups of the records that are not cached.
+        """
+        outputs: list[NewRecord | None] = []
         reasons: list[Reason] = []
-        events = [decode_raw(record.value) for record in records]
+        events = [self._decoded(record) for record in records]
         readable = [event for event in events if isinstance(event, RawEvent)]
         if readable:
             self._ask_redis(partial(self._lookups.learn, readable))
@@ -152,11 +166,33 @@ class EnrichService:
                     outputs.append(NewRecord(topic, user_id.encode(), value))
                     continue
                 refusal = value
+            elif event is None:
+                outputs.append(None)
+                continue
             else:
                 refusal = event
             outputs.append(self._dead_letter(record, refusal))
             reasons.append(refusal.reason)
         return outputs, reasons
+
+    def _decoded(self, record: Record) -> RawEvent | Refusal | None:
+        """What the record holds; None if an erasure covers it. A refused one has no visitor and no time but these."""
+        event = decode_raw(record.value)
+        erasures = self._erasures
+        if erasures:
+            if isinstance(event, RawEvent):
+                user_id, timestamp_ms = event.userId, event.timestamp
+            else:
+                user_id, timestamp_ms = (record.key or b"").decode("utf-8", "surrogateescape"), record.timestamp_ms
+            if erasures.erases(user_id, timestamp_ms, record.timestamp_ms):
+                return None
+        return event
+
+    def _follow_erasures(self) -> None:
+        erasures = self._current_erasures()
+        if erasures is not self._erasures:
+            self._erasures = erasures
+            self._lookups.exclude(erasures.includes)
 
     def _user_ids(self, events: Sequence[RawEvent]) -> Iterable[str]:
         """The `userId` to write for each event: its own, or its pseudonym."""

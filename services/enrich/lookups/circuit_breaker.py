@@ -55,6 +55,10 @@ class LookupCircuitBreaker:
                 return
         self._tally.add_unknown(self._lookups.unasked(events))
 
+    def exclude(self, is_forgotten: Callable[[str], bool]) -> None:
+        """As `Lookups.exclude`."""
+        self._lookups.exclude(is_forgotten)
+
     def unasked(self, events: Sequence[RawEvent]) -> int:
         """As `Lookups.unasked`."""
         return self._lookups.unasked(events)

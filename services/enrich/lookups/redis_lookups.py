@@ -44,6 +44,7 @@ class Lookups:
         self._client = client
         self._prefix = prefix
         self._clock = clock
+        self._is_forgotten: Callable[[str], bool] = lambda _: False
         self._products = TimedCache[ProductFacts](
             lambda: UNKNOWN_PRODUCT, found_seconds, missing_seconds, cache_entries
         )
@@ -71,7 +72,11 @@ class Lookups:
         product_ids: set[str] = set()
         user_ids: set[str] = set()
         for event in events:
-            if event.userId not in visitors and len(event.userId) <= MAX_ID_LENGTH:
+            if (
+                event.userId not in visitors
+                and len(event.userId) <= MAX_ID_LENGTH
+                and not self._is_forgotten(event.userId)
+            ):
                 user_ids.add(event.userId)
             product_id = event.productId
             if product_id is not None and product_id not in products and len(product_id) <= MAX_ID_LENGTH:
@@ -86,6 +91,11 @@ class Lookups:
         for user_id in user_ids:
             self._visitors.put(user_id, visitor_of(*next(replies)), now)
         return True
+
+    def exclude(self, is_forgotten: Callable[[str], bool]) -> None:
+        """From now on, cache none of these visitors. So the fast path leaves each click of theirs to the slow one."""
+        self._is_forgotten = is_forgotten
+        self._visitors.drop(is_forgotten)
 
     def unasked(self, events: Iterable[RawEvent]) -> int:
         """The number of events whose product or visitor is not cached because Redis was not asked for it."""
@@ -134,6 +144,14 @@ class TimedCache(Generic[Found]):
         for queue in (self._missing_until, self._found_until):
             while queue and (queue[0][0] <= now or len(self.values) > self._entries):
                 del self.values[queue.popleft()[1]]
+
+    def drop(self, is_dropped: Callable[[str], bool]) -> None:
+        """Remove some ids. Looks at all of them."""
+        gone = {key for key in self.values if is_dropped(key)}
+        for key in gone:
+            del self.values[key]
+        self._found_until = deque(entry for entry in self._found_until if entry[1] not in gone)
+        self._missing_until = deque(entry for entry in self._missing_until if entry[1] not in gone)
 
     def put(self, key: str, value: Found | None, now: float) -> None:
         """Add the value of an id that is not cached."""
