@@ -32,6 +32,12 @@ class AggregateSettings(ServiceSettings):
     segment_max_events: int = Field(
         default=100_000, ge=1, description="Maximum events of a minute segment; above it, a uniform sample."
     )
+    cluster_secret: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="Secret of all replicas, at least 16 characters; they sign what they tell each other in Redis.",
+    )
     expose_pii: bool = Field(
         default=False,
         description="Publish full IP addresses and birth dates, instead of truncated addresses and no birth dates.",

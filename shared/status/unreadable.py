@@ -23,11 +23,16 @@ class Unreadable:
 
     def drop(self, key: str, reason: str, consequence: str = "dropped") -> None:
         """Report a value. `key` is one of our own, without the prefix and the part that varies."""
+        self.count(key)
         with self._lock:
-            self._counts[key] += 1
             is_new = self._warned.is_new(key)
         if is_new:
             logger.warning("unreadable value in Redis", key=key, reason=reason, consequence=consequence)
+
+    def count(self, key: str) -> None:
+        """Count a value of which the caller warns."""
+        with self._lock:
+            self._counts[key] += 1
 
     def counts(self) -> dict[str, int]:
         """How many values were dropped, by key."""

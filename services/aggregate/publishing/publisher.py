@@ -1,19 +1,29 @@
 """Publishing to Redis: each replica shares its reports, and one replica merges all of them and writes the rollup."""
 
+from typing import Any, Final
+
 import redis
 
-from services.aggregate.publishing.lease import LeaseLost, PublisherLease
+from services.aggregate.publishing.lease import LEASE_KEY, LeaseLost, PublisherLease
+from services.aggregate.publishing.repair import is_repairable, repair
 from services.aggregate.publishing.replicas import Replicas
+from services.aggregate.publishing.seal import Seal
 from services.aggregate.publishing.segment_writer import SegmentWriter
 from services.aggregate.publishing.sender import Publication
+from services.aggregate.publishing.shares import REPORTS_KEY
 from services.aggregate.rollups.presentation import published
 from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report, merge_reports
 from services.aggregate.settings import AggregateSettings
 from shared.rollups.contract import META_KEY
 from shared.rollups.writing import write
 from shared.runtime.logs import get_logger
+from shared.status.unreadable import UNREADABLE
 
 logger = get_logger(__name__)
+
+_IN_VAIN_SECONDS: Final = 15
+"""More than a published instant lasts, so that a publisher whose clock is ahead does not seem idle."""
+_MOST_PARTITIONS: Final = 1024  # of a topic, see PARTITIONS
 
 
 class RedisPublisher:
@@ -26,11 +36,15 @@ class RedisPublisher:
         self._prefix = prefix
         self._name = name
         self._expose_pii = settings.expose_pii
-        self._lease = PublisherLease(client, f"{prefix}aggregate:publisher", name)
-        self._replicas = Replicas[PartitionReport](client, prefix, name, encode_report, decode_report)
+        seal = Seal(settings.cluster_secret, prefix)
+        self._lease = PublisherLease(client, prefix + LEASE_KEY, name, seal=seal)
+        self._replicas = Replicas[PartitionReport](client, prefix, name, encode_report, decode_report, seal=seal)
         self._segments = SegmentWriter(client, prefix, settings.segment_seconds, settings.segment_max_events)
         self._partitions: int | None = None  # expected number; None: unknown
         self._leads = False
+        # Publish instants: the latest of another replica and when it was seen, our latest, and the previous question.
+        self._published_s = self._seen_s = self._own_s = self._asked_s = 0
+        self._patience_s = _IN_VAIN_SECONDS
 
     @property
     def leads(self) -> bool:
@@ -39,25 +53,61 @@ class RedisPublisher:
 
     def publish(self, publication: Publication) -> None:
         """See `sender.Publisher`."""
-        self._replicas.share(publication.instant_s, publication.reports)
-        if self._lease.try_hold():
-            self._publish_merged()
-        elif self._leads:
-            self._step_down()
-        self._segments.write(publication.instant_s, publication.segments)
+        try:
+            self._publish(publication)
+        except redis.RedisError as error:
+            if not is_repairable(error):
+                raise
+            repair(self._client, self._prefix, publication.instant_s, error)
+            self._publish(publication)
 
     def leave(self) -> None:
         """See `sender.Publisher`."""
         self._replicas.leave()
         self._lease.release()
 
+    def _publish(self, publication: Publication) -> None:
+        self._replicas.share(publication.instant_s, publication.reports)
+        if self._lease.try_hold(by_force=self._is_held_in_vain(publication)):
+            self._publish_merged()
+        elif self._leads:
+            self._step_down()
+        self._segments.write(publication.instant_s, publication.segments)
+
+    def _is_held_in_vain(self, publication: Publication) -> bool:
+        """Whether another process has held the lease for long without publishing, while there is something to publish.
+
+        No replica of ours does so: it publishes the reports of all.
+        """
+        instant_s = publication.instant_s
+        if self._leads or not publication.reports or instant_s - self._asked_s > _IN_VAIN_SECONDS:
+            self._seen_s = instant_s
+        self._asked_s = instant_s
+        if self._leads or not publication.reports:
+            return False
+        published_s = self._replicas.published_s()
+        if published_s not in (self._published_s, self._own_s):
+            self._published_s, self._seen_s = published_s, instant_s
+            self._patience_s = _IN_VAIN_SECONDS
+        if instant_s - self._seen_s < self._patience_s:
+            return False
+        UNREADABLE.drop(LEASE_KEY, f"nothing is published for {self._patience_s} s", "taking it over")
+        self._patience_s = 1  # whoever takes it again gets no more, until somebody else publishes
+        return True
+
     def _publish_merged(self) -> None:
         collected = self._replicas.collect()
         if collected is None:
             return
         instant_s, reports = collected
+        for partition in [number for number, report in reports.items() if report.snapshot.now_s != instant_s]:
+            UNREADABLE.drop(REPORTS_KEY, "a report of another instant", "leaving out its partition")
+            del reports[partition]
+        if not reports:
+            return
         if self._partitions is None:  # those of the last publish, by any replica
-            self._partitions = int(self._client.hget(self._prefix + META_KEY, "partitions") or 0)
+            partitions: Any = self._client.hget(self._prefix + META_KEY, "partitions")
+            self._partitions = _partitions_of(partitions or b"")
         self._partitions = max(self._partitions, len(reports))
         snapshot, meta = merge_reports(reports, self._partitions, self._name)
         ready = published(snapshot, meta, expose_pii=self._expose_pii)
@@ -68,6 +118,7 @@ class RedisPublisher:
         except LeaseLost:
             self._step_down()
             return
+        self._own_s = instant_s
         if not self._leads:
             logger.info("this replica publishes", name=self._name)
             self._leads = True
@@ -76,3 +127,9 @@ class RedisPublisher:
         logger.info("another replica publishes", name=self._name)
         self._leads = False
         self._partitions = None
+
+
+def _partitions_of(digits: bytes) -> int:
+    """The number of partitions in the meta of the last publish; 0 for what no publisher writes."""
+    number = int(digits) if digits.isdigit() and len(digits) < 10 else 0
+    return number if number <= _MOST_PARTITIONS else 0

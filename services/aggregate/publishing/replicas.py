@@ -13,34 +13,40 @@ replica owns other partitions, or is gone, a second later.
 Instants come from the hosts' clocks, which NTP is expected to keep well under a second apart. Such a difference costs a
 wait and no accuracy. A replica whose clock is more than LIVE_SECONDS behind looks dead; one that is more than
 KEPT_SECONDS ahead is ignored with a warning. An older instant is never published after a newer one.
+
+Others may write to these keys. With a secret, announcements, shares and the published instant are signed, and anything
+else is dropped. Without one, a false replica costs at most a pause of STALL_SECONDS: then the reports that are there
+are published without those that are missing.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
-import msgspec
 import redis
 from redis.client import Pipeline
 
+from services.aggregate.publishing.seal import Seal
+from services.aggregate.publishing.shares import KEPT_SECONDS as KEPT_SECONDS
+from services.aggregate.publishing.shares import MOST_REPLICAS, Held, Shares
+from services.aggregate.publishing.stall import LIVE_SECONDS as LIVE_SECONDS
+from services.aggregate.publishing.stall import Stall
 from shared.runtime.logs import get_logger
 from shared.runtime.once import Once
+from shared.status.unreadable import UNREADABLE
 
 logger = get_logger(__name__)
 
-LIVE_SECONDS: Final = 2
-"""A replica whose latest share is older than this, seen from our newest instant, counts as dead."""
-KEPT_SECONDS: Final = 10
-"""How long Redis keeps the reports of an instant, and the latest published instant."""
 FORGOTTEN_SECONDS: Final = 60
 """A dead replica's announcement is removed after this."""
 WAIT_SECONDS: Final = 0.4
 """How long `collect` waits for the others' newest instant; a publish has a second in all."""
 POLL_SECONDS: Final = 0.025
+REPLICAS_KEY: Final = "aggregate:replicas"
+PUBLISHED_KEY: Final = "aggregate:published"
 
 Report = TypeVar("Report")
-_Held = Mapping[int, tuple[int, Report]]  # partition → the instant since which it is owned, its report
-_SHARE: Final = msgspec.msgpack.Decoder(dict[int, tuple[int, bytes]])
+_LONGEST_INSTANT_BYTES: Final = 100  # with its signature
 
 
 class Replicas(Generic[Report]):
@@ -58,23 +64,25 @@ class Replicas(Generic[Report]):
         encode: Callable[[Report], bytes],
         decode: Callable[[bytes], Report],
         *,
+        seal: Seal | None = None,
         sleep: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`name` is unique to this replica. `decode` may raise anything for bytes of another version."""
         self._client = client
-        self._replicas_key = f"{prefix}aggregate:replicas"
-        self._reports_key = f"{prefix}aggregate:reports:"
-        self._published_key = f"{prefix}aggregate:published"
+        self._replicas_key = prefix + REPLICAS_KEY
+        self._published_key = prefix + PUBLISHED_KEY
+        self._seal = seal or Seal(None)
         self._name = name.encode()
-        self._encode = encode
-        self._decode = decode
+        self._shares = Shares(client, prefix, self._name, encode, decode, self._seal)
         self._sleep = sleep
         self._monotonic = monotonic
-        self._own: dict[int, _Held[Report]] = {}  # by instant: those that a live replica may have reached
+        self._own: dict[int, Held[Report]] = {}  # by instant: those that a live replica may have reached
         self._has_peers = False
         self._forgotten: set[bytes] = set()
         self._collected_s = 0
+        self._waiting = Stall()  # for shares of replicas that announced themselves
+        self._overtaken = Stall()  # by a published instant that is ahead of ours
         self._warned = Once()
 
     def share(self, instant_s: int, reports: Mapping[int, Report]) -> None:
@@ -99,7 +107,8 @@ class Replicas(Generic[Report]):
 
         Called by the lease's holder after it renewed the lease. Waits up to WAIT_SECONDS while a live replica has not
         shared our newest instant. None when nothing is newer than the last collected or published instant, and when no
-        replica owns a partition.
+        replica owns a partition. After STALL_SECONDS without success, it waits for no missing share, and ignores a
+        published instant that is ahead.
 
         A partition that two replicas shared at that instant is counted once, for the one that took it over later (ties:
         the greater name): the other one is releasing it, or was paused and does not know yet that it lost it. A replica
@@ -111,22 +120,43 @@ class Replicas(Generic[Report]):
         give_up_at = self._monotonic() + WAIT_SECONDS
         while True:
             peers, published_s = self._look(newest_s)
+            if self._overtaken.lasts(newest_s, is_stalled=published_s >= newest_s):
+                UNREADABLE.drop(PUBLISHED_KEY, "an instant ahead of ours that nobody publishes", "publishing")
+                published_s = 0
             after_s = max(self._collected_s, published_s)
             common_s = min(peers.values(), default=newest_s)
             is_last_look = newest_s <= after_s or self._monotonic() >= give_up_at
             if is_last_look or common_s >= newest_s:
                 for own_s in sorted(self._own, reverse=True):
                     if after_s < own_s <= common_s and (merged := self._merged(own_s, peers)) is not None:
-                        self._collected_s = own_s
-                        return (own_s, merged) if merged else None
+                        self._waiting.ends()
+                        return self._collected(own_s, merged)
             if is_last_look:
-                return None
+                return self._incomplete(newest_s, after_s)
             self._sleep(POLL_SECONDS)
+
+    def published_s(self) -> int:
+        """The latest published instant (epoch seconds) of any replica, or 0."""
+        return self._look(max(self._own))[1]
+
+    def _collected(self, instant_s: int, merged: dict[int, Report]) -> tuple[int, dict[int, Report]] | None:
+        self._collected_s = instant_s
+        return (instant_s, merged) if merged else None
+
+    def _incomplete(self, newest_s: int, after_s: int) -> tuple[int, dict[int, Report]] | None:
+        """What is shared, once the missing shares have been awaited for long enough; until then None."""
+        if newest_s <= after_s or not self._waiting.lasts(newest_s):
+            return None
+        UNREADABLE.drop(REPLICAS_KEY, "announced replicas do not report", "publishing without them")
+        # The second newest instant, because by now every true replica has shared it.
+        due = sorted(own_s for own_s in self._own if own_s > after_s)[-2:]
+        merged = self._merged(due[0], {})
+        return None if merged is None else self._collected(due[0], merged)
 
     def record(self, pipeline: Pipeline, instant_s: int) -> None:
         """Queue on the transaction that `instant_s` (epoch seconds) is published, for the next publisher."""
         # It expires so that a publisher with a wrong clock blocks the others for no longer than this.
-        pipeline.set(self._published_key, instant_s, ex=KEPT_SECONDS)
+        pipeline.set(self._published_key, self._signed_instant("published", instant_s), ex=KEPT_SECONDS)
 
     def leave(self) -> None:
         """Withdraw the announcement, so that no replica waits for this one. Its shares stay valid."""
@@ -139,12 +169,9 @@ class Replicas(Generic[Report]):
     def _write(self, instant_s: int, *, with_reports: bool) -> None:
         with self._client.pipeline(transaction=True) as pipeline:
             if with_reports:
-                held = self._own[instant_s].items()
-                share = {partition: (since_s, self._encode(report)) for partition, (since_s, report) in held}
-                key = f"{self._reports_key}{instant_s}"
-                pipeline.hset(key, self._name, msgspec.msgpack.encode(share))
-                pipeline.expire(key, KEPT_SECONDS)
-            pipeline.hset(self._replicas_key, self._name, instant_s)
+                self._shares.write(pipeline, instant_s, self._own[instant_s])
+            announcement = self._signed_instant(f"replica {self._name.hex()}", instant_s)
+            pipeline.hset(self._replicas_key, self._name, announcement)
             pipeline.expire(self._replicas_key, FORGOTTEN_SECONDS)
             if self._forgotten:
                 pipeline.hdel(self._replicas_key, *self._forgotten)
@@ -157,17 +184,26 @@ class Replicas(Generic[Report]):
         """The other live replicas, each with its latest instant; and the latest published instant, or 0."""
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(self._replicas_key)
-            pipeline.get(self._published_key)
+            pipeline.getrange(self._published_key, 0, _LONGEST_INSTANT_BYTES)
             announcements, published = pipeline.execute()
-        return self._live(announcements, newest_s), _instant_s(published or b"") or 0
+        published_s = self._instant_s("published", published) or 0
+        if published and not 0 < published_s <= newest_s + KEPT_SECONDS:
+            UNREADABLE.drop(PUBLISHED_KEY, "no instant that a replica published", "ignored")
+            published_s = 0
+        return self._live(announcements, newest_s), published_s
 
     def _live(self, announcements: Mapping[bytes, bytes], newest_s: int) -> dict[bytes, int]:
-        live = {}
+        live: dict[bytes, int] = {}
+        if len(announcements) > MOST_REPLICAS:
+            UNREADABLE.drop(REPLICAS_KEY, f"{len(announcements):,} replicas", "deleted")
+            self._client.delete(self._replicas_key)  # the true ones announce themselves again within a second
+            announcements = {}
         for name, announcement in announcements.items():
-            instant_s = _instant_s(announcement)
+            instant_s = self._instant_s(f"replica {name.hex()}", announcement)
             if name == self._name:
                 continue
             if instant_s is None:
+                UNREADABLE.count(REPLICAS_KEY)
                 self._warn_once(name, "announcement is unreadable, ignoring this replica", value=announcement[:100])
             elif instant_s > newest_s + KEPT_SECONDS:  # Redis has no instant that both replicas have shared
                 self._warn_once(name, "clock differs, ignoring this replica", ahead_seconds=instant_s - newest_s)
@@ -182,12 +218,9 @@ class Replicas(Generic[Report]):
 
     def _merged(self, instant_s: int, peers: Mapping[bytes, int]) -> dict[int, Report] | None:
         """Each partition's report at that instant; None while the share of a peer is missing."""
-        with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hgetall(f"{self._reports_key}{instant_s}")
-            (shares,) = pipeline.execute()
-        if not peers.keys() <= shares.keys():
+        held_by = self._shares.read(instant_s, peers)
+        if held_by is None:
             return None
-        held_by = {name: self._read(name, share) for name, share in shares.items() if name != self._name}
         held_by[self._name] = self._own[instant_s]
         merged: dict[int, Report] = {}
         owners: dict[int, tuple[int, bytes]] = {}
@@ -198,18 +231,15 @@ class Replicas(Generic[Report]):
                     merged[partition] = report
         return dict(sorted(merged.items()))
 
-    def _read(self, name: bytes, share: bytes) -> _Held[Report]:
-        try:
-            held = _SHARE.decode(share).items()
-            return {partition: (since_s, self._decode(report)) for partition, (since_s, report) in held}
-        except Exception as error:  # noqa: BLE001 - bytes of another version may raise anything
-            self._warn_once(name, "reports are unreadable, leaving out this replica's partitions", error=repr(error))
-            return {}
+    def _signed_instant(self, purpose: str, instant_s: int) -> bytes:
+        return self._seal.sign(purpose, str(instant_s).encode())
+
+    def _instant_s(self, purpose: str, signed: bytes) -> int | None:
+        digits = self._seal.verified(purpose, signed)
+        if digits is None or not digits.isdigit() or len(digits) >= 20:  # more digits are slow to convert
+            return None
+        return int(digits)
 
     def _warn_once(self, name: bytes, event: str, **details: object) -> None:
         if self._warned.is_new((name, event)):
             logger.warning(event, replica=name.decode(errors="backslashreplace"), **details)
-
-
-def _instant_s(digits: bytes) -> int | None:
-    return int(digits) if digits.isdigit() and len(digits) < 20 else None  # more digits are slow to convert

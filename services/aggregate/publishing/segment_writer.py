@@ -8,8 +8,16 @@ import redis
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.rollups.segments import PartitionMinutes, encode_segment
-from shared.events.time_units import MINUTE_SECONDS
-from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_field, segment_key
+from shared.events.time_units import HOUR_SECONDS, MINUTE_SECONDS
+from shared.rollups.segment_keys import (
+    MOST_SEGMENTS,
+    SEGMENTS_KEY,
+    parse_segment_field,
+    parse_version,
+    segment_field,
+    segment_key,
+)
+from shared.status.unreadable import UNREADABLE
 
 _MOST_ROWS_AT_ONCE: Final = 250_000
 """Rows written between two publishes, for example after a restart: about a tenth of a second."""
@@ -70,8 +78,26 @@ class SegmentWriter:
             self._present = present  # otherwise Redis lost it, and the next write checks again
 
     def _look(self) -> dict[str, int]:
-        fields: Any = self._client.hgetall(self._prefix + SEGMENTS_KEY)
-        return {field.decode(): int(version) for field, version in fields.items()}
+        """What Redis has. Removes what no replica wrote."""
+        key = self._prefix + SEGMENTS_KEY
+        entries: Any = self._client.hlen(key)
+        if entries > MOST_SEGMENTS:
+            UNREADABLE.drop(SEGMENTS_KEY, f"{entries:,} entries", "deleted")
+            self._client.delete(key)
+            return {}
+        fields: Any = self._client.hgetall(key)
+        present, foreign = {}, []
+        for field, version in fields.items():
+            try:
+                text = field.decode()
+                parse_segment_field(text)
+                present[text] = parse_version(version)
+            except ValueError as error:
+                UNREADABLE.drop(SEGMENTS_KEY, str(error), "removed")
+                foreign.append(field)
+        if foreign:
+            self._client.hdel(key, *foreign)
+        return present
 
     def _due(self, present: dict[str, int], wanted: dict[str, tuple[int, Array, Dictionaries]]) -> Iterator[str]:
         """The segments that Redis lacks or has in another version, newest first, up to the limit of one write."""
@@ -86,5 +112,6 @@ class SegmentWriter:
         for field in present:
             minute, partition = parse_segment_field(field)
             is_expired = (minute + 1) * MINUTE_SECONDS <= instant_s - self._kept_seconds
-            if (partition in own and field not in wanted) or (partition not in own and is_expired):
+            is_of_no_event = minute * MINUTE_SECONDS > instant_s + HOUR_SECONDS
+            if (partition in own and field not in wanted) or (partition not in own and (is_expired or is_of_no_event)):
                 yield field

@@ -11,6 +11,7 @@ from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import restored
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.rollups.merging import merge
+from services.aggregate.rollups.report_checks import check_numbers, check_snapshot
 from services.aggregate.rollups.snapshot import Popularity, Snapshot
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import WINDOW_SECONDS, Meta
@@ -70,14 +71,20 @@ def encode_report(report: PartitionReport) -> bytes:
 
 
 def decode_report(data: bytes) -> PartitionReport:
-    """The report that `encode_report` encoded. Raises msgspec.MsgspecError, ValueError or TypeError for other bytes."""
+    """The report that `encode_report` encoded. Raises msgspec.MsgspecError, ValueError or TypeError for other bytes.
+
+    Whatever it returns can be merged and published: anyone may have written the bytes.
+    """
     report = _decode(data)
+    check_numbers(report.lag, report.events_per_second, report.loaded_from_ms, report.loaded_until_ms)
     popularity = report.snapshot.popularity_1h
     if popularity.keys() != _RANKED:
         raise ValueError(f"rankings of {sorted(popularity)}, expected {sorted(_RANKED)}")
     members = restored({name: own.members for name, own in popularity.items()})
     restored_popularity = {name: Popularity(members[name], own.events) for name, own in popularity.items()}
-    return replace(report, snapshot=replace(report.snapshot, popularity_1h=restored_popularity))
+    snapshot = replace(report.snapshot, popularity_1h=restored_popularity)
+    check_snapshot(snapshot)
+    return replace(report, snapshot=snapshot)
 
 
 def _encode_array(array: Array) -> tuple[tuple[int, ...], bytes]:
