@@ -3,11 +3,13 @@
 from typing import Final
 
 from services.aggregate.settings import SERVICE
-from shared.events.refusals import Origin, Refusal, dead_letter_headers, dead_letter_topic
+from shared.events.dead_letters import NewDeadLetter, dead_letter
+from shared.events.refusals import Origin, Refusal
 from shared.runtime.dependency import Dependency
 from shared.runtime.logs import get_logger
 from shared.status.gauges import Gauges
-from shared.streams.event_log import LogUnavailable, NewRecord, Producer, Record
+from shared.streams.event_log import LogUnavailable, NewRecord, Producer, Record, Refused
+from shared.streams.refused import send_dead_letter
 
 logger = get_logger(__name__)
 
@@ -36,7 +38,7 @@ class DeadLetters:
         if now_s < self._retry_at_s:
             return False
         try:
-            self._producer.send([self._letter(record, refusal) for record, refusal in refused])
+            self._send([self._letter(record, refusal) for record, refusal in refused])
         except LogUnavailable as error:
             self._log.failed(error, "cannot send dead letters, reading is paused")
             self._retry_at_s = now_s + _RETRY_SECONDS
@@ -53,6 +55,13 @@ class DeadLetters:
         refused.clear()
         return True
 
+    def _send(self, letters: list[NewRecord]) -> None:
+        try:
+            self._producer.send(letters)
+        except Refused as refused:  # the others are sent
+            for letter in refused.records:
+                send_dead_letter(self._producer.send, NewDeadLetter(*letter))
+
     def _letter(self, record: Record, refusal: Refusal) -> NewRecord:
         origin = Origin(SERVICE, self._topic, record.partition, record.offset, record.timestamp_ms)
-        return NewRecord(dead_letter_topic(self._topic), record.key, record.value, dead_letter_headers(refusal, origin))
+        return NewRecord(*dead_letter(self._topic, record.key, record.value, refusal, origin))

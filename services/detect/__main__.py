@@ -8,8 +8,9 @@ from threading import Event
 from typing import Final
 
 from services.detect.machines import MachineStore
-from services.detect.service import DetectService
+from services.detect.service import SERVICE, DetectService
 from services.detect.settings import DetectSettings
+from shared.events.refusals import dead_letter_topic
 from shared.events.time_units import MINUTE_MS
 from shared.privacy.erasure_watch import ErasureWatch
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process
@@ -20,8 +21,6 @@ from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import EventLog
 from shared.streams.observed import ObservedProcessor
-
-SERVICE: Final = "detect"
 
 _DESCRIPTION: Final = (
     "Follow each visitor through a state machine (clothing, shoes, other clothing within half an "
@@ -39,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     await_redis(settings, health, stop)
-    await_topics(log, (settings.enriched_topic, settings.offers_topic), settings, health, stop)
+    topics = settings.enriched_topic, settings.offers_topic, dead_letter_topic(settings.offers_topic)
+    await_topics(log, topics, settings, health, stop)
     health.working(STARTING)
     window_ms = round(settings.detect_window_minutes * MINUTE_MS)
     with (
@@ -50,6 +50,7 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
         DetectService(
             ObservedProcessor(processor, gauges),
             MachineStore(client, settings.redis_prefix, window_ms),
+            enriched_topic=settings.enriched_topic,
             offers_topic=settings.offers_topic,
             window_ms=window_ms,
             health=health,

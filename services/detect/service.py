@@ -1,6 +1,7 @@
 """The loop: read a batch of enriched clicks, advance the visitors' machines, send offers and offsets together."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event
 from typing import Final
 
@@ -9,16 +10,20 @@ import msgspec
 from services.detect.detection import Click, Detection, detect
 from services.detect.machines import MachineStore
 from services.detect.offers import concerns
+from shared.events.dead_letters import NewDeadLetter, dead_letter
 from shared.events.enriched import decode_enriched
-from shared.events.refusals import Refusal
+from shared.events.refusals import Origin, Reason, Refusal
 from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.status.health import Health
-from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record
+from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch, Refused
+from shared.streams.refused import send_dead_letter
 
 logger = get_logger(__name__)
+
+SERVICE: Final = "detect"
 
 _BATCH: Final = 5_000
 _POLL_SECONDS: Final = 0.5
@@ -32,6 +37,7 @@ class DetectService:
         processor: Processor,
         store: MachineStore,
         *,
+        enriched_topic: str,
         offers_topic: str,
         window_ms: int,
         health: Health,
@@ -43,6 +49,7 @@ class DetectService:
     ) -> None:
         self._processor = processor
         self._store = store
+        self._enriched_topic = enriched_topic
         self._offers_topic = offers_topic
         self._window_ms = window_ms
         self._stop = stop
@@ -65,22 +72,41 @@ class DetectService:
         records = self._log.wait_for(lambda: self._processor.poll(_BATCH, _POLL_SECONDS), LogUnavailable, self._stop)
         if not records:
             return
-        # Machines before offers: after a crash or failed send between the two, the log delivers the batch again, and
-        # the machines' offsets say which clicks they have seen and which offers are still due.
+        try:
+            self._finish(records)
+        except LogUnavailable as error:
+            self._log.failed(error, "offers not sent, reading the batch again")
+            return
+        self._log.answered()
+
+    def _finish(self, records: RecordBatch) -> None:
+        """Follow the clicks and send their offers. If the log refuses one, find it by halves, and send a dead letter.
+
+        Machines before offers: after a crash or failed send between the two, the log delivers the batch again, and the
+        machines' offsets say which clicks they have seen and which offers are still due. So do the halves.
+        """
         detection = self._follow(self._read(records))
-        next_offsets = records.next_offsets()
         offers = [
             NewRecord(self._offers_topic, offer.userId.encode(), msgspec.json.encode(offer))
             for offer in detection.offers
         ]
         try:
-            self._processor.send(offers, next_offsets)
-        except LogUnavailable as error:
-            self._log.failed(error, "offers not sent, reading the batch again")
+            self._processor.send(offers, records.next_offsets())
+        except Refused as refused:
+            if len(records) > 1:
+                for half in records.halves():
+                    self._finish(half)
+                return
+            letter = self._dead_letter(records[0], offers[0], refused)
+            send_dead_letter(partial(self._processor.send, next_offsets=records.next_offsets()), letter)
             return
-        self._log.answered()
         if offers:
             logger.debug("offers sent", offers=len(offers))
+
+    def _dead_letter(self, record: Record, offer: NewRecord, refused: Refused) -> NewDeadLetter:
+        origin = Origin(SERVICE, self._enriched_topic, record.partition, record.offset, record.timestamp_ms)
+        refusal = Refusal(Reason.REFUSED_BY_LOG, str(refused))
+        return dead_letter(self._offers_topic, offer.key, offer.value, refusal, origin)
 
     def _read(self, records: Sequence[Record]) -> list[Click]:
         clicks = []

@@ -15,14 +15,16 @@ from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
 from services.enrich.transform.enrich import encoded, enrich
 from services.enrich.transform.fast_path import append_answers
+from shared.events.dead_letters import NewDeadLetter, dead_letter
 from shared.events.raw import decode_raw
-from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers, dead_letter_topic
+from shared.events.refusals import Origin, Reason, Refusal, dead_letter_topic
 from shared.events.schema import EnrichedEvent, RawEvent
 from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.status.health import Health
-from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
+from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record, RecordBatch, Refused, ToAppend
+from shared.streams.refused import send_dead_letter
 
 SERVICE: Final = "enrich"
 
@@ -105,10 +107,23 @@ class EnrichService:
         self._follow_erasures()
         records = self._processor.poll(self._route.batch_records, _POLL_SECONDS)
         if records:
-            outputs, reasons = self._outputs(records)
-            self._processor.send(outputs, records.next_offsets())
-            self._tally.add(len(records) - len(reasons), reasons)
+            self._finish(records)
         self._tally.report(self._processor.lag)
+
+    def _finish(self, records: RecordBatch) -> None:
+        """Send the outputs of the records. If the log refuses one, find it by halves: a dead letter replaces it."""
+        outputs, reasons = self._outputs(records)
+        try:
+            self._processor.send(outputs, records.next_offsets())
+        except Refused as refused:
+            if len(records) > 1:
+                for half in records.halves():
+                    self._finish(half)
+                return
+            letter, reason = self._replaced(records[0], outputs[0], refused)
+            send_dead_letter(partial(self._processor.send, next_offsets=records.next_offsets()), letter)
+            reasons = [reason]
+        self._tally.add(len(records) - len(reasons), reasons)
 
     def _outputs(self, batch: RecordBatch) -> tuple[Sequence[ToAppend], Sequence[Reason]]:
         """An enriched click or dead letter for each record, in order, and the reasons of the dead letters.
@@ -171,7 +186,7 @@ class EnrichService:
                 continue
             else:
                 refusal = event
-            outputs.append(self._dead_letter(record, refusal))
+            outputs.append(NewRecord(*self._dead_letter(record, refusal)))
             reasons.append(refusal.reason)
         return outputs, reasons
 
@@ -205,6 +220,14 @@ class EnrichService:
         """Call until Redis answers; unhealthy meanwhile. Raises Stopped."""
         return self._redis.wait_for(call, REDIS_UNAVAILABLE, self._stop)
 
-    def _dead_letter(self, record: Record, refusal: Refusal) -> NewRecord:
+    def _replaced(self, record: Record, output: ToAppend, refused: Refused) -> tuple[NewDeadLetter, Reason]:
+        """What to send when the log refused the output: the same dead letter, or one about the record."""
+        topic, *_, headers = output
+        if topic == self._dead_letters:
+            return NewDeadLetter(*output), Reason(dict(headers)["reason"].decode())
+        refusal = Refusal(Reason.REFUSED_BY_LOG, str(refused))
+        return self._dead_letter(record, refusal), refusal.reason
+
+    def _dead_letter(self, record: Record, refusal: Refusal) -> NewDeadLetter:
         origin = Origin(SERVICE, self._route.raw_topic, record.partition, record.offset, record.timestamp_ms)
-        return NewRecord(self._dead_letters, record.key, record.value, dead_letter_headers(refusal, origin))
+        return dead_letter(self._route.raw_topic, record.key, record.value, refusal, origin)

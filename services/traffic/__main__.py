@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from threading import Event
 
 from services.traffic import generate, replay, replay_options
@@ -10,6 +11,7 @@ from services.traffic.formats.entries import UnusableRecording
 from services.traffic.lookups import write_lookups
 from services.traffic.sending import Outbox
 from services.traffic.settings import TrafficSettings
+from shared.events.refusals import dead_letter_topic
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.signals import stop_on_signals
@@ -86,9 +88,10 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
 def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health, gauges: Gauges) -> Iterator[Outbox]:
     with closing(open_log(settings, service)) as log:
         topic = TopicSpec(settings.raw_topic, settings.partitions, settings.retention_ms)
+        dead_letters = replace(topic, name=dead_letter_topic(topic.name))
 
         def open_producer() -> Producer:
-            log.ensure_topics([topic])
+            log.ensure_topics([topic, dead_letters])
             return log.producer()
 
         logger.info("configuration", log=log.address, topic=topic.name)

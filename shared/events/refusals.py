@@ -23,6 +23,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"  # a field's type differs from the schema's
     BAD_TIMESTAMP = "bad_timestamp"  # not an instant from 1970 to 9999
     FUTURE = "future"  # more than 60 s ahead of its arrival in the log
+    REFUSED_BY_LOG = "refused_by_log"  # the log never takes what a service made of it, such as a too large record
     UNREADABLE_LINE = "unreadable_line"  # `clickpulse replay` only: not a row of its CSV or a line of an access log
 
 
@@ -72,7 +73,7 @@ def dead_letter_topic(topic: str) -> str:
 
 
 def dead_letter_headers(refusal: Refusal, origin: Origin) -> tuple[tuple[str, bytes], ...]:
-    """The headers of a dead letter; its value is the refused record's value, its key the record's key."""
+    """The headers of a dead letter. `dead_letter` in `shared.events.dead_letters` makes all of it."""
     return (
         ("reason", refusal.reason.value.encode()),
         ("error", refusal.error.encode("utf-8", "backslashreplace")),

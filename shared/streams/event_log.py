@@ -4,7 +4,8 @@ One small interface, two implementations under one contract test-suite: `shared.
 and `shared.streams.redis.log` (the small-site log). `shared.streams.choose` picks one from the settings.
 
 Every call may block for its timeout. It raises `LogUnavailable` while the log cannot be reached (the caller waits and
-retries) and `Fenced` when another process has taken over (the caller stops).
+retries) and `Fenced` when another process has taken over (the caller stops). Sending raises `Refused` when no retry
+would help.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,18 @@ class LogUnavailable(Exception):  # noqa: N818 - a condition of the log, not an 
 
 class Fenced(Exception):  # noqa: N818 - same
     """Another process owns this work now. The call had no effect."""
+
+
+class Refused(Exception):  # noqa: N818 - same
+    """The log never takes a record, such as one that is too large: no retry would help.
+
+    A processor's transaction had no effect, and `records` is empty: any of its records may be the one. A producer has
+    appended all others, and `records` are those that it refused.
+    """
+
+    def __init__(self, reason: str, records: Sequence["NewRecord"] = ()) -> None:
+        super().__init__(reason)
+        self.records = records
 
 
 class Record(NamedTuple):
@@ -52,6 +65,11 @@ class RecordBatch(Sequence[Record]):
     def next_offsets(self) -> dict[int, int]:
         """The offset after the last record of each partition."""
         return {record.partition: record.offset + 1 for record in self._records}
+
+    def halves(self) -> tuple["RecordBatch", "RecordBatch"]:
+        """The first half of at least two records, and the rest."""
+        middle = len(self) // 2
+        return RecordBatch(self[:middle]), RecordBatch(self[middle:])
 
     def __len__(self) -> int:
         return len(self._records)
@@ -188,7 +206,10 @@ class Producer(Protocol):
     """Appends records."""
 
     def send(self, records: Sequence[NewRecord]) -> None:
-        """Append all records in order, durable on return. After `LogUnavailable` some may have been appended."""
+        """Append all records in order, durable on return. After `LogUnavailable` some may have been appended.
+
+        Raises Refused when all but some have been appended.
+        """
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -204,7 +225,8 @@ class Processor(Protocol):
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """Append the records and commit the source's offsets in one transaction.
 
-        After `LogUnavailable` nothing counts as done, and reading returns to the last committed offsets.
+        After `LogUnavailable` nothing counts as done, and reading returns to the last committed offsets. After
+        `Refused` nothing is done either, and reading continues where it was: the caller sends something else instead.
         """
 
     def lag(self) -> dict[int, int]:

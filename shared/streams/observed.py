@@ -35,7 +35,8 @@ class ObservedProcessor:
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """As `Processor.send`."""
         self._processor.send(records, next_offsets)
-        self._gauges.add_batch(self._records, time.monotonic() - self._began_at)
+        count, self._records = self._records, 0  # a batch that is sent in parts counts once
+        self._gauges.add_batch(count, time.monotonic() - self._began_at)
 
     def lag(self) -> dict[int, int]:
         """As `Processor.lag`."""

@@ -16,7 +16,7 @@ from services.enrich.dead_letters.options import Options, parse
 from services.enrich.dead_letters.replay import CHUNK, Plan, Replay, Replayed, refusal_of_enriched, refusal_of_raw
 from services.enrich.dead_letters.text import described, one_line
 from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
-from shared.events.refusals import dead_letter_topic
+from shared.events.refusals import Reason, dead_letter_topic
 from shared.events.timestamps import iso_second
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
@@ -152,13 +152,15 @@ def _replay(run: _Run) -> int:
             for chunk in _chunks(run.letters()):
                 now_ms = time.time_ns() // 1_000_000
                 plan: Plan = waiting(partial(replay.plan, chunk, now_ms))
+                taken = plan.accepted
                 if not is_dry:
-                    waiting(partial(replay.send, plan.accepted))
-                    waiting(partial(replay.mark, plan.accepted, now_ms))
+                    taken = waiting(partial(replay.send, plan.accepted))
+                    waiting(partial(replay.mark, taken, now_ms))
                 waiting(lock.reacquire)
-                sent += len(plan.accepted)
+                sent += len(taken)
                 sent_before += plan.sent_before
                 refused += plan.refused
+                refused[Reason.REFUSED_BY_LOG] += len(plan.accepted) - len(taken)
                 if time.monotonic() >= next_progress:
                     next_progress = time.monotonic() + _PROGRESS_SECONDS
                     logger.info("replaying", sent=sent, sent_before=sent_before, refused=refused.total())
@@ -170,7 +172,7 @@ def _replay(run: _Run) -> int:
                 lock.release()
     verb = "would be sent" if is_dry else "sent"
     _say(f"{run.source}: {sent:,} {verb}, {sent_before:,} sent before, {refused.total():,} still refused")
-    for reason, count in sorted(refused.items()):
+    for reason, count in sorted((+refused).items()):
         _say(f"  refused {count:,}: {reason}")
     return 0
 

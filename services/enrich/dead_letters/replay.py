@@ -11,9 +11,12 @@ from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
 from services.enrich.transform.enrich import encoded, enrich
 from shared.events.enriched import decode_enriched
 from shared.events.raw import decode_raw
-from shared.events.refusals import Refusal
+from shared.events.refusals import Reason, Refusal
 from shared.events.schema import UNKNOWN
-from shared.streams.event_log import NewRecord, Producer
+from shared.runtime.logs import get_logger
+from shared.streams.event_log import NewRecord, Producer, Refused
+
+logger = get_logger(__name__)
 
 CHUNK: Final = 500
 """Dead letters sent before they are marked as sent. An interruption in between can send these twice."""
@@ -95,22 +98,34 @@ class Replay:
         """
         marked = self._replayed.are_marked(letters)
         new = [letter for letter, is_marked in zip(letters, marked, strict=True) if not is_marked]
-        refusals = [self._check(letter.record.value, now_ms) for letter in new]
+        refusals = [self._refusal(letter, now_ms) for letter in new]
         return Plan(
             [letter for letter, refusal in zip(new, refusals, strict=True) if refusal is None],
             len(letters) - len(new),
             Counter(refusal.reason.value for refusal in refusals if refusal is not None),
         )
 
-    def send(self, letters: Sequence[DeadLetter]) -> None:
-        """Append them with their own keys and bytes."""
-        if letters:
-            self._producer.send([self._again(letter) for letter in letters])
+    def send(self, letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
+        """Append them with their own keys and bytes. Returns those that the log took."""
+        if not letters:
+            return letters
+        again = {letter.place: self._again(letter) for letter in letters}
+        try:
+            self._producer.send([*again.values()])
+        except Refused as refused:
+            logger.warning("the log refuses dead letters", dead_letters=len(refused.records), error=str(refused))
+            return [letter for letter in letters if again[letter.place] not in refused.records]
+        return letters
 
     def mark(self, letters: Sequence[DeadLetter], now_ms: int) -> None:
         """Mark them as sent."""
         if letters:
             self._replayed.mark(letters, now_ms)
+
+    def _refusal(self, letter: DeadLetter, now_ms: int) -> Refusal | None:
+        if letter.original is not None:
+            return Refusal(Reason.TOO_LARGE, "only a prefix of it was kept")
+        return self._check(letter.record.value, now_ms)
 
     def _again(self, letter: DeadLetter) -> NewRecord:
         origin = f"{self._dead_letters}:{letter.place}"

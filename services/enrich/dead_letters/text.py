@@ -39,6 +39,10 @@ def described(letter: DeadLetter) -> str:
         "key": printable(record.key) if record.key is not None else "(none)",
         "bytes": f"{len(record.value):,}",
     }
+    if letter.original is not None:
+        size, digest = letter.original
+        facts["bytes"] += f", the first of {size:,}"
+        facts["sha256"] = printable(digest)
     return "\n".join([*(f"{name + ':':9} {value}" for name, value in facts.items()), "", printable(record.value)])
 
 

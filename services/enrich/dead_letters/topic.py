@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import Final, NamedTuple
 
+from shared.events.dead_letters import original_size
 from shared.events.refusals import Origin, read_dead_letter_headers
 from shared.runtime.dependency import Dependency, Stopped
 from shared.streams.event_log import (
@@ -37,6 +38,11 @@ class DeadLetter(NamedTuple):
     def place(self) -> str:
         """PARTITION:OFFSET in the dead letter topic. Users name it by this."""
         return f"{self.record.partition}:{self.record.offset}"
+
+    @property
+    def original(self) -> tuple[int, str] | None:
+        """The size in bytes and the SHA-256 of the refused value if the dead letter keeps only a prefix of it."""
+        return original_size(self.record.headers)
 
 
 def read_dead_letters(log: EventLog, topic: str, since_ms: int, stop: Event) -> Iterator[list[DeadLetter]]:

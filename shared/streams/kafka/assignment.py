@@ -108,6 +108,11 @@ class TopicAssignment:
         consumer.incremental_unassign(self._partitions(self.owned.reading))
         self.owned.rewind()
 
+    def skip_to(self, consumer: Consumer, partition: int, offset: int) -> None:
+        """Continue a partition that is read at a later offset."""
+        consumer.incremental_unassign(self._partitions([partition]))
+        consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
+
     def restart_if_recreated(self, consumer: Consumer) -> bool:
         """Restart every partition if the topic was recreated: the client would continue at its old offset.
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -37,6 +38,9 @@ _CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     "statistics.interval.ms": 0,
 }
 _OBSERVER_OPTIONS: Final[dict[str, Any]] = {"session.timeout.ms": 6_000}  # the least that brokers allow by default
+MOST_RECORD_BYTES: Final = 4 << 20
+"""A larger record is refused here. Above the broker's limit, which decides about smaller ones."""
+
 _PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     **_OPTIONS,
     "enable.idempotence": True,
@@ -45,7 +49,7 @@ _PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "linger.ms": 5,
     "retry.backoff.ms": 10,  # how often to ask for the next transaction while the broker ends the previous one
     "message.timeout.ms": 4_000,  # then `send` fails and the caller, which may be stopping, decides
-    "message.max.bytes": 4 << 20,  # above the broker's limit, which decides
+    "message.max.bytes": MOST_RECORD_BYTES,
     "delivery.report.only.error": True,
     "statistics.interval.ms": 0,
 }
@@ -53,6 +57,7 @@ _TRANSACTIONAL_OPTIONS: Final[dict[str, Any]] = {
     "transaction.timeout.ms": 10_000,  # how long a killed processor's may block its successor and all readers
     "linger.ms": 100,  # the commit sends what waits; larger requests until then halve the cost of sending
 }
+_BATCH_BYTES: Final = 1_000_000  # the client's default
 _FULL_SECONDS: Final = 6.0
 _ANSWER_SECONDS: Final = 2.0
 
@@ -74,6 +79,7 @@ class KafkaClients:
             "ssl.certificate.location": settings.kafka_ssl_certificate_location,
             "ssl.key.location": settings.kafka_ssl_key_location,
         }
+        self._batch_bytes = _BATCH_BYTES
         # When the session expires the others get a dead replica's partitions, and a commit without a broker gives up.
         self._membership: dict[str, Any] = {"session.timeout.ms": settings.kafka_session_seconds * 1000}
         if settings.kafka_instance_id is not None:
@@ -110,10 +116,15 @@ class KafkaClients:
 
     def producer(self, transactional_id: str | None = None) -> Producer:
         """A producer. With a transactional id its first use connects, and ends its predecessor's open transaction."""
+        options = _PRODUCER_OPTIONS | {"batch.size": self._batch_bytes}
         if transactional_id is None:
-            return Producer(self._connection, extra_config=dict(_PRODUCER_OPTIONS))
+            return Producer(self._connection, extra_config=options)
         transactional = {**_TRANSACTIONAL_OPTIONS, "transactional.id": transactional_id}
-        return Producer(self._connection, extra_config=_PRODUCER_OPTIONS | transactional, transactional=True)
+        return Producer(self._connection, extra_config=options | transactional, transactional=True)
+
+    def limit_batches(self, topic_bytes: int) -> None:
+        """Make producers send no larger batch than a topic takes: it would refuse the small records in it too."""
+        self._batch_bytes = max(min(self._batch_bytes, topic_bytes), 1)
 
     def admin_options(self) -> dict[str, Any]:
         """The options of an admin client."""
@@ -175,16 +186,21 @@ def _report(on_error: Callable[[KafkaError], None] | None, error: KafkaError) ->
 
 
 def produce(
-    producer: Producer,
-    records: Sequence[ToAppend],
-    on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+    producer: Producer, records: Sequence[ToAppend], on_failed: Callable[[ToAppend, KafkaError], None] | None = None
 ) -> None:
-    """Queue the records. The caller flushes or commits. Raises KafkaException when the queue stays full."""
+    """Queue the records. The caller flushes or commits.
+
+    `on_failed` is called, here or in the flush, with each record that cannot be queued or delivered. Without it the
+    first that cannot be queued raises KafkaException, as does a queue that stays full.
+    """
     # Quix Streams' own produce() costs twice as much per record as the client's beneath it.
     client = producer._producer  # noqa: SLF001
-    append = client.produce if on_delivery is None else partial(client.produce, on_delivery=on_delivery)
+    append = client.produce
     deadline = time.monotonic() + _FULL_SECONDS
-    for topic, key, value, headers in records:
+    for record in records:
+        topic, key, value, headers = record
+        if on_failed is not None:
+            append = partial(client.produce, on_delivery=partial(_report_failed, on_failed, record))
         while True:
             try:
                 if headers:
@@ -196,3 +212,28 @@ def produce(
                 if time.monotonic() > deadline:
                     raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from error  # noqa: SLF001 - its public name
                 client.poll(0.1)
+            except KafkaException as error:
+                if on_failed is None:
+                    raise
+                on_failed(record, error.args[0])
+                break
+
+
+def _report_failed(
+    on_failed: Callable[[ToAppend, KafkaError], None], record: ToAppend, error: KafkaError | None, _: Message
+) -> None:
+    if error is not None:
+        on_failed(record, error)
+
+
+def close_producer(producer: Producer, failure: BaseException | None = None) -> None:
+    """End the producer's threads and connections now, with what it has queued. It cannot be used again.
+
+    The client has no call for that, but ends when nothing refers to it. The frames of `failure` do.
+    """
+    if failure is not None:
+        traceback.clear_frames(failure.__traceback__)
+    if producer.instantiated:
+        producer.purge()
+        producer.poll(0)
+        producer._inner_producer = None  # noqa: SLF001 - it refers back to `producer`

@@ -10,6 +10,17 @@ FATAL: Final = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)  # noqa: SLF00
 AWAY: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - same
 """The broker did not receive the request, or did not answer it."""
 
+REFUSED: Final = (
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.INVALID_MSG,  # from brokers before 2.4, for INVALID_RECORD
+    KafkaError.INVALID_RECORD,  # such as one without a key in a compacted topic
+)
+"""The broker or the client never takes the record, or another one of its batch."""
+
+UNREADABLE: Final = (KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG)  # noqa: SLF001 - same
+"""The client cannot unpack what the broker stored, and reads it again forever."""
+
 
 class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka has no types
     """The broker withholds committed offsets because a transaction that commits some has not ended."""

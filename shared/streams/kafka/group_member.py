@@ -15,8 +15,13 @@ from shared.streams.kafka.errors import AWAY, FATAL, SessionOver, UnstableOffset
 from shared.streams.kafka.liveness import SILENCE_SECONDS, Liveness
 from shared.streams.kafka.messages import MessageBatch, split_errors
 from shared.streams.kafka.rebalance_watch import RebalanceWatch
+from shared.streams.kafka.unreadable import end_of_unreadable, stand_in
+from shared.streams.parts import READ_BYTES
 
 logger = get_logger(__name__)
+
+_MOST_AT_ONCE: Final = 500
+"""Messages that are taken before their size is looked at."""
 
 _SLICE_SECONDS: Final = 0.1
 """One wait within a poll: partitions that arrive meanwhile are started after it."""
@@ -36,10 +41,12 @@ class GroupMember:
         listener: Listener,
         *,
         ask_topic_id: Callable[[], str],
+        make_observer: Callable[[], Consumer],
         watch: RebalanceWatch | None = None,
     ) -> None:
         self._make_consumer = make_consumer
         self._topic = topic
+        self._make_observer = make_observer
         self._watch = watch
         self._assignment = TopicAssignment(topic, listener, ask_topic_id)
         self._commits = _Commits(topic)
@@ -48,6 +55,7 @@ class GroupMember:
         self._is_subscribed = False
         self._fenced: KafkaException | None = None
         self._deferred: UnstableOffsets | None = None  # for the next poll, because this one had records too
+        self._unreadable: Message | None = None  # same; the error at an unreadable batch
 
     def _new_consumer(self) -> Consumer:
         return self._make_consumer(self._commits.on_commit, self._on_error, self._assignment.on_recreated)
@@ -71,7 +79,12 @@ class GroupMember:
             if records := self._consume(max_records, 0):
                 return records
             raise
+        return self._poll_until(deadline, max_records)
+
+    def _poll_until(self, deadline: float, max_records: int) -> RecordBatch:
         while True:
+            if self._unreadable is not None:
+                return self._skip_unreadable(self._unreadable)
             failure = self._assignment.start_pending(self._consumer)
             remaining = deadline - time.monotonic()
             # Even after a failure: the broker may withhold offsets because a rebalance waits to be served.
@@ -151,6 +164,7 @@ class GroupMember:
 
     def rewind(self) -> None:
         """Forget how far we read: the next poll asks the listener again where to start."""
+        self._unreadable = None
         self._assignment.rewind(self._consumer)
 
     def lag(self) -> dict[int, int]:
@@ -168,8 +182,13 @@ class GroupMember:
     def _consume(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         # consume(n) would wait until there are n: wait for the first, then take what is there.
         messages = self._consumer.consume(1, timeout=timeout_seconds)  # calls on_assign, on_revoke and on_commit
-        if messages and max_records > 1:
-            messages += self._consumer.consume(max_records - 1, timeout=0)
+        size = sum(map(len, messages))  # of the values
+        while messages and len(messages) < max_records and size < READ_BYTES:
+            more = self._consumer.consume(min(max_records - len(messages), _MOST_AT_ONCE), timeout=0)
+            if not more:
+                break
+            messages += more
+            size += sum(map(len, more))
         self._assignment.raise_listener_failure()
         if self._commits.fatal is not None:
             self._lose_session(self._commits.fatal)
@@ -190,10 +209,28 @@ class GroupMember:
         found = split_errors(messages, list(map(Message.error, messages)))
         if found.fatal is not None:
             self._lose_session(KafkaException(found.fatal))
+        if found.unreadable is not None:
+            self._unreadable = found.unreadable
+            return found.messages
         if not found.messages:
             raise KafkaException(found.first)
         logger.warning("Kafka reports an error", error=found.first.str(), topic=self._topic)
         return found.messages
+
+    def _skip_unreadable(self, failed: Message) -> RecordBatch:
+        """Continue after a batch that the client cannot unpack, with a record that stands for it."""
+        partition, begin, reason = failed.partition(), failed.offset(), failed.error().str()
+        if not self.is_reading(partition):
+            self._unreadable = None
+            return RecordBatch(())
+        observer = self._make_observer()
+        try:
+            end = end_of_unreadable(observer, self._topic, partition, begin)
+        finally:
+            observer.close()
+        self._assignment.skip_to(self._consumer, partition, end)
+        self._unreadable = None
+        return RecordBatch([stand_in(self._topic, partition, begin, end, reason)])
 
     def _lose_session(self, error: KafkaException) -> NoReturn:
         """Replace the client. It counts as fenced: by a duplicate, by itself, or by a request after its session."""

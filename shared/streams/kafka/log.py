@@ -9,18 +9,19 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import ServiceSettings
-from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, TopicFacts, TopicSpec
-from shared.streams.kafka.client import KafkaClients, produce
-from shared.streams.kafka.errors import translated
+from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, Refused, TopicFacts, TopicSpec
+from shared.streams.kafka.client import KafkaClients, close_producer, produce
+from shared.streams.kafka.errors import FATAL, REFUSED, translated
 from shared.streams.kafka.facts import topic_facts
 from shared.streams.kafka.group_member import GroupMember
 from shared.streams.kafka.processor import KafkaProcessor
-from shared.streams.kafka.topics import new_topic_options, shortcomings
+from shared.streams.kafka.topics import most_message_bytes, new_topic_options, shortcomings
+from shared.streams.parts import SEND_BYTES, parts
 
 logger = get_logger(__name__)
 
@@ -80,6 +81,8 @@ class KafkaLog:
             except KafkaException as error:  # such as a user who may not read configurations
                 logger.warning("cannot read a topic's configuration", topic=topic.name, error=error.args[0].str())
                 options = {}
+            if (most_bytes := most_message_bytes(options)) is not None:
+                self._clients.limit_batches(most_bytes)
             for problem in shortcomings(topic, partitions[topic], options):
                 logger.warning("existing topic is misconfigured", topic=topic.name, problem=problem)
             self._checked.add(topic)
@@ -139,6 +142,7 @@ class KafkaConsumer:
             topic,
             listener,
             ask_topic_id=partial(clients.topic_id, topic),
+            make_observer=partial(clients.consumer, group, is_member=False),
             watch=clients.rebalance_watch(topic, group),
         )
 
@@ -180,28 +184,49 @@ class KafkaProducer:
     def __init__(self, clients: KafkaClients) -> None:
         self._clients = clients
         self._producer = clients.producer()
-        self._failures: list[KafkaError] = []
 
     def send(self, records: Sequence[NewRecord]) -> None:
         """As `Producer.send`."""
-        self._failures.clear()
+        refused: list[NewRecord] = []
+        reason = ""
         with self._clients.outages():
-            produce(self._producer, records, on_delivery=self._on_delivery)
-            if self._producer.flush(_FLUSH_SECONDS):
-                # The next send must not wait for records that this one gave up.
-                self._producer.purge()
-                self._producer.flush(_FLUSH_SECONDS)
-            if self._failures:
-                raise KafkaException(self._failures[0])
+            for part in parts(records, SEND_BYTES):
+                for record, error in self._send(part):
+                    refused.append(record)
+                    reason = str(translated(KafkaException(error), self._clients.address))
+        if refused:
+            raise Refused(reason, refused)
 
-    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            self._failures.append(error)
+    def _send(self, records: Sequence[NewRecord]) -> list[tuple[NewRecord, KafkaError]]:
+        """Append the records. Returns those that the log refuses. Raises KafkaException."""
+        failures: list[tuple[NewRecord, KafkaError]] = []
+        produce(self._producer, records, lambda record, error: failures.append((NewRecord(*record), error)))
+        if self._producer.flush(_FLUSH_SECONDS):
+            # The next send must not wait for records that this one gave up.
+            self._producer.purge()
+            self._producer.flush(_FLUSH_SECONDS)
+        if any(error.fatal() or error.code() in FATAL for _, error in failures):
+            self._replace_producer()
+        is_refused = any(error.code() in REFUSED for _, error in failures)
+        if failures and not is_refused:
+            raise KafkaException(failures[0][1])
+        if not failures or len(records) == 1:
+            return failures
+        # The broker refuses a batch for one of its records, and may take those behind it for disordered. So try what
+        # failed in smaller batches.
+        again = [record for record, _ in failures]
+        middle = (len(again) + 1) // 2
+        return [failure for half in (again[:middle], again[middle:]) if half for failure in self._send(half)]
+
+    def _replace_producer(self) -> None:
+        broken, self._producer = self._producer, self._clients.producer()
+        close_producer(broken)
 
     def close(self) -> None:
         """As `Producer.close`."""
         if self._producer.instantiated:
             self._producer.flush(_FLUSH_SECONDS)
+        close_producer(self._producer)
 
     def __enter__(self) -> Self:
         return self

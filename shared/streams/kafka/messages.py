@@ -8,18 +8,19 @@ from typing import Any, Final, NamedTuple, overload
 from confluent_kafka import KafkaError, Message
 
 from shared.streams.event_log import Headers, Record, RecordBatch
-from shared.streams.kafka.errors import FATAL
+from shared.streams.kafka.errors import FATAL, UNREADABLE
 
 _make_record: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
 """A record from all its fields, in a third of the time that the class takes."""
 
 
 class SplitMessages(NamedTuple):
-    """Messages without errors, the first error of the others, and their first fatal one."""
+    """Messages without errors, the first error of the others, their first fatal one, and an unreadable batch."""
 
     messages: Sequence[Message]
     first: KafkaError
     fatal: KafkaError | None
+    unreadable: Message | None
 
 
 def split_errors(messages: Sequence[Message], errors: Sequence[KafkaError | None]) -> SplitMessages:
@@ -32,6 +33,7 @@ def split_errors(messages: Sequence[Message], errors: Sequence[KafkaError | None
         [message for message, error in zip(messages, errors, strict=True) if error is None],
         found[0],
         next((error for error in found if error.code() in FATAL), None),
+        next((m for m, error in zip(messages, errors, strict=True) if error and error.code() in UNREADABLE), None),
     )
 
 

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaException, TopicPartition
 from quixstreams.kafka import Producer
 
 from shared.runtime.logs import get_logger
-from shared.streams.event_log import Fenced, LogUnavailable, RecordBatch, StartAtCommitted, ToAppend
-from shared.streams.kafka.client import KafkaClients, produce
-from shared.streams.kafka.errors import AWAY, SessionOver, UnstableOffsets, translated
+from shared.streams.event_log import Fenced, LogUnavailable, RecordBatch, Refused, StartAtCommitted, ToAppend
+from shared.streams.kafka.client import KafkaClients, close_producer, produce
+from shared.streams.kafka.errors import AWAY, REFUSED, SessionOver, UnstableOffsets, translated
 from shared.streams.kafka.group_member import GroupMember
 
 logger = get_logger(__name__)
@@ -38,6 +38,7 @@ class KafkaProcessor:
             topic,
             StartAtCommitted(),
             ask_topic_id=partial(clients.topic_id, topic),
+            make_observer=partial(clients.consumer, group, is_member=False),
             watch=clients.rebalance_watch(topic, group),
         )
         self._producer: Producer | None = None
@@ -64,8 +65,11 @@ class KafkaProcessor:
             self._member.rewind()
             raise
         except KafkaException as error:
-            self._undo(error)
             meaning = translated(error, self._clients.address)
+            if error.args[0].code() in REFUSED:
+                self._abort(error)
+                raise Refused(str(meaning)) from error
+            self._undo(error)
             if isinstance(meaning, Fenced) and self._member.may_be_stale():
                 raise LogUnavailable(str(meaning)) from error  # `poll` decides whether it is a duplicate instance
             raise meaning from error
@@ -105,7 +109,11 @@ class KafkaProcessor:
             # Connecting to an unreachable broker blocks for a long time, so check first.
             self._member.ask_broker(_ABORT_SECONDS, silence_seconds=0)
             producer = self._clients.producer(self._transactional_id)
-            len(producer)  # connects, which ends the transaction that its predecessor left open
+            try:
+                len(producer)  # connects, which ends the transaction that its predecessor left open
+            except KafkaException as error:
+                close_producer(producer, error)
+                raise
             self._producer = producer
             self._left_open = False
         return self._producer
@@ -134,6 +142,7 @@ class KafkaProcessor:
                 producer.commit_transaction(_ABORT_SECONDS)
         except KafkaException:
             self._producer, self._left_open = None, True
+            close_producer(producer)
             raise
         finally:
             observer.close()
@@ -147,4 +156,20 @@ class KafkaProcessor:
                 self._last_was_abort = error.args[0].code() not in AWAY
                 self._producer = producer
         self._left_open = producer is not None and self._producer is None
+        if self._left_open and producer is not None:
+            close_producer(producer, error)
         self._member.rewind()
+
+    def _abort(self, error: KafkaException) -> None:
+        """Abort a refused transaction. Reading continues where it was.
+
+        A producer that aborts one cannot be used again: it numbers its next records wrongly (librdkafka 2.12).
+        """
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        self._left_open = True
+        with suppress(KafkaException):
+            producer.abort_transaction(_ABORT_SECONDS)
+            self._left_open, self._last_was_abort = False, True
+        close_producer(producer, error)

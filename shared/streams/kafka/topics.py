@@ -9,6 +9,8 @@ from shared.streams.event_log import TopicSpec
 REBUILD_HOURS: Final = 9
 """How far back a partition's state is rebuilt from the log: the longest window plus half an hour."""
 
+_MOST_MESSAGE_BYTES: Final = 2 << 20  # twice a producer's default: enriching adds fields
+_LEAST_MESSAGE_BYTES: Final = 1_000_000  # a little less than Kafka's default
 _LOG_APPEND_TIME: Final = "LogAppendTime"
 _FOREVER: Final = -1
 
@@ -23,7 +25,7 @@ def new_topic_options(spec: TopicSpec) -> dict[str, str]:
         "segment.ms": str(max(spec.retention_ms // 8, 600_000)),
         # As our producers compress, so that the broker need not. Plain JSON of other producers shrinks to a fifth.
         "compression.type": "zstd",
-        "max.message.bytes": str(2 << 20),  # twice a producer's default: enriching adds fields
+        "max.message.bytes": str(_MOST_MESSAGE_BYTES),
     }
 
 
@@ -51,6 +53,12 @@ def shortcomings(spec: TopicSpec, partitions: int, options: Mapping[str, str | N
             f"retention.bytes is {retention_bytes}: a busy partition drops records before retention.ms, and "
             "rebuilt state may lack hours; set it to -1, or to what the busiest hours need"
         )
+    most_bytes = most_message_bytes(options)
+    if most_bytes is not None and most_bytes < _LEAST_MESSAGE_BYTES:
+        found.append(
+            f"max.message.bytes is {most_bytes}: larger records become dead letters, which may be cut or lost; set it "
+            f"to {_MOST_MESSAGE_BYTES}"
+        )
     timestamps = options.get("message.timestamp.type")
     if timestamps is not None and timestamps != _LOG_APPEND_TIME:
         found.append(
@@ -58,6 +66,12 @@ def shortcomings(spec: TopicSpec, partitions: int, options: Mapping[str, str | N
             f"duplicates, and where a rebuild begins; set it to {_LOG_APPEND_TIME}"
         )
     return found
+
+
+def most_message_bytes(options: Mapping[str, str | None]) -> int | None:
+    """The largest batch of records that a topic takes, if its configuration is known."""
+    value = options.get("max.message.bytes")
+    return int(value) if value is not None else None
 
 
 def _short_retention(retention_ms: int, asked_ms: int) -> str:

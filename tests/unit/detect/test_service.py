@@ -102,6 +102,7 @@ def service(
     return DetectService(
         log,
         store or MachineStore(client, "test:", WINDOW_MS),
+        enriched_topic="enriched-click-data",
         offers_topic="special-offers",
         window_ms=WINDOW_MS,
         health=health or Health("detect"),

@@ -101,7 +101,11 @@ def a_member(ask_topic_id: Callable[[], str] = lambda: "id") -> tuple[GroupMembe
         made.append(ConsumerInMemory(on_commit, on_error, on_recreated))
         return cast(Consumer, made[-1])
 
-    return GroupMember(make, "topic", Nobody(), ask_topic_id=ask_topic_id), made
+    return GroupMember(make, "topic", Nobody(), ask_topic_id=ask_topic_id, make_observer=no_observer), made
+
+
+def no_observer() -> Consumer:
+    raise AssertionError("no batch is unreadable")
 
 
 def places(offsets: Mapping[int, int]) -> list[TopicPartition]:
