@@ -80,4 +80,5 @@ def topics_of(settings: ErasureSettings) -> Sequence[str]:
         settings.enriched_topic,
         dead_letter_topic(settings.enriched_topic),
         settings.offers_topic,
+        dead_letter_topic(settings.offers_topic),
     )
