@@ -3,6 +3,7 @@
 Choices are kept in the page's address, so they are parsed from untrusted text.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,7 @@ from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter, Span
 from services.dashboard.explore.counting.series import Measure
 from shared.events.time_units import MINUTE_MS
-from shared.events.timestamps import iso_second, parse_iso_second
+from shared.events.timestamps import LATEST_MS, iso_second, parse_iso_second
 
 WINDOWS: Final = {15: "15 min", 30: "30 min", 60: "1 h", 120: "2 h", 240: "4 h", 480: "8 h"}
 STEPS: Final = {1: "minute", 5: "5 min", 30: "half hour", 60: "hour"}
@@ -20,6 +21,10 @@ MEASURES: Final[Mapping[Measure, str]] = {"views": "Views", "visitors": "Visitor
 
 EVERYTHING: Final = Filter()
 _LONGEST_MINUTES: Final = 1440
+_LENGTH: Final = re.compile("[0-9]{1,4}")
+
+# Three days inside what datetime can show: the longest spans, and then some, are shown in any time zone.
+_MINUTES: Final = range(3 * 1440, LATEST_MS // MINUTE_MS - 3 * 1440)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def read_focus(text: object, dimensions: Collection[str] = COLUMNS.breakdowns) -
     minutes, _, about = rest.partition("/")
     dimension, _, name = about.partition("/")
     first = read_minute(label)
-    if first is None or not minutes.isascii() or not minutes.isdigit() or not 0 < int(minutes[:5]) <= _LONGEST_MINUTES:
+    if first is None or not _LENGTH.fullmatch(minutes) or not 0 < int(minutes) <= _LONGEST_MINUTES:
         return None
     if about and dimension not in dimensions:
         return None
@@ -67,8 +72,14 @@ def read_focus(text: object, dimensions: Collection[str] = COLUMNS.breakdowns) -
 
 
 def read_minute(label: object) -> int | None:
-    """The minute of its label; None for anything else."""
+    """The minute of its label; None for anything else, and for one that is not shown."""
     try:
-        return parse_iso_second(label) // MINUTE_MS if isinstance(label, str) else None
+        minute = parse_iso_second(label) // MINUTE_MS if isinstance(label, str) else None
     except (ValueError, OverflowError):
         return None
+    return minute if minute is not None and is_shown(minute) else None
+
+
+def is_shown(minute: int) -> bool:
+    """Whether a window of any length can end with that minute, in any time zone."""
+    return minute in _MINUTES

@@ -4,9 +4,9 @@ from typing import Final
 
 import streamlit as st
 
-from services.dashboard.explore.choices import read_focus
+from services.dashboard.explore.choices import is_shown, read_focus
 from shared.events.time_units import MINUTE_MS
-from shared.events.timestamps import LATEST_MS, iso_second
+from shared.events.timestamps import iso_second
 
 _PREFIX: Final = "explore-"
 FOCUS: Final = "events"
@@ -43,7 +43,7 @@ def drop_focus() -> None:
 
 def move(minute: object) -> None:
     """Keep the minute that was picked, or none for `live`; ignores anything else."""
-    if isinstance(minute, int) and 0 <= minute <= LATEST_MS // MINUTE_MS:
+    if isinstance(minute, int) and is_shown(minute):
         st.session_state[_PREFIX + MINUTE] = iso_second(minute * MINUTE_MS)
     elif minute == "live":
         st.session_state[_PREFIX + MINUTE] = None
