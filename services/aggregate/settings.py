@@ -30,7 +30,10 @@ class AggregateSettings(ServiceSettings):
         default=1, ge=0, le=8.5, description="How far back minute segments reach, in hours, at most 8.5; 0 writes none."
     )
     segment_max_events: int = Field(
-        default=100_000, ge=1, description="Maximum events of a minute segment; above it, a uniform sample."
+        default=100_000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum events of a minute segment, at most 1,000,000; above it, a uniform sample.",
     )
     cluster_secret: str | None = Field(
         default=None,

@@ -3,7 +3,8 @@
 A refresh is one round trip for the versions and one more for all changed segments.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +13,18 @@ import redis
 from services.dashboard.sources.completed_minutes import CompletedMinutes, Gap, Trouble
 from services.dashboard.sources.segments import MalformedSegment, Segment, assemble, decode_segment
 from services.dashboard.sources.single_flight import SingleFlight
+from shared.events.time_units import HOUR_MS, MINUTE_MS
 from shared.rollups.contract import META_KEY
-from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key
+from shared.rollups.segment_keys import (
+    MOST_SEGMENTS,
+    SEGMENTS_KEY,
+    parse_segment_field,
+    parse_version,
+    segment_key,
+)
+from shared.runtime.redis_replies import ReplyTooLarge
+from shared.runtime.tracebacks import error_text
+from shared.status.unreadable import UNREADABLE
 
 SETTLE_SECONDS: Final = 4
 """A minute's segments are in Redis this long after its end: two seconds, plus the time to write them."""
@@ -25,6 +36,8 @@ HOUR_MINUTES: Final = 60
 """Segments reach at least this far back, so a minute of the hour without one had no event."""
 
 _MOST_AT_ONCE: Final = 256
+_MOST_MINUTES: Final = 12 * HOUR_MINUTES  # segments reach 8.5 h back, and clocks differ
+_STRAYS_SHOWN: Final = 10
 _MISSING: Final = "it is listed but missing"
 
 
@@ -59,31 +72,33 @@ class SegmentSource:
             listed = [_minute(name) for name in versions]
             end_minute = max([closed, *(minute + 1 for minute in listed)])
             changed = self._fetch(versions, end_minute - HOUR_MINUTES)
-        except (redis.RedisError, OSError, ValueError, TypeError) as error:
-            since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
-            return CompletedMinutes(
-                before.frame,
-                before.first_minute,
-                before.end_minute,
-                before.gaps,
-                before.left_out,
-                Trouble(since_ms, str(error) or type(error).__name__),
-            )
+        except (redis.RedisError, OSError) as error:
+            return self._in_trouble(before, error_text(error))
+        except ValueError as error:
+            return self._in_trouble(before, str(error))
         if not versions:
             return before if before.end_minute == 0 and before.trouble is None else CompletedMinutes()
         first_minute = min(end_minute - HOUR_MINUTES, *listed)
         if not changed and before.trouble is None and end_minute == before.end_minute:
             return before
         segments = [entry for _, entry in self._kept.values() if isinstance(entry, Segment)]
+        try:
+            # After trouble too: it may have occurred between two replies, the first of which is kept.
+            frame = assemble(segments) if changed or before.trouble is not None else before.frame
+        except MalformedSegment as error:
+            return self._in_trouble(before, str(error))
         left_out = sum(entry is None for _, entry in self._kept.values())
         return CompletedMinutes(
-            # After trouble too: it may have occurred between two replies, the first of which is kept.
-            frame=assemble(segments) if changed or before.trouble is not None else before.frame,
+            frame=frame,
             first_minute=min(segment.minute for segment in segments) if left_out and segments else first_minute,
             end_minute=end_minute,
             gaps=tuple(entry for _, entry in self._kept.values() if isinstance(entry, Gap)) + tuple(strays),
             left_out=left_out,
         )
+
+    def _in_trouble(self, before: CompletedMinutes, reason: str) -> CompletedMinutes:
+        since_ms = before.trouble.since_ms if before.trouble else self._now_ms()
+        return replace(before, trouble=Trouble(since_ms, reason))
 
     def _versions(self) -> tuple[dict[str, int], list[Gap], int]:
         """The version of each listed segment, the fields that name none, and the end of the completed minutes."""
@@ -91,8 +106,9 @@ class SegmentSource:
         pipeline.hgetall(self._prefix + SEGMENTS_KEY)
         pipeline.hget(self._prefix + META_KEY, "as_of_ms")
         fields, as_of_ms = pipeline.execute()
-        closed = (int(as_of_ms or 0) // 1000 - SETTLE_SECONDS) // 60
-        return *_read_versions(fields), closed
+        latest_ms = self._now_ms() + HOUR_MS  # clocks differ, but not by more
+        closed = (_as_of(as_of_ms or b"0", latest_ms) // 1000 - SETTLE_SECONDS) // 60
+        return *_read_versions(fields, latest_ms // MINUTE_MS), closed
 
     def _fetch(self, versions: Mapping[str, int], hour_ago: int) -> bool:
         """Update the kept segments to `versions`, newest minutes first; returns whether anything changed.
@@ -107,8 +123,7 @@ class SegmentSource:
         is_changed = bool(gone)
         for start in range(0, len(wanted), _MOST_AT_ONCE):
             names = wanted[start : start + _MOST_AT_ONCE]
-            payloads: Any = self._client.mget([self._prefix + segment_key(name) for name in names])
-            for name, payload in zip(names, payloads, strict=True):
+            for name, payload in zip(names, self._payloads(names), strict=True):
                 entry = _decoded(name, payload)
                 is_changed |= not (name in self._kept and self._kept[name][1] == entry)
                 self._kept[name] = (versions[name], entry)
@@ -117,6 +132,17 @@ class SegmentSource:
                 self._kept |= {name: (versions[name], None) for name in wanted[start + _MOST_AT_ONCE :]}
                 break
         return is_changed
+
+    def _payloads(self, names: Sequence[str]) -> list[bytes | ReplyTooLarge | None]:
+        """What Redis holds for each segment, in as few round trips as the limit of a reply allows."""
+        try:
+            payloads: Any = self._client.mget([self._prefix + segment_key(name) for name in names])
+        except ReplyTooLarge as error:
+            if len(names) == 1:
+                return [error]
+            half = len(names) // 2
+            return self._payloads(names[:half]) + self._payloads(names[half:])
+        return list(payloads)
 
     def _is_due(self, name: str, version: int) -> bool:
         if name not in self._kept:
@@ -127,7 +153,7 @@ class SegmentSource:
     def _leave_out(self) -> bool:
         """Drop the oldest minutes beyond the memory limit, all partitions of each; returns whether any were dropped."""
         kept = sorted(
-            ((entry.minute, entry.table.num_rows) for _, entry in self._kept.values() if isinstance(entry, Segment)),
+            ((entry.minute, entry.weight) for _, entry in self._kept.values() if isinstance(entry, Segment)),
             reverse=True,
         )
         events = np.cumsum([rows for _, rows in kept])
@@ -144,23 +170,44 @@ def _minute(name: str) -> int:
     return parse_segment_field(name)[0]
 
 
-def _read_versions(fields: Mapping[bytes, bytes]) -> tuple[dict[str, int], list[Gap]]:
-    versions, strays = {}, []
+def _as_of(digits: bytes, latest_ms: int) -> int:
+    as_of_ms = int(digits) if digits.isdigit() and len(digits) < 20 else -1
+    if not 0 <= as_of_ms <= latest_ms:
+        raise ValueError(f"{META_KEY}: as_of_ms is not a time of now: {digits[:40]!r}")
+    return as_of_ms
+
+
+def _read_versions(fields: Mapping[bytes, bytes], latest_minute: int) -> tuple[dict[str, int], list[Gap]]:
+    if len(fields) > MOST_SEGMENTS:
+        raise ValueError(f"{SEGMENTS_KEY} has {len(fields):,} fields")
+    versions: dict[str, int] = {}
+    strays: list[Gap] = []
     for name, version in fields.items():
         try:
             text = name.decode()
-            parse_segment_field(text)
-            versions[text] = int(version)
-        except (ValueError, OverflowError) as error:
-            strays.append(Gap(0, 0, f"{SEGMENTS_KEY} has an invalid field: {error}"))
+            versions[text] = _listed(text, version, latest_minute)
+        except ValueError as error:
+            UNREADABLE.drop(SEGMENTS_KEY, str(error), "ignored")
+            if len(strays) < _STRAYS_SHOWN:
+                strays.append(Gap(0, 0, f"{SEGMENTS_KEY} has an invalid field: {error}"))
     return versions, strays
 
 
-def _decoded(name: str, payload: bytes | None) -> Segment | Gap:
+def _listed(name: str, version: bytes, latest_minute: int) -> int:
+    if not latest_minute - _MOST_MINUTES <= _minute(name) <= latest_minute:
+        raise ValueError(f"a minute far from now: {name}")
+    return parse_version(version)
+
+
+def _decoded(name: str, payload: bytes | ReplyTooLarge | None) -> Segment | Gap:
     minute, partition = parse_segment_field(name)
     if payload is None:
         return Gap(minute, partition, _MISSING)
     try:
-        return decode_segment(name, payload)
+        if not isinstance(payload, ReplyTooLarge):
+            return decode_segment(name, payload)
+        reason = str(payload)
     except MalformedSegment as error:
-        return Gap(minute, partition, str(error))
+        reason = str(error)
+    UNREADABLE.drop("segment", reason, "not shown")
+    return Gap(minute, partition, reason)

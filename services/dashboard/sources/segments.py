@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from services.dashboard.sources.arrow_bounds import check_bounds
 from shared.events.time_units import MINUTE_MS
 from shared.rollups.segment_columns import DIMENSIONS
 from shared.rollups.segment_keys import parse_segment_field
@@ -24,9 +25,17 @@ NONE: Final = -1
 
 _PLAIN: Final = [field for field in SEGMENT_SCHEMA if field.name not in DIMENSIONS]
 _COLUMNS: Final = [field.name for field in SEGMENT_SCHEMA]
+_TYPES: Final = set(SEGMENT_SCHEMA.types)
+_MOST_COLUMNS: Final = 64
+_LONGEST_TEXT_BYTES: Final = 4_096
+MOST_ROWS: Final = 1_000_000
+"""The greatest SEGMENT_MAX_EVENTS."""
+MOST_BYTES: Final = 192 * 1024 * 1024
+"""Of a segment once decompressed: 50 for each of MOST_ROWS, and the texts."""
 _PARTITIONS: Final = 100_000
 """More than any event log has. Assembling allocates a table entry per partition."""
 
+_BYTES_PER_EVENT: Final = 100
 _DENSE_ENOUGH: Final = 8
 """Visitor numbers index a table directly while it has at most this many entries per event."""
 
@@ -43,6 +52,12 @@ class Segment:
     partition: int
     rate: float
     table: Any  # pyarrow.Table
+
+    @property
+    def weight(self) -> int:
+        """Its events; more if they take more memory than events usually do."""
+        events: int = max(self.table.num_rows, self.table.nbytes // _BYTES_PER_EVENT)
+        return events
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -74,9 +89,12 @@ def decode_segment(field: str, payload: bytes) -> Segment:
     """The segment of a field of `rollup:segments`. Raises MalformedSegment."""
     try:
         minute, partition = parse_segment_field(field)
-        table = pa.ipc.open_stream(payload).read_all()
-        _check_columns(table)
+        check_bounds(payload, MOST_ROWS, MOST_BYTES)
+        reader = pa.ipc.open_stream(payload)
+        _check_schema(reader.schema)
+        table = reader.read_all()
         table.validate(full=True)
+        _check_columns(table)
         metadata = table.schema.metadata or {}
         rate = float(metadata.get(b"rate", b"1"))
     except (ValueError, TypeError, KeyError, OverflowError, OSError, pa.ArrowException) as error:
@@ -88,24 +106,45 @@ def decode_segment(field: str, payload: bytes) -> Segment:
     times = pc.min_max(table["timestamp"]).as_py()
     if table.num_rows and not minute * MINUTE_MS <= times["min"] <= times["max"] < (minute + 1) * MINUTE_MS:
         raise MalformedSegment("events of another minute")
-    return Segment(minute, partition, rate, table.select(_COLUMNS).replace_schema_metadata(None))
+    # With the schema of the contract, so that all segments can be assembled.
+    return Segment(minute, partition, rate, pa.table([table[name] for name in _COLUMNS], schema=SEGMENT_SCHEMA))
+
+
+def _check_schema(schema: Any) -> None:
+    """Raise unless it has our columns; others, of a later release, must be of the same flat types."""
+    if len(schema) > _MOST_COLUMNS:
+        raise TypeError(f"{len(schema)} columns")
+    for field in SEGMENT_SCHEMA:
+        found = schema.field(field.name).type
+        if found != field.type:
+            raise TypeError(f"{field.name} is {found}, not {field.type}")
+    for field in schema:
+        if field.type not in _TYPES:  # such as one without buffers, of which a few bytes declare any length
+            raise TypeError(f"{field.name} is {field.type}")
 
 
 def _check_columns(table: Any) -> None:
     for field in _PLAIN:
-        found = table.schema.field(field.name).type
-        if found != field.type:
-            raise TypeError(f"{field.name} is {found}, not {field.type}")
         if not field.nullable and table[field.name].null_count:
             raise ValueError(f"{field.name} has nulls")
     for name in DIMENSIONS:
-        found = table.schema.field(name).type
-        if not pa.types.is_dictionary(found) or found.value_type != pa.string():
-            raise TypeError(f"{name} is {found}, not a dictionary of text")
+        for chunk in table[name].chunks:
+            texts = chunk.dictionary
+            if texts.null_count or pc.count_distinct(texts).as_py() != len(texts):
+                raise ValueError(f"{name} has a null or the same text twice in its dictionary")
+            if len(texts) and pc.max(pc.binary_length(texts)).as_py() > _LONGEST_TEXT_BYTES:
+                raise ValueError(f"{name} has a text of more than {_LONGEST_TEXT_BYTES} bytes")
 
 
 def assemble(segments: Sequence[Segment]) -> Frame:
-    """All events of `segments` as one frame."""
+    """All events of `segments` as one frame. Raises MalformedSegment for segments that do not fit together."""
+    try:
+        return _assembled(segments)
+    except pa.ArrowException as error:
+        raise MalformedSegment(str(error) or type(error).__name__) from error
+
+
+def _assembled(segments: Sequence[Segment]) -> Frame:
     ordered = sorted(segments, key=lambda segment: (segment.minute, segment.partition))
     lengths = [segment.table.num_rows for segment in ordered]
     tables = [segment.table for segment in ordered] or [SEGMENT_SCHEMA.empty_table()]
