@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Final, Self
 
@@ -10,10 +9,16 @@ import redis
 
 from shared.privacy.erasure_list import ErasureList
 from shared.privacy.erasures import Erasures
+from shared.runtime.logs import get_logger
+from shared.runtime.once import Once
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
+from shared.runtime.tracebacks import error_text
+
+logger = get_logger(__name__)
 
 LOOK_SECONDS: Final = 2.0
-_PASSING: Final = (*REDIS_UNAVAILABLE, redis.exceptions.ResponseError)
+_JOIN_SECONDS: Final = 1.0
+"""A look that hangs with Redis does not keep the process: what it writes can be written again."""
 
 
 class ErasureWatch:
@@ -31,6 +36,7 @@ class ErasureWatch:
         self._honoured_ms: Mapping[int, int] = {}
         self._lock = Lock()
         self._stop = Event()
+        self._warned = Once()
         self._thread = Thread(target=self._run, name="erasure-watch", daemon=True)
 
     def current(self) -> Erasures:
@@ -60,15 +66,24 @@ class ErasureWatch:
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            with suppress(*_PASSING):  # the service itself reports an outage
-                self.look()
+            self._try_to_look()
+
+    def _try_to_look(self) -> None:
+        try:
+            self.look()
+        except REDIS_UNAVAILABLE:
+            return  # the service itself reports an outage
+        except redis.exceptions.RedisError as error:  # such as a missing right, or a key of another type
+            if self._warned.is_new():
+                logger.warning("cannot follow the list of erasures", error=error_text(error))
+            return
+        self._warned.forget()
 
     def __enter__(self) -> Self:
-        with suppress(*_PASSING):
-            self.look()
+        self._try_to_look()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_JOIN_SECONDS)

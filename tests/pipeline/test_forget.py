@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from shared.events.raw import encode_raw
 from shared.events.schema import EnrichedEvent, RawEvent
 from shared.privacy.erasures import token_of
+from shared.privacy.keys import VISITOR_KEYS
 from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
@@ -61,6 +63,35 @@ def published_whole(client: Any, partitions: int, read_count: int) -> None:
         )
 
     eventually(whole, "everything that is left is published", 120)
+
+
+def keys_that_hold(client: Any, text: str) -> set[str]:
+    """The keys whose name or content has the text."""
+    readers = {
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+        b"stream": client.xrange,
+    }
+    found = set()
+    for key in client.keys("*"):
+        content = readers[client.type(key)](key) if client.exists(key) else None
+        if text in key.decode() or text in repr(content):
+            found.add(key.decode())
+    return found
+
+
+def assert_listed(client: Any, keys: set[str]) -> None:
+    """Every key is in the table of docs/privacy.md, and expires unless the table says otherwise."""
+    assert {"rollup:events:latest", "raw_data", "click-data:0", "enriched-click-data:0"} <= keys
+    for key in keys:
+        (row,) = [
+            row for row in VISITOR_KEYS
+            if re.fullmatch(re.sub("<[a-zA-Z]+>", "[^:]+", re.escape(row.key).replace(r"\-", "-")), key)
+        ]  # fmt: skip
+        assert client.ttl(key) > 0 or row.expires in {"never by itself", "with the topic's retention"}, key
 
 
 @pytest.mark.kafka
@@ -117,12 +148,14 @@ def test_enrich_leaves_out_the_visitors_past_and_takes_the_present(redis_url: st
         for user in (USER, "bob", USER):
             click(user, earlier_ms)
         published_whole(client, 1, 3)
+        assert_listed(client, keys_that_hold(client, USER))
         with running(environment, "forget", USER, "--wait", "200") as forget:
             report, _ = forget.communicate()
             assert forget.returncode == 0
             assert "erased in all 1 partitions" in report
         assert enriched() == [b"bob"]
         published_whole(client, 1, 1)
+        assert keys_that_hold(client, USER) == set()
         click(USER, earlier_ms)  # say, a dead letter that is replayed
         click(USER, int(time.time() * 1000))
         published_whole(client, 1, 2)

@@ -23,6 +23,7 @@ from shared.events.time_units import HOUR_SECONDS
 from shared.events.timestamps import FUTURE_TOLERANCE_MS, iso_second
 from shared.privacy.erasures import NO_ERASURES, Erasures, decode_erasures, encode_erasures
 from shared.runtime.logs import get_logger
+from shared.runtime.tracebacks import error_text
 from shared.streams.event_log import Assignment
 
 logger = get_logger(__name__)
@@ -89,8 +90,9 @@ def delete_unowned(directory: Path, owned: Container[int], erasures: Erasures) -
             store = Store(path, SCHEMA)
             is_due = not decode_erasures(store.erasures()).covers(erasures)
             store.close()
-        except StateUnwritable:
-            continue  # another process has it open and deletes it itself
+        except StateUnwritable as error:  # such as a lock: its owner deletes it itself
+            logger.warning("state not deleted, another process has it open", state=str(path), error=error_text(error))
+            continue
         except (StateUnusable, ValueError):
             is_due = True
         if is_due:
