@@ -4,6 +4,7 @@
 redis-py's reply and raises one of UNREADABLE for malformed data.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -26,13 +27,46 @@ class Codec(Generic[Value]):
     decode: Callable[[Any], Value]
 
 
+_LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 UNREADABLE: Final = (
     ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, msgspec.MsgspecError,
 )  # fmt: skip
 
 
+GREATEST: Final = 2**53
+"""Of any figure: what a JSON number and a score of a sorted set hold exactly."""
+MOST_ENTRIES: Final = 10_000
+"""Of any collection; `reading` asks for no more."""
+_LONGEST_NAME_BYTES: Final = 4_096
+
+
+def _number(digits: bytes | str) -> int:
+    if not (digits.isdigit() and digits.isascii() and len(digits) <= 16 and int(digits) <= GREATEST):
+        raise ValueError(f"expected a number up to 2**53, got {digits[:40]!r}")
+    return int(digits)
+
+
+def _real(text: bytes | str, greatest: float = GREATEST) -> float:
+    number = float(text) if len(text) <= 40 else math.nan
+    if not 0 <= number <= greatest:
+        raise ValueError(f"expected a number up to {greatest:,}, got {text[:40]!r}")
+    return number
+
+
+def _name(text: bytes) -> str:
+    if len(text) > _LONGEST_NAME_BYTES:
+        raise ValueError(f"a name of {len(text):,} bytes")
+    return text.decode()
+
+
+def _few(reply: Any) -> Any:
+    if len(reply) > MOST_ENTRIES:
+        raise ValueError(f"{len(reply):,} entries")
+    return reply
+
+
 def _decode_counts(reply: Mapping[bytes, bytes]) -> dict[str, int]:
-    return {label.decode(): int(count) for label, count in reply.items()}
+    return {_name(label): _number(count) for label, count in _few(reply).items()}
 
 
 def _encode_series(counts: Mapping[int, int]) -> dict[str, int]:
@@ -45,8 +79,11 @@ def _decode_series(reply: Mapping[bytes, bytes]) -> dict[int, int]:
 
 def _decode_ranking(reply: Iterable[tuple[bytes, float]]) -> dict[str, int]:
     # Greatest first, ties to the smaller member bytewise. No Redis command returns this order.
-    ranked = sorted(reply, key=lambda member_score: (-member_score[1], member_score[0]))
-    return {member.decode(): int(score) for member, score in ranked}
+    ranked = sorted(_few(reply), key=lambda member_score: (-member_score[1], member_score[0]))
+    for member, score in ranked:
+        if not 0 <= score <= GREATEST:  # nor not a number
+            raise ValueError(f"{member[:40]!r} has the score {score}")
+    return {_name(member): int(score) for member, score in ranked}
 
 
 def _encode_sessions(sessions: Sessions) -> dict[str, str]:
@@ -61,11 +98,11 @@ def _encode_sessions(sessions: Sessions) -> dict[str, str]:
 
 def _decode_sessions(reply: Mapping[bytes, bytes]) -> Sessions:
     return Sessions(
-        active=int(reply[b"active"]),
-        started_1h=int(reply[b"started_1h"]),
-        bounce_rate_1h=float(reply[b"bounce_rate_1h"]),
-        views_per_session_1h=float(reply[b"views_per_session_1h"]),
-        duration_s_1h=float(reply[b"duration_s_1h"]),
+        active=_number(reply[b"active"]),
+        started_1h=_number(reply[b"started_1h"]),
+        bounce_rate_1h=_real(reply[b"bounce_rate_1h"], 1),
+        views_per_session_1h=_real(reply[b"views_per_session_1h"]),
+        duration_s_1h=_real(reply[b"duration_s_1h"]),
     )
 
 
@@ -74,12 +111,14 @@ def _encode_meta(meta: Meta) -> dict[str, Any]:
 
 
 def _decode_meta(reply: Mapping[bytes, bytes]) -> Meta:
-    decoders = {"events_per_second": float, "publisher": str}
-    texts = {name.decode(): text.decode() for name, text in reply.items()}
+    decoders: Mapping[str, Callable[[str], Any]] = {"events_per_second": _real, "publisher": str}
+    texts = {_name(name): _name(text) for name, text in _few(reply).items()}
     if texts.get("schema") != str(SCHEMA_VERSION):
         raise ValueError(f"schema {texts.get('schema')!r}, expected {SCHEMA_VERSION}")
-    meta = Meta(**{field.name: decoders.get(field.name, int)(texts[field.name]) for field in fields(Meta)})
+    meta = Meta(**{field.name: decoders.get(field.name, _number)(texts[field.name]) for field in fields(Meta)})
     parse_iso_second(meta.published_at)  # raises for an `as_of_ms` out of range
+    if meta.newest_event_ms > _LATEST_MS:
+        raise ValueError("newest_event_ms is out of range")
     return meta
 
 
@@ -92,7 +131,7 @@ def _encode_info(info: Info) -> dict[str, bytes]:
 
 def _decode_info(reply: Mapping[bytes, bytes]) -> Info:
     return {
-        product.decode(): msgspec.json.decode(about, type=dict[str, str | None]) for product, about in reply.items()
+        _name(product): msgspec.json.decode(about, type=dict[str, str | None]) for product, about in _few(reply).items()
     }
 
 
@@ -101,7 +140,22 @@ def _encode_events(events: list[PublishedEvent]) -> list[bytes]:
 
 
 def _decode_events(reply: Iterable[bytes]) -> list[PublishedEvent]:
-    return [msgspec.json.decode(event, type=PublishedEvent) for event in reply]
+    events = [msgspec.json.decode(event, type=PublishedEvent) for event in _few(reply)]
+    for event in events:
+        for name, value in event.items():
+            _check_field(name, value)
+    return events
+
+
+def _check_field(name: str, value: object) -> None:
+    """Raise unless it is a text, a number within bounds, a flag or nothing."""
+    match value:
+        case None | bool() | str():
+            pass
+        case int() | float() if -GREATEST <= value <= GREATEST:
+            pass
+        case _:
+            raise ValueError(f"{name[:40]!r} is out of range")
 
 
 def _encode_log(newest_first: list[StateLogEntry]) -> list[dict[str, Any]]:
@@ -109,7 +163,18 @@ def _encode_log(newest_first: list[StateLogEntry]) -> list[dict[str, Any]]:
 
 
 def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StateLogEntry]:
-    return [StateLogEntry(created=float(fields[b"created"]), message=fields[b"msg"].decode()) for _, fields in reply]
+    """The entries that can be read; raises when none can."""
+    entries = []
+    failure: Exception | None = None
+    for _, own in reply:
+        try:
+            created = _real(own[b"created"], _LATEST_MS / 1000)
+            entries.append(StateLogEntry(created=created, message=own[b"msg"].decode()))
+        except (ValueError, KeyError) as error:
+            failure = error
+    if failure is not None and not entries:
+        raise failure
+    return entries
 
 
 COUNTS: Final[Codec[Mapping[str, int]]] = Codec("hash", dict, _decode_counts)

@@ -6,26 +6,27 @@ from typing import Any, Final
 import redis
 from redis.client import Pipeline
 
-from shared.rollups.codecs import UNREADABLE, RedisType
-from shared.rollups.contract import AUDIENCE_ROWS, SNAPSHOT_ROWS, AudienceRollup, Snapshot, audience_key
+from shared.rollups.codecs import MOST_ENTRIES, UNREADABLE, RedisType
+from shared.rollups.contract import AUDIENCE_ROWS, SNAPSHOT_ROWS, STATE_LOG_KEY, AudienceRollup, Snapshot, audience_key
 from shared.rollups.model import Audience, MalformedRollup
 from shared.rollups.rows import Row
 
 _ASK: Final[dict[RedisType, Callable[[Pipeline, str, int | None], object]]] = {
     "hash": lambda pipeline, key, _: pipeline.hgetall(key),
-    "zset": lambda pipeline, key, _: pipeline.zrange(key, 0, -1, withscores=True),
-    "list": lambda pipeline, key, _: pipeline.lrange(key, 0, -1),
+    "zset": lambda pipeline, key, limit: pipeline.zrange(key, -(limit or MOST_ENTRIES), -1, withscores=True),
+    "list": lambda pipeline, key, limit: pipeline.lrange(key, 0, (limit or MOST_ENTRIES) - 1),
     "stream": lambda pipeline, key, limit: pipeline.xrevrange(key, count=limit),
     "string": lambda pipeline, key, _: pipeline.get(key),
 }
 
 
-def read(client: redis.Redis, audience: Audience, prefix: str) -> Snapshot | None:
-    """Read one consistent snapshot; None before the first publish.
+def read(client: redis.Redis, audience: Audience, prefix: str, *, with_state_log: bool = True) -> Snapshot | None:
+    """Read one consistent snapshot; None before the first publish. Without the state log, that is empty.
 
     Raises MalformedRollup, and redis-py's exceptions when Redis is unreachable.
     """
-    site = [(prefix + row.key, row) for row in SNAPSHOT_ROWS.values()]
+    asked = {name: row for name, row in SNAPSHOT_ROWS.items() if with_state_log or row.key != STATE_LOG_KEY}
+    site = [(prefix + row.key, row) for row in asked.values()]
     own = [(prefix + audience_key(audience, attribute), row) for attribute, row in AUDIENCE_ROWS.items()]
     pipeline = client.pipeline(transaction=True)
     for key, row in site + own:
@@ -41,7 +42,8 @@ def read(client: redis.Redis, audience: Audience, prefix: str) -> Snapshot | Non
         return None
     values = [_decoded(key, row, reply) for (key, row), reply in zip(site + own, replies, strict=True)]
     windows = AudienceRollup(**dict(zip(AUDIENCE_ROWS, values[len(site) :], strict=True)))
-    return Snapshot(windows=windows, **dict(zip(SNAPSHOT_ROWS, values, strict=False)))
+    found: dict[str, Any] = {"state_log": [], **dict(zip(asked, values, strict=False))}
+    return Snapshot(windows=windows, **found)
 
 
 def ask(pipeline: Pipeline, key: str, row: Row) -> None:

@@ -7,10 +7,12 @@ import redis
 
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
-from shared.rollups.contract import Snapshot
+from shared.rollups.contract import STATE_LOG_KEY, Snapshot
 from shared.rollups.model import AUDIENCES, Audience, MalformedRollup
 from shared.rollups.reading import read
+from shared.runtime.redis_replies import ReplyTooLarge
 from shared.runtime.tracebacks import error_text
+from shared.status.unreadable import UNREADABLE
 
 
 class RollupSource:
@@ -38,8 +40,9 @@ class RollupSource:
 
     def _ask(self, audience: Audience, before: Observation | None) -> Observation:
         try:
-            snapshot = read(self._client, audience, self._prefix)
-        except MalformedRollup as error:
+            snapshot = self._read(audience)
+        except (MalformedRollup, ReplyTooLarge) as error:
+            UNREADABLE.drop("rollup", str(error), "showing the previous numbers")
             since_ms = before.since_ms if isinstance(before, Malformed) else self._now_ms()
             return Malformed(since_ms, str(error), _last_snapshot(before))
         except (redis.RedisError, OSError) as error:
@@ -50,6 +53,18 @@ class RollupSource:
         if snapshot.meta.coverage_8h_s > 0:  # coverage is 0 while a partition is missing
             self._whole_partitions = snapshot.meta.partitions
         return Live(snapshot, self._whole_partitions)
+
+    def _read(self, audience: Audience) -> Snapshot | None:
+        """The snapshot; without the state log if that is what cannot be read, as nobody writes it anew each second."""
+        try:
+            return read(self._client, audience, self._prefix)
+        except (MalformedRollup, ReplyTooLarge) as error:
+            try:
+                snapshot = read(self._client, audience, self._prefix, with_state_log=False)
+            except (MalformedRollup, ReplyTooLarge):
+                raise error from None
+            UNREADABLE.drop(STATE_LOG_KEY, str(error), "not shown")
+            return snapshot
 
 
 def _last_snapshot(before: Observation | None) -> Snapshot | None:
