@@ -15,6 +15,7 @@ from shared.streams.event_log import Headers, Record, ToAppend, TopicSpec
 _SEQUENCE_BITS: Final = 20
 _SEQUENCE_LIMIT: Final = 1 << _SEQUENCE_BITS
 _SEQUENCE_MASK: Final = _SEQUENCE_LIMIT - 1
+_LATEST_MS: Final = (1 << 43) - 1  # an offset fits into 63 bits, as on Kafka, until the year 2248
 
 _encode_headers: Final = msgspec.msgpack.Encoder().encode
 _decode_headers: Final = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode
@@ -62,12 +63,20 @@ def decode_spec(name: str, text: bytes) -> TopicSpec:
     return TopicSpec(name, fields.partitions, fields.retention_ms)
 
 
+class ForeignId(Exception):  # noqa: N818 - a fact about an entry
+    """An entry has an id that fits no offset."""
+
+
+def is_foreign(entry_id: bytes, latest_ms: int) -> bool:
+    """Whether an id fits no offset, or is of a later time than `latest_ms`."""
+    time_ms, sequence = map(int, entry_id.split(b"-"))
+    return sequence >= _SEQUENCE_LIMIT or time_ms > min(latest_ms, _LATEST_MS)
+
+
 def offset_of(entry_id: bytes) -> int:
-    """The offset of an entry id."""
+    """The offset of an entry id. The nearest one for a foreign id."""
     time_ms, _, sequence = entry_id.partition(b"-")
-    number = int(sequence)
-    assert number < _SEQUENCE_LIMIT, f"entry {entry_id!r}: over {_SEQUENCE_LIMIT} entries in one millisecond"
-    return int(time_ms) << _SEQUENCE_BITS | number
+    return min(int(time_ms), _LATEST_MS) << _SEQUENCE_BITS | min(int(sequence), _SEQUENCE_MASK)
 
 
 def entry_id_of(offset: int) -> bytes:
@@ -102,17 +111,24 @@ def encode_fields(record: ToAppend) -> list[str | bytes]:
 
 
 def decode_entries(partition: int, entries: Iterable[Entry]) -> list[Record]:
-    """The records of one partition's entries. A missing `v` counts as an empty value, an invalid `h` as no headers."""
+    """The records of one partition's entries. A missing `v` counts as an empty value, an invalid `h` as no headers.
+
+    Raises ForeignId.
+    """
     records = []
     for entry_id, fields in entries:
-        offset = offset_of(entry_id)
+        time_ms, _, sequence = entry_id.partition(b"-")
+        number = int(sequence)
+        if number >= _SEQUENCE_LIMIT:
+            raise ForeignId
+        offset = int(time_ms) << _SEQUENCE_BITS | number
         match fields:
             case [b"v", value, b"k", key]:
                 headers: Headers = ()
             case [b"v", value]:
                 key, headers = None, ()
             case _:
-                value, key, headers = _decode_any(dict(zip(fields[::2], fields[1::2], strict=True)))
+                value, key, headers = _decode_any(dict(zip(fields[::2], fields[1::2], strict=False)))
         records.append(Record(partition, offset, offset >> _SEQUENCE_BITS, key, value, headers))
     return records
 

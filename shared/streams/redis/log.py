@@ -19,6 +19,7 @@ from shared.streams.event_log import (
     TopicFacts,
     TopicSpec,
 )
+from shared.streams.parts import SEND_BYTES, parts
 from shared.streams.redis.deletion import delete_entries, topic_facts
 from shared.streams.redis.layout import encode_spec, topics_key
 from shared.streams.redis.sole_member import SoleMember
@@ -27,8 +28,6 @@ from shared.streams.redis.topics import Topics
 
 LEASE_SECONDS: Final = 3.0
 """How long a dead process keeps its successor waiting. A longer pause costs nothing unless another took over."""
-
-_SEND_RECORDS: Final = 2_000
 
 
 class RedisLog:
@@ -149,10 +148,24 @@ class RedisProducer:
     def send(self, records: Sequence[NewRecord]) -> None:
         """As `Producer.send`."""
         with outages():
-            for start in range(0, len(records), _SEND_RECORDS):
-                with self._topics.client.pipeline(transaction=False) as pipeline:
-                    self._topics.append(pipeline, records[start : start + _SEND_RECORDS])
-                    pipeline.execute()
+            for part in parts(records, SEND_BYTES):
+                # A stream that refuses an entry is repaired, and gets it again.
+                refused = self._append(part)
+                if refused and (refused := self._append([record for record, _ in refused])):
+                    raise refused[0][1]
+
+    def _append(self, records: Sequence[NewRecord]) -> list[tuple[NewRecord, Exception]]:
+        """Append the records. Returns those that a stream refused, after repairing it."""
+        with self._topics.client.pipeline(transaction=False) as pipeline:
+            streams = self._topics.append(pipeline, records)
+            replies = pipeline.execute(raise_on_error=False)
+        refused = [
+            (record, reply) for record, reply in zip(records, replies, strict=False) if isinstance(reply, Exception)
+        ]
+        if any(isinstance(error, redis.OutOfMemoryError) for _, error in refused):
+            raise refused[0][1]
+        self._topics.repair_foreign(zip(streams, replies, strict=False))
+        return refused
 
     def close(self) -> None:
         """As `Producer.close`."""

@@ -2,29 +2,39 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import redis
 from redis.client import Pipeline
 
 from shared.streams.event_log import Assignment, Listener, Record, TopicSpec
+from shared.streams.parts import READ_BYTES
+from shared.streams.redis.foreign_ids import AHEAD_MS, repair
 from shared.streams.redis.layout import (
+    Entry,
+    ForeignId,
     decode_entries,
     encode_spec,
     entry_id_before,
+    is_foreign,
     lease_key,
     offsets_key,
     stream_key,
+    timestamp_ms_of,
     topics_key,
 )
 from shared.streams.redis.lease import Lease
-from shared.streams.redis.stream_ends import Progress, StreamEnds, decode_ends, start_offset
+from shared.streams.redis.stream_ends import Progress, StreamEnds, decode_ends, decode_offset, start_offset
 
 _MAX_BLOCK_SECONDS: Final = 2.0
 """The longest XREAD: well under the socket's timeout, and the lease needs renewing."""
 
 _LAG_SECONDS: Final = 1.0
 """How often to look up the ends of the streams, for the lag."""
+
+_MOST_AT_ONCE: Final = 1_000
+"""Records that are read before their size is looked at."""
 
 _CLAIM_SECONDS: Final = 0.1
 """How often to ask for a lease that another process holds."""
@@ -48,8 +58,11 @@ class SoleMember:
         self._lease = Lease(client, lease_key(prefix, spec.name, group), self._offsets_key, lease_seconds)
         self._listener = listener
         self._assigned: dict[int, Progress] = {}
+        self._committed: dict[int, int] = {}
         self._first = 0  # the partition that is read first, in turn
         self._ends_at = 0.0  # time.monotonic() of the last look at the ends
+        self._latest_ms = 0  # then; ids of a later time are foreign
+        self._at_once = _MOST_AT_ONCE
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
         """As `Consumer.poll`."""
@@ -66,10 +79,22 @@ class SoleMember:
             self._lease.renew_when_due()
 
     def commit(self, next_offsets: Mapping[int, int], transaction: Pipeline) -> None:
-        """Run `transaction`, commands queued after `hold`, together with the commit. Raises redis.WatchError."""
+        """Queue the commit on `transaction`."""
         if next_offsets:
             transaction.hset(self._offsets_key, mapping={str(key): offset for key, offset in next_offsets.items()})
-        transaction.execute()
+
+    def uncommit(self, next_offsets: Mapping[int, int], transaction: Pipeline) -> None:
+        """Queue a commit of what was committed before these offsets, as far as this process knows."""
+        for partition in next_offsets:
+            before = self._committed.get(partition)
+            if before is None:
+                transaction.hdel(self._offsets_key, str(partition))
+            else:
+                transaction.hset(self._offsets_key, str(partition), before)
+
+    def committed(self, next_offsets: Mapping[int, int]) -> None:
+        """The commit took effect."""
+        self._committed.update(next_offsets)
 
     def hold(self, transaction: Pipeline) -> None:
         """As `Lease.hold`."""
@@ -102,14 +127,30 @@ class SoleMember:
             time.sleep(min(remaining, _CLAIM_SECONDS))
         committed: dict[Any, Any] = self._client.hgetall(self._offsets_key)
         progress = {}
-        for partition, ends in enumerate(self._ends()):
+        started = {partition: decode_offset(committed.get(str(partition).encode())) for partition in self._partitions()}
+        for partition, ends in enumerate(self._ends(started)):
             position = self._listener.on_assigned(Assignment(partition, ends.begin_offset, ends.end_offset))
             offset = start_offset(position, committed.get(str(partition).encode()), ends)
             progress[partition] = Progress.starting_at(offset, ends)
         self._assigned = progress
+        self._committed = {partition: offset for partition, offset in started.items() if offset is not None}
         return True
 
     def _read(self, max_records: int, block_seconds: float) -> list[Record]:
+        """Read until there is nothing more at the moment, or enough records or bytes."""
+        records = self._read_once(min(max_records, self._at_once), block_seconds)
+        size = sum([len(record.value) for record in records])
+        while records and len(records) < max_records and size < READ_BYTES:
+            more = self._read_once(min(max_records - len(records), self._at_once), 0)
+            if not more:
+                break
+            records += more
+            size += sum([len(record.value) for record in more])
+        if records:
+            self._at_once = min(max(READ_BYTES // (size // len(records) + 1), 1), _MOST_AT_ONCE)
+        return records
+
+    def _read_once(self, max_records: int, block_seconds: float) -> list[Record]:
         # COUNT is per stream. With fewer records asked for than streams, the rest of the reply is read again.
         count = max(max_records // len(self._streams), 1)
         turn = [*range(self._first, len(self._streams)), *range(self._first)]
@@ -121,25 +162,62 @@ class SoleMember:
         records: list[Record] = []
         for stream, entries in reply.items() if isinstance(reply, dict) else reply or ():
             partition = self._partition_of_stream[stream]
-            read = decode_entries(partition, entries[: max_records - len(records)])
+            read = self._decode(partition, entries[: max_records - len(records)])
             if read:
                 records += read
                 self._assigned[partition].advance(read[-1].offset + 1, len(read))
         return records
 
+    def _decode(self, partition: int, entries: Sequence[Entry]) -> list[Record]:
+        """The records of entries; none of them while one has a foreign id, which gets another one first."""
+        if not entries:
+            return []
+        latest_ms = self._latest_ms_of(self._assigned[partition].next_offset)
+        with suppress(ForeignId):
+            read = decode_entries(partition, entries)
+            if read[-1].timestamp_ms <= latest_ms:
+                return read
+        ids = [entry_id for entry_id, _ in entries]
+        repair(self._client, self._streams[partition], ids)
+        return []
+
+    def _latest_ms_of(self, next_offset: int) -> int:
+        """The latest append time that is not foreign. Whatever was read before is not: a clock was set back."""
+        return max(self._latest_ms, timestamp_ms_of(next_offset))
+
     def _update_when_due(self) -> None:
         if time.monotonic() - self._ends_at >= _LAG_SECONDS:
-            for partition, ends in enumerate(self._ends()):
+            started = {partition: progress.next_offset for partition, progress in self._assigned.items()}
+            for partition, ends in enumerate(self._ends(started)):
                 self._assigned[partition].update(ends)
 
-    def _ends(self) -> Sequence[StreamEnds]:
-        """Look up the ends of all streams, and restore the topic's specification if the database was flushed."""
+    def _partitions(self) -> range:
+        return range(len(self._streams))
+
+    def _ends(self, started: Mapping[int, int | None]) -> Sequence[StreamEnds]:
+        """Look up the ends of all streams, and restore the topic's specification if the database was flushed.
+
+        Streams that end with a foreign id are repaired first. `started` is how far each partition is read.
+        """
+        found = self._look_up_ends()
+        foreign = [
+            stream
+            for partition, stream in enumerate(self._streams)
+            if is_foreign(found[partition].last_id, self._latest_ms_of(started.get(partition) or 0))
+        ]
+        for stream in foreign:
+            repair(self._client, stream)
+        return self._look_up_ends() if foreign else found
+
+    def _look_up_ends(self) -> Sequence[StreamEnds]:
         with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hsetnx(self._topics_key, self._spec.name, encode_spec(self._spec))
+            pipeline.time()
             for stream in self._streams:
                 pipeline.execute_command("XINFO STREAM", stream)
-            _, *replies = pipeline.execute(raise_on_error=False)
+            _, (seconds, _), *replies = pipeline.execute(raise_on_error=False)
         self._ends_at = time.monotonic()
+        self._latest_ms = seconds * 1000 + AHEAD_MS
         return [_decode(reply) for reply in replies]
 
 

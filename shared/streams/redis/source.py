@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import redis
 
 from shared.streams.event_log import LogUnavailable, ToAppend
+from shared.streams.redis.foreign_ids import repair
 from shared.streams.redis.sole_member import SoleMember
 from shared.streams.redis.topics import Topics
 
@@ -21,6 +22,7 @@ class Source:
         self._topics = topics
         self._make_member = make_member
         self._member: SoleMember | None = None
+        self._suspects: set[str] = set()  # streams that refused an entry, to repair before the next send
 
     @property
     def member(self) -> SoleMember:
@@ -30,16 +32,41 @@ class Source:
         return self._member
 
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
-        """Append and commit in one transaction. It fails when this process does not hold the lease."""
+        """Append and commit in one transaction. It fails when this process does not hold the lease.
+
+        Redis does the rest of a transaction when one of its commands fails. Then this undoes the rest.
+        """
+        for stream in sorted(self._suspects):
+            repair(self._topics.client, stream)
+            self._suspects.discard(stream)
         with self._topics.client.pipeline() as transaction:
             while True:
                 try:
                     self.member.hold(transaction)
-                    self._topics.append(transaction, records)
+                    held = len(transaction)
+                    streams = self._topics.append(transaction, records)
                     self.member.commit(next_offsets, transaction)
+                    replies = transaction.execute(raise_on_error=False)
                 except redis.WatchError:
                     continue  # the lease expired just now: check again who holds it
-                return
+                break
+        failure = next((reply for reply in replies if isinstance(reply, Exception)), None)
+        appended = list(zip(streams, replies[held:], strict=False))
+        if failure is not None:
+            self._undo(appended, next_offsets)
+            raise failure
+        self.member.committed(next_offsets)
+        self._topics.repair_foreign(appended)
+
+    def _undo(self, appended: Sequence[tuple[str, Any]], next_offsets: Mapping[int, int]) -> None:
+        with self._topics.client.pipeline() as transaction:
+            for stream, reply in appended:
+                if isinstance(reply, Exception):
+                    self._suspects.add(stream)
+                else:
+                    transaction.xdel(stream, reply)
+            self.member.uncommit(next_offsets, transaction)
+            transaction.execute()
 
     def rewind(self) -> None:
         """As `SoleMember.rewind`."""

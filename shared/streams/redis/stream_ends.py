@@ -1,10 +1,12 @@
 """The ends of a partition's stream, where to start reading it, and how far it is read. Pure."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from shared.streams.event_log import FromCommitted, FromOffset, FromTime, Position
 from shared.streams.redis.layout import first_offset_at, offset_of, timestamp_ms_of
+
+_MOST_DIGITS: Final = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class StreamEnds:
     added: int = 0
     read_end_offset: int = 0
     """After the last entry that is there. Whoever deletes an entry (XDEL) may delete the last one."""
+    last_id: bytes = field(default=b"0-0", compare=False)
+    """Of the last entry ever; it may be foreign, and then fits no offset."""
 
     def read_before(self, offset: int) -> int:
         """How many of all entries were added before `offset`.
@@ -43,8 +47,16 @@ def decode_ends(reply: Any) -> StreamEnds:
         end_offset=end_offset,
         length=fields[b"length"],
         added=fields[b"entries-added"],
+        last_id=fields[b"last-generated-id"],
         read_end_offset=offset_of(last[0]) + 1 if last else 0,
     )
+
+
+def decode_offset(committed: bytes | None) -> int | None:
+    """An offset as a group's hash holds it; None for anything else, which a stranger wrote."""
+    if committed is None or not committed.isdigit() or len(committed) > _MOST_DIGITS:
+        return None
+    return int(committed)
 
 
 def start_offset(position: Position, committed: bytes | None, ends: StreamEnds) -> int:
@@ -55,7 +67,7 @@ def start_offset(position: Position, committed: bytes | None, ends: StreamEnds) 
         case FromOffset(offset):
             wanted = offset
         case FromCommitted():
-            wanted = int(committed) if committed is not None else 0
+            wanted = decode_offset(committed) or 0
     # An offset ahead of the end means that the stream was recreated, so nothing of it has been read.
     return wanted if ends.begin_offset <= wanted <= ends.end_offset else ends.begin_offset
 

@@ -2,18 +2,21 @@
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import redis
 from redis.client import Pipeline
 
 from shared.streams.event_log import LogUnavailable, ToAppend, TopicSpec
+from shared.streams.redis.foreign_ids import AHEAD_MS, repair
 from shared.streams.redis.layout import (
     decode_spec,
     encode_fields,
     encode_spec,
     entry_id_of,
     first_offset_at,
+    is_foreign,
     stream_key,
     topics_key,
 )
@@ -48,8 +51,9 @@ class Topics:
                 raise LogUnavailable(f"hash {topics_key(self._prefix)} in Redis: {error}") from error
         return known
 
-    def append(self, pipeline: Pipeline, records: Sequence[ToAppend]) -> None:
-        """Queue the records on `pipeline`, and trim each stream by age and length."""
+    def append(self, pipeline: Pipeline, records: Sequence[ToAppend]) -> list[str]:
+        """Queue the records on `pipeline`, and trim each stream by age and length. Returns the stream of each."""
+        streams = []
         specs = {topic: self.spec(topic) for topic in {topic for topic, *_ in records}}
         now_ms = time.time_ns() // 1_000_000
         trimmed = set()
@@ -58,6 +62,7 @@ class Topics:
             spec = specs[topic]
             partition = next(self._turn) % spec.partitions if key is None else partition_of(key, spec.partitions)
             stream = stream_key(self._prefix, topic, partition)
+            streams.append(stream)
             if stream in trimmed:
                 pipeline.execute_command("XADD", stream, "*", *encode_fields(record))
             else:
@@ -66,3 +71,11 @@ class Topics:
                 pipeline.execute_command("XADD", stream, "MINID", "~", oldest, "*", *encode_fields(record))
         for stream in sorted(trimmed):
             pipeline.xtrim(stream, maxlen=self._most_records, approximate=True)
+        return streams
+
+    def repair_foreign(self, appended: Iterable[tuple[str, Any]]) -> None:
+        """Repair the streams in which an entry got a foreign id, or none. Takes streams and XADD's replies."""
+        latest_ms = time.time_ns() // 1_000_000 + AHEAD_MS
+        for stream, entry_id in dict(appended).items():  # the last of each stream
+            if isinstance(entry_id, Exception) or is_foreign(entry_id, latest_ms):
+                repair(self.client, stream)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from shared.streams.event_log import NewRecord, Record, TopicSpec
 from shared.streams.redis.layout import (
+    ForeignId,
     decode_entries,
     decode_spec,
     encode_fields,
@@ -13,6 +14,7 @@ from shared.streams.redis.layout import (
     entry_id_before,
     entry_id_of,
     first_offset_at,
+    is_foreign,
     offset_of,
     timestamp_ms_of,
 )
@@ -41,9 +43,23 @@ def test_reading_after_the_id_before_an_offset_starts_at_it() -> None:
     assert entry_id_before(0) == b"0-0"
 
 
-def test_a_sequence_that_does_not_fit_raises() -> None:
-    with pytest.raises(AssertionError, match="5-1048576"):
-        offset_of(b"5-1048576")
+FOREIGN = [b"5-1048576", b"18446744073709551615-18446744073709551615", b"8796093022208-0", b"99999999999999-1048577"]
+
+
+@pytest.mark.parametrize("entry_id", FOREIGN)
+def test_an_id_that_fits_no_offset_is_foreign_and_has_the_nearest_one(entry_id: bytes) -> None:
+    assert is_foreign(entry_id, 1 << 60)
+    assert 0 <= offset_of(entry_id) < 1 << 63
+
+
+def test_an_entry_whose_sequence_fits_no_offset_is_not_decoded() -> None:
+    with pytest.raises(ForeignId):
+        decode_entries(0, [(b"5-1048576", [b"v", b""])])
+
+
+def test_an_id_of_a_later_time_is_foreign() -> None:
+    assert not is_foreign(b"1000-5", 1000)
+    assert is_foreign(b"1001-0", 1000)
 
 
 @given(
