@@ -7,6 +7,7 @@ from operator import attrgetter
 from threading import Event
 from typing import Final, Protocol
 
+from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.dead_letters import DeadLetters
 from services.aggregate.publishing.sender import Publication
 from services.aggregate.read_rate import ReadRate
@@ -15,6 +16,7 @@ from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.database import StateUnwritable
 from services.aggregate.state.opening import delete_unowned, open_partition
 from services.aggregate.state.partition import Partition
+from shared.events.counted import CountedDecoder
 from shared.events.refusals import Refusal
 from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
@@ -84,6 +86,7 @@ class AggregateService:
         self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
         self._collected: list[Record] = []  # not received by the partitions yet
+        self._counted_events = CountedDecoder(SOURCE_FIELDS, settings.limits)
         self._unfolded = 0  # records read but not folded yet
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
         self._rates: dict[int, ReadRate] = {}
@@ -231,13 +234,15 @@ class AggregateService:
     def _opened(self, assignment: Assignment) -> Partition:
         """Open a partition; retries while the disk rejects writes. Raises Stopped."""
         directory = self._settings.topic_state_dir
-        return self._state.wait_for(
+        partition: Partition = self._state.wait_for(
             lambda: open_partition(
                 directory, assignment, self._now_s, self._settings.segment_seconds, self._erasures.current()
             ),
             StateUnwritable,
             self._stop,
         )
+        partition.limit(self._counted_events)
+        return partition
 
     # --- publishing --------------------------------------------------------------------------------------------------
 

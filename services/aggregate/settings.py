@@ -43,7 +43,7 @@ class AggregateSettings(ServiceSettings):
     )
     expose_pii: bool = Field(
         default=False,
-        description="Publish full IP addresses and birth dates, instead of truncated addresses and no birth dates.",
+        description="Keep full IP addresses and birth dates, instead of truncated addresses and no birth dates.",
     )
 
     @property

@@ -59,6 +59,8 @@ def _run(settings: DetectSettings, log: EventLog, health: Health, gauges: Gauges
             log_address=log.address,
             redis_address=redis_address(settings.redis_url),
             current_erasures=erasures.current,
+            limits=settings.limits,
+            trusts_claims=settings.trust_claimed_profile,
         ).run()
 
 

@@ -12,6 +12,7 @@ from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from shared.events.schema import EnrichedEvent
 
@@ -84,6 +85,18 @@ class Transition(NamedTuple):
 
 
 START: Final = Journey()
+
+
+def with_known_profile(event: EnrichedEvent) -> EnrichedEvent:
+    """The event with the gender and age of the lookup in place of those that the click claims.
+
+    Anybody can send a click that claims to be somebody who gets an offer.
+    """
+    if event.profileGender is UNSET and event.profileAge is UNSET:
+        return event
+    gender = event.profileGender if isinstance(event.profileGender, str) else "U"
+    age = event.profileAge if isinstance(event.profileAge, int) else None
+    return msgspec.structs.replace(event, gender=gender, age=age)
 
 
 def concerns(event: EnrichedEvent) -> bool:

@@ -9,9 +9,10 @@ import msgspec
 
 from services.detect.detection import Click, Detection, detect
 from services.detect.machines import MachineStore
-from services.detect.offers import concerns
+from services.detect.offers import concerns, with_known_profile
 from shared.events.dead_letters import NewDeadLetter, dead_letter
-from shared.events.enriched import decode_enriched
+from shared.events.enriched import EnrichedDecoder
+from shared.events.limits import Limits
 from shared.events.refusals import Origin, Reason, Refusal
 from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
@@ -46,7 +47,10 @@ class DetectService:
         log_address: str,
         redis_address: str,
         current_erasures: Callable[[], Erasures] = lambda: NO_ERASURES,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        trusts_claims: bool = False,
     ) -> None:
+        """`trusts_claims`: offers go by the gender and age that a click claims, where it claims any."""
         self._processor = processor
         self._store = store
         self._enriched_topic = enriched_topic
@@ -57,6 +61,8 @@ class DetectService:
         self._current_erasures = current_erasures
         self._log = Dependency(f"the event log at {log_address}", health, "log")
         self._redis = Dependency(f"Redis at {redis_address}", health, "redis")
+        self._decode = EnrichedDecoder(limits).decode
+        self._trusts_claims = trusts_claims
         self._unreadable = 0
 
     def run(self) -> None:
@@ -113,10 +119,13 @@ class DetectService:
         erasures = self._current_erasures()
         refused: list[tuple[Record, Refusal]] = []
         for record in records:
-            event = decode_enriched(record.value)
+            event = self._decode(record.value)
             if isinstance(event, Refusal):
                 refused.append((record, event))
-            elif concerns(event) and not erasures.erases(event.userId, event.timestamp, record.timestamp_ms):
+                continue
+            if not self._trusts_claims:
+                event = with_known_profile(event)
+            if concerns(event) and not erasures.erases(event.userId, event.timestamp, record.timestamp_ms):
                 clicks.append(Click(record.partition, record.offset, record.timestamp_ms, event))
         if refused:
             # Aggregate writes the dead letters, because it accounts for every event of this topic.

@@ -15,3 +15,6 @@ class DetectSettings(ServiceSettings):
         le=480,
         description="Minutes from the first interaction within which a visitor can earn an offer.",
     )
+    trust_claimed_profile: bool = Field(
+        default=False, description="Choose offers by the gender and age that a click claims, where it claims any."
+    )

@@ -14,7 +14,8 @@ from services.enrich.attributes.geoip import GeoIpFile
 from services.enrich.dead_letters.flood import FloodAlarm
 from services.enrich.erasure.settings import erasure_key
 from services.enrich.lookups.circuit_breaker import LookupCircuitBreaker
-from services.enrich.lookups.redis_lookups import Lookups
+from services.enrich.lookups.redis_lookups import PLAIN_NAMES, Lookups, Names
+from services.enrich.privacy.lookup_names import LookupNames
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
@@ -66,6 +67,8 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
             missing_seconds=settings.lookup_missing_seconds,
             cache_entries=settings.lookup_cache_entries,
             clock=time.monotonic,
+            names=_names(settings, client),
+            limits=settings.limits,
         )
         route = Route(
             raw_topic=settings.raw_topic,
@@ -86,9 +89,15 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
             stop=stop,
             countries=countries,
             pseudonyms=_pseudonyms(settings, client),
-            is_ip_truncated=settings.truncate_ip,
+            rules=settings.rules,
             current_erasures=erasures.current,
         ).run()
+
+
+def _names(settings: EnrichSettings, client: redis.Redis) -> Names:
+    if settings.hash_user_id == "off":
+        return PLAIN_NAMES
+    return LookupNames(client, settings.redis_prefix, settings.hash_salt)
 
 
 def _pseudonyms(settings: EnrichSettings, client: redis.Redis) -> Pseudonyms | None:

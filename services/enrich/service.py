@@ -13,10 +13,12 @@ from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNO
 from services.enrich.privacy.policy import truncated_ips
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.tally import Tally
-from services.enrich.transform.enrich import encoded, enrich
-from services.enrich.transform.fast_path import append_answers
+from services.enrich.transform.enrich import Enricher
+from services.enrich.transform.fast_path import FastPath
+from services.enrich.transform.rules import Rules
 from shared.events.dead_letters import NewDeadLetter, dead_letter
-from shared.events.raw import decode_raw
+from shared.events.enriched import encode_enriched
+from shared.events.raw import RawDecoder
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_topic
 from shared.events.schema import EnrichedEvent, RawEvent
 from shared.privacy.erasures import NO_ERASURES, Erasures
@@ -70,7 +72,7 @@ class EnrichService:
         stop: Event,
         countries: Countries | None = None,
         pseudonyms: Pseudonyms | None = None,
-        is_ip_truncated: bool = False,
+        rules: Rules | None = None,
         current_erasures: Callable[[], Erasures] = lambda: NO_ERASURES,
     ) -> None:
         self._processor = processor
@@ -79,8 +81,11 @@ class EnrichService:
         self._pseudonyms = pseudonyms
         self._current_erasures = current_erasures
         self._erasures = NO_ERASURES
-        self._is_ip_truncated = is_ip_truncated
-        self._is_private = pseudonyms is not None or is_ip_truncated
+        rules = rules or Rules()
+        self._truncates_ip = rules.truncates_ip
+        self._decode = RawDecoder(rules.limits).decode
+        self._enrich = Enricher(rules).enrich
+        self._append_answers = FastPath(rules).append_answers
         self._route = route
         self._dead_letters = dead_letter_topic(route.raw_topic)
         self._tally = tally
@@ -131,10 +136,10 @@ class EnrichService:
         A record of a forgotten visitor from before the erasure has none: it was delivered again, or late.
         """
         self._ask_redis(partial(self._lookups.learn, ()))  # asks nothing; drops expired lookups
-        if self._is_private:
+        if self._pseudonyms is not None:
             others, reasons = self._slow_outputs(batch)
             return [output for output in others if output is not None], reasons
-        outputs, left = append_answers(
+        outputs, left = self._append_answers(
             batch.values,
             batch.timestamps_ms,
             self._route.enriched_topic,
@@ -162,25 +167,24 @@ class EnrichService:
             self._ask_redis(partial(self._lookups.learn, readable))
         user_ids = iter(self._user_ids(readable))
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
-        country_by_ip, is_ip_truncated = self._countries.by_ip, self._is_ip_truncated
+        country_by_ip, truncates_ip, enrich = self._countries.by_ip, self._truncates_ip, self._enrich
         for record, event in zip(records, events, strict=True):
             if isinstance(event, RawEvent):
                 user_id = next(user_ids)
                 outcome = enrich(
                     event,
                     user_id,
-                    truncated_ips[event.ip] if is_ip_truncated else event.ip,
+                    truncated_ips[event.ip] if truncates_ip else event.ip,
                     products.get(event.productId, UNKNOWN_PRODUCT) if event.productId is not None else NO_PRODUCT,
                     visitors.get(event.userId, UNKNOWN_VISITOR),
                     country_by_ip[event.ip],
                     device_types[event.userAgent],
                     record.timestamp_ms,
                 )
-                value = encoded(outcome) if isinstance(outcome, EnrichedEvent) else outcome
-                if isinstance(value, bytes):
-                    outputs.append(NewRecord(topic, user_id.encode(), value))
+                if isinstance(outcome, EnrichedEvent):
+                    outputs.append(NewRecord(topic, user_id.encode(), encode_enriched(outcome)))
                     continue
-                refusal = value
+                refusal = outcome
             elif event is None:
                 outputs.append(None)
                 continue
@@ -192,7 +196,7 @@ class EnrichService:
 
     def _decoded(self, record: Record) -> RawEvent | Refusal | None:
         """What the record holds; None if an erasure covers it. A refused one has no visitor and no time but these."""
-        event = decode_raw(record.value)
+        event = self._decode(record.value)
         erasures = self._erasures
         if erasures:
             if isinstance(event, RawEvent):

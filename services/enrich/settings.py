@@ -1,14 +1,29 @@
-"""Options of the enrich service."""
+"""Options of the enrich service and its commands."""
 
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from services.enrich.transform.rules import URL_PARAMETERS, Rules
 from shared.runtime.settings import ServiceSettings
 
 
-class EnrichSettings(ServiceSettings):
+class LookupSettings(ServiceSettings):
+    """What decides under which keys visitors are looked up."""
+
+    hash_user_id: Literal["off", "daily", "monthly"] = Field(
+        default="off", description="Replace user ids by a salted hash; the salt changes at midnight UTC or monthly."
+    )
+    hash_salt: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="Secret to derive the salts from. Unset: random salts in Redis, deleted a day later.",
+    )
+
+
+class EnrichSettings(LookupSettings):
     """The options that only enrich has."""
 
     enrich_batch_records: int = Field(
@@ -31,17 +46,14 @@ class EnrichSettings(ServiceSettings):
         default=None,
         description="Country database in the MaxMind DB format (MaxMind, DB-IP). Unset: registry data.",
     )
-    hash_user_id: Literal["off", "daily", "monthly"] = Field(
-        default="off", description="Replace user ids by a salted hash; the salt changes at midnight UTC or monthly."
+    truncate_ip: bool = Field(default=False, description="Truncate IPs even with EXPOSE_PII, after the country lookup.")
+    expose_pii: bool = Field(
+        default=False,
+        description="Keep full IP addresses and birth dates, instead of truncated addresses and no birth dates.",
     )
-    hash_salt: str | None = Field(
-        default=None,
-        min_length=16,
-        repr=False,
-        description="Secret to derive the salts from. Unset: random salts in Redis, deleted a day later.",
-    )
-    truncate_ip: bool = Field(
-        default=False, description="Zero the last octet of IPs (IPv6: all but 48 bits) after the country lookup."
+    url_parameters: str = Field(
+        default=",".join(URL_PARAMETERS),
+        description="Parameters that url and referrer keep, separated by commas; * stands for any characters.",
     )
     bad_input_share: float = Field(
         default=0.1,
@@ -49,3 +61,13 @@ class EnrichSettings(ServiceSettings):
         le=1,
         description="Share of dead letters in a minute (10 or more) above which health is degraded.",
     )
+
+    @property
+    def rules(self) -> Rules:
+        """What an enriched click may carry."""
+        return Rules(
+            self.limits,
+            url_parameters=tuple(name.strip() for name in self.url_parameters.split(",") if name.strip()),
+            exposes_pii=self.expose_pii,
+            truncates_ip=self.truncate_ip,
+        )

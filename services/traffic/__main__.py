@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from threading import Event
 
 from services.traffic import generate, replay, replay_options
@@ -87,16 +86,16 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
 @contextmanager
 def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health, gauges: Gauges) -> Iterator[Outbox]:
     with closing(open_log(settings, service)) as log:
-        topic = TopicSpec(settings.raw_topic, settings.partitions, settings.retention_ms)
-        dead_letters = replace(topic, name=dead_letter_topic(topic.name))
+        names = settings.raw_topic, dead_letter_topic(settings.raw_topic)
+        topics = [TopicSpec(name, settings.partitions, settings.retention_ms_of(name)) for name in names]
 
         def open_producer() -> Producer:
-            log.ensure_topics([topic, dead_letters])
+            log.ensure_topics(topics)
             return log.producer()
 
-        logger.info("configuration", log=log.address, topic=topic.name)
+        logger.info("configuration", log=log.address, topic=settings.raw_topic)
         address = f"the event log at {log.address}"
-        with closing(Outbox(open_producer, topic.name, address, stop, health, gauges)) as outbox:
+        with closing(Outbox(open_producer, settings.raw_topic, address, stop, health, gauges)) as outbox:
             yield outbox
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from shared.events.limits import FIELD_LIMITS, Limits, Text, fits, too_long
 from shared.events.refusals import UNDECODABLE, Reason, Refusal, explain, too_large
 from shared.events.schema import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, RawEvent
 from shared.events.timestamps import EPOCH_MS, parse_timestamp_ms
@@ -29,20 +30,49 @@ class _LenientRaw(msgspec.Struct, frozen=True, gc=False):
 _decode: Final = msgspec.json.Decoder(RawEvent).decode
 _decode_lenient: Final = msgspec.json.Decoder(_LenientRaw).decode
 _encode: Final = msgspec.json.Encoder().encode
+_IDENTITIES: Final = [
+    name for name in RawEvent.__struct_fields__ if isinstance(row := FIELD_LIMITS[name], Text) and row.is_identity
+]
 
 
-def decode_raw(value: bytes) -> RawEvent | Refusal:
-    """Read one `click-data` value."""
-    if len(value) > MAX_EVENT_BYTES:
-        return too_large(value)
-    try:
-        event = _decode(value)
-    except UNDECODABLE:
-        return _decode_leniently(value)
-    # Values that already follow the schema end here, in a third of the time.
-    if event.timestamp in EPOCH_MS and event.userId and event.productId != "" and event.eventType:
+class RawDecoder:
+    """Decodes `click-data` values, and refuses ids over the limit. Other fields may have any length.
+
+    Their country, device and bot are found in all that was sent; enriching shortens them afterwards.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sure_length = limits.id_bytes // 4  # characters, of up to four bytes
+
+    def decode(self, value: bytes) -> RawEvent | Refusal:
+        """Read one value."""
+        if len(value) > MAX_EVENT_BYTES:
+            return too_large(value)
+        try:
+            event = _decode(value)
+        except UNDECODABLE:
+            return self._limited(_decode_leniently(value))
+        # Values that already follow the schema end here, in a third of the time.
+        if event.timestamp in EPOCH_MS and event.userId and event.productId != "" and event.eventType:
+            return self._limited(event)
+        return self._limited(_decode_leniently(value))
+
+    def _limited(self, event: RawEvent | Refusal) -> RawEvent | Refusal:
+        sure = self._sure_length
+        if isinstance(event, Refusal) or (
+            len(event.userId) <= sure and len(event.productId or "") <= sure and len(event.eventId or "") <= sure
+        ):
+            return event
+        for name in _IDENTITIES:
+            identity = getattr(event, name)
+            if identity is not None and not fits(identity, self._limits.id_bytes):
+                return too_long(name, identity, self._limits.id_bytes)
         return event
-    return _decode_leniently(value)
+
+
+decode_raw: Final = RawDecoder(Limits()).decode
+"""With the default limits."""
 
 
 def _decode_leniently(value: bytes) -> RawEvent | Refusal:

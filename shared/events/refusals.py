@@ -11,11 +11,14 @@ from shared.events.schema import MAX_EVENT_BYTES
 UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not the event asked for. `explain` names the reason."""
 
+_DEAD_LETTERS: Final = "-dlq"
+
 
 class Reason(StrEnum):
     """The closed list of reasons. `docs/redis.md` and the `reason` header of dead letters use these words."""
 
     TOO_LARGE = "too_large"  # more bytes than MAX_EVENT_BYTES
+    TOO_LONG = "too_long"  # an id has more bytes than its limit
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
     NOT_AN_OBJECT = "not_an_object"  # JSON, but a list, a text, a number or null
@@ -69,7 +72,12 @@ def explain(value: bytes, error: Exception) -> Refusal:
 
 def dead_letter_topic(topic: str) -> str:
     """The topic that keeps the dead letters of `topic`."""
-    return f"{topic}-dlq"
+    return topic + _DEAD_LETTERS
+
+
+def is_dead_letter_topic(topic: str) -> bool:
+    """Whether this is the topic of another one's dead letters."""
+    return topic.endswith(_DEAD_LETTERS)
 
 
 def dead_letter_headers(refusal: Refusal, origin: Origin) -> tuple[tuple[str, bytes], ...]:

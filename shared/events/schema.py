@@ -36,8 +36,9 @@ class RawEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_default
 class EnrichedEvent(msgspec.Struct, frozen=True, gc=False):
     """An enriched click. `timestamp` and `original_timestamp` are epoch ms, `birthdate` is YYYY-MM-DD, `age` in years.
 
-    `category` and `title` are None where the page shows no product, "Unknown" where the catalogue lacks it. The last
-    four fields are written only when the producer sent them.
+    `category` and `title` are None where the page shows no product, "Unknown" where the catalogue lacks it. `eventId`
+    to `referrer` are written only when the producer sent them. `gender` and `age` are what the click claims, where it
+    claims any; then, and only then, `profileGender` and `profileAge` are what the lookup says.
     """
 
     timestamp: int
@@ -57,6 +58,8 @@ class EnrichedEvent(msgspec.Struct, frozen=True, gc=False):
     eventType: str | UnsetType | None = UNSET
     url: str | UnsetType | None = UNSET
     referrer: str | UnsetType | None = UNSET
+    profileGender: str | UnsetType | None = UNSET
+    profileAge: int | UnsetType | None = UNSET
 
     @property
     def datetime(self) -> datetime:

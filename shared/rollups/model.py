@@ -19,6 +19,8 @@ SESSION_BUCKET_MS: Final = 300_000
 SESSION_BUCKETS_SHOWN: Final = 12  # all in the trailing hour, including the current one
 LATEST_VISITORS_SHOWN: Final = 10
 LATEST_EVENTS_SHOWN: Final = 100
+LATEST_EVENTS_MAX_BYTES: Final = 256 * 1024
+"""Longer events are fewer: they are written each second in which there is a new one."""
 SEED_PRODUCTS_SHOWN: Final = 10
 
 PublishedEvent = dict[str, Any]

@@ -81,7 +81,7 @@ def await_redis(settings: ServiceSettings, health: Health, stop: Event) -> None:
 
 def await_topics(log: EventLog, topics: Sequence[str], settings: ServiceSettings, health: Health, stop: Event) -> None:
     """Wait until the log answers and has the topics, unhealthy meanwhile. Raises Stopped."""
-    specs = [TopicSpec(topic, settings.partitions, settings.retention_ms) for topic in topics]
+    specs = [TopicSpec(topic, settings.partitions, settings.retention_ms_of(topic)) for topic in topics]
     dependency = Dependency(f"the event log at {log.address}", health, "log")
     dependency.wait_for(lambda: log.ensure_topics(specs), LogUnavailable, stop)
     logger.info("ready", topics=list(topics))

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared.events.limits import Limits
+from shared.events.refusals import is_dead_letter_topic
 from shared.events.time_units import HOUR_MS
 from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
 from shared.runtime.configuration import ConfigurationError as ConfigurationError
@@ -81,7 +83,32 @@ class LogSettings(EnvironmentSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Lowest level to log.")
 
 
-class ServiceSettings(RedisSettings, LogSettings):
+class EventSettings(BaseSettings):
+    """How long the fields of an event may be."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    max_id_bytes: int = Field(
+        default=256, ge=32, le=1024, description="Longest userId, productId or eventId; a longer one is a dead letter."
+    )
+    max_type_bytes: int = Field(default=64, ge=16, le=512, description="Longest eventType; the rest is cut.")
+    max_user_agent_bytes: int = Field(default=1024, ge=64, le=4096, description="Longest userAgent; the rest is cut.")
+    max_url_bytes: int = Field(default=2048, ge=64, le=8192, description="Longest url or referrer; the rest is cut.")
+    max_title_bytes: int = Field(default=512, ge=32, le=4096, description="Longest title or category; the rest is cut.")
+
+    @property
+    def limits(self) -> Limits:
+        """The longest fields of an event."""
+        return Limits(
+            id_bytes=self.max_id_bytes,
+            type_bytes=self.max_type_bytes,
+            user_agent_bytes=self.max_user_agent_bytes,
+            url_bytes=self.max_url_bytes,
+            title_bytes=self.max_title_bytes,
+        )
+
+
+class ServiceSettings(RedisSettings, LogSettings, EventSettings):
     """What every service that reads or writes the event log needs."""
 
     kafka_broker: str | None = Field(
@@ -117,6 +144,12 @@ class ServiceSettings(RedisSettings, LogSettings):
     partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of a topic that a service creates.")
     retention_hours: float = Field(
         default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, for rebuilding state."
+    )
+    raw_retention_hours: float | None = Field(
+        default=None, gt=0, description="The same for the raw topic, which holds what producers sent. Unset: the same."
+    )
+    dlq_retention_hours: float | None = Field(
+        default=None, gt=0, description="The same for dead letters, which hold what producers sent. Unset: the same."
     )
     redis_log_records: int = Field(
         default=1_000_000,
@@ -158,6 +191,15 @@ class ServiceSettings(RedisSettings, LogSettings):
     def retention_ms(self) -> int:
         """`retention_hours` in milliseconds."""
         return round(self.retention_hours * HOUR_MS)
+
+    def retention_ms_of(self, topic: str) -> int:
+        """How long a topic keeps its records when a service creates it."""
+        hours = self.retention_hours
+        if topic == self.raw_topic and self.raw_retention_hours is not None:
+            hours = self.raw_retention_hours
+        if is_dead_letter_topic(topic) and self.dlq_retention_hours is not None:
+            hours = self.dlq_retention_hours
+        return round(hours * HOUR_MS)
 
     def shown(self) -> dict[str, object]:
         """The options that have a value, without secrets, for the log."""

@@ -17,9 +17,10 @@ from services.enrich.dead_letters.replay import (
 )
 from services.enrich.dead_letters.topic import DeadLetter, read_dead_letters
 from shared.events.enriched import encode_enriched
+from shared.events.limits import Limits
 from shared.events.raw import encode_raw
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_headers
-from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
+from shared.events.schema import EnrichedEvent, RawEvent
 from shared.runtime.dependency import Stopped
 from shared.streams.event_log import Consumer, EventLog, Listener, LogUnavailable, NewRecord, Record
 from tests.support.fakes.memory_producer import MemoryProducer
@@ -180,7 +181,7 @@ class Clerk:
         self.redis = fakeredis.FakeRedis()
         self.replayed = Replayed(self.redis, "shop:", topic, 24 * HOUR_MS)
         self.producer = MemoryProducer()
-        self.replay = Replay(self.producer, self.replayed, source, topic, refusal_of_raw)
+        self.replay = Replay(self.producer, self.replayed, source, topic, refusal_of_raw(Limits()))
 
     def run(self) -> tuple[int, int, dict[str, int]]:
         now_ms = time.time_ns() // 1_000_000
@@ -238,17 +239,17 @@ def test_marks_expire_with_the_dead_letters() -> None:
         (encode_raw(RawEvent(timestamp=NOW_MS, userId="ada")), NOW_MS, None),
         (encode_raw(RawEvent(timestamp=NOW_MS, userId="ada")), NOW_MS - 60_001, Reason.FUTURE),
         (b"{}", NOW_MS, Reason.MISSING_FIELD),
-        (encode_raw(RawEvent(timestamp=NOW_MS, userId="ada", url="x" * (MAX_EVENT_BYTES - 100))), NOW_MS, "too_large"),
+        (encode_raw(RawEvent(timestamp=NOW_MS, userId="a" * 257)), NOW_MS, Reason.TOO_LONG),
     ],
 )
 def test_raw_click_is_checked_as_enrich_does(value: bytes, arrived_ms: int, reason: Reason | None) -> None:
-    refusal = refusal_of_raw(value, arrived_ms)
+    refusal = refusal_of_raw(Limits())(value, arrived_ms)
     assert (refusal.reason if refusal is not None else None) == reason
 
 
 def test_enriched_click_is_checked_as_aggregate_does() -> None:
-    assert refusal_of_enriched(encode_enriched(EnrichedEvent(NOW_MS, "ada")), NOW_MS) is None
-    refusal = refusal_of_enriched(b"{}", NOW_MS)
+    assert refusal_of_enriched(Limits())(encode_enriched(EnrichedEvent(NOW_MS, "ada")), NOW_MS) is None
+    refusal = refusal_of_enriched(Limits())(b"{}", NOW_MS)
     assert refusal is not None
 
 
@@ -258,7 +259,7 @@ def test_service_reads_the_replayed_events(log: EventLog) -> None:
     refuse(log, source, topic, [good])
     clerk = Clerk(log, source, topic)
     with log.producer() as producer:
-        clerk.replay = Replay(producer, clerk.replayed, source, topic, refusal_of_raw)
+        clerk.replay = Replay(producer, clerk.replayed, source, topic, refusal_of_raw(Limits()))
         clerk.run()
     with log.consumer(source, a_group(), Owner()) as consumer:
         records = read(consumer, 2)

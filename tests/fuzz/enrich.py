@@ -20,6 +20,7 @@ from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
+from services.enrich.transform.rules import Rules
 from shared.events.dead_letters import PREFIX_BYTES, WHOLE_BYTES
 from shared.events.enriched import decode_enriched
 from shared.events.refusals import Reason
@@ -97,7 +98,7 @@ def _service(log: FuzzedLog, client: fakeredis.FakeRedis, *, is_private: bool) -
         health=Health("fuzz"),
         stop=Event(),
         pseudonyms=Pseudonyms(client, "", "daily", "a secret of some length", lambda: NOW_MS) if is_private else None,
-        is_ip_truncated=is_private,
+        rules=Rules(exposes_pii=not is_private),
     )
 
 

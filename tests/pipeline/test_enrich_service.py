@@ -139,7 +139,7 @@ def test_clicks_are_enriched_with_what_was_loaded_and_the_rest_are_dead_letters(
     ]
     far_ahead = encode_raw(RawEvent(timestamp=time.time_ns() // 1_000_000 + 3_600_000, userId="ada"))
     bad = [b"nonsense", b"\xff\xfe", b"[1]", b'{"userId":"ada"}', far_ahead]
-    with site.enrich() as process:
+    with site.enrich(EXPOSE_PII="true") as process:
         site.send([click(1, "ada"), *bad, click(2, "bea")], key=b"as sent")
         events = {event.userId: event for event in site.enriched(2)}
         letters = site.read(dead_letter_topic(site.settings.raw_topic), len(bad))

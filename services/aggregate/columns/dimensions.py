@@ -44,7 +44,7 @@ class Dimension:
     """Applied to each source field before `encode`, and remembered by value. For pairs of fields with many values of
     which few matter, as the combinations would be their product. The same for all dimensions of a group."""
     max_bytes: int | None = None
-    """Longer names are cut, in bytes of UTF-8."""
+    """Longer names are shortened, in bytes of UTF-8."""
     values: tuple[str, ...] = ()
     """All names that can occur, for a small closed set: one byte a row, and nothing to store."""
     name_type: type = str

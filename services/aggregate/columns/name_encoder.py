@@ -14,6 +14,7 @@ from services.aggregate.columns.arrays import Array, Bools, Ints, grown
 from services.aggregate.columns.batch import NONE, ROW
 from services.aggregate.columns.dictionaries import Dictionaries, NewNames
 from services.aggregate.columns.dimensions import DIMENSIONS, Dimension
+from shared.events.limits import shortened
 
 _MAX_COMBINATIONS: Final = 100_000
 _MAX_CHARACTERS: Final = 16_000_000  # of all combinations: an event may be long
@@ -138,11 +139,6 @@ def _encoder(dimension: Dimension, fields: Sequence[str], names: Dictionaries) -
         name = dimension.encode(*values_of(combination))
         if name is None:
             return NONE
-        return codes[name if dimension.max_bytes is None else _cut(name, dimension.max_bytes)]
+        return codes[name if dimension.max_bytes is None else shortened(name, dimension.max_bytes)]
 
     return encode
-
-
-def _cut(name: str, max_bytes: int) -> str:
-    encoded = name.encode("utf-8", "replace")
-    return name if len(encoded) <= max_bytes else encoded[:max_bytes].decode("utf-8", "ignore")

@@ -27,9 +27,9 @@ from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.streams.event_log import Record
 
 COUNTED_EVENTS: Final = CountedDecoder(SOURCE_FIELDS)
+"""With the default limits."""
 _SLICE: Final = 256
 """Events that are decoded together: few enough to stay in the processor's cache."""
-_MAX_AGE: Final = int(np.iinfo(np.int16).max)
 _user_id_of, _event_id_of, _age_of = attrgetter("userId"), attrgetter("eventId"), attrgetter("age")
 _arrival_ms_of = attrgetter("timestamp_ms")
 
@@ -48,8 +48,15 @@ class Intake:
 class BatchBuilder:
     """Collects the records of one micro-batch as columns. New names get their codes at once."""
 
-    def __init__(self, encoder: Encoder, windows: Windows, erasures: Erasures = NO_ERASURES) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        windows: Windows,
+        erasures: Erasures = NO_ERASURES,
+        counted_events: CountedDecoder = COUNTED_EVENTS,
+    ) -> None:
         """`erasures`: whose records to leave out, as if the log had never held them."""
+        self._counted_events = counted_events
         self._encoder = encoder
         self._erasures = erasures
         self._windows = windows
@@ -78,7 +85,7 @@ class BatchBuilder:
 
     def _add_slice(self, records: Sequence[Record]) -> None:
         self._last = records[-1]
-        decoded = COUNTED_EVENTS.decode_all([record.value for record in records])
+        decoded = self._counted_events.decode_all([record.value for record in records])
         if self._erasures:
             records, decoded = without_erased(records, decoded, self._erasures)
         if decoded.refused:
@@ -150,7 +157,7 @@ class BatchBuilder:
         rows = self._encoder.names.rows(self._places, counted)
         rows["timestamp"] = timestamp_ms[counted]
         rows["visitor"] = visitors
-        rows["age"] = _ages(self._ages)[counted]
+        rows["age"] = np.array([NONE if age is None else age for age in self._ages], np.int16)[counted]
         return rows
 
     def _latest(self, counted: Bools, timestamp_ms: Ints, arrival_ms: Ints) -> tuple[LatestEvent, ...]:
@@ -167,18 +174,10 @@ class BatchBuilder:
                     record.timestamp_ms,
                     record.offset,
                     self._user_ids[place],
-                    record.value,
+                    self._counted_events.kept(record.value),
                 )
 
         return (*latest_first(events(newest_first)), *events(np.flatnonzero(is_ahead)))
-
-
-def _ages(ages: Sequence[int | None]) -> Array:
-    """Clamp out-of-range ages to the int16 column; an event may hold any integer."""
-    known = [NONE if age is None else age for age in ages]
-    if max(known, default=0) > _MAX_AGE or min(known, default=0) < NONE:
-        known = [NONE if age is None else min(max(age, 0), _MAX_AGE) for age in ages]
-    return np.array(known, np.int16)
 
 
 def _future(record: Record, timestamp_ms: int) -> Refusal:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import redis
 
+from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.publishing.lease import LEASE_KEY, LeaseLost, PublisherLease
 from services.aggregate.publishing.repair import is_repairable, repair
 from services.aggregate.publishing.replicas import Replicas
@@ -14,6 +15,7 @@ from services.aggregate.publishing.shares import REPORTS_KEY
 from services.aggregate.rollups.presentation import published
 from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report, merge_reports
 from services.aggregate.settings import AggregateSettings
+from shared.events.counted import CountedDecoder
 from shared.rollups.contract import META_KEY
 from shared.rollups.writing import write
 from shared.runtime.logs import get_logger
@@ -36,6 +38,7 @@ class RedisPublisher:
         self._prefix = prefix
         self._name = name
         self._expose_pii = settings.expose_pii
+        self._counted_events = CountedDecoder(SOURCE_FIELDS, settings.limits)
         seal = Seal(settings.cluster_secret, prefix)
         self._lease = PublisherLease(client, prefix + LEASE_KEY, name, seal=seal)
         self._replicas = Replicas[PartitionReport](client, prefix, name, encode_report, decode_report, seal=seal)
@@ -110,7 +113,7 @@ class RedisPublisher:
             self._partitions = _partitions_of(partitions or b"")
         self._partitions = max(self._partitions, len(reports))
         snapshot, meta = merge_reports(reports, self._partitions, self._name)
-        ready = published(snapshot, meta, expose_pii=self._expose_pii)
+        ready = published(snapshot, meta, expose_pii=self._expose_pii, counted_events=self._counted_events)
         try:
             with self._lease.transaction() as pipeline:
                 self._replicas.record(pipeline, instant_s)

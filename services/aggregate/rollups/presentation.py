@@ -1,6 +1,6 @@
 """Prepares a merged rollup for publishing: labels, ranks and cuts it, and removes personal data unless exposed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from heapq import nsmallest
@@ -19,11 +19,13 @@ from services.aggregate.engine.popularity import BOT, HUMAN
 from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
 from services.aggregate.rollups.snapshot import Popularity, Snapshot
 from shared.events.addresses import truncated_ip
+from shared.events.counted import CountedDecoder
 from shared.events.schema import DEVICE_TYPES
 from shared.events.time_units import HALF_HOUR_SECONDS, MINUTE_SECONDS
 from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup, Rollup
 from shared.rollups.model import (
     AUDIENCES,
+    LATEST_EVENTS_MAX_BYTES,
     LATEST_VISITORS_SHOWN,
     SEED_PRODUCTS_SHOWN,
     SESSION_BUCKET_MS,
@@ -47,19 +49,24 @@ _Ordered = TypeVar("_Ordered", str, tuple[str, str])
 _AUDIENCE_ROWS: Final[Mapping[Audience, list[int]]] = {"human": [HUMAN], "bot": [BOT], "all": [HUMAN, BOT]}
 
 
-def published(snapshot: Snapshot, meta: Meta, *, expose_pii: bool) -> Rollup:
+def published(
+    snapshot: Snapshot, meta: Meta, *, expose_pii: bool, counted_events: CountedDecoder = COUNTED_EVENTS
+) -> Rollup:
     """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed."""
     rankings = _rankings(snapshot)
     audiences = {audience: _audience_rollup(snapshot, audience, rankings) for audience in AUDIENCES}
-    events = [_published_event(latest, expose_pii=expose_pii) for latest, _ in snapshot.latest_events]
-    visitors = [_published_event(latest, expose_pii=expose_pii) for latest, _ in snapshot.latest_visitors]
-    shown = {product for windows in audiences.values() for product in windows.products_1h}
-    info = _main_variant(snapshot.popularity_1h["product"], shown)
+
+    def shown(latest: list[tuple[LatestEvent, int]]) -> list[PublishedEvent]:
+        return [_published_event(counted_events, event, expose_pii=expose_pii) for event in _within_size(latest)]
+
+    events, visitors = shown(snapshot.latest_events), shown(snapshot.latest_visitors)
+    products = {product for windows in audiences.values() for product in windows.products_1h}
+    info = _main_variant(snapshot.popularity_1h["product"], products)
     return Rollup(
         meta=meta,
         audiences=audiences,
         products_info={
-            product: {"title": info[product].title, "category": info[product].category} for product in sorted(shown)
+            product: {"title": info[product].title, "category": info[product].category} for product in sorted(products)
         },
         latest_visitors=visitors,
         latest_events=events,
@@ -157,8 +164,18 @@ def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, Pr
     return {product_id: variant for product_id, (_, variant) in best.items()}
 
 
-def _published_event(latest: LatestEvent, *, expose_pii: bool) -> PublishedEvent:
-    event = COUNTED_EVENTS.decode_shown(latest.value)
+def _within_size(latest: list[tuple[LatestEvent, int]]) -> Iterator[LatestEvent]:
+    """The newest events, while their values have LATEST_EVENTS_MAX_BYTES together."""
+    total_bytes = 0
+    for event, _ in latest:
+        total_bytes += len(event.value)
+        if total_bytes > LATEST_EVENTS_MAX_BYTES:
+            return
+        yield event
+
+
+def _published_event(counted_events: CountedDecoder, latest: LatestEvent, *, expose_pii: bool) -> PublishedEvent:
+    event = counted_events.decode_shown(latest.value)
     fields: PublishedEvent = {
         name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET
     }

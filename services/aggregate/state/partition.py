@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from services.aggregate.encoding.batch_builder import BatchBuilder, Intake
+from services.aggregate.encoding.batch_builder import COUNTED_EVENTS, BatchBuilder, Intake
 from services.aggregate.encoding.compaction import compact
 from services.aggregate.encoding.duplicates import REMEMBERED_SECONDS
 from services.aggregate.encoding.encoder import Encoder
@@ -17,6 +17,7 @@ from services.aggregate.state.codec import (
     mark_saved,
 )
 from services.aggregate.state.store import SavedState
+from shared.events.counted import CountedDecoder
 from shared.events.refusals import Refusal
 from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.streams.event_log import FromOffset, FromTime, Position, Record
@@ -57,6 +58,7 @@ class Partition:
         `erasures`: those that the state honours.
         """
         self.erasures = erasures
+        self._counted_events = COUNTED_EVENTS
         self.number = number
         self.next_offset = saved.next_offset
         self.loaded_from_ms = saved.loaded_from_ms
@@ -69,7 +71,7 @@ class Partition:
         self._encoder = encoder
         self._windows = windows
         self._store = store
-        self._builder = BatchBuilder(encoder, windows, erasures)
+        self._builder = self._new_builder()
         self._intake: Intake | None = None  # built and still to be folded
         self._pending_checkpoint: Checkpoint | None = None  # encoded, and rejected by the store
         self._folded_since_checkpoint = 0
@@ -86,6 +88,11 @@ class Partition:
     def unfolded(self) -> int:
         """Records that were received and are still to be folded."""
         return len(self._builder)
+
+    def limit(self, counted_events: CountedDecoder) -> None:
+        """Decode records with these limits. Called before the first is received."""
+        self._counted_events = counted_events
+        self._builder = self._new_builder()
 
     def receive(self, records: Sequence[Record]) -> None:
         """Add records, which follow those received before, to the next micro-batch."""
@@ -119,7 +126,7 @@ class Partition:
         self.next_offset = intake.next_offset
         self.loaded_until_ms = max(self.loaded_until_ms, intake.last_arrival_ms)
         self._folded_since_checkpoint += max(1, intake.counts.read)
-        self._intake, self._builder = None, BatchBuilder(self._encoder, self._windows, self.erasures)
+        self._intake, self._builder = None, self._new_builder()
 
     def advance(self, now_s: int) -> None:
         """Move the windows to end at `now_s`."""
@@ -145,10 +152,13 @@ class Partition:
             compact(self._encoder, self._windows)
             self._pending_checkpoint = encode_checkpoint(self._encoder, self._windows)
             mark_saved(self._encoder, self._windows)
-            self._builder = BatchBuilder(self._encoder, self._windows, self.erasures)  # names may have other codes now
+            self._builder = self._new_builder()  # names may have other codes now
             self._folded_since_checkpoint = 0
             self._write_pending_checkpoint()
         self._checkpoint_s = self._windows.now_s
+
+    def _new_builder(self) -> BatchBuilder:
+        return BatchBuilder(self._encoder, self._windows, self.erasures, self._counted_events)
 
     def _write_pending_checkpoint(self) -> None:
         """Write the checkpoint that the store rejected: later blocks have codes that only it explains."""

@@ -72,7 +72,7 @@ class _Run:
 
     @property
     def retention_ms(self) -> int:
-        return self.settings.retention_ms
+        return self.settings.retention_ms_of(self.topic)
 
     def letters(self) -> Iterator[list[DeadLetter]]:
         """Batches of the dead letters that the options select."""
@@ -131,7 +131,8 @@ def _show(run: _Run) -> int:
 
 
 def _replay(run: _Run) -> int:
-    check = refusal_of_enriched if run.source == run.settings.enriched_topic else refusal_of_raw
+    checks = refusal_of_enriched if run.source == run.settings.enriched_topic else refusal_of_raw
+    check = checks(run.settings.limits)
     sent = sent_before = 0
     refused: Counter[str] = Counter()
     is_dry = run.options.is_dry

@@ -8,9 +8,11 @@ import redis
 
 from services.enrich.dead_letters.topic import DeadLetter
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
-from services.enrich.transform.enrich import encoded, enrich
-from shared.events.enriched import decode_enriched
-from shared.events.raw import decode_raw
+from services.enrich.transform.enrich import Enricher
+from services.enrich.transform.rules import Rules
+from shared.events.enriched import EnrichedDecoder
+from shared.events.limits import Limits
+from shared.events.raw import RawDecoder
 from shared.events.refusals import Reason, Refusal
 from shared.events.schema import UNKNOWN
 from shared.runtime.logs import get_logger
@@ -35,21 +37,30 @@ class Plan(NamedTuple):
     refused: Counter[str]
 
 
-def refusal_of_raw(value: bytes, arrived_ms: int) -> Refusal | None:
+def refusal_of_raw(limits: Limits) -> Check:
     """Enrich's refusal of a raw click; None if it accepts it."""
-    event = decode_raw(value)
-    if isinstance(event, Refusal):
-        return event
-    # Whatever is looked up adds less than the address and the agent take here.
-    outcome = enrich(event, event.userId, event.ip, NO_PRODUCT, UNKNOWN_VISITOR, UNKNOWN, "Other", arrived_ms)
-    value_or_refusal = outcome if isinstance(outcome, Refusal) else encoded(outcome)
-    return value_or_refusal if isinstance(value_or_refusal, Refusal) else None
+    decode, enrich = RawDecoder(limits).decode, Enricher(Rules(limits)).enrich
+
+    def refusal_of(value: bytes, arrived_ms: int) -> Refusal | None:
+        event = decode(value)
+        if isinstance(event, Refusal):
+            return event
+        # Nothing that is looked up decides.
+        outcome = enrich(event, event.userId, event.ip, NO_PRODUCT, UNKNOWN_VISITOR, UNKNOWN, "Other", arrived_ms)
+        return outcome if isinstance(outcome, Refusal) else None
+
+    return refusal_of
 
 
-def refusal_of_enriched(value: bytes, _: int) -> Refusal | None:
+def refusal_of_enriched(limits: Limits) -> Check:
     """Aggregate's refusal of an enriched click; None if it accepts it."""
-    event = decode_enriched(value)
-    return event if isinstance(event, Refusal) else None
+    decode = EnrichedDecoder(limits).decode
+
+    def refusal_of(value: bytes, _: int) -> Refusal | None:
+        event = decode(value)
+        return event if isinstance(event, Refusal) else None
+
+    return refusal_of
 
 
 class Replayed:

@@ -1,10 +1,11 @@
 """Under which ids a visitor may be stored: the original one, and its pseudonyms by the salts that still exist."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, get_args
 
 import redis
 
+from services.enrich.privacy.lookup_names import lookup_key_of, lookup_name, shared_key_key
 from services.enrich.privacy.policy import Period, Rotation, derived_salt, period_of, pseudonym_of
 from services.enrich.privacy.pseudonyms import salt_key
 from shared.events.time_units import DAY_MS
@@ -20,6 +21,8 @@ class Identity(NamedTuple):
 
     user_id: str
     periods: Mapping[str, Period | None]
+    lookup_names: Sequence[str] = ()
+    """Under which lookups are stored: the id, and while visitors are hashed, its keyed hash."""
 
     @property
     def ids(self) -> frozenset[str]:
@@ -50,7 +53,8 @@ def identity_of(
     for period, salt in zip(periods, salts, strict=True):
         if salt:
             found[pseudonym_of(user_id, salt)] = period
-    return Identity(user_id, found)
+    key: Any = lookup_key_of(secret) if secret is not None else client.get(shared_key_key(prefix))
+    return Identity(user_id, found, (user_id, lookup_name(user_id, key)) if key else (user_id,))
 
 
 def _periods(rotation: Rotation, from_ms: int, now_ms: int) -> list[Period]:

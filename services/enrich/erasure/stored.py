@@ -40,7 +40,7 @@ class Redis:
 
 def lookup(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
     """What load-lookups wrote about the visitor."""
-    return _hashes(of, [visitor_key(of.prefix, user_id) for user_id in visitor.periods], is_removed=is_removed)
+    return _hashes(of, [visitor_key(of.prefix, name) for name in visitor.lookup_names], is_removed=is_removed)
 
 
 def machines(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:

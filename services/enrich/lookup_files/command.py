@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,15 @@ from typing import Any, Final, NamedTuple
 
 import redis
 
-from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind, RefusedRow
-from services.enrich.lookup_files.rows import Row, UnreadableFile, read_rows
+from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind, Lookup, RefusedRow
+from services.enrich.lookup_files.rows import Fields, Row, UnreadableFile, read_rows
+from services.enrich.privacy.lookup_names import LookupNames
+from services.enrich.settings import LookupSettings
+from shared.events.limits import Limits
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
-from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, ServiceSettings, read_settings
+from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.settings_help import settings_help
 from shared.runtime.signals import stop_on_signals
 
@@ -58,14 +61,18 @@ def main(argv: Sequence[str]) -> int:
         if not path.is_file():
             parser.error(f"--{kind.name}: {path} is not a file; give a JSON, NDJSON or CSV file, plain or gzip")
     try:
-        settings = read_settings(ServiceSettings)
+        settings = read_settings(LookupSettings)
     except ConfigurationError as error:
         print(f"clickpulse load-lookups: {error}", file=sys.stderr)  # noqa: T201 - before the logs are set up
         return CONFIGURATION_ERROR_EXIT_CODE
     configure_logs("load-lookups", settings.log_format, settings.log_level)
     stop = Event()
     with stop_on_signals(stop), connect(settings.redis_url) as client:
-        loader = Loader(client, settings.redis_prefix, redis_address(settings.redis_url), stop)
+        names = None
+        if settings.hash_user_id != "off":
+            names = LookupNames(client, settings.redis_prefix, settings.hash_salt)
+        address = redis_address(settings.redis_url)
+        loader = Loader(client, settings.redis_prefix, address, stop, names=names, limits=settings.limits)
         try:
             return max(_load(loader, kind, path, is_pruned=options.prune) for kind, path in files)
         except (UnreadableFile, redis.RedisError) as error:
@@ -87,9 +94,21 @@ def _load(loader: "Loader", kind: Kind, path: Path, *, is_pruned: bool) -> int:
 class Loader:
     """Writes lookups into Redis. While Redis is unavailable, waits until `stop` is set."""
 
-    def __init__(self, client: redis.Redis, prefix: str, address: str, stop: Event) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str,
+        address: str,
+        stop: Event,
+        *,
+        names: LookupNames | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        """`names` are those of the visitors; None means their ids."""
         self._client = client
         self._prefix = prefix
+        self._names = names
+        self._limits = limits
         self._redis = Dependency(f"Redis at {address}")
         self._stop = stop
 
@@ -118,15 +137,24 @@ class Loader:
         self, kind: Kind, rows: Iterable[Row], named: set[str], refusals: "Refusals"
     ) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield the key and hash of each valid row. Adds the key of every row with an id to `named`."""
-        for number, fields in rows:
-            lookup = RefusedRow(fields) if isinstance(fields, str) else kind.read(fields)
-            key = kind.key(self._prefix, lookup.lookup_id) if lookup.lookup_id is not None else None
-            if key is not None:
-                named.add(key)
+        read = [(number, self._read(kind, fields)) for number, fields in rows]
+        keys = self._keys(kind, {lookup.lookup_id for _, lookup in read if lookup.lookup_id is not None})
+        named.update(keys.values())
+        for number, lookup in read:
             if isinstance(lookup, RefusedRow):
                 refusals.add(number, lookup)
-            elif key is not None:
-                yield key, lookup.stored
+            else:
+                yield keys[lookup.lookup_id], lookup.stored
+
+    def _read(self, kind: Kind, fields: Fields | str) -> Lookup | RefusedRow:
+        return RefusedRow(fields) if isinstance(fields, str) else kind.read(fields, self._limits)
+
+    def _keys(self, kind: Kind, ids: Collection[str]) -> Mapping[str, str]:
+        """The Redis key of each id."""
+        names: Sequence[str] = list(ids)
+        if kind is VISITORS and self._names is not None:
+            names = self._wait_for(partial(self._names.of, names))
+        return {lookup_id: kind.key(self._prefix, name) for lookup_id, name in zip(ids, names, strict=True)}
 
     def _write(self, lookups: Sequence[tuple[str, Mapping[str, str]]]) -> None:
         pipeline = self._client.pipeline(transaction=False)
@@ -172,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clickpulse load-lookups",
         description=_DESCRIPTION,
-        epilog=f"{settings_help(ServiceSettings)}\n\n"
+        epilog=f"{settings_help(LookupSettings)}\n\n"
         "Exit codes: 0 done, 1 failed or nothing loaded, 2 wrong option or setting.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

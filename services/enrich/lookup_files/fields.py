@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from services.enrich.lookups.catalogue import (
-    MAX_ID_LENGTH,
     birth_date_of,
     gender_of,
     product_hash,
@@ -12,8 +11,7 @@ from services.enrich.lookups.catalogue import (
     visitor_hash,
     visitor_key,
 )
-
-MAX_TEXT_LENGTH: Final = 1024
+from shared.events.limits import Limits, fits, shortened
 
 _PRODUCT_ID: Final = ("productId", "id")
 _CATEGORY: Final = ("category", "cat")
@@ -45,24 +43,24 @@ class Kind(NamedTuple):
 
     name: str
     id_names: tuple[str, ...]
-    stored: Callable[[Fields], Mapping[str, str]]
+    stored: Callable[[Fields, Limits], Mapping[str, str]]
     key: Callable[[str, str], str]
 
-    def read(self, fields: Fields) -> Lookup | RefusedRow:
+    def read(self, fields: Fields, limits: Limits) -> Lookup | RefusedRow:
         """The lookup in a row."""
         lookup_id = None
         try:
-            lookup_id = self._id_of(fields)
-            return Lookup(lookup_id, self.stored(fields))
+            lookup_id = self._id_of(fields, limits)
+            return Lookup(lookup_id, self.stored(fields, limits))
         except _Unusable as unusable:
             return RefusedRow(unusable.reason, unusable.detail, lookup_id)
 
-    def _id_of(self, fields: Fields) -> str:
+    def _id_of(self, fields: Fields, limits: Limits) -> str:
         lookup_id = _text(fields, self.id_names)
         if not lookup_id:
             raise _Unusable(f"no {self.id_names[0]}")
-        if len(lookup_id) > MAX_ID_LENGTH:
-            raise _Unusable(f"{self.id_names[0]} longer than {MAX_ID_LENGTH} characters")
+        if not fits(lookup_id, limits.id_bytes):
+            raise _Unusable(f"{self.id_names[0]} longer than {limits.id_bytes} bytes")
         return lookup_id
 
 
@@ -73,14 +71,14 @@ class _Unusable(Exception):  # noqa: N818 - never leaves this module
         self.detail = detail
 
 
-def _stored_product(fields: Fields) -> Mapping[str, str]:
+def _stored_product(fields: Fields, limits: Limits) -> Mapping[str, str]:
     category, title = _text(fields, _CATEGORY), _text(fields, _TITLE)
     if not category and not title:
         raise _Unusable("neither category nor title")
-    return product_hash(category, title)
+    return product_hash(shortened(category, limits.title_bytes), shortened(title, limits.title_bytes))
 
 
-def _stored_visitor(fields: Fields) -> Mapping[str, str]:
+def _stored_visitor(fields: Fields, _: Limits) -> Mapping[str, str]:
     gender, birthday = _text(fields, _GENDER), _text(fields, _BIRTHDAY)
     if not gender and not birthday:
         raise _Unusable("neither gender nor birthDate")
@@ -106,8 +104,6 @@ def _text(fields: Fields, names: tuple[str, ...]) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise _Unusable(f"{name} has the wrong type")
         text = str(value).strip()
-        if len(text) > MAX_TEXT_LENGTH:
-            raise _Unusable(f"{name} longer than {MAX_TEXT_LENGTH} characters")
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise _Unusable(f"{name} is not UTF-8")
         return text

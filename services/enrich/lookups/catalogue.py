@@ -6,10 +6,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from shared.events.limits import shortened
 from shared.events.schema import UNKNOWN
-
-MAX_ID_LENGTH: Final = 512
-"""Longer ids get no lookups, so that no producer can fill the memory."""
 
 
 class ProductFacts(msgspec.Struct, gc=False):
@@ -54,6 +52,7 @@ UNKNOWN_VISITOR: Final = VisitorFacts()
 PRODUCT_FIELDS: Final = ("cat", "title")
 VISITOR_FIELDS: Final = ("gender", "birthday")
 
+_LONGEST_DATE: Final = 64
 _GENDER_OF_LETTER: Final = {"M": "M", "m": "M", "F": "F", "f": "F", "U": "U", "u": "U"}
 
 
@@ -62,9 +61,9 @@ def product_key(prefix: str, product_id: str) -> str:
     return f"{prefix}product:{product_id}"
 
 
-def visitor_key(prefix: str, user_id: str) -> str:
-    """The hash of a visitor: `gender`, `birthday`."""
-    return f"{prefix}visitor:{user_id}"
+def visitor_key(prefix: str, name: str) -> str:
+    """The hash of a visitor: `gender`, `birthday`. The name is the `userId`, or what `LookupNames` makes of it."""
+    return f"{prefix}visitor:{name}"
 
 
 def gender_of(text: str | None) -> str | None:
@@ -72,11 +71,13 @@ def gender_of(text: str | None) -> str | None:
     return _GENDER_OF_LETTER.get(text[:1]) if text else None
 
 
-def product_of(category: bytes | None, title: bytes | None) -> ProductFacts | None:
-    """The product with these values of PRODUCT_FIELDS; None when the catalogue lacks it."""
+def product_of(category: bytes | None, title: bytes | None, longest_bytes: int) -> ProductFacts | None:
+    """The product with these values of PRODUCT_FIELDS, shortened; None when the catalogue lacks it."""
     if category is None and title is None:
         return None
-    return ProductFacts(_text(category) or UNKNOWN, _text(title) or UNKNOWN)
+    return ProductFacts(
+        shortened(_text(category), longest_bytes) or UNKNOWN, shortened(_text(title), longest_bytes) or UNKNOWN
+    )
 
 
 def visitor_of(gender: bytes | None, birthday: bytes | None) -> VisitorFacts | None:
@@ -91,7 +92,7 @@ def visitor_of(gender: bytes | None, birthday: bytes | None) -> VisitorFacts | N
 
 def birth_date_of(text: str) -> date | None:
     """The date of `YYYY-MM-DD`, with or without a time of day after it; None for other text."""
-    day, _, _ = text.strip().replace("T", " ", 1).partition(" ")
+    day, _, _ = text[:_LONGEST_DATE].strip().replace("T", " ", 1).partition(" ")
     if len(day) != len("YYYY-MM-DD"):
         return None
     try:

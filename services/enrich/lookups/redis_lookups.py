@@ -1,13 +1,12 @@
 """Products and visitors from Redis, behind a bounded cache: one round trip for all that a batch lacks."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Generic, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, Generic, Protocol, TypeVar, cast
 
 import redis
 
 from services.enrich.lookups.catalogue import (
-    MAX_ID_LENGTH,
     PRODUCT_FIELDS,
     UNKNOWN_PRODUCT,
     VISITOR_FIELDS,
@@ -18,11 +17,28 @@ from services.enrich.lookups.catalogue import (
     visitor_key,
     visitor_of,
 )
+from shared.events.limits import Limits
 from shared.events.schema import RawEvent
 
 Found = TypeVar("Found")
 
 _LONGEST_PIPELINE: Final = 10_000  # commands; all their replies are in memory at once
+
+
+class Names(Protocol):
+    """Under which names visitors are stored."""
+
+    def of(self, user_ids: Collection[str]) -> Sequence[str]:
+        """The name of each visitor. Raises what redis-py raises."""
+
+
+class _PlainNames:
+    def of(self, user_ids: Collection[str]) -> Sequence[str]:
+        return list(user_ids)
+
+
+PLAIN_NAMES: Final = _PlainNames()
+"""Visitors are stored under their ids."""
 
 
 class Lookups:
@@ -40,8 +56,13 @@ class Lookups:
         missing_seconds: float,
         cache_entries: int,
         clock: Callable[[], float],
+        names: Names = PLAIN_NAMES,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
+        """`names` says under which names visitors are stored. `limits` are those of the titles."""
         self._client = client
+        self._names = names
+        self._title_bytes = limits.title_bytes
         self._prefix = prefix
         self._clock = clock
         self._is_forgotten: Callable[[str], bool] = lambda _: False
@@ -52,7 +73,7 @@ class Lookups:
 
     @property
     def products(self) -> Mapping[str, ProductFacts]:
-        """By id: at least those of the last `learn` whose ids are within MAX_ID_LENGTH."""
+        """By id: at least those of the last `learn`."""
         return self._products.values
 
     @property
@@ -72,22 +93,19 @@ class Lookups:
         product_ids: set[str] = set()
         user_ids: set[str] = set()
         for event in events:
-            if (
-                event.userId not in visitors
-                and len(event.userId) <= MAX_ID_LENGTH
-                and not self._is_forgotten(event.userId)
-            ):
+            if event.userId not in visitors and not self._is_forgotten(event.userId):
                 user_ids.add(event.userId)
             product_id = event.productId
-            if product_id is not None and product_id not in products and len(product_id) <= MAX_ID_LENGTH:
+            if product_id is not None and product_id not in products:
                 product_ids.add(product_id)
         if not product_ids and not user_ids:
             return False
         commands = [(product_key(self._prefix, product_id), PRODUCT_FIELDS) for product_id in product_ids]
-        commands += [(visitor_key(self._prefix, user_id), VISITOR_FIELDS) for user_id in user_ids]
+        names = self._names.of(user_ids)
+        commands += [(visitor_key(self._prefix, name), VISITOR_FIELDS) for name in names]
         replies = iter(self._ask(commands))
         for product_id in product_ids:
-            self._products.put(product_id, product_of(*next(replies)), now)
+            self._products.put(product_id, product_of(*next(replies), self._title_bytes), now)
         for user_id in user_ids:
             self._visitors.put(user_id, visitor_of(*next(replies)), now)
         return True
@@ -101,12 +119,7 @@ class Lookups:
         """The number of events whose product or visitor is not cached because Redis was not asked for it."""
         products, visitors = self._products.values, self._visitors.values
         return sum(
-            (event.userId not in visitors and len(event.userId) <= MAX_ID_LENGTH)
-            or (
-                event.productId is not None
-                and event.productId not in products
-                and len(event.productId) <= MAX_ID_LENGTH
-            )
+            event.userId not in visitors or (event.productId is not None and event.productId not in products)
             for event in events
         )
 

@@ -2,13 +2,10 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
 
 from services.enrich.lookups.catalogue import number_of
+from shared.events.limits import OLDEST_YEARS
 from shared.events.time_units import DAY_MS
-
-OLDEST_YEARS: Final = 150
-"""A higher age is a mistake, so it counts as unknown."""
 
 
 def age_in_range(years: float) -> int | None:

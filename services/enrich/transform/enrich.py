@@ -1,12 +1,13 @@
 """The slow path: combines a raw click with its lookups into an enriched click or a refusal. Pure."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from services.enrich.lookups.catalogue import ProductFacts, VisitorFacts
 from services.enrich.transform.fields import FIELDS, compiled
-from shared.events.enriched import encode_enriched
+from services.enrich.transform.rules import Rules
+from shared.events.limits import fitting
 from shared.events.refusals import Reason, Refusal
-from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
+from shared.events.schema import EnrichedEvent, RawEvent
 from shared.events.timestamps import FUTURE_TOLERANCE_MS
 
 
@@ -24,34 +25,31 @@ class _Combine(Protocol):
     ) -> EnrichedEvent: ...
 
 
-_combine: Final[_Combine] = compiled(EnrichedEvent, FIELDS)
+class Enricher:
+    """Combines clicks with their lookups, by the rules of a site."""
 
+    def __init__(self, rules: Rules) -> None:
+        self._combine: _Combine = compiled(EnrichedEvent, FIELDS, rules)
+        self._fit = fitting(EnrichedEvent, rules.limits)
 
-def enrich(
-    event: RawEvent,
-    user_id: str,
-    ip: str | None,
-    product: ProductFacts,
-    visitor: VisitorFacts,
-    country: str,
-    device_type: str,
-    arrived_ms: int,
-) -> EnrichedEvent | Refusal:
-    """Combine one click with its lookups; pass NO_PRODUCT, UNKNOWN_PRODUCT or UNKNOWN_VISITOR where there are none.
+    def enrich(
+        self,
+        event: RawEvent,
+        user_id: str,
+        ip: str | None,
+        product: ProductFacts,
+        visitor: VisitorFacts,
+        country: str,
+        device_type: str,
+        arrived_ms: int,
+    ) -> EnrichedEvent | Refusal:
+        """Combine one click with its lookups; pass NO_PRODUCT, UNKNOWN_PRODUCT or UNKNOWN_VISITOR where there are none.
 
-    `user_id` and `ip` are the event's own, or what the privacy options replace them with. `arrived_ms` is when the
-    log appended the record, so that every replay gives the same result.
-    """
-    timestamp = event.timestamp
-    if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
-        ahead_seconds = (timestamp - arrived_ms) // 1000
-        return Refusal(Reason.FUTURE, f"timestamp {timestamp} is {ahead_seconds} s ahead of its arrival")
-    return _combine(event, user_id, ip, product, visitor, country, device_type)
-
-
-def encoded(event: EnrichedEvent) -> bytes | Refusal:
-    """The value of the record; a refusal when the added fields make it too large for its readers."""
-    value = encode_enriched(event)
-    if len(value) <= MAX_EVENT_BYTES:
-        return value
-    return Refusal(Reason.TOO_LARGE, f"{len(value)} bytes once enriched, more than {MAX_EVENT_BYTES}")
+        `user_id` and `ip` are the event's own, or what the privacy options replace them with. `arrived_ms` is when the
+        log appended the record, so that every replay gives the same result.
+        """
+        timestamp = event.timestamp
+        if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
+            ahead_seconds = (timestamp - arrived_ms) // 1000
+            return Refusal(Reason.FUTURE, f"timestamp {timestamp} is {ahead_seconds} s ahead of its arrival")
+        return self._fit(self._combine(event, user_id, ip, product, visitor, country, device_type))

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from services.enrich.lookups.catalogue import gender_of
 from services.enrich.transform.age import age_in_range, age_on_day
+from services.enrich.transform.rules import Rules
 from shared.events.schema import DEFAULT_EVENT_TYPE
 from shared.events.timestamps import EPOCH_MS, parse_timestamp_ms
 
@@ -31,8 +32,8 @@ class Source(IntEnum):
 class Field(NamedTuple):
     """One field of an `EnrichedEvent`.
 
-    `value` is an expression over _ARGUMENTS and _NAMES, so that a list of fields compiles to a single call. `kept` is
-    the type of a producer's own value that the fast path keeps; None where a click with this field takes the slow path.
+    `value` is an expression over _ARGUMENTS, _NAMES and _BY_RULE, so that a list of fields compiles to a single call.
+    `kept` is the type of a producer's own value on the fast path; None where a click with it takes the slow path.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Field(NamedTuple):
     kept: Any = None
 
 
+_BY_RULE: Final = ("clean_urls", "exposes_birthdate")
 _ARGUMENTS: Final = ("click", "user_id", "ip", "product", "visitor", "country", "device_type")
 _NAMES: Final = {
     "DEFAULT_EVENT_TYPE": DEFAULT_EVENT_TYPE,
@@ -54,7 +56,7 @@ _NAMES: Final = {
 # fmt: off
 FIELDS: Final = (
     Field("timestamp", Source.CLICK, "click.timestamp", kept=_EpochMs),
-    Field("userId", Source.CLICK, "user_id", kept=_Text),
+    Field("userId", Source.CLICK, "user_id", kept=str),
     Field("original_timestamp", Source.CLICK,
           "None if click.original_timestamp is None else parse_timestamp_ms(click.original_timestamp)"),
     Field("ip", Source.CLICK, "ip", kept=str | None),
@@ -68,22 +70,27 @@ FIELDS: Final = (
     Field("deviceType", Source.DEVICE, "device_type"),
     Field("age", Source.CLICK,
           "age_on_day(visitor.birth_number, click.timestamp) if click.age is None else age_in_range(click.age)"),
-    Field("birthdate", Source.VISITOR, "visitor.birthdate"),
+    Field("birthdate", Source.VISITOR, "visitor.birthdate if exposes_birthdate else None"),
     Field("eventId", Source.CLICK, "UNSET if click.eventId is None else click.eventId", kept=str | UnsetType),
     Field("eventType", Source.CLICK, "UNSET if click.eventType == DEFAULT_EVENT_TYPE else click.eventType",
           kept=_Text | UnsetType),
-    Field("url", Source.CLICK, "UNSET if click.url is None else click.url", kept=str | UnsetType),
-    Field("referrer", Source.CLICK, "UNSET if click.referrer is None else click.referrer", kept=str | UnsetType),
+    Field("url", Source.CLICK, "UNSET if click.url is None else clean_urls[click.url]", kept=str | UnsetType),
+    Field("referrer", Source.CLICK, "UNSET if click.referrer is None else clean_urls[click.referrer]",
+          kept=str | UnsetType),
+    Field("profileGender", Source.CLICK, "UNSET if click.gender is None and click.age is None else visitor.gender"),
+    Field("profileAge", Source.CLICK,
+          "UNSET if click.gender is None and click.age is None else age_on_day(visitor.birth_number, click.timestamp)"),
 )
 # fmt: on
 
 
-def compiled(build: Callable[..., Any], fields: Iterable[Field]) -> Callable[..., Any]:
-    """A function of _ARGUMENTS, each optional, that calls `build` with the fields' values.
+def compiled(build: Callable[..., Any], fields: Iterable[Field], rules: Rules) -> Callable[..., Any]:
+    """A function of _ARGUMENTS, each optional, that calls `build` with the fields' values by these rules.
 
     Passes them by position: by name it takes five times as long.
     """
     arguments = ", ".join(f"{name}=None" for name in _ARGUMENTS)
     values = ", ".join(field.value for field in fields)
-    function: Callable[..., Any] = eval(f"lambda {arguments}: build({values})", _NAMES | {"build": build})  # noqa: S307 - our own text
+    names = _NAMES | {name: getattr(rules, name) for name in _BY_RULE} | {"build": build}
+    function: Callable[..., Any] = eval(f"lambda {arguments}: build({values})", names)  # noqa: S307 - our own text
     return function

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
-from services.detect.offers import START, Journey, State, Transition, advance, concerns
+from services.detect.offers import START, Journey, State, Transition, advance, concerns, with_known_profile
 from shared.events.schema import EnrichedEvent
 
 MINUTE_MS = 60_000
@@ -117,3 +118,16 @@ def test_advance_does_not_change_its_argument() -> None:
     after, _ = advance(before, click("boots", "shoes", 1), WINDOW_MS)
     assert before.state is State.CLOTHES_VISITED
     assert after == Journey(State.SHOES_VISITED, 1_700_000_000_000, "coat", "boots")
+
+
+def test_claims_give_way_to_what_the_lookup_says() -> None:
+    claimed = msgspec.structs.replace(click("coat", "clothing"), profileGender="F", profileAge=30)
+    known = with_known_profile(claimed)
+    assert (known.gender, known.age) == ("F", 30)
+    stranger = with_known_profile(msgspec.structs.replace(claimed, profileGender="U", profileAge=None))
+    assert not concerns(stranger)
+
+
+def test_profile_of_a_click_without_claims_is_the_lookups() -> None:
+    event = click("coat", "clothing")
+    assert with_known_profile(event) is event

@@ -15,12 +15,14 @@ from services.enrich.lookups.catalogue import (
     VisitorFacts,
     visitor_of,
 )
-from services.enrich.transform.enrich import enrich
+from services.enrich.transform.enrich import Enricher
+from services.enrich.transform.rules import Rules
 from shared.events.refusals import Reason, Refusal
 from shared.events.schema import EnrichedEvent, RawEvent
 
 NOW_MS = 1_790_000_000_123
 VASE = ProductFacts("vases", "Blue vase")
+enrich = Enricher(Rules(exposes_pii=True)).enrich
 
 
 def click(timestamp: int = NOW_MS, **fields: object) -> RawEvent:
@@ -193,3 +195,35 @@ def test_enriched_click_has_only_the_pseudonym_and_the_truncated_address() -> No
     )
     assert isinstance(outcome, EnrichedEvent)
     assert (outcome.userId, outcome.ip) == ("a1b2", "81.2.69.0")
+
+
+def test_claims_come_with_what_the_lookup_says() -> None:
+    ada = born("1990-09-22")
+    claimed = enriched(click(gender="M", age=40), visitor=ada)
+    assert (claimed.gender, claimed.age, claimed.profileGender, claimed.profileAge) == ("M", 40, "U", 35)
+    unknown = enriched(click(age=40))
+    assert (unknown.gender, unknown.age, unknown.profileGender, unknown.profileAge) == ("U", 40, "U", None)
+    honest = enriched(click(), visitor=ada)
+    assert (honest.profileGender, honest.profileAge) == (UNSET, UNSET)
+
+
+def test_without_exposed_pii_there_is_an_age_but_no_birth_date() -> None:
+    outcome = Enricher(Rules()).enrich(click(), "ada", None, NO_PRODUCT, born("1990-09-22"), "France", "Mobile", NOW_MS)
+    assert isinstance(outcome, EnrichedEvent)
+    assert (outcome.age, outcome.birthdate) == (35, None)
+
+
+def test_urls_are_cleaned_and_long_fields_are_shortened() -> None:
+    event = enriched(
+        click(
+            url="https://shop.example/?email=ada@example.com",
+            referrer="https://shop.example/" + "ä/" * 3_000,
+            userAgent="日" * 1_000,
+            eventType="x" * 65,
+        ),
+        ProductFacts("c" * 600, "ö" * 600),
+    )
+    assert event.url == "https://shop.example/"
+    sizes = {name: len(str(getattr(event, name)).encode()) for name in ("referrer", "userAgent", "eventType", "title")}
+    assert sizes == {"referrer": 2048, "userAgent": 1023, "eventType": 64, "title": 511}
+    assert all(str(getattr(event, name)).endswith("…") for name in sizes)

@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, ProductFacts, VisitorFacts, visitor_of
-from services.enrich.transform.enrich import encoded, enrich
-from services.enrich.transform.fast_path import append_answers
+from services.enrich.transform.enrich import Enricher
+from services.enrich.transform.fast_path import FastPath
 from services.enrich.transform.fields import FIELDS
+from services.enrich.transform.rules import Rules
 from services.traffic.simulation import World, simulate
-from shared.events.enriched import decode_enriched
+from shared.events.addresses import truncated_ip
+from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.raw import decode_raw, encode_raw
-from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
+from shared.events.schema import EnrichedEvent, RawEvent
 from shared.streams.event_log import NewRecord
 from tests.support.samples.mutations import NOW_MS, mutated_events
 
@@ -34,36 +36,43 @@ class _Everything(dict[str | None, str]):
     """An answer for every question, which repeats the question."""
 
     def __missing__(self, asked: str | None) -> str:
-        return f"answer to {asked}"
+        return f"answer to {asked}"[:64]
 
 
 COUNTRIES, DEVICES = _Everything(), _Everything()  # shared by all tests, as a visitor remembers which mapping answered
 
 
-def appended(value: bytes, arrived_ms: int = NOW_MS) -> NewRecord | None:
-    (output,), left = append_answers([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, DEVICES)
+EXPOSED, PRIVATE = Rules(exposes_pii=True), Rules()
+ENRICHERS = {rules: Enricher(rules).enrich for rules in (EXPOSED, PRIVATE)}
+FAST_PATHS = {rules: FastPath(rules).append_answers for rules in (EXPOSED, PRIVATE)}
+append_answers = FAST_PATHS[EXPOSED]
+
+
+def appended(value: bytes, arrived_ms: int = NOW_MS, rules: Rules = EXPOSED) -> NewRecord | None:
+    for visitor in VISITORS.values():  # a service has one set of rules, so its memos too
+        visitor.appendix = VisitorFacts().appendix
+    append = FAST_PATHS[rules]
+    (output,), left = append([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, DEVICES)
     assert left == ([0] if output is None else [])
     return None if output is None else NewRecord(*output)
 
 
-def enriched_slowly(value: bytes, arrived_ms: int = NOW_MS) -> EnrichedEvent:
+def enriched_slowly(value: bytes, arrived_ms: int = NOW_MS, rules: Rules = EXPOSED) -> EnrichedEvent:
     event = decode_raw(value)
     assert isinstance(event, RawEvent)
     known = PRODUCTS[event.productId] if event.productId is not None else NO_PRODUCT
-    made = enrich(
+    made = ENRICHERS[rules](
         event,
         event.userId,
-        event.ip,
+        truncated_ip(event.ip) if rules.truncates_ip else event.ip,
         known,
         VISITORS[event.userId],
-        f"answer to {event.ip}",
-        f"answer to {event.userAgent}",
+        f"answer to {event.ip}"[:64],
+        f"answer to {event.userAgent}"[:64],
         arrived_ms,
     )
     assert isinstance(made, EnrichedEvent)
-    written = encoded(made)
-    assert isinstance(written, bytes)
-    read = decode_enriched(written)
+    read = decode_enriched(encode_enriched(made))
     assert isinstance(read, EnrichedEvent)
     return read
 
@@ -77,7 +86,7 @@ def with_default_type(event: EnrichedEvent, written: EnrichedEvent) -> EnrichedE
     return msgspec.structs.replace(event, eventType="page_view") if written.eventType == "page_view" else event
 
 
-texts = st.text(max_size=20)
+texts = st.text(max_size=16)  # short enough for every field
 clicks = st.fixed_dictionaries(
     {
         "timestamp": st.integers(NOW_MS - 10**11, NOW_MS),
@@ -95,16 +104,17 @@ clicks = st.fixed_dictionaries(
 )
 
 
-@given(clicks, st.booleans(), st.sampled_from([None, 2]))
-def test_fast_path_keeps_the_bytes_of_a_plain_click(fields: dict[str, Any], is_ascii: bool, indent: int | None) -> None:
+@given(clicks, st.booleans(), st.sampled_from([None, 2]), st.sampled_from([EXPOSED, PRIVATE]))
+def test_plain_click_takes_the_fast_path(
+    fields: dict[str, Any], is_ascii: bool, indent: int | None, rules: Rules
+) -> None:
     value = json.dumps(fields, ensure_ascii=is_ascii, indent=indent).encode()
-    output = appended(value)
+    output = appended(value, rules=rules)
     assert output is not None
-    assert output.value.startswith(value[:-1])
     assert (output.topic, output.key, output.headers) == ("enriched", fields["userId"].encode(), ())
     read = decode_enriched(output.value)
     assert isinstance(read, EnrichedEvent)
-    assert read == with_default_type(enriched_slowly(value), read)
+    assert read == with_default_type(enriched_slowly(value, rules=rules), read)
     assert set(json.loads(output.value)) >= set(EnrichedEvent.__struct_fields__[:13])
 
 
@@ -128,13 +138,35 @@ raw_clicks = st.fixed_dictionaries(
     },
 )
 
+long_texts = st.builds(
+    lambda character, length: character * length,
+    st.sampled_from(["x", "a1", "\u00e4", "\u65e5", "\U0001d4b3", "\x00", "/", "https://ab.cd/?utm_a=", "@"]),
+    st.sampled_from([1, 15, 16, 17, 63, 64, 65, 128, 256, 257, 511, 512, 513, 1024, 1025, 2048, 2049, 5000]),
+)
+long_clicks = st.fixed_dictionaries(
+    {
+        "timestamp": st.just(NOW_MS),
+        "userId": st.sampled_from(sorted(VISITORS)),
+        "ip": st.none() | st.ip_addresses().map(str) | long_texts,
+        "userAgent": st.none() | long_texts,
+    },
+    optional={
+        "eventId": texts,
+        "eventType": long_texts,
+        "url": long_texts,
+        "referrer": long_texts,
+    },
+)
+
 
 @settings(max_examples=500)
-@given(clicks | raw_clicks)
-def test_fast_path_and_enrich_agree_on_every_field_of_every_click(fields: dict[str, Any]) -> None:
-    value = json.dumps(fields).encode()
-    output = appended(value)
-    slow = enriched_slowly(value)
+@given(clicks | raw_clicks | long_clicks, st.booleans(), st.sampled_from([EXPOSED, PRIVATE]))
+def test_fast_path_and_enrich_agree_on_every_field_of_every_click(
+    fields: dict[str, Any], is_ascii: bool, rules: Rules
+) -> None:
+    value = json.dumps(fields, ensure_ascii=is_ascii).encode()
+    output = appended(value, rules=rules)
+    slow = enriched_slowly(value, rules=rules)
     if output is not None:
         fast = decode_enriched(output.value)
         assert isinstance(fast, EnrichedEvent)
@@ -196,7 +228,10 @@ def test_appendix_is_reused_for_the_next_click() -> None:
         {"eventType": None},
         {"eventId": None},
         {"eventId": 5},
-        {"url": "x" * MAX_EVENT_BYTES},
+        {"url": "x" * 2_049},
+        {"userAgent": "\u00e4" * 1_024},
+        {"eventType": "x" * 65},
+        {"eventId": "x" * 257},
     ],
     ids=str,
 )
@@ -204,8 +239,8 @@ def test_click_that_enriching_changes_or_refuses_takes_the_slow_path(fields: dic
     assert appended(json.dumps(click(**fields)).encode()) is None
 
 
-@pytest.mark.parametrize("value", [b"", b"{", b"[1]", b"\xff", b"null", json.dumps(click()).encode() + b" \n"], ids=str)
-def test_value_that_does_not_end_with_its_object_takes_the_slow_path(value: bytes) -> None:
+@pytest.mark.parametrize("value", [b"", b"{", b"[1]", b"\xff", b"null", json.dumps(click()).encode() + b" x"], ids=str)
+def test_value_that_is_not_an_object_takes_the_slow_path(value: bytes) -> None:
     assert appended(value) is None
 
 
@@ -243,3 +278,17 @@ def test_simulated_clicks_take_the_fast_path() -> None:
     visitors = {made.userId: VisitorFacts() for made in clicks}
     _, left = append_answers(values, [NOW_MS] * 100, "enriched", products, visitors, _Everything(), _Everything())
     assert left == []
+
+
+def test_what_is_not_kept_is_nowhere_in_the_bytes() -> None:
+    value = (
+        b'{"timestamp": %d, "ip":"203.0.113.77", "\\u0069p" :"203.0.113.78", "url":"https://ada:pw@shop.example/?q=1",'
+        b' "userId":"user1", "userAgent":"Browser/1", "url":"https://shop.example/u/ada%%40example.com",'
+        b' "ip" : "203.0.113.79"}' % NOW_MS
+    )
+    output = appended(value, rules=PRIVATE)
+    assert output is not None
+    read = decode_enriched(output.value)
+    assert isinstance(read, EnrichedEvent)
+    assert (read.ip, read.url, read.birthdate) == ("203.0.113.0", "https://shop.example/u/[email]", None)
+    assert not any(secret in output.value for secret in (b"113.77", b"113.78", b"ada", b"pw", b"2000-02-29"))

@@ -14,6 +14,7 @@ from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
+from services.enrich.transform.rules import Rules
 from shared.events.raw import encode_raw
 from shared.events.schema import MAX_EVENT_BYTES, RawEvent
 from shared.status.health import Health
@@ -87,7 +88,7 @@ class Bench:
             health=self.health,
             stop=self.stop,
             pseudonyms=Pseudonyms(self.redis, "", "daily", SECRET, lambda: NOW_MS) if is_private else None,
-            is_ip_truncated=is_private,
+            rules=Rules(exposes_pii=not is_private),
         )
 
     def on_wait(self, act: Callable[[], None]) -> None:
@@ -176,13 +177,22 @@ def test_every_record_is_enriched_or_a_dead_letter() -> None:
     assert [line["event"] for line in logs].count("dead letters") == 2  # the first, and the rest at the end
 
 
-def test_event_that_enriching_makes_too_large_is_a_dead_letter() -> None:
-    value = click(0, url="x" * (MAX_EVENT_BYTES - 100))
-    assert len(value) <= MAX_EVENT_BYTES
-    bench = Bench([value])
+def test_long_text_is_shortened_and_an_event_of_a_long_id_is_a_dead_letter() -> None:
+    values = [
+        click(0, url="x" * (MAX_EVENT_BYTES - 100)),
+        click(1, eventId="x" * 257),
+        click(2, productId="\u00e4" * 129),
+        encode_raw(RawEvent(timestamp=NOW_MS, userId="x" * 240_000)),
+        click(4, userAgent="x" * 125_000, ip="1" * 1000, eventId="x" * 256),
+        click(5, gender="F" * 100_000),
+    ]
+    bench = Bench(values)
     bench.service.run()
-    assert bench.enriched() == []
-    assert dict(bench.dead_letters()[0].headers)["reason"] == b"too_large"
+    assert {dict(letter.headers)["reason"] for letter in bench.dead_letters()} == {b"too_long"}
+    assert [letter.value for letter in bench.dead_letters()] == values[1:4]
+    first, second, third = bench.enriched()
+    assert (first["url"], len(second["userAgent"]), second["ip"][-2:], third["gender"]) == ("/…", 1022, "1…", "F")
+    assert max(len(record.value) for record in bench.log.sent if record.topic == "enriched-click-data") < 2_000
 
 
 @pytest.mark.parametrize("failing", ["poll_failures", "send_failures"])

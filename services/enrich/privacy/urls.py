@@ -1,0 +1,119 @@
+"""URLs without what may identify a visitor: parameters, fragments, logins, e-mail addresses and tokens. Pure.
+
+`docs/enrichment.md` states the rules. A clean URL stays as it is, byte for byte.
+"""
+
+import re
+from collections.abc import Iterable
+from fnmatch import translate
+from typing import Final
+from urllib.parse import unquote
+
+from shared.events.limits import MARKER
+
+EMAIL: Final = "[email]"
+TOKEN: Final = "[token]"  # noqa: S105 - stands for one
+
+CACHE_ENTRIES: Final = 32_768
+LONGEST_CACHED: Final = 512  # characters
+
+_TOKEN_CHARACTERS: Final = 16
+_LEAST_WORD: Final = 6
+_ENCODED_TIMES: Final = 3  # a link in a link's parameter is percent-encoded once more each time
+_MARK: Final = re.compile(r"[?#@%;\\]")  # a URL without one has only a host and path
+
+_AUTHORITY: Final = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})([^/\\]*)")
+_SEPARATOR: Final = re.compile(r"([/\\])")
+_PARAMETER_SEPARATOR: Final = re.compile(r"[&;]")
+_EMAIL: Final = re.compile(r"[^\s@]@")  # `/@name` is a page, and `/@52.5,13.4` a place
+_WORD: Final = re.compile(r"[A-Za-z0-9]+")
+_UUID: Final = re.compile(r"(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_MAYBE_TOKEN: Final = re.compile(r"[0-9](?:[A-Za-z]|(?<=[A-Za-z].)|[0-9]{11})")
+_MIXED: Final = re.compile(r"[0-9]+[A-Za-z]|[A-Za-z]+[0-9]")
+
+
+class UrlCleaner:
+    """Cleans URLs, URL references, and whatever else is sent in their place."""
+
+    def __init__(self, parameters: Iterable[str], longest: int) -> None:
+        """`parameters` are the names of the parameters to keep; `*` stands for any characters.
+
+        `longest` is how many characters are read, as half an address or token could not be recognised.
+        """
+        self._longest = longest
+        patterns = [translate(name) for name in parameters]
+        self._kept = re.compile("|".join(patterns) or r"(?!)")
+
+    def clean(self, url: str) -> str:
+        """The URL with only the parameters to keep, and masks in place of e-mail addresses and tokens."""
+        if len(url) > self._longest:
+            return self._clean_beginning(url)
+        if _MARK.search(url) is None and _MAYBE_TOKEN.search(url) is None:
+            return url
+        whole, _, _ = url.partition("#")
+        path, _, query = whole.partition("?")
+        start, path = _without_login(path)
+        path = "".join(part if part in ("/", "\\") else _clean_segment(part) for part in _SEPARATOR.split(path))
+        parameters = [part for part in map(self._clean_parameter, _PARAMETER_SEPARATOR.split(query)) if part]
+        return start + path + ("?" + "&".join(parameters) if parameters else "")
+
+    def _clean_beginning(self, url: str) -> str:
+        """The whole parts within the limit. A path that goes on ends with a marker."""
+        beginning = url[: max(0, *(url.rfind(mark, 0, self._longest) for mark in "/\\?&;#"))]
+        is_path_cut = not any(mark in url[: self._longest] for mark in "?#")
+        return self.clean(beginning) + ("/" + MARKER if is_path_cut else "")
+
+    def _clean_parameter(self, parameter: str) -> str | None:
+        name, equals, value = parameter.partition("=")
+        return f"{name}{equals}{_masked(value)}" if self._kept.match(unquote(name)) else None
+
+
+def _without_login(path: str) -> tuple[str, str]:
+    """What comes before the path, without `user:password@`, and the path."""
+    found = _AUTHORITY.match(path)
+    if found is None:
+        return "", path
+    slashes, authority = found.groups()
+    host = authority.rpartition("@")[2]
+    return slashes + (EMAIL if "@" in _decoded(host) else host), path[found.end() :]
+
+
+def _clean_segment(segment: str) -> str:
+    """A part of a path between slashes, without its own parameters, such as `;jsessionid=…`."""
+    name, _, rest = segment.partition(";")
+    return _masked(name if "=" in rest else segment)
+
+
+def _masked(text: str) -> str:
+    decoded = _decoded(text)
+    if "@" in decoded and _EMAIL.search(decoded):
+        return EMAIL
+    _, is_parameter, rest = decoded.partition("?")
+    return TOKEN if (is_parameter and "=" in rest) or is_token(decoded) else text
+
+
+def _decoded(text: str) -> str:
+    for _ in range(_ENCODED_TIMES):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
+
+
+def is_token(text: str) -> bool:
+    """Whether the text looks like a key that somebody was given: a session, a reset link, an account.
+
+    It does when it contains a UUID or a number of 16 digits or more, or when its words that mix letters and digits, of
+    six characters or more, have 16 characters together. A word is letters and digits in a row.
+    """
+    if len(text) < _TOKEN_CHARACTERS or _MAYBE_TOKEN.search(text) is None:
+        return False
+    if _UUID.search(text):
+        return True
+    mixed = 0
+    for word in _WORD.findall(text):
+        if len(word) >= _LEAST_WORD and _MIXED.match(word):
+            mixed += len(word)
+        elif len(word) >= _TOKEN_CHARACTERS and word.isdigit():
+            return True
+    return mixed >= _TOKEN_CHARACTERS
