@@ -112,7 +112,7 @@ def _sign_in_options(settings: DashboardSettings) -> dict[str, Any] | None:
     assert sign_in is not None, "the settings ask for it"
     if sign_in.by_provider is not None:
         # Streamlit takes secrets from the environment only. This one also signs the way to the provider and back.
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request to the provider
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each request to the provider
         os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign_in.by_provider.cookie_secret
     return {"server.trustedUserHeaders": {HEADER: USER_KEY}}
 

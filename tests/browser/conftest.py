@@ -154,6 +154,20 @@ class Visit:
                 return
         pytest.fail("the machine's network interfaces keep changing")
 
+    def arrive(self, selector: str) -> None:
+        """Wait for what a page shows after the browser was led to it, with the same retries as `open`."""
+        for _ in range(_OPENINGS):
+            try:
+                self.page.wait_for_selector(selector)
+            except PageTimeoutError:
+                if not self.network_changed:
+                    raise
+                self.network_changed = False
+                self.page.reload()
+            else:
+                return
+        pytest.fail("the machine's network interfaces keep changing")
+
     def wait_for_standing(self, standing: str) -> str:
         """Wait until the status strip has that standing; its text."""
         return self.page.wait_for_selector(f'.strip[data-standing="{standing}"]').inner_text()  # type: ignore[union-attr]  # it waits for one

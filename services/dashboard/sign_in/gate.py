@@ -18,7 +18,7 @@ from services.dashboard.sign_in.forms import Forms
 from services.dashboard.sign_in.methods import SHARE_COOKIE, BySharedLink, Either
 from services.dashboard.sign_in.open_sockets import OpenSockets, lead_to_sign_in
 from services.dashboard.sign_in.provider_routes import CALLBACK, ProviderRoutes
-from services.dashboard.sign_in.responses import Cookies, leading_to, page
+from services.dashboard.sign_in.responses import Cookies, leading_to, not_stored, page
 from services.dashboard.sign_in.standings import NOBODY, Expired, Nobody, Refused, SignedIn, SignedOut, Standing
 
 _HEALTH: Final = "_stcore/health"
@@ -70,7 +70,10 @@ class Gate:
             await self._forms.answer(path, standing, self._app, scope, receive, send)
         else:
             answer = self._refusal(path, standing, Request(scope))
-            await (self._app if answer is None else answer)(scope, receive, send)
+            if answer is not None:
+                await answer(scope, receive, send)
+            else:
+                await self._app(scope, receive, not_stored(send) if path in pages.TITLES else send)
 
     def _below_base(self, path: str) -> str | None:
         """The path below the base path; None outside it."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Message, Send
 
 _KEPT_S: Final = 30 * 24 * 3600
 """Cookies outlive what they hold, so that a later visit says that it has ended."""
@@ -19,6 +21,19 @@ def page(document: str, status: int = 200, headers: Mapping[str, str] | None = N
 def leading_to(address: str) -> Response:
     """A redirect. The address is relative, so it stays on this site, under whatever path it is served."""
     return Response(status_code=303, headers={**_HEADERS, "Location": address})
+
+
+def not_stored(send: Send) -> Send:
+    """Sends a response that no cache keeps, so that going back after signing out asks the gate again."""
+
+    async def send_on(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message["headers"]))
+            headers.update(_HEADERS)
+            message = {**message, "headers": headers.raw}
+        await send(message)
+
+    return send_on
 
 
 class Cookies:

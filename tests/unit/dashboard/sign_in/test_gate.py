@@ -152,7 +152,8 @@ def test_the_right_password_signs_in_and_leads_on(client: TestClient, streamlit:
     assert (answer.status_code, answer.headers["location"]) == (303, "./explore?window=1+h")
     kept = next(cookie for cookie in answer.headers.get_list("set-cookie") if cookie.startswith(SESSION_COOKIE))
     assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(kept.split("; "))
-    assert client.get("/explore").text == "of Streamlit"
+    shown = client.get("/explore")
+    assert (shown.text, shown.headers["cache-control"]) == ("of Streamlit", "no-store")
     with client.websocket_connect(STREAM) as socket:
         socket.send_bytes(b"run")
         assert socket.receive_bytes() == b"data"
