@@ -37,9 +37,9 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
     apart from Stopped and Fenced.
     """
     configure_logs(service, settings.log_format, settings.log_level)
-    log = open_log(settings, service)
-    logger.info("starting", log=log.address, redis=redis_address(settings.redis_url), **settings.shown())
     stop, health, gauges = Event(), Health(service), Gauges()
+    log = open_log(settings, service, health)
+    logger.info("starting", log=log.address, redis=redis_address(settings.redis_url), **settings.shown())
     health.failing(STARTING, "waiting for Redis and the event log")
     with (
         shutdown_deadline(_STOP_SECONDS),

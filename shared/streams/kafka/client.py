@@ -14,9 +14,11 @@ from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 
 from shared.events.refusals import dead_letter_topic
 from shared.runtime.settings import ServiceSettings
+from shared.status.health import Health
 from shared.streams.event_log import LogUnavailable, ToAppend
 from shared.streams.kafka.client_log import ADMIN_LOGGER, CONSUMER_LOGGER, ConsumerLog, quiet_client_logs
 from shared.streams.kafka.errors import translated
+from shared.streams.kafka.open_transactions import TransactionWatch
 from shared.streams.kafka.rebalance_watch import RebalanceWatch, assigned_partitions
 
 _OPTIONS: Final[dict[str, Any]] = {
@@ -58,6 +60,7 @@ _TRANSACTIONAL_OPTIONS: Final[dict[str, Any]] = {
     "linger.ms": 100,  # the commit sends what waits; larger requests until then halve the cost of sending
 }
 _BATCH_BYTES: Final = 1_000_000  # the client's default
+_STATISTICS_MS: Final = 5_000
 _FULL_SECONDS: Final = 6.0
 _ANSWER_SECONDS: Final = 2.0
 
@@ -65,7 +68,8 @@ _ANSWER_SECONDS: Final = 2.0
 class KafkaClients:
     """Makes Quix Streams' consumers and producers. Nothing connects before their first call."""
 
-    def __init__(self, settings: ServiceSettings, client_id: str) -> None:
+    def __init__(self, settings: ServiceSettings, client_id: str, health: Health | None = None) -> None:
+        """Readers report transactions that stay open to `health`."""
         self.address = settings.kafka_broker or ""
         quiet_client_logs()
         options = {
@@ -80,6 +84,10 @@ class KafkaClients:
             "ssl.key.location": settings.kafka_ssl_key_location,
         }
         self._batch_bytes = _BATCH_BYTES
+        self._statistics: dict[str, Any] = {}
+        if health is not None:
+            callback = TransactionWatch(health).on_statistics
+            self._statistics = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": callback}
         # When the session expires the others get a dead replica's partitions, and a commit without a broker gives up.
         self._membership: dict[str, Any] = {"session.timeout.ms": settings.kafka_session_seconds * 1000}
         if settings.kafka_instance_id is not None:
@@ -111,7 +119,7 @@ class KafkaClients:
             logger=ConsumerLog(on_recreated),
             on_commit=on_commit,
             error_callback=partial(_report, on_error),
-            extra_config=_CONSUMER_OPTIONS | (self._membership if is_member else _OBSERVER_OPTIONS),
+            extra_config=_CONSUMER_OPTIONS | (self._membership | self._statistics if is_member else _OBSERVER_OPTIONS),
         )
 
     def producer(self, transactional_id: str | None = None) -> Producer:

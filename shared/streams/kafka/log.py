@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import ServiceSettings
+from shared.status.health import Health
 from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record, Refused, TopicFacts, TopicSpec
 from shared.streams.kafka.client import KafkaClients, close_producer, produce
 from shared.streams.kafka.errors import FATAL, REFUSED, translated
@@ -33,8 +34,8 @@ _REFUSED: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 
 class KafkaLog:
     """As `EventLog`."""
 
-    def __init__(self, settings: ServiceSettings, client_id: str) -> None:
-        self._clients = KafkaClients(settings, client_id)
+    def __init__(self, settings: ServiceSettings, client_id: str, health: Health | None = None) -> None:
+        self._clients = KafkaClients(settings, client_id, health)
         self._checked: set[TopicSpec] = set()
 
     @property
