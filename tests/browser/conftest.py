@@ -6,13 +6,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, FloatRect, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from shared.runtime.redis_client import connect
@@ -44,9 +44,17 @@ class Dashboard:
 
 @contextmanager
 def running_dashboard(
-    redis_port: int, log: Path, base_path: str = "", settings: Mapping[str, str] | None = None, port: int | None = None
+    redis_port: int,
+    log: Path,
+    base_path: str = "",
+    settings: Mapping[str, str] | None = None,
+    port: int | None = None,
+    program: Sequence[str] = ("-m", "services.dashboard"),
 ) -> Iterator[Dashboard]:
-    """A dashboard on a free port that reads the Redis at `redis_port`, even if none runs there."""
+    """A dashboard on a free port that reads the Redis at `redis_port`, even if none runs there.
+
+    `program` are the arguments of Python that start it.
+    """
     port = port or free_port()
     environment = {
         **os.environ,
@@ -57,9 +65,7 @@ def running_dashboard(
         **(settings or {}),
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.dashboard"], env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen([sys.executable, *program], env=environment, stdout=output, stderr=subprocess.STDOUT)
     dashboard = Dashboard(process, port, redis_port, base_path)
     try:
         eventually(lambda: _is_healthy(dashboard), "the dashboard's health", START_SECONDS)
@@ -78,19 +84,24 @@ def _is_healthy(dashboard: Dashboard) -> bool:
         return False
 
 
+def launch(browser_type: BrowserType, *arguments: str) -> Browser:
+    """Start headless Chromium, the machine's own or Playwright's."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = found or browser_type.executable_path
+    if not Path(path).exists():
+        missing = "no Chromium: neither on the PATH nor installed by `playwright install chromium`"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    # No sandbox: Chromium's does not run as root.
+    return browser_type.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *arguments])
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium, the machine's own or Playwright's."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """The browser of all tests of this worker."""
     with sync_playwright() as playwright:
-        path = found or playwright.chromium.executable_path
-        if not Path(path).exists():
-            missing = "no Chromium: neither on the PATH nor installed by `playwright install chromium`"
-            if os.environ.get("CI"):
-                pytest.fail(missing)
-            pytest.skip(missing)
-        # No sandbox: Chromium's does not run as root.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = launch(playwright.chromium)
         yield browser
         browser.close()
 

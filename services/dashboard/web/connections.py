@@ -6,16 +6,10 @@ descriptor, so the oldest makes place for a new one.
 
 import asyncio
 import resource
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-REQUEST_SECONDS: Final = 10.0
-"""For a request's head; a browser sends it at once."""
-
-RESPONSE_SECONDS: Final = 120.0
-"""For a request's body and response; plotly.js is 1.4 MB."""
 
 HTTP_CONNECTIONS: Final = 128
 """At most, besides one WebSocket per viewer. A browser opens six."""
@@ -25,6 +19,12 @@ _OTHER_FILES: Final = 128
 
 class BoundedConnection(H11Protocol):
     """A connection until it becomes a WebSocket. `limit_concurrency` of uvicorn is the limit of all connections."""
+
+    request_seconds: ClassVar = 10.0
+    """For a request's head; a browser sends it at once."""
+
+    response_seconds: ClassVar = 120.0
+    """For a request's body and response; plotly.js is 1.4 MB."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,17 +39,17 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         self._make_place()
         super().connection_made(transport)
-        self._expect(REQUEST_SECONDS)
+        self._expect(self.request_seconds)
 
     def data_received(self, data: bytes) -> None:
         was_waiting = self.is_waiting
         super().data_received(data)
         if was_waiting and not self.is_waiting:
-            self._expect(RESPONSE_SECONDS)
+            self._expect(self.response_seconds)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()  # starts the next request if it was sent already
-        self._expect(REQUEST_SECONDS if self.is_waiting else RESPONSE_SECONDS)
+        self._expect(self.request_seconds if self.is_waiting else self.response_seconds)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._forget()

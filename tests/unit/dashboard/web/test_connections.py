@@ -1,0 +1,114 @@
+"""Connections to a real uvicorn that a client opens and does not use."""
+
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import ClassVar
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from services.dashboard.web.connections import BoundedConnection
+from tests.support.polling import eventually
+
+LIMIT = 20
+
+
+class Patient(BoundedConnection):
+    """Only the limit closes its connections."""
+
+    request_seconds: ClassVar = 3600.0
+
+
+class Hasty(BoundedConnection):
+    """Closes overdue connections at once."""
+
+    request_seconds: ClassVar = 0.2
+    response_seconds: ClassVar = 0.2
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with more than fits into the buffers of a connection, at /large."""
+    large = PlainTextResponse("x" * 40_000_000 if scope["path"] == "/large" else "ok")
+    await large(scope, receive, send)
+
+
+@contextmanager
+def serving(protocol: type[BoundedConnection]) -> Iterator[int]:
+    config = uvicorn.Config(app, http=protocol, limit_concurrency=LIMIT, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            eventually(lambda: server.started, "the server")
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+
+def ask(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def is_closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_the_oldest_silent_connections_make_place_for_requests() -> None:
+    with serving(Patient) as port, ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(5 * LIMIT)]
+        for _ in range(3):
+            assert ask(port) == b"ok"
+        closed = eventually(
+            lambda: found if (found := [is_closed(one) for one in idle]).count(True) >= 4 * LIMIT else None, "closing"
+        )
+        assert closed[: 4 * LIMIT] == [True] * (4 * LIMIT)
+
+
+def test_a_connection_with_a_request_outlives_silent_ones() -> None:
+    with serving(Patient) as port, ExitStack() as stack:
+        reading = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        reading.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert reading.recv(10)
+        for _ in range(3 * LIMIT):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert ask(port) == b"ok"
+        assert not is_closed(reading)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: local",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost",  # the second of a connection
+        b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n",  # and the client does not read
+    ],
+)
+def test_an_overdue_connection_is_closed(sent: bytes) -> None:
+    with serving(Hasty) as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(sent)
+
+        def is_reset() -> bool:
+            """Whether the server closed it; sending shows that without reading."""
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                return True
+            return False
+
+        eventually(is_reset, "the end of the connection")
+        assert ask(port) == b"ok"
