@@ -169,8 +169,9 @@ class SiteRollup:
         Row(
             "rollup:events:latest",
             EVENTS,
-            "JSON: the latest events of the last hour, newest first",
+            "JSON: the latest events of the last hour, newest first, at most 256 KiB",
             limit=LATEST_EVENTS_SHOWN,
+            only_changes=True,
         ),
     ]
 

@@ -29,6 +29,7 @@ class Row:
     content: str  # for docs/redis.md
     limit: int | None = None  # most entries published
     segment: SegmentColumn | None = None
+    only_changes: bool = False  # for a large list or string: written when it changes, not each second
 
 
 def rows_of(values: type) -> dict[str, Row]:

@@ -126,7 +126,8 @@ class SeedRollup:
         Row(
             "raw_data",
             _RAW_DATA,
-            "every column of the latest events of the last hour, newest first",
+            "every column of the latest events of the last hour, newest first, at most 256 KiB",
             limit=LATEST_EVENTS_SHOWN,
+            only_changes=True,
         ),
     ]

@@ -11,7 +11,7 @@ from services.dashboard.live.page_cache import PageCache
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation
 from services.dashboard.sources.rollup_source import RollupSource
 from shared.rollups.contract import AUDIENCE_ROWS, SNAPSHOT_ROWS, audience_key
-from shared.rollups.writing import write
+from shared.rollups.writing import RollupWriter
 from shared.runtime.redis_client import connect
 from tests.support.samples.rollup import NOON_MS, publish, sample_rollup
 
@@ -98,7 +98,7 @@ def test_a_key_of_another_type_is_reported_and_replaced(client: Client, redis_ur
     found = observed(redis_url)
     assert isinstance(found, Live if key == "state_logs" else Malformed)
     with client.pipeline(transaction=True) as pipeline:
-        write(pipeline, sample_rollup(), "")
+        RollupWriter(client, "").write(pipeline, sample_rollup())
         pipeline.execute()
     assert isinstance(observed(redis_url), Live)
 

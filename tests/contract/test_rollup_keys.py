@@ -25,7 +25,7 @@ from shared.rollups.model import AUDIENCES, Audience, MalformedRollup, Sessions,
 from shared.rollups.reading import ask, read
 from shared.rollups.rows import Row
 from shared.rollups.segment_keys import SEGMENTS_KEY
-from shared.rollups.writing import write, write_row
+from shared.rollups.writing import RollupWriter, write_row
 from shared.runtime.redis_client import connect
 from tests.support.samples.rollup import NOON_MS, publish, sample_rollup
 
@@ -266,7 +266,7 @@ def test_a_reader_never_sees_half_a_publish(client: Client) -> None:
 
     publish(client, with_count(1))
     pipeline = client.pipeline(transaction=True)
-    write(pipeline, with_count(2), "")
+    RollupWriter(client, "").write(pipeline, with_count(2))
     during = read(client, "all", "")
     pipeline.execute()
     after = read(client, "all", "")
@@ -274,3 +274,67 @@ def test_a_reader_never_sees_half_a_publish(client: Client) -> None:
     assert after is not None
     assert (during.meta.read, during.windows.visitors["5m"]) == (1, 1)
     assert (after.meta.read, after.windows.visitors["5m"]) == (2, 2)
+
+
+LARGE_KEYS = ("rollup:events:latest", "raw_data")
+
+
+def written(client: Client, writer: RollupWriter, rollup: Rollup) -> bool:
+    """Publish, and return whether the large values were written and not only kept."""
+    writer.verify()
+    pipeline = client.pipeline(transaction=True)
+    writer.write(pipeline, rollup)
+    names = [(command[0][0], key) for command in pipeline.command_stack for key in command[0][1:2] if key in LARGE_KEYS]
+    pipeline.execute()
+    writer.confirm()
+    assert {key for _, key in names} == set(LARGE_KEYS)
+    kinds = {name for name, _ in names}
+    assert kinds in ({"EXPIRE"}, {"EXPIRE", "RPUSH", "SET"})
+    return kinds != {"EXPIRE"}
+
+
+def test_latest_events_are_written_only_when_they_change(client: Client) -> None:
+    writer, rollup = RollupWriter(client, ""), sample_rollup()
+    assert written(client, writer, rollup)
+    for key in LARGE_KEYS:
+        client.expire(key, 100)
+    assert not written(client, writer, sample_rollup(read=7))
+    snapshot = read(client, "all", "")
+    assert snapshot is not None
+    assert (snapshot.meta.read, snapshot.latest_events) == (7, rollup.latest_events)
+    assert all(client.ttl(key) > 24 * 3600 - 60 for key in LARGE_KEYS)  # renewed
+    fewer = rollup.latest_events[1:]
+    assert written(client, writer, replace(rollup, latest_events=fewer, seed=replace(rollup.seed, raw_data=fewer)))
+    assert len(client.lrange(LARGE_KEYS[0], 0, -1)) == len(fewer)
+
+
+@pytest.mark.parametrize("loss", ["flush", "other type", "shorter", "another publisher", "failed publish"])
+def test_latest_events_are_written_again_after_a_loss(client: Client, loss: str) -> None:
+    writer, rollup = RollupWriter(client, ""), sample_rollup()
+    assert written(client, writer, rollup)
+    match loss:
+        case "flush":
+            client.flushdb()
+        case "other type":
+            client.delete(*LARGE_KEYS)
+            client.hset(LARGE_KEYS[0], "foo", "bar")
+        case "shorter":
+            client.lpop(LARGE_KEYS[0])
+        case "another publisher":
+            writer.forget()
+        case "failed publish":
+            writer.write(client.pipeline(transaction=True), rollup)  # never executed, or nobody knows whether
+    assert written(client, writer, rollup)
+    assert not written(client, writer, rollup)
+    snapshot = read(client, "all", "")
+    assert snapshot is not None
+    assert snapshot.latest_events == rollup.latest_events
+
+
+def test_latest_events_that_have_gone_are_removed(client: Client) -> None:
+    writer, rollup = RollupWriter(client, ""), sample_rollup()
+    assert written(client, writer, rollup)
+    pipeline = client.pipeline(transaction=True)
+    writer.write(pipeline, replace(rollup, latest_events=[], seed=replace(rollup.seed, raw_data=[])))
+    pipeline.execute()
+    assert client.lrange(LARGE_KEYS[0], 0, -1) == []

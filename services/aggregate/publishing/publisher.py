@@ -17,7 +17,7 @@ from services.aggregate.rollups.reports import PartitionReport, decode_report, e
 from services.aggregate.settings import AggregateSettings
 from shared.events.counted import CountedDecoder
 from shared.rollups.contract import META_KEY
-from shared.rollups.writing import write
+from shared.rollups.writing import RollupWriter
 from shared.runtime.logs import get_logger
 from shared.status.unreadable import UNREADABLE
 
@@ -43,6 +43,7 @@ class RedisPublisher:
         self._lease = PublisherLease(client, prefix + LEASE_KEY, name, seal=seal)
         self._replicas = Replicas[PartitionReport](client, prefix, name, encode_report, decode_report, seal=seal)
         self._segments = SegmentWriter(client, prefix, settings.segment_seconds, settings.segment_max_events)
+        self._writer = RollupWriter(client, prefix)
         self._partitions: int | None = None  # expected number; None: unknown
         self._leads = False
         # Publish instants: the latest of another replica and when it was seen, our latest, and the previous question.
@@ -114,13 +115,17 @@ class RedisPublisher:
         self._partitions = max(self._partitions, len(reports))
         snapshot, meta = merge_reports(reports, self._partitions, self._name)
         ready = published(snapshot, meta, expose_pii=self._expose_pii, counted_events=self._counted_events)
+        if self._replicas.published_s() != self._own_s:
+            self._writer.forget()
+        self._writer.verify()
         try:
             with self._lease.transaction() as pipeline:
                 self._replicas.record(pipeline, instant_s)
-                write(pipeline, ready, self._prefix)
+                self._writer.write(pipeline, ready)
         except LeaseLost:
             self._step_down()
             return
+        self._writer.confirm()
         self._own_s = instant_s
         if not self._leads:
             logger.info("this replica publishes", name=self._name)

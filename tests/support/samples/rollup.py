@@ -20,7 +20,7 @@ from shared.rollups.model import (
     Sessions,
 )
 from shared.rollups.seed import SeedRollup
-from shared.rollups.writing import write
+from shared.rollups.writing import RollupWriter
 
 NOON_MS: Final = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 _RANKINGS: Final = [attribute for attribute, row in AUDIENCE_ROWS.items() if row.codec is RANKING]
@@ -96,7 +96,7 @@ def sample_event(number: int, timestamp_ms: int) -> dict[str, Any]:
 def publish(client: redis.Redis, rollup: Rollup, prefix: str = "") -> None:
     """Write `rollup` as the publisher does, in one MULTI/EXEC."""
     pipeline = client.pipeline(transaction=True)
-    write(pipeline, rollup, prefix)
+    RollupWriter(client, prefix).write(pipeline, rollup)
     pipeline.execute()
 
 
