@@ -14,7 +14,7 @@ from services.enrich.attributes.geoip import GeoIpFile
 from services.enrich.dead_letters.flood import FloodAlarm
 from services.enrich.erasure.settings import erasure_key
 from services.enrich.lookups.circuit_breaker import LookupCircuitBreaker
-from services.enrich.lookups.redis_lookups import PLAIN_NAMES, Lookups, Names
+from services.enrich.lookups.redis_lookups import MOST_REPLY_BYTES, PLAIN_NAMES, Lookups, Names
 from services.enrich.privacy.lookup_names import LookupNames
 from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
@@ -57,11 +57,12 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
     key = erasure_key(settings.hash_user_id, settings.hash_salt)
     with (
         connect(settings.redis_url) as client,
+        connect(settings.redis_url, most_reply_bytes=MOST_REPLY_BYTES) as lookup_client,
         ErasureWatch(client, settings.redis_prefix, key=key) as erasures,
         log.processor(settings.raw_topic, SERVICE) as processor,
     ):
         lookups = Lookups(
-            client,
+            lookup_client,
             settings.redis_prefix,
             found_seconds=settings.lookup_cache_seconds,
             missing_seconds=settings.lookup_missing_seconds,

@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.runtime.redis_replies import MOST_REPLY_BYTES, limited_parser
+from shared.runtime.redis_replies import MOST_REPLY_BYTES, ReplyTooLarge, limited_parser
 
 REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     redis.exceptions.ConnectionError,
@@ -15,6 +15,7 @@ REDIS_UNAVAILABLE: Final[tuple[type[Exception], ...]] = (
     redis.exceptions.BusyLoadingError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
+    ReplyTooLarge,
 )
 """Passing errors of redis-py: the caller waits and retries."""
 

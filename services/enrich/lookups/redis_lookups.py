@@ -19,10 +19,16 @@ from services.enrich.lookups.catalogue import (
 )
 from shared.events.limits import Limits
 from shared.events.schema import RawEvent
+from shared.runtime.redis_replies import ReplyTooLarge
+from shared.status.unreadable import UNREADABLE
 
 Found = TypeVar("Found")
 
-_LONGEST_PIPELINE: Final = 10_000  # commands; all their replies are in memory at once
+_LONGEST_PIPELINE: Final = 500  # commands; all their replies are in memory at once
+MOST_REPLY_BYTES: Final = 1024 * 1024
+"""Of a lookup, for the connection."""
+_LONGEST_FIELD_BYTES: Final = 4_096
+_LOOKUPS: Final = "product:, visitor:"
 
 
 class Names(Protocol):
@@ -126,11 +132,33 @@ class Lookups:
     def _ask(self, commands: list[tuple[str, tuple[str, str]]]) -> list[tuple[bytes | None, bytes | None]]:
         replies: list[tuple[bytes | None, bytes | None]] = []
         for first in range(0, len(commands), _LONGEST_PIPELINE):
-            pipeline = self._client.pipeline(transaction=False)
-            for key, fields in commands[first : first + _LONGEST_PIPELINE]:
-                pipeline.hmget(key, fields)
-            replies += map(_fields, pipeline.execute(raise_on_error=False))
+            part = commands[first : first + _LONGEST_PIPELINE]
+            try:
+                found = self._fetch(part)
+            except ReplyTooLarge:
+                found = self._fetch_short(part)
+            replies += map(_fields, found)
         return replies
+
+    def _fetch(self, commands: list[tuple[str, tuple[str, str]]]) -> list[object]:
+        pipeline = self._client.pipeline(transaction=False)
+        for key, fields in commands:
+            pipeline.hmget(key, fields)
+        return pipeline.execute(raise_on_error=False)
+
+    def _fetch_short(self, commands: list[tuple[str, tuple[str, str]]]) -> list[object]:
+        """The lookups whose fields are short, once their lengths are known; (None, None) in place of the others."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key, fields in commands:
+            for field in fields:
+                pipeline.hstrlen(key, field)
+        lengths = pipeline.execute(raise_on_error=False)
+        is_short = [
+            all(isinstance(length, int) and length <= _LONGEST_FIELD_BYTES for length in pair)
+            for pair in zip(lengths[::2], lengths[1::2], strict=True)
+        ]
+        short = iter(self._fetch([command for command, fits in zip(commands, is_short, strict=True) if fits]))
+        return [next(short) if fits else _unreadable() for fits in is_short]
 
 
 class TimedCache(Generic[Found]):
@@ -183,4 +211,11 @@ def _fields(reply: object) -> tuple[bytes | None, bytes | None]:
     if isinstance(reply, Exception):
         raise reply
     first, second = cast(list[bytes | None], reply)
+    if len(first or b"") > _LONGEST_FIELD_BYTES or len(second or b"") > _LONGEST_FIELD_BYTES:
+        return _unreadable()
     return first, second
+
+
+def _unreadable() -> tuple[None, None]:
+    UNREADABLE.drop(_LOOKUPS, f"a field of more than {_LONGEST_FIELD_BYTES} bytes, or of another type", "unknown")
+    return None, None

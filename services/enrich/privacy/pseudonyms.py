@@ -21,11 +21,15 @@ from services.enrich.privacy.policy import (
 from shared.events.schema import RawEvent
 from shared.events.time_units import DAY_MS, MINUTE_MS
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
+from shared.runtime.redis_replies import is_wrong_type
+from shared.status.unreadable import UNREADABLE
 
 CONFIRM_MS: Final = MINUTE_MS
 """How often to confirm a salt with Redis: if Redis lost it, replicas must agree on one again."""
 
 _SALT_BYTES: Final = 32
+_SALTS: Final = "enrich:salt:"
+_CROSSINGS: Final = "enrich:crossing:"
 
 
 def salt_key(prefix: str, period: Period) -> str:
@@ -141,13 +145,22 @@ class Pseudonyms:
         pipeline = self._client.pipeline(transaction=False)
         for before, fields in asked.items():
             pipeline.hmget(crossing_key(self._prefix, before), list(fields))
-        replies = cast(list[list[bytes | None]], pipeline.execute())
+        replies = pipeline.execute(raise_on_error=False)
         return {
-            before: Crossing(
-                {field: int(until) for field, until in zip(fields, reply, strict=True) if until is not None}
-            )
+            before: Crossing(self._until(before, fields, reply))
             for (before, fields), reply in zip(asked.items(), replies, strict=True)
         }
+
+    def _until(self, before: Period, fields: Iterable[str], reply: object) -> dict[str, int]:
+        """The sessions in a reply; none in a key of another type, which is removed."""
+        if isinstance(reply, redis.ResponseError) and is_wrong_type(reply):
+            UNREADABLE.drop(_CROSSINGS, "a key of another type", "deleted")
+            self._client.delete(crossing_key(self._prefix, before))
+            return {}
+        if isinstance(reply, Exception):
+            raise reply
+        found = zip(fields, cast(list[bytes | None], reply), strict=True)
+        return {field: int(until) for field, until in found if until is not None and _is_instant(until)}
 
     def _write_crossings(self, crossings: dict[Period, Crossing]) -> None:
         pipeline = self._client.pipeline(transaction=False)
@@ -172,9 +185,15 @@ class Pseudonyms:
         proposed = known.value if known is not None else secrets.token_bytes(_SALT_BYTES)
         pipeline = self._client.pipeline(transaction=False)
         pipeline.set(key, proposed, nx=True, pxat=period.end_ms + REMEMBERED_MS)
-        pipeline.get(key)
+        pipeline.getrange(key, 0, _SALT_BYTES)
         try:
-            _, agreed = pipeline.execute()
+            agreed = pipeline.execute(raise_on_error=False)[1]
+            if isinstance(agreed, redis.ResponseError) and not is_wrong_type(agreed):
+                raise agreed
+            if not isinstance(agreed, bytes) or len(agreed) != _SALT_BYTES:
+                UNREADABLE.drop(_SALTS, "no salt of ours", "writing it anew")
+                self._client.set(key, proposed, pxat=period.end_ms + REMEMBERED_MS)
+                agreed = proposed
         except REDIS_UNAVAILABLE:
             if known is None:
                 raise
@@ -184,3 +203,10 @@ class Pseudonyms:
     def _forget(self, now_ms: int) -> None:
         for period in [period for period in self._salts if not period.is_remembered(now_ms)]:
             del self._salts[period]
+
+
+def _is_instant(digits: bytes) -> bool:
+    if digits.isdigit() and len(digits) <= 15:
+        return True
+    UNREADABLE.drop(_CROSSINGS, "no instant", "ignored")
+    return False
