@@ -10,6 +10,7 @@ import pytest
 from services.detect.detection import Click, Detection, Machine, detect
 from services.detect.machines import MachineStore
 from services.enrich.lookups.redis_lookups import MOST_REPLY_BYTES, Lookups
+from services.enrich.privacy.lookup_names import LookupNames, shared_key_key
 from services.enrich.privacy.policy import period_of
 from services.enrich.privacy.pseudonyms import Pseudonyms, crossing_key, salt_key
 from shared.events.schema import EnrichedEvent, RawEvent
@@ -99,6 +100,18 @@ def test_a_false_salt_is_replaced(client: Client, lie: str) -> None:
         client.set(key, b"x" * (3 if lie == "short" else 2_000_000))
     clicks = [RawEvent(timestamp=NOW_MS, userId="ada")]
     first, second = (Pseudonyms(client, "", "daily", None, lambda: NOW_MS).of(clicks) for _ in range(2))
+    assert first == second
+    assert len(client.get(key)) == 32
+
+
+@pytest.mark.parametrize("lie", ["short", "large", "hash"])
+def test_a_false_key_of_lookup_names_is_replaced(client: Client, lie: str) -> None:
+    key = shared_key_key("")
+    if lie == "hash":
+        client.hset(key, "a", "b")
+    else:
+        client.set(key, b"x" * (3 if lie == "short" else 2_000_000))
+    first, second = (LookupNames(client, "", None).of(["ada"]) for _ in range(2))
     assert first == second
     assert len(client.get(key)) == 32
 

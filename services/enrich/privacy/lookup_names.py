@@ -6,11 +6,13 @@ They have a domain of their own, so that no name equals a pseudonym, and no peri
 import hmac
 import secrets
 from collections.abc import Collection, Sequence
-from typing import Final, cast
+from typing import Final
 
 import redis
 
 from services.enrich.privacy.policy import pseudonym_of
+from shared.runtime.redis_replies import is_wrong_type
+from shared.status.unreadable import UNREADABLE
 
 _DOMAIN: Final = b"visitor lookups"
 _KEY_BYTES: Final = 32
@@ -50,6 +52,12 @@ class LookupNames:
         """The key in Redis; creates it if there is none. Asked each time: a flushed Redis gets another one."""
         with self._client.pipeline() as transaction:
             transaction.set(self._redis_key, secrets.token_bytes(_KEY_BYTES), nx=True)
-            transaction.get(self._redis_key)
-            _, key = transaction.execute()
-        return cast(bytes, key)
+            transaction.getrange(self._redis_key, 0, _KEY_BYTES)
+            key = transaction.execute(raise_on_error=False)[1]
+        if isinstance(key, redis.ResponseError) and not is_wrong_type(key):
+            raise key
+        if isinstance(key, bytes) and len(key) == _KEY_BYTES:
+            return key
+        UNREADABLE.drop("enrich:lookup-key", "no key of ours", "writing it anew; load the visitors again")
+        self._client.delete(self._redis_key)
+        return self._agreed_key()
