@@ -33,6 +33,7 @@ _FIXED_OPTIONS: Final[Mapping[str, Any]] = {
     "server.fileWatcherType": "none",
     "server.runOnSave": False,
     "server.enableAgentApi": False,
+    "runner.magicEnabled": "false",  # it would show every text that stands alone in the app
     "runner.postScriptGC": False,  # a full collection after every refresh takes six sevenths of the CPU
     "server.maxUploadSize": 1,  # MB; no page accepts a file
     "server.maxWidgetStateSize": 1,  # MB

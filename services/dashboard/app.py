@@ -25,9 +25,9 @@ from services.dashboard.web.page_document import EXPLORE, OPERATIONS
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
 
+# Of one reply. Ours take a few hundred kilobytes.
 _MOST_STATUS_BYTES: Final = 16 * 1024 * 1024
 _MOST_ROLLUP_BYTES: Final = 32 * 1024 * 1024
-"""Of one reply. Ours take a few hundred kilobytes."""
 
 
 @st.cache_resource(show_spinner=False)

@@ -40,7 +40,7 @@ def draw(minutes: CompletedMinutes, found: Exploration, context: Context) -> Boa
     cards = tuple(panel.draw(found, context) for panel in panels.values())
     assert [card.name for card in cards] == list(panels)
     figures = key_figures.draw(found, context.clock, is_pickable=context.role == "analyst")
-    return Board(notes.draw(minutes, found, context.clock), figures, cards)
+    return Board(notes.draw(minutes, found, context.clock, role=context.role), figures, cards)
 
 
 def panels_of(role: Role) -> Mapping[str, Panel[Exploration]]:

@@ -73,7 +73,7 @@ def _refresh(
     clock = clock_of(st.context.timezone)
     minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
-    st.html(rollup_strip(rollups.observe("all"), redis_address, now_ms, clock))
+    st.html(rollup_strip(rollups.observe("all"), redis_address, now_ms, clock, role=role))
     if not minutes.end_minute:
         st.html(board.EMPTY)
         return

@@ -7,6 +7,7 @@ from services.dashboard.kit.freshness import Freshness, Standing
 from services.dashboard.kit.status_strip import malformed_strip, status_strip, unreachable_strip, when
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import ago, counted, duration, grouped, rate
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import Meta
@@ -21,19 +22,28 @@ _NAMES: Final = {
 }
 
 
-def rollup_strip(observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK) -> str:
-    """The strip for what was observed of the Redis at `address`."""
+def rollup_strip(
+    observation: Observation, address: str, now_ms: int, clock: Clock = UTC_CLOCK, *, role: Role = "analyst"
+) -> str:
+    """The strip for what was observed of the Redis at `address`.
+
+    A viewer is not told the reason of an error, which may quote what could not be read.
+    """
     match observation:
         case Empty():
             return status_strip("waiting", "Waiting", "Redis answers, but nothing has been published yet.")
         case Unreachable(since_ms, reason, last):
             of_ms = last.meta.as_of_ms if last else None
-            return unreachable_strip(address, since_ms, reason, now_ms, of_ms, clock)
+            return unreachable_strip(address, since_ms, _for(role, reason), now_ms, of_ms, clock)
         case Malformed(since_ms, reason, last):
-            return malformed_strip(since_ms, reason, last.meta.as_of_ms if last else None, clock)
+            return malformed_strip(since_ms, _for(role, reason), last.meta.as_of_ms if last else None, clock)
         case Live(snapshot, partitions_before):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
             return _strip(snapshot.meta, fresh, clock)
+
+
+def _for(role: Role, reason: str) -> str:
+    return reason if role == "analyst" else ""
 
 
 def _strip(meta: Meta, freshness: Freshness, clock: Clock) -> str:

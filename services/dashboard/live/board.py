@@ -47,7 +47,7 @@ _TITLE: Final = '<h1 class="spoken">Live</h1>'
 
 def draw(observation: Observation, address: str, context: Context) -> Board:
     """Draw what was observed of the Redis at `address`."""
-    strip = rollup_strip(observation, address, context.now_ms, context.clock)
+    strip = rollup_strip(observation, address, context.now_ms, context.clock, role=context.role)
     snapshot = snapshot_of(observation)
     if snapshot is None:
         return Board(strip, notice=_EMPTY if isinstance(observation, Empty) else _MISSING)

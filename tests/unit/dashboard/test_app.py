@@ -77,6 +77,7 @@ def test_a_live_pipeline_fills_the_key_figures_and_every_panel(client: Any) -> N
     app = run()
     shown = page(app)
     assert 'data-standing="live"' in shown
+    assert not app.markdown, "Streamlit shows texts that stand alone in the app"
     assert '<h2>Active now</h2><div class="number" style="--digits:4.5">1,233</div>' in shown
     for title in TITLES:
         assert f"<h2>{title}</h2>" in shown

@@ -42,7 +42,7 @@ def _row(views: int, visitors: int, length: float, focus: Focus, context: Contex
     slot = context.category_colours.get(focus.name) if focus.dimension == "category" else None
     shown = in_html(focus.name)
     button = (
-        shown
+        f"<span>{shown}</span>"
         if context.role == "viewer"
         else (
             f'<button type="button" data-pick="{exactly_in_html(str(focus))}" data-place="{shown}" '

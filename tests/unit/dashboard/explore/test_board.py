@@ -103,6 +103,8 @@ def test_a_viewer_sees_the_same_counts_and_no_events() -> None:
     assert [card.name for card in shown.cards] == [card.name for card in full.cards if card.name != "events"]
     assert figure(shown, "series") == figure(full, "series")
     assert '<td class="figure">60</td>' in html(shown, "breakdown")
+    assert ("no arrow" in full.notes, "gone" in full.notes) == (True, True)
+    assert ("no arrow" in shown.notes, "gone" in shown.notes) == (False, False)
     # Nothing asks for the events behind a number.
     assert "data-pick" in full.key_figures + html(full, "breakdown")
     assert "data-pick" not in shown.key_figures + html(shown, "breakdown")

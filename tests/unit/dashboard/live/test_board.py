@@ -306,3 +306,10 @@ def test_a_viewer_sees_counts_and_no_single_visitor() -> None:
         "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources",
     ]  # fmt: skip
     assert shown.key_figures == drawn(observation).key_figures
+
+
+@pytest.mark.parametrize("kind", [Malformed, Unreachable])
+def test_a_viewer_is_not_told_what_could_not_be_read(kind: Any) -> None:
+    observation = kind(NOON_MS, "rollup:events:latest: got 'visitor-1'", snapshot_of(sample_rollup()))
+    assert "visitor-1" in drawn(observation).strip
+    assert "visitor-1" not in drawn(observation, role="viewer").strip
