@@ -18,8 +18,8 @@ from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.status.health_endpoint import health_endpoint
 from shared.status.reporter import reporting
-from shared.streams.choose import open_log
-from shared.streams.event_log import Fenced, Producer, TopicSpec
+from shared.streams.choose import open_log, topic_spec
+from shared.streams.event_log import Fenced, Producer
 
 logger = get_logger(__name__)
 
@@ -87,7 +87,7 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
 def _outbox(settings: TrafficSettings, service: str, stop: Event, health: Health, gauges: Gauges) -> Iterator[Outbox]:
     with closing(open_log(settings, service)) as log:
         names = settings.raw_topic, dead_letter_topic(settings.raw_topic)
-        topics = [TopicSpec(name, settings.partitions, settings.retention_ms_of(name)) for name in names]
+        topics = [topic_spec(settings, name) for name in names]
 
         def open_producer() -> Producer:
             log.ensure_topics(topics)

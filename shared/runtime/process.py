@@ -16,8 +16,8 @@ from shared.status.health import Health
 from shared.status.health_endpoint import health_endpoint
 from shared.status.replica_status import STARTING as STARTING
 from shared.status.reporter import reporting
-from shared.streams.choose import open_log
-from shared.streams.event_log import EventLog, Fenced, LogUnavailable, TopicSpec
+from shared.streams.choose import open_log, topic_spec
+from shared.streams.event_log import EventLog, Fenced, LogUnavailable
 
 logger = get_logger(__name__)
 
@@ -81,7 +81,7 @@ def await_redis(settings: ServiceSettings, health: Health, stop: Event) -> None:
 
 def await_topics(log: EventLog, topics: Sequence[str], settings: ServiceSettings, health: Health, stop: Event) -> None:
     """Wait until the log answers and has the topics, unhealthy meanwhile. Raises Stopped."""
-    specs = [TopicSpec(topic, settings.partitions, settings.retention_ms_of(topic)) for topic in topics]
+    specs = [topic_spec(settings, topic) for topic in topics]
     dependency = Dependency(f"the event log at {log.address}", health, "log")
     dependency.wait_for(lambda: log.ensure_topics(specs), LogUnavailable, stop)
     logger.info("ready", topics=list(topics))

@@ -193,13 +193,18 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings):
         return round(self.retention_hours * HOUR_MS)
 
     def retention_ms_of(self, topic: str) -> int:
-        """How long a topic keeps its records when a service creates it."""
-        hours = self.retention_hours
-        if topic == self.raw_topic and self.raw_retention_hours is not None:
-            hours = self.raw_retention_hours
-        if is_dead_letter_topic(topic) and self.dlq_retention_hours is not None:
-            hours = self.dlq_retention_hours
-        return round(hours * HOUR_MS)
+        """How long the topic keeps its records."""
+        hours = self._own_retention_hours(topic)
+        return round((self.retention_hours if hours is None else hours) * HOUR_MS)
+
+    def sets_retention_of(self, topic: str) -> bool:
+        """Whether the topic holds what producers sent and has a retention of its own."""
+        return self._own_retention_hours(topic) is not None
+
+    def _own_retention_hours(self, topic: str) -> float | None:
+        if is_dead_letter_topic(topic):
+            return self.dlq_retention_hours
+        return self.raw_retention_hours if topic == self.raw_topic else None
 
     def shown(self) -> dict[str, object]:
         """The options that have a value, without secrets, for the log."""

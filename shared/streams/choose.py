@@ -6,7 +6,7 @@ from functools import partial
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import ServiceSettings
 from shared.status.health import Health
-from shared.streams.event_log import EventLog
+from shared.streams.event_log import EventLog, TopicSpec
 from shared.streams.redis.log import RedisLog
 
 
@@ -29,3 +29,9 @@ def open_log(settings: ServiceSettings, service: str, health: Health | None = No
         retention_ms=settings.retention_ms,
         most_records=settings.redis_log_records,
     )
+
+
+def topic_spec(settings: ServiceSettings, topic: str) -> TopicSpec:
+    """The topic as the settings want it."""
+    is_exact = settings.sets_retention_of(topic)
+    return TopicSpec(topic, settings.partitions, settings.retention_ms_of(topic), is_exact)

@@ -100,11 +100,15 @@ ToAppend = tuple[str, bytes | None, bytes, Headers]
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic that must exist. Retention goes by append time."""
+    """A topic that must exist. Retention goes by append time.
+
+    `is_exact`: its records must not be kept for longer, even if the topic existed before.
+    """
 
     name: str
     partitions: int
     retention_ms: int
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from shared.runtime.redis_client import connect
-from shared.streams.event_log import Fenced, FromOffset, LogUnavailable, NewRecord, Record, TopicSpec
+from shared.streams.event_log import Fenced, FromOffset, LogUnavailable, NewRecord, Record, TopicFacts, TopicSpec
 from shared.streams.redis.layout import lease_key, stream_key, topics_key
 from shared.streams.redis.log import RedisLog
 from tests.support.servers.event_logs import (
@@ -203,6 +203,15 @@ def test_expired_records_are_trimmed_on_appending(under_test: RedisUnderTest, cl
         client.xadd(stream, {"v": "old"}, id=f"{yesterday_ms}-{sequence}")
     append(under_test.log, topic, b"new")
     assert client.xlen(stream) <= 100
+
+
+def test_an_exact_retention_applies_to_a_topic_that_exists(under_test: RedisUnderTest) -> None:
+    log = under_test.log
+    log.ensure_topics([TopicSpec("topic", 3, 24 * HOUR_MS)])
+    log.ensure_topics([TopicSpec("topic", 1, 9 * HOUR_MS)])
+    assert log.facts(["topic"])["topic"] == TopicFacts(3, 24 * HOUR_MS)
+    log.ensure_topics([TopicSpec("topic", 1, 2 * HOUR_MS, is_exact=True)])
+    assert log.facts(["topic"])["topic"] == TopicFacts(3, 2 * HOUR_MS)
 
 
 def test_a_prefix_keeps_two_logs_apart(redis_url: str) -> None:

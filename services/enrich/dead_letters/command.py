@@ -23,8 +23,8 @@ from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
 from shared.runtime.settings import ConfigurationError, ServiceSettings, read_settings
 from shared.runtime.signals import stop_on_signals
-from shared.streams.choose import open_log
-from shared.streams.event_log import EventLog, LogUnavailable, TopicSpec
+from shared.streams.choose import open_log, topic_spec
+from shared.streams.event_log import EventLog, LogUnavailable
 
 SERVICE: Final = "dead-letters"
 
@@ -76,7 +76,7 @@ class _Run:
 
     def letters(self) -> Iterator[list[DeadLetter]]:
         """Batches of the dead letters that the options select."""
-        spec = TopicSpec(self.topic, self.settings.partitions, self.retention_ms)
+        spec = topic_spec(self.settings, self.topic)
         dependency = Dependency(f"the event log at {self.log.address}")
         # Enrich creates the topic in its first run, which may be still to come.
         dependency.wait_for(lambda: self.log.ensure_topics([spec]), LogUnavailable, self.stop)

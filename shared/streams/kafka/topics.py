@@ -47,6 +47,12 @@ def shortcomings(spec: TopicSpec, partitions: int, options: Mapping[str, str | N
     # A topic that only compacts expires nothing.
     if (policy is None or "delete" in policy) and retention_ms != _FOREVER and retention_ms < spec.retention_ms:
         found.append(_short_retention(retention_ms, spec.retention_ms))
+    if spec.is_exact and "retention.ms" in options and not 0 <= retention_ms <= spec.retention_ms:
+        kept = "for good" if retention_ms == _FOREVER else f"for {_hours(retention_ms)}"
+        found.append(
+            f"retention.ms is {retention_ms}: what producers sent is kept {kept}, not {_hours(spec.retention_ms)}; "
+            f"set it to {spec.retention_ms}"
+        )
     retention_bytes = int(options.get("retention.bytes") or _FOREVER)
     if retention_bytes != _FOREVER:
         found.append(

@@ -24,7 +24,7 @@ from shared.streams.redis.deletion import delete_entries, topic_facts
 from shared.streams.redis.layout import encode_spec, topics_key
 from shared.streams.redis.sole_member import SoleMember
 from shared.streams.redis.source import Source, outages
-from shared.streams.redis.topics import Topics
+from shared.streams.redis.topics import Topics, set_retentions
 
 LEASE_SECONDS: Final = 3.0
 """How long a dead process keeps its successor waiting. A longer pause costs nothing unless another took over."""
@@ -63,6 +63,7 @@ class RedisLog:
             for topic in topics:
                 transaction.hsetnx(topics_key(self._prefix), topic.name, encode_spec(topic))
             transaction.execute()
+            set_retentions(client, self._prefix, [topic for topic in topics if topic.is_exact])
 
     def facts(self, topics: Sequence[str]) -> dict[str, TopicFacts]:
         """As `EventLog.facts`."""

@@ -3,6 +3,8 @@
 import itertools
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -79,3 +81,17 @@ class Topics:
         for stream, entry_id in dict(appended).items():  # the last of each stream
             if isinstance(entry_id, Exception) or is_foreign(entry_id, latest_ms):
                 repair(self.client, stream)
+
+
+def set_retentions(client: redis.Redis, prefix: str, topics: Sequence[TopicSpec]) -> None:
+    """Let existing topics keep records for as long as these say. Appends trim by it from then on."""
+    if not topics:
+        return
+    stored: Any = client.hmget(topics_key(prefix), [topic.name for topic in topics])
+    for topic, text in zip(topics, stored, strict=True):
+        with suppress(ValueError):  # `Topics.spec` reports it
+            known = decode_spec(topic.name, text or b"")
+            if known.retention_ms != topic.retention_ms:
+                client.hset(
+                    topics_key(prefix), topic.name, encode_spec(replace(known, retention_ms=topic.retention_ms))
+                )

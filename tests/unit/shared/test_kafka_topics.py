@@ -58,3 +58,12 @@ def test_a_topic_that_only_compacts_expires_nothing() -> None:
 def test_too_few_partitions_limit_the_replicas() -> None:
     (problem,) = shortcomings(SPEC, 1, {})
     assert "1 partitions, not 4" in problem
+
+
+def test_a_topic_that_keeps_what_producers_sent_for_too_long_is_reported() -> None:
+    exact = TopicSpec("clicks", 4, 2 * HOUR_MS, is_exact=True)
+    assert shortcomings(exact, 4, new_topic_options(exact)) == []
+    (problem,) = shortcomings(exact, 4, new_topic_options(exact) | {"retention.ms": str(24 * HOUR_MS)})
+    assert "kept for 24 h, not 2 h" in problem
+    (problem,) = shortcomings(exact, 4, new_topic_options(exact) | {"retention.ms": "-1"})
+    assert "kept for good, not 2 h" in problem

@@ -4,6 +4,7 @@ import pytest
 
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.settings import ServiceSettings, read_settings
+from shared.streams.choose import topic_spec
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,13 @@ def test_no_secret_is_logged_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         ServiceSettings().partitions = 5
+
+
+def test_raw_topic_and_dead_letters_may_have_retentions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = ("click-data", "click-data-dlq", "enriched-click-data", "enriched-click-data-dlq")
+    assert [topic_spec(ServiceSettings(), topic).is_exact for topic in topics] == [False] * 4
+    monkeypatch.setenv("RAW_RETENTION_HOURS", "2")
+    monkeypatch.setenv("DLQ_RETENTION_HOURS", "0.5")
+    specs = [topic_spec(read_settings(ServiceSettings), topic) for topic in topics]
+    assert [spec.retention_ms // 60_000 for spec in specs] == [120, 30, 24 * 60, 30]
+    assert [spec.is_exact for spec in specs] == [True, True, False, True]
