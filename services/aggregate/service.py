@@ -1,24 +1,24 @@
 """The loop of the aggregate service: poll, store, fold, and offer the sender a rollup on every full second."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from threading import Event
-from typing import Final, Protocol
+from typing import Final
 
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.dead_letters import DeadLetters
+from services.aggregate.erasing import Erasing, KnownErasures, NoErasures
 from services.aggregate.publishing.sender import Publication
 from services.aggregate.read_rate import ReadRate
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.database import StateUnwritable
-from services.aggregate.state.opening import delete_unowned, open_partition
+from services.aggregate.state.opening import open_partition
 from services.aggregate.state.partition import Partition
 from shared.events.counted import CountedDecoder
 from shared.events.refusals import Refusal
-from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import get_logger
 from shared.runtime.tracebacks import error_text
@@ -32,31 +32,7 @@ _LONGEST_POLL_SECONDS: Final = 0.25
 _LINGER_SECONDS: Final = 0.02
 _POLL_RECORDS: Final = 500
 """Records that are read and decoded together: few enough to stay in the processor's cache."""
-_ERASE_SECONDS: Final = 20
-"""The least time between two rebuilds for erasures: each reads hours of events, so those of a moment share one."""
 _partition_of = attrgetter("partition")
-
-
-class KnownErasures(Protocol):
-    """What the service needs of `shared.privacy.erasure_watch.ErasureWatch`."""
-
-    def current(self) -> Erasures: ...
-    def learn(self, erasures: Erasures) -> None: ...
-    def honour(self, honoured_ms: Mapping[int, int]) -> None: ...
-
-
-class NoErasures:
-    """Where nobody is ever forgotten."""
-
-    def current(self) -> Erasures:
-        """As `ErasureWatch.current`."""
-        return NO_ERASURES
-
-    def learn(self, erasures: Erasures) -> None:
-        """As `ErasureWatch.learn`."""
-
-    def honour(self, honoured_ms: Mapping[int, int]) -> None:
-        """As `ErasureWatch.honour`."""
 
 
 class AggregateService:
@@ -91,9 +67,7 @@ class AggregateService:
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
         self._rates: dict[int, ReadRate] = {}
         self._now_s = int(clock())
-        self._erasures = erasures or NoErasures()
-        self._erased = NO_ERASURES  # the erasures that were seen last
-        self._erased_at_s = 0
+        self._erasing = Erasing(erasures or NoErasures(), settings.topic_state_dir)
 
     def run(self, consumer: Consumer) -> None:
         """Fold and publish until asked to stop. Raises Fenced."""
@@ -117,7 +91,7 @@ class AggregateService:
         self.on_revoked(assignment.partition)  # a failed start is repeated, and the store has one owner
         partition = self._opened(assignment)
         self._partitions[assignment.partition] = partition
-        self._erasures.learn(partition.erasures)
+        self._erasing.opened(partition)
         self._rates[assignment.partition] = ReadRate()
         return partition.position
 
@@ -150,28 +124,16 @@ class AggregateService:
         self._fold()
         self._publish(consumer)
         self._commit(consumer)
-        self._erase_when_due(consumer)
+        self._erase(consumer)
         due = [partition for partition in self._partitions.values() if partition.is_checkpoint_due()]
         if due and self._is_storing:
             self._store(due[0].checkpoint)  # one per second, so that no publish waits for all of them
 
-    def _erase_when_due(self, consumer: Consumer) -> None:
-        """Open the partitions again if a visitor was forgotten: that deletes their state and rebuilds it."""
-        erasures = self._erasures.current()
-        honoured = {number: partition.erasures.latest_ms for number, partition in self._partitions.items()}
-        self._erasures.honour(honoured if erasures else {})
-        if erasures is self._erased or self._now_s < self._erased_at_s + _ERASE_SECONDS:
-            return
-        if not self._store(lambda: delete_unowned(self._settings.topic_state_dir, self._partitions, erasures)):
-            return
-        if not all(partition.erasures.covers(erasures) for partition in self._partitions.values()):
-            try:
-                consumer.rewind()
-            except LogUnavailable as error:
-                logger.debug("erasure postponed", error=str(error))
-                return
-            self._erased_at_s = self._now_s
-        self._erased = erasures
+    def _erase(self, consumer: Consumer) -> None:
+        try:
+            self._erasing.work(self._partitions, self._now_s, consumer)
+        except StateUnwritable as error:
+            self._state.failed(error, "cannot delete state, trying again")
 
     def _until_next_second(self) -> float:
         return max(0.0, self._now_s + 1 - self._clock())
@@ -236,7 +198,7 @@ class AggregateService:
         directory = self._settings.topic_state_dir
         partition: Partition = self._state.wait_for(
             lambda: open_partition(
-                directory, assignment, self._now_s, self._settings.segment_seconds, self._erasures.current()
+                directory, assignment, self._now_s, self._settings.segment_seconds, self._erasing.current()
             ),
             StateUnwritable,
             self._stop,
