@@ -12,7 +12,6 @@ import redis
 from services.enrich.attributes.country import Allocations, Countries
 from services.enrich.attributes.geoip import GeoIpFile
 from services.enrich.dead_letters.flood import FloodAlarm
-from services.enrich.erasure.settings import erasure_key
 from services.enrich.lookups.circuit_breaker import LookupCircuitBreaker
 from services.enrich.lookups.redis_lookups import MOST_REPLY_BYTES, PLAIN_NAMES, Lookups, Names
 from services.enrich.privacy.lookup_names import LookupNames
@@ -54,11 +53,10 @@ def _run(settings: EnrichSettings, log: EventLog, health: Health, gauges: Gauges
     await_topics(log, topics, settings, health, stop)
     health.working(STARTING)
     spare_garbage_collector()
-    key = erasure_key(settings.hash_user_id, settings.hash_salt)
     with (
         connect(settings.redis_url) as client,
         connect(settings.redis_url, most_reply_bytes=MOST_REPLY_BYTES) as lookup_client,
-        ErasureWatch(client, settings.redis_prefix, key=key) as erasures,
+        ErasureWatch(client, settings.redis_prefix, key=settings.erasure_key) as erasures,
         log.processor(settings.raw_topic, SERVICE) as processor,
     ):
         lookups = Lookups(

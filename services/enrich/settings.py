@@ -22,6 +22,11 @@ class LookupSettings(ServiceSettings):
         description="Secret to derive the salts from. Unset: random salts in Redis, deleted a day later.",
     )
 
+    @property
+    def erasure_key(self) -> bytes:
+        """The key of the tokens of original ids, so that Redis alone does not link an erased id to its pseudonyms."""
+        return self.hash_salt.encode() if self.hash_salt is not None and self.hash_user_id != "off" else b""
+
 
 class EnrichSettings(LookupSettings):
     """The options that only enrich has."""

@@ -16,7 +16,11 @@ MACHINE_KEY: Final = "detect:"
 _PUBLISHED: Final = "after an hour while aggregate runs, 24 h after its last publish otherwise"
 
 VISITOR_KEYS: Final = (
-    VisitorKey("visitor:<userId>", "gender and birth date, as you load them", "never by itself"),
+    VisitorKey(
+        "visitor:<userId>",
+        "gender and birth date, as you load them; with `HASH_USER_ID`, a hash stands for the userId",
+        "never by itself",
+    ),
     VisitorKey("detect:<userId>", "the way to an offer: products and times", "two `DETECT_WINDOW_MINUTES` later"),
     VisitorKey("state_logs", "the last ten transitions, with the start of a userId", "24 h after the last write"),
     VisitorKey("rollup:visitors:latest", "the latest event of each of ten visitors", _PUBLISHED),
@@ -29,6 +33,7 @@ VISITOR_KEYS: Final = (
         "`SEGMENT_HOURS` and two minutes after its minute",
     ),
     VisitorKey("aggregate:reports:<instant>", "with several replicas: their latest events", "10 s"),
+    VisitorKey("enrich:lookup-key", "with `HASH_USER_ID`, what links lookups to userIds", "never by itself"),
     VisitorKey("enrich:salt:<period>", "what links pseudonyms to userIds", "a day after the period"),
     VisitorKey("enrich:crossing:<period>", "pseudonyms of sessions over a rotation", "a day after the period"),
     VisitorKey(

@@ -14,6 +14,7 @@ from services.enrich.erasure.export import exported
 from services.enrich.erasure.forget import Forgetting
 from services.enrich.erasure.report import Line
 from services.enrich.erasure.site import Site, opened_site
+from services.enrich.privacy.lookup_names import lookup_key_of, lookup_name
 from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from shared.events.raw import encode_raw
 from shared.events.refusals import dead_letter_topic
@@ -36,8 +37,11 @@ def now_ms() -> int:
 class Stored:
     """A site with two visitors, ann and bob, in every place."""
 
-    def __init__(self, client: Any, prefix: str, settings: ServiceSettings, offers: str, *, ann: str) -> None:
-        """`ann` is her id behind enrich."""
+    def __init__(
+        self, client: Any, prefix: str, settings: ServiceSettings, offers: str, *, ann: str, lookup: str
+    ) -> None:
+        """`ann` is her id behind enrich, `lookup` the name of her lookup."""
+        self.lookup = lookup
         self.client, self.prefix, self.ann = client, prefix, ann
         self.raw, self.enriched, self.offers = settings.raw_topic, settings.enriched_topic, offers
         self.letters = dead_letter_topic(self.raw)
@@ -49,7 +53,7 @@ class Stored:
             producer.send([self.record(self.enriched, user) for user in (ann, "bob", ann)])
             producer.send([self.record(offers, ann), self.record(self.letters, "bob")])
             producer.send([NewRecord(self.letters, None, b'{"userId": "ann", "timesta')])
-        self.set("visitor:ann", {"gender": "F", "birthday": "1990-01-01"})
+        self.set(f"visitor:{lookup}", {"gender": "F", "birthday": "1990-01-01"})
         self.set("visitor:bob", {"gender": "M", "birthday": "1990-01-01"})
         client.set(f"{prefix}detect:{ann}", b'{"offset": 7}')
         client.set(f"{prefix}detect:bob", b"{}")
@@ -81,16 +85,17 @@ def stored(request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.M
     suffix = uuid.uuid4().hex[:8]
     options = {"REDIS_URL": redis_url, "REDIS_PREFIX": "p:", "RAW_TOPIC": f"clicks-{suffix}",
                "ENRICHED_TOPIC": f"enriched-{suffix}", "OFFERS_TOPIC": f"offers-{suffix}"}  # fmt: skip
-    ann = "ann"  # on Kafka without pseudonyms, on Redis with them
+    ann = lookup = "ann"  # on Kafka without pseudonyms, on Redis with them
     if request.param == "kafka":
         options["KAFKA_BROKER"] = request.getfixturevalue("kafka_broker")
     if request.param == "redis":
         options |= {"HASH_USER_ID": "daily", "HASH_SALT": SECRET}
         ann = pseudonym_of("ann", derived_salt(SECRET, period_of(now_ms(), "daily")))
+        lookup = lookup_name("ann", lookup_key_of(SECRET))
     for name, value in options.items():
         monkeypatch.setenv(name, value)
     with connect(redis_url) as client:
-        yield Stored(client, "p:", ServiceSettings(), options["OFFERS_TOPIC"], ann=ann)
+        yield Stored(client, "p:", ServiceSettings(), options["OFFERS_TOPIC"], ann=ann, lookup=lookup)
 
 
 @pytest.fixture
@@ -108,8 +113,8 @@ def forgotten(site: Site, *, is_dry: bool = False) -> dict[str, Line]:
 def test_a_forgotten_visitor_is_gone_everywhere_and_others_stay(stored: Stored, site: Site) -> None:
     before = exported(site, "ann", now_ms())
     assert {key.removeprefix("p:") for key in before["redis"]} == {
-        "visitor:ann", f"detect:{stored.ann}", "state_logs", "rollup:visitors:latest", "rollup:events:latest",
-        "raw_data",
+        f"visitor:{stored.lookup}", f"detect:{stored.ann}", "state_logs", "rollup:visitors:latest",
+        "rollup:events:latest", "raw_data",
     }  # fmt: skip
     assert {topic: len(records) for topic, records in before["log"].items()} == {
         stored.raw: 2, stored.letters: 1, stored.enriched: 2, stored.offers: 1
@@ -166,7 +171,7 @@ def test_the_commands_print_json_and_a_table(stored: Stored, capsys: pytest.Capt
     assert export.main(["ann"]) == 0
     document = msgspec.json.decode(capsys.readouterr().out)
     assert document["userId"] == "ann"
-    assert document["redis"]["p:visitor:ann"] == [{"gender": "F", "birthday": "1990-01-01"}]
+    assert document["redis"][f"p:visitor:{stored.lookup}"] == [{"gender": "F", "birthday": "1990-01-01"}]
     assert forget.main(["ann", "--dry-run"]) == 0
     printed = capsys.readouterr().out
     assert "'ann': would be forgotten\nplace " in printed

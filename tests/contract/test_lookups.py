@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from services.enrich.lookup_files.rows import UnreadableFile
 from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, ProductFacts, VisitorFacts
 from services.enrich.lookups.redis_lookups import Lookups
 from shared.events.schema import RawEvent
+from shared.privacy.erasure_list import ErasureList
+from shared.privacy.erasures import token_of
 from shared.runtime.redis_client import connect
 
 PREFIX = "shop[1]*:"  # with characters that SCAN patterns use
@@ -193,6 +196,20 @@ def test_loaded_rows_are_found(client: redis.Redis, lookups: Lookups, tmp_path: 
     lookups.learn([click("ada", "V1")])
     assert lookups.products["V1"] == ProductFacts("vases", "Blue")
     assert lookups.visitors["ada"] == VisitorFacts("F", "1990-09-22", 19900922)
+
+
+@pytest.mark.parametrize("key", [b"", b"a secret"])
+def test_a_forgotten_visitor_is_not_loaded_again(client: redis.Redis, tmp_path: Path, key: bytes) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    ErasureList(client, PREFIX).erase([token_of("ada", key)], now_ms, kept_ms=3_600_000)
+    path = tmp_path / "visitors"
+    path.write_text('[{"userId": "ada", "gender": "F"}, {"userId": "bea", "gender": "F"}]')
+    loader = Loader(client, PREFIX, "here", Event(), erasure_key=key)
+    summary = loader.load(VISITORS, path, is_pruned=False)
+    assert (summary.loaded, dict(summary.refused)) == (1, {"the visitor was forgotten; remove it from the file": 1})
+    assert client.exists(f"{PREFIX}visitor:ada") == 0
+    path.write_text('[{"id": "ada", "title": "Ada"}]')  # a product of that name
+    assert loader.load(PRODUCTS, path, is_pruned=False).loaded == 1
 
 
 def test_loading_again_changes_nothing_and_a_changed_row_replaces(client: redis.Redis, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from services.enrich.lookup_files.rows import Fields, Row, UnreadableFile, read_
 from services.enrich.privacy.lookup_names import LookupNames
 from services.enrich.settings import LookupSettings
 from shared.events.limits import Limits
+from shared.privacy.erasure_list import ErasureList
+from shared.privacy.erasures import NO_ERASURES, Erasures
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
@@ -72,7 +74,15 @@ def main(argv: Sequence[str]) -> int:
         if settings.hash_user_id != "off":
             names = LookupNames(client, settings.redis_prefix, settings.hash_salt)
         address = redis_address(settings.redis_url)
-        loader = Loader(client, settings.redis_prefix, address, stop, names=names, limits=settings.limits)
+        loader = Loader(
+            client,
+            settings.redis_prefix,
+            address,
+            stop,
+            names=names,
+            limits=settings.limits,
+            erasure_key=settings.erasure_key,
+        )
         try:
             return max(_load(loader, kind, path, is_pruned=options.prune) for kind, path in files)
         except (UnreadableFile, redis.RedisError) as error:
@@ -103,8 +113,11 @@ class Loader:
         *,
         names: LookupNames | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        erasure_key: bytes = b"",
     ) -> None:
         """`names` are those of the visitors; None means their ids."""
+        self._erasures = NO_ERASURES
+        self._erasure_key = erasure_key
         self._client = client
         self._prefix = prefix
         self._names = names
@@ -117,6 +130,7 @@ class Loader:
 
         A refused row leaves the stored lookup of its id unchanged. Raises UnreadableFile, Stopped and redis.RedisError.
         """
+        self._erasures = self._wait_for(self._read_erasures)
         refusals = Refusals(path)
         loaded = 0
         named: set[str] = set()
@@ -147,7 +161,14 @@ class Loader:
                 yield keys[lookup.lookup_id], lookup.stored
 
     def _read(self, kind: Kind, fields: Fields | str) -> Lookup | RefusedRow:
-        return RefusedRow(fields) if isinstance(fields, str) else kind.read(fields, self._limits)
+        lookup = RefusedRow(fields) if isinstance(fields, str) else kind.read(fields, self._limits)
+        if kind is VISITORS and isinstance(lookup, Lookup) and self._erasures.includes(lookup.lookup_id):
+            return RefusedRow("the visitor was forgotten; remove it from the file", lookup_id=lookup.lookup_id)
+        return lookup
+
+    def _read_erasures(self) -> Erasures:
+        found = ErasureList(self._client, self._prefix).read(time.time_ns() // 1_000_000)
+        return Erasures(found, self._erasure_key)
 
     def _keys(self, kind: Kind, ids: Collection[str]) -> Mapping[str, str]:
         """The Redis key of each id."""

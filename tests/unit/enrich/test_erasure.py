@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from services.enrich.erasure.identity import Identity, identity_of
 from services.enrich.erasure.records import Matcher
 from services.enrich.erasure.report import Line, is_pending, table
-from services.enrich.erasure.settings import erasure_key
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from services.enrich.privacy.pseudonyms import salt_key
 from services.enrich.service import EnrichService
+from services.enrich.settings import LookupSettings
 from services.enrich.tally import Tally
 from shared.events.raw import encode_raw
 from shared.events.schema import RawEvent
@@ -173,8 +173,8 @@ def test_pseudonyms_of_random_salts_are_those_that_redis_still_has() -> None:
 
 
 def test_the_token_of_an_original_id_has_a_key_only_where_there_are_pseudonyms() -> None:
-    assert erasure_key("off", SECRET) == erasure_key("daily", None) == b""
-    assert erasure_key("daily", SECRET)
+    assert LookupSettings(hash_salt=SECRET).erasure_key == LookupSettings(hash_user_id="daily").erasure_key == b""
+    assert LookupSettings(hash_user_id="daily", hash_salt=SECRET).erasure_key == SECRET.encode()
 
 
 def test_the_report_lines_up_and_knows_what_is_pending() -> None:
