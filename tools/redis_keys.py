@@ -1,16 +1,19 @@
-"""Writes the key tables of docs/redis.md from the contract: `python -m tools.redis_keys`."""
+"""Writes the key tables of docs/redis.md and docs/privacy.md from the code: `python -m tools.redis_keys`."""
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from shared.privacy.keys import VISITOR_KEYS
 from shared.rollups.contract import NATIVE_CONTRACT, SEED_CONTRACT
 from shared.rollups.rows import ColumnType, Row
 from shared.rollups.segment_columns import SEGMENT_COLUMNS
 from shared.status.replica_status import METRICS
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "redis.md"
+_DOCS: Final = Path(__file__).parents[1] / "docs"
+DOCUMENT: Final = _DOCS / "redis.md"
+PRIVACY: Final = _DOCS / "privacy.md"
 _MARKED: Final = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPE_WORDS: Final[dict[ColumnType, str]] = {"dictionary": "dictionary of text"}
 
@@ -21,6 +24,7 @@ def with_tables(document: str) -> str:
         "native keys": _table(("key", "type", "content", "limit"), _keys(NATIVE_CONTRACT)),
         "seed keys": _table(("key", "type", "content", "limit"), _keys(SEED_CONTRACT)),
         "segment columns": _table(("column", "type", "content"), _columns()),
+        "visitor keys": _table(("key", "holds", "expires"), _visitor_keys()),
         "metrics": _table(("metric", "kind", "unit", "meaning"), _metrics()),
     }
     return _MARKED.sub(lambda marked: f"{marked[1]}{tables[marked[2]]}{marked[3]}", document)
@@ -36,6 +40,11 @@ def _columns() -> Iterator[tuple[str, ...]]:
         yield f"`{column.name}`", _TYPE_WORDS.get(column.type, column.type), column.content
 
 
+def _visitor_keys() -> Iterator[tuple[str, ...]]:
+    for row in VISITOR_KEYS:
+        yield f"`{row.key}`", row.holds, row.expires
+
+
 def _metrics() -> Iterator[tuple[str, ...]]:
     for name, metric in METRICS.items():
         yield f"`{name}`", metric.kind, metric.unit, metric.help
@@ -47,8 +56,9 @@ def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Rewrite the document in place."""
-    DOCUMENT.write_text(with_tables(DOCUMENT.read_text("utf-8")), "utf-8")
+    """Rewrite the documents in place."""
+    for document in (DOCUMENT, PRIVACY):
+        document.write_text(with_tables(document.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
