@@ -156,6 +156,12 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings):
         ge=1000,
         description="Maximum records per partition on the Redis log, 0.6 KB each; the oldest are dropped, even unread.",
     )
+    redis_log_megabytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Maximum megabytes of the whole log on Redis; the oldest records of its largest partitions are "
+        "dropped, even unread. Unset: what leaves a tenth of Redis's maxmemory free.",
+    )
     health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 disables it.")
     health_address: str = Field(
         default="127.0.0.1",

@@ -28,6 +28,7 @@ def open_log(settings: ServiceSettings, service: str, health: Health | None = No
         partitions=settings.partitions,
         retention_ms=settings.retention_ms,
         most_records=settings.redis_log_records,
+        most_bytes=None if settings.redis_log_megabytes is None else settings.redis_log_megabytes << 20,
     )
 
 

@@ -42,6 +42,7 @@ class RedisLog:
         partitions: int,
         retention_ms: int,
         most_records: int,
+        most_bytes: int | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._connect = connect
@@ -50,6 +51,7 @@ class RedisLog:
         self._partitions = partitions
         self._retention_ms = retention_ms
         self._most_records = most_records
+        self._most_bytes = most_bytes
         self._lease_seconds = lease_seconds
 
     @property
@@ -59,7 +61,7 @@ class RedisLog:
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
         """As `EventLog.ensure_topics`."""
-        with outages(), self._connect() as client, client.pipeline() as transaction:
+        with self._connect() as client, outages(self._topics(client).trimmer), client.pipeline() as transaction:
             for topic in topics:
                 transaction.hsetnx(topics_key(self._prefix), topic.name, encode_spec(topic))
             transaction.execute()
@@ -91,7 +93,7 @@ class RedisLog:
         """As `EventLog.close`."""
 
     def _topics(self, client: redis.Redis) -> Topics:
-        return Topics(client, self._prefix, self._partitions, self._retention_ms, self._most_records)
+        return Topics(client, self._prefix, self._partitions, self._retention_ms, self._most_records, self._most_bytes)
 
     def _source(self, topic: str, group: str, listener: Listener) -> Source:
         client = self._connect()
@@ -111,14 +113,12 @@ class RedisConsumer:
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
-        with outages():
-            return self._source.member.poll(max_records, timeout_seconds)
+        return self._source.poll(max_records, timeout_seconds)
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""
         if next_offsets != self._committed:
-            with outages():
-                self._source.send((), next_offsets)
+            self._source.send((), next_offsets)
             self._committed = dict(next_offsets)
 
     def rewind(self) -> None:
@@ -148,7 +148,7 @@ class RedisProducer:
 
     def send(self, records: Sequence[NewRecord]) -> None:
         """As `Producer.send`."""
-        with outages():
+        with outages(self._topics.trimmer):
             for part in parts(records, SEND_BYTES):
                 # A stream that refuses an entry is repaired, and gets it again.
                 refused = self._append(part)
@@ -187,14 +187,12 @@ class RedisProcessor:
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
-        with outages():
-            return RecordBatch(self._source.member.poll(max_records, timeout_seconds))
+        return RecordBatch(self._source.poll(max_records, timeout_seconds))
 
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """As `Processor.send`."""
         try:
-            with outages():
-                self._source.send(records, next_offsets)
+            self._source.send(records, next_offsets)
         except LogUnavailable:
             # The transaction may have taken effect. The committed offsets show whether it did.
             self._source.rewind()

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import redis
 
-from shared.streams.event_log import LogUnavailable, ToAppend
+from shared.streams.event_log import LogUnavailable, Record, ToAppend
 from shared.streams.redis.foreign_ids import repair
 from shared.streams.redis.sole_member import SoleMember
 from shared.streams.redis.topics import Topics
+from shared.streams.redis.trimming import Trimmer
 
 _REFUSALS: Final = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 """Every error of Redis is waited out, even a key of the wrong type: the message says what to fix."""
@@ -31,11 +32,19 @@ class Source:
             self._member = self._make_member()
         return self._member
 
-    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
-        """Append and commit in one transaction. It fails when this process does not hold the lease.
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """As `SoleMember.poll`."""
+        with outages(self._topics.trimmer):
+            self._topics.trimmer.trim_when_due()  # first: a full Redis refuses all that writes
+            return self.member.poll(max_records, timeout_seconds)
 
-        Redis does the rest of a transaction when one of its commands fails. Then this undoes the rest.
-        """
+    def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
+        """Append and commit in one transaction. It fails when this process does not hold the lease."""
+        with outages(self._topics.trimmer):
+            self._send(records, next_offsets)
+
+    def _send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
+        # Redis does the rest of a transaction when one of its commands fails. Then this undoes the rest.
         for stream in sorted(self._suspects):
             repair(self._topics.client, stream)
             self._suspects.discard(stream)
@@ -87,9 +96,12 @@ class Source:
 
 
 @contextmanager
-def outages() -> Iterator[None]:
-    """Raise LogUnavailable when Redis cannot be reached or returns an error."""
+def outages(trimmer: Trimmer | None = None) -> Iterator[None]:
+    """Raise LogUnavailable when Redis cannot be reached or returns an error. Trims the log of a full one."""
     try:
         yield
     except _REFUSALS as error:
+        if trimmer is not None and isinstance(error, redis.OutOfMemoryError):
+            with suppress(*_REFUSALS):
+                trimmer.trim()
         raise LogUnavailable(str(error)) from error

@@ -23,13 +23,26 @@ from shared.streams.redis.layout import (
     topics_key,
 )
 from shared.streams.redis.partitioning import partition_of
+from shared.streams.redis.trimming import Trimmer
 
 
 class Topics:
     """What one connection knows of the topics. Redis's exceptions pass through."""
 
-    def __init__(self, client: redis.Redis, prefix: str, partitions: int, retention_ms: int, most_records: int) -> None:
-        """`partitions` and `retention_ms` are for topics that nobody created. A partition keeps `most_records`."""
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str,
+        partitions: int,
+        retention_ms: int,
+        most_records: int,
+        most_bytes: int | None = None,
+    ) -> None:
+        """`partitions` and `retention_ms` are for topics that nobody created.
+
+        A partition keeps `most_records`, all of them together `most_bytes`.
+        """
+        self.trimmer = Trimmer(client, prefix, most_bytes)
         self.client = client
         self._prefix = prefix
         self._partitions = partitions
