@@ -8,10 +8,8 @@ from redis.client import Pipeline
 
 from shared.events.timestamps import LATEST_MS
 from shared.privacy.erasures import KEPT_MS, Erasure, encode_erasure, read_erasures
-from shared.runtime.logs import get_logger
-from shared.runtime.once import Once
-
-logger = get_logger(__name__)
+from shared.runtime.redis_replies import is_wrong_type
+from shared.status.unreadable import UNREADABLE
 
 ERASURES_KEY: Final = "privacy:erasures"
 """Token of a visitor → until when it is erased, and until when that is kept, epoch ms. Holds no id."""
@@ -27,16 +25,20 @@ class ErasureList:
         """A list of more than `most` is nobody's, so it is ignored."""
         self._client = client
         self._most = most
-        self._warned = Once()
         self._erasures_key = prefix + ERASURES_KEY
         self._honoured_key = prefix + HONOURED_KEY
 
     def read(self, now_ms: int) -> dict[str, Erasure]:
         """The erasures in force, by token."""
-        entries: Any = self._client.hlen(self._erasures_key)
+        try:
+            entries: Any = self._client.hlen(self._erasures_key)
+        except redis.ResponseError as error:
+            if not is_wrong_type(error):
+                raise
+            UNREADABLE.drop(ERASURES_KEY, "a key of another type", "writing it anew where it is known")
+            return {}
         if entries > self._most:
-            if self._warned.is_new("length"):
-                logger.warning("list of erasures is too long, ignored", key=self._erasures_key, entries=entries)
+            UNREADABLE.drop(ERASURES_KEY, f"{entries} erasures, at most {self._most} fit")
             return {}
         fields: Any = self._client.hgetall(self._erasures_key)
         return read_erasures(fields, now_ms)
@@ -47,6 +49,7 @@ class ErasureList:
         It is later than that of every earlier erasure, whatever the clocks: a state that honours the newest one honours
         all of them.
         """
+        self._drop_foreign()
 
         def add(pipeline: Pipeline) -> Any:
             fields: Any = pipeline.hgetall(self._erasures_key)
@@ -62,6 +65,7 @@ class ErasureList:
 
     def add(self, erasures: Mapping[str, Erasure], now_ms: int) -> None:
         """Add erasures that were lost, and drop those that need not be kept any more."""
+        self._drop_foreign()
         fields: Any = self._client.hgetall(self._erasures_key)
         expired = fields.keys() - {token.encode() for token in read_erasures(fields, now_ms)}
         pipeline = self._client.pipeline(transaction=True)
@@ -72,6 +76,10 @@ class ErasureList:
                 self._erasures_key, mapping={token: encode_erasure(erasure) for token, erasure in erasures.items()}
             )
         pipeline.execute()
+
+    def _drop_foreign(self) -> None:
+        if self._client.type(self._erasures_key) not in {b"hash", b"none"}:
+            self._client.delete(self._erasures_key)
 
     def report(self, topic: str, honoured_ms: Mapping[int, int]) -> None:
         """Report the newest erasure that the state of each partition honours."""

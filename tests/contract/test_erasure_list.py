@@ -61,3 +61,21 @@ def test_a_reader_neither_restores_nor_reports(client: Any) -> None:
         watch.look()
         assert watch.current().includes("ann")
         assert client.keys("*") == []
+
+
+def test_a_foreign_key_in_its_place_is_ignored_and_written_anew(client: Any) -> None:
+    erasures, kept = ErasureList(client, ""), erasure()
+    client.set(ERASURES_KEY, b"theirs")
+    assert erasures.read(now_ms()) == {}
+    erasures.add({token_of("ann"): kept}, now_ms())
+    assert erasures.read(now_ms()) == {token_of("ann"): kept}
+    client.delete(ERASURES_KEY)
+    client.lpush(ERASURES_KEY, b"theirs")
+    until_ms = erasures.erase([token_of("bob")], now_ms(), HOUR_MS)
+    assert erasures.read(now_ms()) == {token_of("bob"): Erasure(until_ms, until_ms + HOUR_MS)}
+
+
+def test_each_erasure_is_later_than_all_before_it_whatever_the_clock(client: Any) -> None:
+    erasures = ErasureList(client, "")
+    first = erasures.erase([token_of("ann")], now_ms() + 60_000, HOUR_MS)
+    assert erasures.erase([token_of("bob")], now_ms(), HOUR_MS) == first + 1

@@ -176,3 +176,18 @@ def test_the_commands_print_json_and_a_table(stored: Stored, capsys: pytest.Capt
     printed = capsys.readouterr().out
     assert "'ann': would be forgotten\nplace " in printed
     assert stored.raw in printed
+
+
+def test_foreign_keys_in_the_way_are_removed_or_left_out(stored: Stored, site: Site) -> None:
+    for key in (f"visitor:{stored.lookup}", f"detect:{stored.ann}"):
+        stored.client.delete(f"p:{key}")
+        stored.client.lpush(f"p:{key}", b"theirs")
+    for key in ("state_logs", "raw_data", "rollup:events:latest"):
+        stored.client.delete(f"p:{key}")
+        stored.client.sadd(f"p:{key}", b"theirs")
+    stored.client.set("p:enrich:lookup-key", b"short")
+    stored.client.set("p:enrich:salt:" + period_of(now_ms(), "daily").label, b"short")
+    report = forgotten(site)
+    assert report["visitor lookup"][1:3] == report["detect's machines"][1:3] == (1, 1)
+    assert report["state log"][1:3] == (0, 0)
+    assert exported(site, "ann", now_ms())["redis"] == {}

@@ -14,6 +14,8 @@ _ROTATIONS: Final[tuple[Rotation, ...]] = get_args(Rotation)
 _COUNTED_MS: Final = 2 * DAY_MS
 """No window, session or salt of the past reaches further back, nor does a rebuild."""
 _LONGEST_MS: Final = 400 * DAY_MS
+_KEY_BYTES: Final = range(16, 65)
+"""The length of a key that `pseudonym_of` takes. Others may write to the same Redis."""
 
 
 class Identity(NamedTuple):
@@ -51,10 +53,12 @@ def identity_of(
         salts = client.mget([salt_key(prefix, period) for period in periods])
     found: dict[str, Period | None] = {user_id: None}
     for period, salt in zip(periods, salts, strict=True):
-        if salt:
+        if salt and len(salt) in _KEY_BYTES:
             found[pseudonym_of(user_id, salt)] = period
-    key: Any = lookup_key_of(secret) if secret is not None else client.get(shared_key_key(prefix))
-    return Identity(user_id, found, (user_id, lookup_name(user_id, key)) if key else (user_id,))
+    keys: Any = [lookup_key_of(secret)] if secret is not None else client.mget(shared_key_key(prefix))
+    key = keys[0]
+    is_key = key is not None and len(key) in _KEY_BYTES
+    return Identity(user_id, found, (user_id, lookup_name(user_id, key)) if is_key else (user_id,))
 
 
 def _periods(rotation: Rotation, from_ms: int, now_ms: int) -> list[Period]:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import redis
+from redis.client import Pipeline
 
 from services.enrich.erasure.identity import Identity
 from services.enrich.lookups.catalogue import visitor_key
@@ -20,6 +21,7 @@ from shared.rollups.contract import STATE_LOG_KEY
 _SHORT: Final = 7  # characters of a userId in a line of the state log
 _LISTS: Final = ("rollup:visitors:latest", "rollup:events:latest")
 _FRAME: Final = "raw_data"
+_FOREIGN: Final = "a key of another type, which none of our services wrote"
 _PUBLISHED: Final = (*_LISTS, _FRAME, "latest_visitors")
 
 
@@ -37,6 +39,10 @@ class Redis:
     client: redis.Redis
     prefix: str
 
+    def is_a(self, kind: bytes, key: str) -> bool:
+        """Whether the key exists and is of a type. Others may write to the same Redis."""
+        return bool(self.client.type(key) == kind)
+
 
 def lookup(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
     """What load-lookups wrote about the visitor."""
@@ -48,9 +54,9 @@ def machines(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
     found = []
     for user_id in visitor.periods:
         key = f"{of.prefix}{MACHINE_KEY}{user_id}"
-        text: Any = of.client.get(key)
-        if text is not None:
-            found.append(Found(key, _readable(text)))
+        text: Any = of.client.get(key) if of.is_a(b"string", key) else None
+        if text is not None or of.client.exists(key):
+            found.append(Found(key, _FOREIGN if text is None else _readable(text)))
             if is_removed:
                 of.client.unlink(key)
     return found
@@ -64,7 +70,7 @@ def state_log(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
         for user_id in visitor.periods
     )
     found = []
-    entries: Any = of.client.xrange(key)
+    entries: Any = of.client.xrange(key) if of.is_a(b"stream", key) else []
     for entry_id, fields in entries:
         message = fields.get(b"msg", b"").decode("utf-8", "replace")
         if message.startswith(starts):
@@ -79,7 +85,7 @@ def crossings(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
     found = []
     for user_id, period in visitor.periods.items():
         key = crossing_key(of.prefix, period) if period is not None else ""
-        until: Any = of.client.hget(key, user_id) if key else None
+        until: Any = of.client.hget(key, user_id) if key and of.is_a(b"hash", key) else None
         if until is not None:
             found.append(Found(key, {user_id: _readable(until)}))
             if is_removed:
@@ -92,15 +98,25 @@ def published(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
 
     Aggregate writes them again at its next publish.
     """
-    found = []
-    for name in _LISTS:
-        rows: Any = of.client.lrange(of.prefix + name, 0, -1)
-        found += [Found(of.prefix + name, row) for row in map(_readable, rows) if _user_id(row) in visitor.periods]
-    text: Any = of.client.get(of.prefix + _FRAME)
-    frame = _readable(text or b"")
-    found += [Found(of.prefix + _FRAME, row) for row in _frame_rows(frame) if _user_id(row) in visitor.periods]
-    if found and is_removed:
-        of.client.unlink(*[of.prefix + name for name in _PUBLISHED])
+    keys = [of.prefix + name for name in _PUBLISHED]
+    found: list[Found] = []
+
+    def look(pipeline: Pipeline) -> None:
+        """Called again when aggregate publishes meanwhile, whose newer events must not go."""
+        found.clear()
+        for name in _LISTS:
+            rows: Any = pipeline.lrange(of.prefix + name, 0, -1) if of.is_a(b"list", of.prefix + name) else []
+            found.extend(
+                Found(of.prefix + name, row) for row in map(_readable, rows) if _user_id(row) in visitor.periods
+            )
+        text: Any = pipeline.get(of.prefix + _FRAME) if of.is_a(b"string", of.prefix + _FRAME) else b""
+        frame = _frame_rows(_readable(text or b""))
+        found.extend(Found(of.prefix + _FRAME, row) for row in frame if _user_id(row) in visitor.periods)
+        pipeline.multi()
+        if found and is_removed:
+            pipeline.unlink(*keys)
+
+    of.client.transaction(look, *keys)
     return found
 
 
@@ -117,9 +133,10 @@ PLACES: Final[Sequence[tuple[str, Place]]] = (
 def _hashes(of: Redis, keys: Sequence[str], *, is_removed: bool) -> list[Found]:
     found = []
     for key in keys:
-        fields: Any = of.client.hgetall(key) if of.client.type(key) == b"hash" else {}
-        if fields:
-            found.append(Found(key, {_text(name): _text(value) for name, value in fields.items()}))
+        fields: Any = of.client.hgetall(key) if of.is_a(b"hash", key) else {}
+        if fields or of.client.exists(key):
+            content: Any = {_text(name): _text(value) for name, value in fields.items()} or _FOREIGN
+            found.append(Found(key, content))
             if is_removed:
                 of.client.unlink(key)
     return found
