@@ -20,6 +20,7 @@ EXPIRED: Final = "Your sign-in has ended."
 LINK_EXPIRED: Final = "This link has ended. Ask for a new one, or sign in."
 SIGNED_OUT: Final = "You are signed out."
 NOT_SIGNED_IN: Final = "The provider did not sign you in. Try again."
+NO_ANSWER: Final = "The provider does not answer. Try again in a moment."
 NOTES: Final = {"expired": EXPIRED, "link-ended": LINK_EXPIRED, "signed-out": SIGNED_OUT, "failed": NOT_SIGNED_IN}
 """What the sign-in page says first, by the parameter in its address."""
 

@@ -15,10 +15,11 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from services.dashboard.sign_in import documents, pages
 from services.dashboard.sign_in.by_provider import PROVIDER
-from services.dashboard.sign_in.responses import Cookies, leading_to
+from services.dashboard.sign_in.responses import Cookies, leading_to, page
 
 CALLBACK: Final = "oauth2callback"
 NEXT_COOKIE: Final = "clickpulse_next"
+_BAD_REQUEST: Final = 400
 
 
 class ProviderRoutes:
@@ -35,13 +36,18 @@ class ProviderRoutes:
         remembered = leading_to("")
         self._cookies.set(remembered, NEXT_COOKIE, next_page, is_encrypted=scope["scheme"] == "https")
 
-        async def remember(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = self._secured(message)
-                headers.append("set-cookie", remembered.headers["set-cookie"])
-            await send(message)
+        answer: list[Message] = []
 
-        await app(self._own(scope, "auth/login", query), receive, remember)
+        async def collect(message: Message) -> None:
+            answer.append(message)
+
+        await app(self._own(scope, "auth/login", query), receive, collect)
+        if answer[0]["status"] >= _BAD_REQUEST:  # Streamlit logs why
+            await page(documents.message("Sign in", documents.NO_ANSWER), 502)(scope, receive, send)
+            return
+        self._secured(answer[0]).append("set-cookie", remembered.headers["set-cookie"])
+        for message in answer:
+            await send(message)
 
     async def callback(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """The provider's answer, or the way back from signing out there."""
