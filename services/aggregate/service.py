@@ -32,6 +32,9 @@ _LONGEST_POLL_SECONDS: Final = 0.25
 _LINGER_SECONDS: Final = 0.02
 _POLL_RECORDS: Final = 500
 """Records that are read and decoded together: few enough to stay in the processor's cache."""
+_BATCH_BYTES: Final = 32 << 20
+"""Records with this many bytes are folded at once: refused ones are kept until then."""
+
 _partition_of = attrgetter("partition")
 
 
@@ -64,6 +67,7 @@ class AggregateService:
         self._collected: list[Record] = []  # not received by the partitions yet
         self._counted_events = CountedDecoder(SOURCE_FIELDS, settings.limits)
         self._unfolded = 0  # records read but not folded yet
+        self._unfolded_bytes = 0  # of their values
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
         self._rates: dict[int, ReadRate] = {}
         self._now_s = int(clock())
@@ -153,9 +157,10 @@ class AggregateService:
         """Collect records until decoding is worthwhile, and their columns until folding is."""
         self._collected += records
         self._unfolded += len(records)
+        self._unfolded_bytes += sum([len(record.value) for record in records])
         if len(self._collected) >= self._poll_records:
             self._receive()
-        if self._unfolded >= self._settings.aggregate_batch_records:
+        if self._unfolded >= self._settings.aggregate_batch_records or self._unfolded_bytes >= _BATCH_BYTES:
             self._fold()
         elif len(records) < self._poll_records // 10:
             # Traffic is low: polling less often is just as good and far cheaper.
@@ -178,7 +183,7 @@ class AggregateService:
             self._is_storing &= self._try_send(refused) and self._store(partition.fold)
         if self._is_storing and self._unfolded:
             self._gauges.add_batch(self._unfolded, time.monotonic() - began_at)
-            self._unfolded = 0
+            self._unfolded = self._unfolded_bytes = 0
 
     def _store(self, write: Callable[[], None]) -> bool:
         """Write the state. Returns whether that succeeded."""

@@ -34,6 +34,7 @@ from shared.status.health import Health
 from shared.streams.event_log import EventLog, Record, Refused
 from tests.support.polling import eventually
 from tests.support.servers.event_logs import KafkaUnderTest, Owner, a_group, a_topic, append, read, until
+from tests.support.servers.kafka.raw_producer import send_raw
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -151,6 +152,21 @@ def test_a_batch_too_large_to_unpack_is_skipped_as_a_whole(log: EventLog) -> Non
         assert len(all_of(log, enriched, 40)) == 40
     assert b"unreadable: offsets 20 to 22" in letter.value
     assert facts(letter)["offset"] == "22"
+
+
+def test_header_names_that_are_not_text_end_no_reader(log: EventLog, kafka_broker: str) -> None:
+    """The client raises SystemError for them, and a second look at the headers crashes Python."""
+    raw = topic_with(kafka_broker, f"t{time.time_ns()}", compression_type="producer")  # or the broker mends the names
+    enriched = a_topic(log)
+    topic_with(kafka_broker, dead_letter_topic(raw), max_message_bytes="500")  # so that the batch is looked at again
+    append(log, raw, click(0))
+    for value in (b"no event" * 1000, click(1), b"no event"):
+        send_raw(kafka_broker, raw, value, [(b"good", b"1"), (b"\xff\xfe", b"2")])
+    append(log, raw, click(2))
+    with Enrich(log, raw, enriched).running():
+        assert len(all_of(log, enriched, 3)) == 3
+        assert len(all_of(log, dead_letter_topic(raw), 2)) == 2
+    assert [record.headers for record in all_of(log, raw, 5)] == [()] * 5
 
 
 def test_refused_outputs_become_dead_letters_and_the_others_pass(log: EventLog, kafka_broker: str) -> None:

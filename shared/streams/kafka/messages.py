@@ -64,7 +64,7 @@ class MessageBatch(RecordBatch):
 
     def __iter__(self) -> Iterator[Record]:
         messages = self._messages
-        headers = list(map(Message.headers, messages))
+        headers = _headers(messages)
         return map(
             _make_record,
             zip(
@@ -87,6 +87,23 @@ class MessageBatch(RecordBatch):
             return MessageBatch(self._messages[place])
         (record,) = MessageBatch((self._messages[place],))
         return record
+
+
+def _headers(messages: Sequence[Message]) -> list[list[tuple[str, bytes | None]] | None]:
+    """The headers of each message; none where a name is not UTF-8, for which the client raises SystemError.
+
+    A second look at those would crash the process, so they are replaced.
+    """
+    found: list[list[tuple[str, bytes | None]] | None] = []
+    rest = map(Message.headers, messages)
+    while True:
+        try:
+            found.extend(rest)
+        except SystemError:
+            messages[len(found)].set_headers([])
+            found.append(None)
+        else:
+            return found
 
 
 def _decode_headers(headers: list[tuple[str, bytes | None]] | None) -> Headers:

@@ -9,6 +9,7 @@ observer joins and leaves. The observer reads another topic, so that no partitio
 
 import time
 from collections.abc import Callable
+from struct import error as StructError  # noqa: N812 - an exception
 from struct import unpack_from
 from threading import Event, Thread
 from typing import Final
@@ -95,7 +96,7 @@ class RebalanceWatch:
     def _unread(self) -> set[int] | None:
         try:
             return self._find_unread()
-        except KafkaException as error:
+        except (KafkaException, StructError) as error:  # or a member of another kind, with an assignment of its own
             logger.debug("cannot describe the group", error=str(error))
             return None
 
