@@ -18,9 +18,11 @@ from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in import access
 from services.dashboard.sign_in.access import Access
 from services.dashboard.sign_in.documents import account_of
+from services.dashboard.sign_in.secret_files import signing_key
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 from services.dashboard.sources.status_source import StatusSource
+from services.dashboard.sources.visitor_names import VisitorNames
 from services.dashboard.web.page_document import EXPLORE, OPERATIONS
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
@@ -43,6 +45,7 @@ def _rollups() -> RollupSource:
         settings.redis_prefix,
         now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
+        names=VisitorNames(signing_key(settings.dashboard_secret_file)),
     )
 
 

@@ -74,7 +74,11 @@ class MachineStore:
         for entry in recent[-STATE_LOG_LENGTH:]:
             pipeline.xadd(
                 self._prefix + STATE_LOG_KEY,
-                {"created": entry.event.timestamp / 1000, "msg": log_message(entry)},
+                {
+                    "created": entry.event.timestamp / 1000,
+                    "msg": log_message(entry),
+                    "userId": entry.event.userId,
+                },
                 maxlen=STATE_LOG_LENGTH,
                 approximate=False,  # an approximate trim leaves about a hundred
             )

@@ -159,7 +159,9 @@ def _check_field(name: str, value: object) -> None:
 
 
 def _encode_log(newest_first: list[StateLogEntry]) -> list[dict[str, Any]]:
-    return [{"created": entry.created, "msg": entry.message} for entry in reversed(newest_first)]
+    return [
+        {"created": entry.created, "msg": entry.message, "userId": entry.user_id} for entry in reversed(newest_first)
+    ]
 
 
 def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StateLogEntry]:
@@ -169,7 +171,8 @@ def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[St
     for _, own in reply:
         try:
             created = _real(own[b"created"], _LATEST_MS / 1000)
-            entries.append(StateLogEntry(created=created, message=own[b"msg"].decode()))
+            user_id = own.get(b"userId", b"").decode()
+            entries.append(StateLogEntry(created=created, message=own[b"msg"].decode(), user_id=user_id))
         except (ValueError, KeyError) as error:
             failure = error
     if failure is not None and not entries:

@@ -194,7 +194,7 @@ class Snapshot(SiteRollup):
         Row(
             STATE_LOG_KEY,
             STATE_LOG,
-            "`created` (epoch seconds), `msg`; written by the detect service",
+            "`created` (epoch seconds), `msg`, `userId`; written by the detect service",
             limit=STATE_LOG_LENGTH,
         ),
     ]

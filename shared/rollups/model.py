@@ -70,10 +70,11 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateLogEntry:
-    """One line of the state machine log; `created` is epoch seconds."""
+    """One line of the state machine log; `created` is epoch seconds. The message has the start of `user_id`."""
 
     created: float
     message: str
+    user_id: str = ""
 
 
 class MalformedRollup(Exception):  # noqa: N818 - a state of the data

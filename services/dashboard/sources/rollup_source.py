@@ -1,5 +1,6 @@
 """Reads the rollups: one snapshot a second for all viewers of the process, failures as values."""
 
+import secrets
 from collections.abc import Callable
 from functools import partial
 
@@ -7,6 +8,7 @@ import redis
 
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
+from services.dashboard.sources.visitor_names import VisitorNames
 from shared.rollups.contract import STATE_LOG_KEY, Snapshot
 from shared.rollups.model import AUDIENCES, Audience, MalformedRollup
 from shared.rollups.reading import read
@@ -25,7 +27,10 @@ class RollupSource:
         *,
         now_ms: Callable[[], int],
         elapsed_seconds: Callable[[], float],
+        names: VisitorNames | None = None,
     ) -> None:
+        """Visitors have `names`; by default those of this process."""
+        self._names = names or VisitorNames(secrets.token_bytes(32))
         self._client = client
         self._prefix = prefix
         self._now_ms = now_ms
@@ -50,6 +55,7 @@ class RollupSource:
             return Unreachable(since_ms, error_text(error), _last_snapshot(before))
         if snapshot is None:
             return Empty()
+        snapshot = self._names.shown(snapshot)
         if snapshot.meta.coverage_8h_s > 0:  # coverage is 0 while a partition is missing
             self._whole_partitions = snapshot.meta.partitions
         return Live(snapshot, self._whole_partitions)

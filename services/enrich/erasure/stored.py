@@ -63,7 +63,10 @@ def machines(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
 
 
 def state_log(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
-    """The lines of the state log. They hold the start of an id, so another visitor's line may be among them."""
+    """The lines of the state log.
+
+    Those of an earlier version have only the start of an id, so another visitor's line may be among them.
+    """
     key = of.prefix + STATE_LOG_KEY
     starts = tuple(
         f"visitor {user_id[:_SHORT]}" + ("…" if len(user_id) > _SHORT + 1 else user_id[_SHORT:] + " ")
@@ -73,7 +76,7 @@ def state_log(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
     entries: Any = of.client.xrange(key) if of.is_a(b"stream", key) else []
     for entry_id, fields in entries:
         message = fields.get(b"msg", b"").decode("utf-8", "replace")
-        if message.startswith(starts):
+        if _text(fields.get(b"userId", b"")) in visitor.periods if b"userId" in fields else message.startswith(starts):
             found.append(Found(key, message))
             if is_removed:
                 of.client.xdel(key, entry_id)

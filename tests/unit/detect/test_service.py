@@ -179,6 +179,7 @@ def test_state_log_shows_the_latest_ten_transitions_by_event_time(client: FlakyR
     assert entries[-1] == {
         b"created": str(NOW_MS / 1000 - 120).encode(),
         b"msg": b"visitor user24 entered clothes_visited: clicked coat (clothing)",
+        b"userId": b"user24",
     }
     assert client.ttl("test:" + STATE_LOG_KEY) > 0
 
