@@ -61,8 +61,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
         client.xadd("state_logs", {"created": time.time(), "msg": "visitor 3f2a9c0… entered shoes_visited"})
         yield Attacked(dashboard.url, files, log)
         text = log.read_text()
-        assert "signed in" in text
-        assert "a wrong password was tried" in text
         secrets = (*PASSWORDS.values(), "guess", "a secret that", "eyJ", "argon2")
         assert [secret for secret in secrets if secret in text] == []
 
@@ -100,6 +98,23 @@ def test_nothing_tells_a_viewer_of_a_single_visitor(attacked: Attacked) -> None:
     assert [text for text in SINGLE if text in seen["viewer"]] == []
     assert "Visits per minute" in seen["viewer"]
     assert "Breakdown by category" in seen["viewer"]
+
+
+def test_a_viewer_gets_no_download_that_an_analyst_gets(attacked: Attacked) -> None:
+    asked = {"picked": {"what": "events", "at": 1}}
+    title = "Time (UTC)"
+    with attacked.opened(attacked.files.session("analyst")) as page:
+        found = re.search(r"\$\$[A-Z]*ID-[0-9a-zA-Z-]*downloads", page.run("explore"))
+        assert found is not None
+        button = found[0]
+        assert title in page.run("explore", widgets={button: asked})
+    for cookies in (attacked.files.session("viewer"), attacked.files.shared("explore")):
+        with attacked.opened(cookies) as page:
+            page.run("explore")
+            for widget in (button, "downloads", "download-asked", "download-file"):
+                page.run("explore", widgets={widget: asked})
+                page.run("explore", widgets={widget: asked}, fragment_id=page.fragment_id)
+            assert title not in page.shown
 
 
 @pytest.mark.parametrize("shared", PAGES)
@@ -163,6 +178,8 @@ def test_guessing_stays_slow_whatever_address_is_claimed(attacked: Attacked, lon
     began = time.monotonic()
     answers = [answer(number) for number in range(1, 3_000 if long else 100)]
     assert set(answers) == {403, 429}
+    text = attacked.log.read_text()
+    assert ("signed in" in text, "a wrong password was tried" in text) == (True, True)
     assert answers.count(403) <= 20 + (time.monotonic() - began) + 1
 
 

@@ -1,5 +1,6 @@
 """A client of Streamlit's protocol that asks for what no browser would."""
 
+import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,19 +25,26 @@ class StreamlitSocket:
         self.redirect = ""
         self.shown = ""
 
-    def run(self, path: str = "", *, fragment_id: str = "", query: str = "") -> str:
+    def run(
+        self, path: str = "", *, fragment_id: str = "", query: str = "", widgets: Mapping[str, object] | None = None
+    ) -> str:
         """Ask for the page at `path`, or for a fragment; what arrived until it was shown, or the socket closed."""
         before = len(self.shown)
         try:
-            self.ask(path, fragment_id=fragment_id, query=query)
+            self.ask(path, fragment_id=fragment_id, query=query, widgets=widgets)
             while self._read() != "script_finished":
                 pass
         except ConnectionClosed:
             pass
         return self.shown[before:]
 
-    def ask(self, path: str = "", *, fragment_id: str = "", query: str = "") -> None:
-        """Ask without waiting for an answer: there is none to a fragment that the session does not have."""
+    def ask(
+        self, path: str = "", *, fragment_id: str = "", query: str = "", widgets: Mapping[str, object] | None = None
+    ) -> None:
+        """Ask without waiting for an answer: there is none to a fragment that the session does not have.
+
+        `widgets` are the states that components claim to have, by their ids.
+        """
         asked = BackMsg()
         state = asked.rerun_script
         state.page_script_hash = calc_hash(path)
@@ -44,6 +52,9 @@ class StreamlitSocket:
         state.fragment_id = fragment_id
         state.is_auto_rerun = bool(fragment_id)
         state.context_info.timezone = "UTC"
+        for widget_id, value in (widgets or {}).items():
+            widget = state.widget_states.widgets.add()
+            widget.id, widget.json_value = widget_id, json.dumps(value)
         self._socket.send(asked.SerializeToString())
 
     def read_to_the_end(self) -> str:
