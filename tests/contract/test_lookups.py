@@ -19,6 +19,8 @@ from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind
 from services.enrich.lookup_files.rows import UnreadableFile
 from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, ProductFacts, VisitorFacts
 from services.enrich.lookups.redis_lookups import Lookups
+from services.enrich.privacy.lookup_names import LookupNames
+from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from shared.events.schema import RawEvent
 from shared.privacy.erasure_list import ErasureList
 from shared.privacy.erasures import token_of
@@ -125,10 +127,12 @@ def test_cache_is_bounded_and_a_batch_may_be_larger(client: redis.Redis, lookups
     assert lookups.visitors["user0"].gender == "M"
 
 
-def test_huge_id_is_neither_requested_nor_cached(lookups: Lookups) -> None:
-    lookups.learn([click("x" * 513, "x" * 513)])
-    assert not lookups.products
-    assert not lookups.visitors
+def test_long_texts_of_a_product_are_shortened(client: redis.Redis, lookups: Lookups) -> None:
+    store(client, "product:V1", cat="c" * 4_000, title="\u00f6" * 2_000)
+    store(client, "visitor:ada", gender="F" * 4_000, birthday="1990-09-22 " + "x" * 4_000)
+    lookups.learn([click("ada", "V1")])
+    assert lookups.products["V1"] == ProductFacts("c" * 509 + "…", "\u00f6" * 254 + "…")
+    assert lookups.visitors["ada"] == VisitorFacts("F", "1990-09-22", 19900922)
 
 
 def test_key_of_another_type_is_not_a_lookup(client: redis.Redis, lookups: Lookups) -> None:
@@ -196,6 +200,35 @@ def test_loaded_rows_are_found(client: redis.Redis, lookups: Lookups, tmp_path: 
     lookups.learn([click("ada", "V1")])
     assert lookups.products["V1"] == ProductFacts("vases", "Blue")
     assert lookups.visitors["ada"] == VisitorFacts("F", "1990-09-22", 19900922)
+
+
+@pytest.mark.parametrize("secret", [None, "a secret of some length"])
+def test_hashed_visitors_are_found_under_names_that_hold_no_id(
+    client: redis.Redis, clock: Clock, tmp_path: Path, secret: str | None
+) -> None:
+    path = tmp_path / "visitors"
+    path.write_text('[{"userId": "ada", "gender": "F"}, {"userId": "bea", "gender": "M"}]')
+    Loader(client, PREFIX, "here", Event()).load(VISITORS, path, is_pruned=False)  # before HASH_USER_ID was on
+    loader = Loader(client, PREFIX, "here", Event(), names=LookupNames(client, PREFIX, secret))
+    assert loader.load(VISITORS, path, is_pruned=True) == Summary(2, Counter(), 2)
+    keys = {key.decode() for key in client.scan_iter(count=1000)}
+    assert not any("ada" in key or "bea" in key for key in keys)
+    assert (f"{PREFIX}enrich:lookup-key" in keys) == (secret is None)
+    if secret is not None:
+        salts = [derived_salt(secret, period_of(clock_ms, "daily")) for clock_ms in (0, 1_790_000_000_123)]
+        assert not any(pseudonym_of("ada", salt) in key for salt in salts for key in keys)
+    # Another process, as enrich is.
+    lookups = Lookups(
+        client,
+        PREFIX,
+        found_seconds=45,
+        missing_seconds=10,
+        cache_entries=ENTRIES,
+        clock=clock,
+        names=LookupNames(client, PREFIX, secret),
+    )
+    lookups.learn([click("ada"), click("bea"), click("cia")])
+    assert [lookups.visitors[user].gender for user in ("ada", "bea", "cia")] == ["F", "M", "U"]
 
 
 @pytest.mark.parametrize("key", [b"", b"a secret"])
