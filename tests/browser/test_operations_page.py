@@ -173,8 +173,8 @@ def report_all(client: Any, **fields: Any) -> None:
     """Reports that stay fresh for as long as a slow machine takes to read them."""
     now_ms = (int(time.time()) + 60) * 1000
     times = {"started_at_ms": now_ms - 7_500_000, "reported_at_ms": now_ms}
-    change = Transition(at_ms=now_ms, service="aggregate", replica="host-1:7", level="error", message="redis fails: x")
     for service in SERVICES:
+        change = Transition(at_ms=now_ms, service=service, replica="host-1:7", level="error", message="redis fails: x")
         write(client, sample_status(service, f"{service}-host:7", **times, **fields), [change], "")
 
 

@@ -10,11 +10,17 @@ from typing import Any, ClassVar, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Response
 
 HTTP_CONNECTIONS: Final = 128
 """At most, besides one WebSocket per viewer. A browser opens six."""
 
-_OTHER_FILES: Final = 128
+_FILES_PER_VIEWER: Final = 4
+"""A socket, and the event loop that Streamlit makes for the thread of a page."""
+
+_OTHER_FILES: Final = HTTP_CONNECTIONS + 3 * 128 + 128
+"""Connections without a viewer, the event loops of 128 closed pages that Streamlit keeps, and everything else."""
 
 
 class BoundedConnection(H11Protocol):
@@ -55,6 +61,15 @@ class BoundedConnection(H11Protocol):
         self._forget()
         super().handle_websocket_upgrade(event)
 
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn's, with the headers of all responses."""
+        own = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        headers = [*self.server_state.default_headers, *own]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for part in (response, h11.Data(data=msg.encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(part) or b"")
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)
@@ -85,16 +100,32 @@ class BoundedConnection(H11Protocol):
             min(droppable, key=lambda other: (not other.is_waiting, other._since_s)).drop()  # noqa: SLF001
 
 
-def connection_limit(viewers: int) -> int:
-    """How many connections `viewers` pages need."""
-    return viewers + HTTP_CONNECTIONS
+class WebSocketConnection(WebSocketsSansIOProtocol):
+    """A WebSocket whose refused handshake has the headers of all responses, which uvicorn leaves out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        answer = self.conn.send_response
+
+        def answer_with_headers(response: Response) -> None:
+            for name, value in self.default_headers:
+                if name.decode() not in response.headers:
+                    response.headers[name.decode()] = value.decode()
+            answer(response)
+
+        self.conn.send_response = answer_with_headers  # type: ignore[method-assign]  # every answer passes here
 
 
-def raise_file_limit(connections: int) -> int:
-    """Allow this process files for so many connections, as far as the machine does; returns how many it may have."""
+def viewers_with_files(viewers: int) -> int:
+    """Allow this process the files for so many viewers, as far as the machine does; returns how many have them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OTHER_FILES
+    wanted = _FILES_PER_VIEWER * viewers + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == resource.RLIM_INFINITY else max(1, soft - _OTHER_FILES)
+    return viewers if soft == resource.RLIM_INFINITY else viewers_of_files(soft, viewers)
+
+
+def viewers_of_files(files: int, viewers: int) -> int:
+    """How many of the viewers so many files are enough for, at least one."""
+    return max(1, min(viewers, (files - _OTHER_FILES) // _FILES_PER_VIEWER))

@@ -15,7 +15,7 @@ import plotly
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 from streamlit.starlette import App
@@ -44,7 +44,7 @@ def _asset(file: Path, media_type: str) -> Callable[[Request], Response]:
 
     def answer(request: Request) -> Response:
         if "gzip" not in request.headers.get("accept-encoding", ""):
-            return Response(file.read_bytes(), media_type=media_type, headers=_KEPT)
+            return FileResponse(file, media_type=media_type, headers=_KEPT)  # as fast as the client reads
         return Response(compressed(), media_type=media_type, headers={**_KEPT, "Content-Encoding": "gzip"})
 
     return answer
@@ -63,8 +63,8 @@ def _address(path: str) -> str:
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def application(settings: DashboardSettings) -> ASGIApp:
-    """Streamlit with our routes, behind the middlewares. Streamlit's options must be loaded."""
+def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
+    """Streamlit with our routes, behind the middlewares, for so many viewers. Streamlit's options must be loaded."""
     base_path, sign_in = _address(""), read_sign_in(settings)
     guard = Middleware(
         Guard,
@@ -86,7 +86,7 @@ def application(settings: DashboardSettings) -> ASGIApp:
         [  # the first sees a request first
             guard,
             *([sign_in.gate(base_path)] if sign_in else []),
-            Middleware(ViewerLimit, viewers=settings.dashboard_viewers),
+            Middleware(ViewerLimit, viewers=viewers),
         ],
         streamlit,
     )

@@ -8,9 +8,17 @@ import uvicorn
 from streamlit.web import bootstrap
 
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.web.connections import BoundedConnection, connection_limit, raise_file_limit
+from services.dashboard.web.connections import (
+    HTTP_CONNECTIONS,
+    BoundedConnection,
+    WebSocketConnection,
+    viewers_with_files,
+)
 from services.dashboard.web.page_document import page_document
 from services.dashboard.web.response_headers import read_ancestors, response_headers
+from shared.runtime.logs import get_logger
+
+logger = get_logger(__name__)
 
 _LARGEST_MESSAGE_BYTES: Final = 256 * 1024
 """Of what a page sends: the state of its controls. It sends less than 10 KB unless hundreds of names are chosen."""
@@ -25,12 +33,14 @@ def serve(settings: DashboardSettings, options: Mapping[str, Any]) -> None:
     # Imported now because Streamlit reads its options when it is imported and when the application is made.
     from services.dashboard.web.server import application
 
-    limit = raise_file_limit(connection_limit(settings.dashboard_viewers))
+    viewers = viewers_with_files(settings.dashboard_viewers)
+    if viewers < settings.dashboard_viewers:
+        logger.warning("fewer viewers than DASHBOARD_VIEWERS: raise the limit of open files", viewers=viewers)
     config = uvicorn.Config(
-        application(settings),
+        application(settings, viewers),
         http=BoundedConnection,
-        limit_concurrency=min(limit, connection_limit(settings.dashboard_viewers)),
-        ws="websockets-sansio",
+        limit_concurrency=viewers + HTTP_CONNECTIONS,
+        ws=WebSocketConnection,
         ws_max_size=_LARGEST_MESSAGE_BYTES,
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,

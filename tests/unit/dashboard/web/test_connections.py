@@ -12,10 +12,15 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from services.dashboard.web.connections import BoundedConnection
+from services.dashboard.web.connections import BoundedConnection, WebSocketConnection, viewers_of_files
 from tests.support.polling import eventually
 
 LIMIT = 20
+HEADER = ("X-Of-All", "responses")
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 class Patient(BoundedConnection):
@@ -33,13 +38,26 @@ class Hasty(BoundedConnection):
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with more than fits into the buffers of a connection, at /large."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"refused"})
+        return
+    assert scope["path"] != "/fails"
     large = PlainTextResponse("x" * 40_000_000 if scope["path"] == "/large" else "ok")
     await large(scope, receive, send)
 
 
 @contextmanager
 def serving(protocol: type[BoundedConnection]) -> Iterator[int]:
-    config = uvicorn.Config(app, http=protocol, limit_concurrency=LIMIT, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws=WebSocketConnection,
+        limit_concurrency=LIMIT,
+        headers=[HEADER],
+        lifespan="off",
+        log_config=None,
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -112,3 +130,36 @@ def test_an_overdue_connection_is_closed(sent: bytes) -> None:
 
         eventually(is_reset, "the end of the connection")
         assert ask(port) == b"ok"
+
+
+@pytest.mark.parametrize(("files", "viewers"), [(1_024, 96), (1_040, 100), (65_536, 100), (256, 1), (0, 1)])
+def test_there_are_no_more_viewers_than_files(files: int, viewers: int) -> None:
+    assert viewers_of_files(files, 100) == viewers
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (200, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        (500, b"GET /fails HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        (400, b"GARBAGE\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\n" + b"x: " + b"y" * 100_000 + b"\r\n\r\n"),
+        (403, HANDSHAKE),
+        (405, HANDSHAKE.replace(b"GET", b"POST")),
+        (403, HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0")),
+        (400, HANDSHAKE.replace(b"Sec-WebSocket-Key", b"X-Key")),
+        (400, HANDSHAKE.replace(b"==", b"")),
+        (400, HANDSHAKE.replace(b"13", b"12")),
+    ],
+)
+def test_every_response_has_the_headers(status: int, sent: bytes) -> None:
+    with serving(BoundedConnection) as port, socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(sent)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            received = connection.recv(65_536)
+            assert received, head
+            head += received
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert head.lower().count(b"x-of-all: responses\r\n") == 1
