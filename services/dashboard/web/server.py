@@ -68,7 +68,7 @@ def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
     base_path, sign_in = _address(""), read_sign_in(settings)
     guard = Middleware(
         Guard,
-        hosts=_hosts(settings),
+        hosts=names_of(settings),
         base_path=base_path,
         posts=[base_path + path for path in (SIGN_IN, SIGN_OUT)] if sign_in else [],
         is_framed=bool(settings.dashboard_frame_ancestors),
@@ -99,7 +99,8 @@ def behind(middlewares: Sequence[Middleware], app: ASGIApp) -> ASGIApp:
     return app
 
 
-def _hosts(settings: DashboardSettings) -> Hosts:
+def names_of(settings: DashboardSettings) -> Hosts:
+    """The names by which browsers may reach the dashboard."""
     public = read_name(urlsplit(settings.public_url or "").hostname or "")
     listed = [*read_listed(settings.dashboard_hosts), *([public] if public else [])]
     return hosts_of(settings.dashboard_address, listed)

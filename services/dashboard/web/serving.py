@@ -49,6 +49,7 @@ def serve(settings: DashboardSettings, options: Mapping[str, Any]) -> None:
         headers=response_headers([page_document()], read_ancestors(settings.dashboard_frame_ancestors)),
         server_header=False,
         log_config=None,
+        log_level="error",  # otherwise whoever sends nonsense or opens sockets writes lines as he likes
         access_log=False,
     )
     with _listening(settings.dashboard_address, settings.dashboard_port, config.backlog) as listener:
@@ -56,5 +57,5 @@ def serve(settings: DashboardSettings, options: Mapping[str, Any]) -> None:
 
 
 def _listening(address: str, port: int, backlog: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family, backlog=backlog, dualstack_ipv6=address == "::")
+    family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(where[:2], family=family, backlog=backlog, dualstack_ipv6=address == "::")
