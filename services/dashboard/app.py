@@ -28,7 +28,7 @@ from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
 
 # Of one reply. Ours take a few hundred kilobytes.
-_MOST_STATUS_BYTES: Final = 16 * 1024 * 1024
+_MOST_STATUS_BYTES: Final = 4 * 1024 * 1024
 _MOST_ROLLUP_BYTES: Final = 32 * 1024 * 1024
 
 

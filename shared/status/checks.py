@@ -21,6 +21,7 @@ _LONGEST_STATUS_BYTES: Final = 262_144  # a service with 1024 partitions takes a
 _LONGEST_NAME: Final = 300
 _LONGEST_TEXT: Final = 4_000
 _MOST_ENTRIES: Final = 2_048
+_MOST_PARTITIONS: Final = 4_096
 
 _decode_status: Final = msgspec.json.Decoder(ReplicaStatus).decode
 
@@ -61,7 +62,7 @@ def _check_figure(name: str, value: Any) -> None:
         if len(value) > _MOST_ENTRIES:
             raise ValueError(f"{name} has {len(value)} entries")
         for key, own in value.items():
-            if not (0 <= key < 100_000 if isinstance(key, int) else len(key) <= _LONGEST_NAME):
+            if not (0 <= key < _MOST_PARTITIONS if isinstance(key, int) else len(key) <= _LONGEST_NAME):
                 raise ValueError(f"{name} has an entry that is out of range")
             _check_figure(name, own)
     elif value is not None and not 0 <= value <= _GREATEST:  # nor not a number

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import redis
 
-from shared.events.time_units import DAY_SECONDS
+from shared.events.time_units import DAY_SECONDS, HOUR_MS
 from shared.runtime.redis_replies import ReplyTooLarge, is_wrong_type
 from shared.runtime.services import SERVICES, TRAFFIC
 from shared.status.checks import UNREADABLE_STATUS, status_of, transition_of
@@ -27,6 +27,8 @@ TTL_SECONDS: Final = DAY_SECONDS
 REPORT_SECONDS: Final = 1.0
 DEPARTED_SECONDS: Final = 600
 """The other replicas of its service remove one that is silent for longer, and readers ignore it."""
+_AHEAD_MS: Final = HOUR_MS
+"""Clocks differ by less. A status from later would never depart."""
 _LONGEST_NAME: Final = 300  # bytes of a field
 MOST_REPLICAS: Final = 1_000
 """Of a service. A hash with more holds what no service of ours wrote."""
@@ -108,7 +110,8 @@ def remove_departed(client: redis.Redis, service: str, now_ms: int, prefix: str)
 
 def _is_departed(service: str, text: bytes, now_ms: int) -> bool:
     try:
-        return now_ms - status_of(text).reported_at_ms > DEPARTED_SECONDS * 1000
+        silent_ms = now_ms - status_of(text).reported_at_ms
+        return not -_AHEAD_MS <= silent_ms <= DEPARTED_SECONDS * 1000
     except UNREADABLE_STATUS as error:
         UNREADABLE.drop(replicas_key(service), str(error), "deleted")
         return True

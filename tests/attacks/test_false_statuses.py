@@ -10,10 +10,12 @@ from services.dashboard.kit import theme
 from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.time_zones import UTC_CLOCK
 from services.dashboard.operations.board import draw
+from services.dashboard.operations.standings import Standing, judge
 from services.dashboard.sources.observations import Reported
 from services.dashboard.sources.status_source import StatusSource
+from services.dashboard.sources.watch import Watch
 from shared.runtime.redis_client import connect
-from shared.status.keys import MOST_REPLICAS, write
+from shared.status.keys import MOST_REPLICAS, read, remove_departed, write
 from tests.support.samples.status import NOON_MS, sample_status
 
 Client = Any
@@ -61,6 +63,32 @@ def test_no_figure_breaks_operations(client: Client, redis_url: str, long: bool)
         observed, page = shown(redis_url)
         assert any(watched.status.replica == "true" for watched in observed.replicas)
         assert "<script>" not in page
+
+
+def test_floods_of_partitions_and_reasons_are_drawn_in_time(client: Client, redis_url: str) -> None:
+    for service in ("enrich", "aggregate", "detect"):
+        lag = dict.fromkeys(range(2048), 2**50)
+        names = {f"reason {number}": 1 for number in range(1_000)}
+        statuses = {
+            f"r{number}": msgspec.json.encode(sample_status(service, f"r{number}", lag=lag, dead_letters=names))
+            for number in range(40)
+        }
+        client.hset(f"status:replicas:{service}", mapping=statuses)
+    client.hset("status:replicas:detect", mapping={f"x{number}": "x" for number in range(900)})
+    observed, page = shown(redis_url)
+    assert len(observed.replicas) == 120
+    assert len(page) < 2_000_000
+
+
+def test_a_status_from_the_future_is_gone_after_seconds(client: Client) -> None:
+    status = sample_status("enrich", "future", reported_at_ms=NOON_MS + 10**12)
+    watch = Watch()
+    assert watch.look([status], NOON_MS)[0].heard_ms == NOON_MS
+    (watched,) = watch.look([status], NOON_MS + 10_000)
+    assert judge([watched], NOON_MS + 10_000)[0].standing is Standing.GONE
+    write(client, status, [], "")
+    remove_departed(client, "enrich", NOON_MS, "")
+    assert read(client, "").replicas == []
 
 
 def test_a_flood_of_replicas_is_cut_and_ended_by_the_service(client: Client, redis_url: str) -> None:

@@ -63,7 +63,8 @@ class Watch:
             is_new = reported_ms != status.reported_at_ms
             if is_new:
                 was_watched = reported_ms is not None and since_look_ms <= _UNWATCHED_MS
-                heard_ms = now_ms if was_watched else status.reported_at_ms
+                # A report from the future is heard now, or its replica would never be gone.
+                heard_ms = now_ms if was_watched else min(status.reported_at_ms, now_ms)
             elif self._is_interrupted:
                 heard_ms += since_look_ms
             heard[replica] = (status.reported_at_ms, heard_ms)

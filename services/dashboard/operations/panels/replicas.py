@@ -26,6 +26,8 @@ _NAMES: Final = {
     Standing.ENDED: "Failed",
     Standing.STOPPED: "Stopped",
 }
+_ROWS_SHOWN: Final = 200
+_UNREADABLE_SHOWN: Final = 50
 _COMPLAINT_SECONDS: Final = 600
 """How long the last warning or error of the log is shown."""
 
@@ -39,8 +41,13 @@ _COLUMNS: Final = (
 def draw(snapshot: Snapshot, context: Context) -> Card:
     """The card."""
     title = head("Replicas", "Each process as last reported · curves of the last 5 minutes")
-    rows = "".join(_row(replica, context.now_ms, context.clock) for replica in snapshot.replicas)
-    rows += "".join(_unreadable(name, reason) for name, reason in sorted(snapshot.unreadable.items()))
+    rows = "".join(_row(replica, context.now_ms, context.clock) for replica in snapshot.replicas[:_ROWS_SHOWN])
+    if len(snapshot.replicas) > _ROWS_SHOWN:
+        rows += _unreadable("more replicas", f"{grouped(len(snapshot.replicas) - _ROWS_SHOWN)} are not shown")
+    unreadable = sorted(snapshot.unreadable.items())
+    rows += "".join(_unreadable(name, reason) for name, reason in unreadable[:_UNREADABLE_SHOWN])
+    if len(unreadable) > _UNREADABLE_SHOWN:
+        rows += _unreadable("more entries", f"{grouped(len(unreadable) - _UNREADABLE_SHOWN)} are not shown")
     return Card(name="replicas", parts=(title + table("replicas", "Replicas", _COLUMNS, rows),), height_px=None)
 
 
