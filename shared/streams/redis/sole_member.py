@@ -141,7 +141,10 @@ class SoleMember:
         records = self._read_once(min(max_records, self._at_once), block_seconds)
         size = sum([len(record.value) for record in records])
         while records and len(records) < max_records and size < READ_BYTES:
-            more = self._read_once(min(max_records - len(records), self._at_once), 0)
+            try:
+                more = self._read_once(min(max_records - len(records), self._at_once), 0)
+            except redis.RedisError:
+                break  # those before are read and must be returned; the next poll meets the failure
             if not more:
                 break
             records += more
@@ -160,12 +163,16 @@ class SoleMember:
         after = [entry_id_before(self._assigned[partition].next_offset) for partition in turn]
         reply: Any = self._client.execute_command("XREAD", "COUNT", count, *block, "STREAMS", *streams, *after)
         records: list[Record] = []
+        ends: dict[int, tuple[int, int]] = {}  # partition → next offset, and how many records
         for stream, entries in reply.items() if isinstance(reply, dict) else reply or ():
             partition = self._partition_of_stream[stream]
             read = self._decode(partition, entries[: max_records - len(records)])
             if read:
                 records += read
-                self._assigned[partition].advance(read[-1].offset + 1, len(read))
+                ends[partition] = read[-1].offset + 1, len(read)
+        # Only now: decoding may have to repair a stream, and fail.
+        for partition, (next_offset, count) in ends.items():
+            self._assigned[partition].advance(next_offset, count)
         return records
 
     def _decode(self, partition: int, entries: Sequence[Entry]) -> list[Record]:
