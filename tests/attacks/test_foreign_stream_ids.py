@@ -1,5 +1,6 @@
 """Entries on the Redis log whose ids strangers chose: beyond an offset, in the future, and at the end of all ids."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -204,3 +205,25 @@ def test_a_full_redis_copies_what_it_has_memory_for(under_test: RedisUnderTest, 
         assert len(found) > 100
     finally:
         client.config_set("maxmemory", 0)
+
+
+def test_nothing_is_lost_or_doubled_while_others_append(under_test: RedisUnderTest, long: bool) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    stream = stream_key("", topic, 0)
+    sent = [b"%d" % number for number in range(50_000 if long else 2_000)]
+
+    def append_all() -> None:
+        with under_test.open_client() as collector:
+            for number, value in enumerate(sent):
+                if number % (len(sent) // 4) == 100:
+                    collector.xadd(stream, {"v": "foreign"}, id=f"{time.time_ns() // 1_000_000 + 30 * HOUR_MS}-0")
+                collector.xadd(stream, {"v": value})
+
+    appending = threading.Thread(target=append_all)
+    appending.start()
+    with log.processor(topic, a_group()) as processor:
+        found = values(read_all(processor, len(sent) + 4))
+    appending.join()
+    assert [value for value in found if value != b"foreign"] == sent
+    assert found.count(b"foreign") == 4

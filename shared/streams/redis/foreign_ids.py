@@ -6,12 +6,14 @@ lowers the last id of a stream. Where it is in the future, a copy with other ids
 """
 
 import secrets
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import redis
 
 from shared.events.time_units import HOUR_MS
 from shared.runtime.logs import get_logger
+from shared.streams.event_log import LogUnavailable
 from shared.streams.redis.layout import entry_id_of, first_offset_at, is_foreign, offset_of
 
 logger = get_logger(__name__)
@@ -31,8 +33,16 @@ _Entries = list[tuple[bytes, list[bytes]]]
 def repair(client: redis.Redis, stream: str, among: list[bytes] | None = None) -> None:
     """Replace the foreign ids at the end of a stream, and those `among` the given ones.
 
-    Redis's exceptions pass through; WatchError when others append all the time.
+    Redis's exceptions pass through. Raises LogUnavailable when others append all the time.
     """
+    for _ in range(_ATTEMPTS):
+        with suppress(redis.WatchError):
+            _repair(client, stream, among)
+            return
+    raise LogUnavailable(f"stream {stream} in Redis has foreign ids, and others append to it all the time")
+
+
+def _repair(client: redis.Redis, stream: str, among: list[bytes] | None) -> None:
     if not client.exists(stream):
         return
     state = _State.of(client, stream)
@@ -91,7 +101,7 @@ def _replace(client: redis.Redis, stream: str) -> None:
                 raise
             keep //= 2
             logger.warning("no memory to copy a stream with foreign ids, dropping its older half", stream=stream)
-        except redis.RedisError:
+        except (redis.RedisError, LogUnavailable):
             client.delete(copy)
             raise
 
@@ -123,7 +133,7 @@ class _Copy:
                         return
                 except redis.WatchError:
                     continue
-        raise redis.WatchError(f"stream {self._stream}: others append all the time")
+        raise LogUnavailable(f"stream {self._stream} in Redis has foreign ids, and others append to it all the time")
 
     def _try_finish(self, transaction: Any) -> bool:
         transaction.watch(self._stream)

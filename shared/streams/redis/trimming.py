@@ -25,6 +25,7 @@ _FULL_SHARE: Final = 0.95
 
 _WANTED_SHARE: Final = 0.9
 _ROUNDS: Final = 20  # Redis trims 10,000 entries at a time, and large entries may follow small ones
+_MOST_STREAMS: Final = 16_384
 _QUIET_SECONDS: Final = 60.0
 
 
@@ -67,6 +68,8 @@ class Trimmer:
         for name, text in known.items():
             with suppress(ValueError):  # whoever reads the topic reports it
                 spec = decode_spec(name.decode(), text)
+                if len(streams) + spec.partitions > _MOST_STREAMS:
+                    continue  # anybody may write to this hash
                 for partition in range(spec.partitions):
                     streams[stream_key(self._prefix, spec.name, partition)] = spec
         return streams
