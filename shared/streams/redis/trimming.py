@@ -63,7 +63,7 @@ class Trimmer:
 
     def _specs(self) -> dict[str, TopicSpec]:
         """The specification of the topic of each stream."""
-        streams = {}
+        streams: dict[str, TopicSpec] = {}
         known: Any = self._client.hgetall(topics_key(self._prefix))
         for name, text in known.items():
             with suppress(ValueError):  # whoever reads the topic reports it
