@@ -26,7 +26,7 @@ _OTHER_FILES: Final = HTTP_CONNECTIONS + 3 * 128 + 128
 class BoundedConnection(H11Protocol):
     """A connection until it becomes a WebSocket. `limit_concurrency` of uvicorn is the limit of all connections."""
 
-    request_seconds: ClassVar = 10.0
+    request_seconds: ClassVar = 30.0
     """For a request's head; a browser sends it at once."""
 
     response_seconds: ClassVar = 120.0

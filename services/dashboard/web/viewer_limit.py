@@ -12,7 +12,7 @@ from shared.runtime.logs import get_logger
 
 logger = get_logger(__name__)
 
-FIRST_MESSAGE_SECONDS: Final = 30.0
+FIRST_MESSAGE_SECONDS: Final = 60.0
 """A page says at once what it shows."""
 
 IDLE_SECONDS: Final = 1800.0
