@@ -80,9 +80,9 @@ def _decode_series(reply: Mapping[bytes, bytes]) -> dict[int, int]:
 def _decode_ranking(reply: Iterable[tuple[bytes, float]]) -> dict[str, int]:
     # Greatest first, ties to the smaller member bytewise. No Redis command returns this order.
     ranked = sorted(_few(reply), key=lambda member_score: (-member_score[1], member_score[0]))
-    for member, score in ranked:
+    for _, score in ranked:
         if not 0 <= score <= GREATEST:  # nor not a number
-            raise ValueError(f"{member[:40]!r} has the score {score}")
+            raise ValueError(f"a score of {score}")
     return {_name(member): int(score) for member, score in ranked}
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -34,7 +35,13 @@ def client(redis_url: str) -> Iterator[Client]:
 
 
 def report(instant_s: int, partition: int = 0) -> PartitionReport:
-    return PartitionReport(snapshot_of(Windows(instant_s), Dictionaries(), partition), 0, 0.0, 0, instant_s * 1000)
+    snapshot = replace(_empty(instant_s % 60, partition), now_s=instant_s)
+    return PartitionReport(snapshot, 0, 0.0, 0, instant_s * 1000)
+
+
+@cache  # it takes ten milliseconds
+def _empty(second: int, partition: int) -> Snapshot:
+    return snapshot_of(Windows(NOW_S + second), Dictionaries(), partition)
 
 
 def publisher(client: Client, secret: str | None = None, name: str = "true") -> RedisPublisher:
@@ -103,19 +110,17 @@ def test_a_lease_without_publishing_is_taken_over(client: Client) -> None:
         "rollup:all:views", "rollup:events:latest", "raw_data", f"aggregate:reports:{NOW_S + 5}",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", ["string", "list", "hash"])
+@pytest.mark.parametrize("kind", ["string", "hash"])
 def test_keys_of_other_types_are_replaced(client: Client, key: str, kind: str) -> None:
     def spoil(_: int) -> None:
         client.delete(key)
         match kind:
             case "string":
                 client.set(key, "x")
-            case "list":
-                client.rpush(key, "x")
             case "hash":
                 client.hset(key, "foo", "bar")
 
-    assert pause(client, publisher(client), spoil, instants=4) <= 1
+    assert pause(client, publisher(client), spoil, instants=3) <= 1
 
 
 def test_floods_of_replicas_are_removed(client: Client) -> None:
@@ -175,7 +180,7 @@ def test_no_report_stops_publishing(client: Client, long: bool) -> None:
         publish(own, instant_s)
         assert instant_s - published_s(client) <= 1
         client.delete(f"aggregate:reports:{instant_s}")
-    for _ in range(20_000 if long else 150):
+    for _ in range(20_000 if long else 100):
         spoilt = bytearray(encode_report(honest))
         for _ in range(chance.randint(1, 4)):
             spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)

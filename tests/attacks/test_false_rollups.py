@@ -77,7 +77,7 @@ def spoil(client: Client, key: str, chance: random.Random) -> None:
 
 def test_no_value_breaks_live(client: Client, redis_url: str, long: bool) -> None:
     chance = random.Random(3)
-    for _ in range(5_000 if long else 120):
+    for _ in range(5_000 if long else 60):
         client.flushall()
         publish(client, sample_rollup())
         client.xadd("state_logs", {"created": NOON_MS / 1000, "msg": "true"})
