@@ -6,7 +6,7 @@ import fakeredis
 import pytest
 import redis
 
-from shared.streams.event_log import LogUnavailable
+from shared.streams.event_log import LogUnavailable, Record
 from tests.support.servers.event_logs import (
     Owner,
     RedisUnderTest,
@@ -28,7 +28,7 @@ class Failing(fakeredis.FakeRedis):
             Failing.reads_before -= 1
             if Failing.reads_before == -1:
                 raise redis.exceptions.ConnectionError("gone")
-        return super().execute_command(*args, **options)
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # of fakeredis
 
 
 @pytest.mark.parametrize("reads_before", range(4))
@@ -41,7 +41,7 @@ def test_a_failed_read_loses_no_record_that_was_read_before(reads_before: int) -
         append(log, topic, value, key=b"%d" % (number % 5))
     with log.consumer(topic, a_group(), Owner()) as consumer:
         Failing.reads_before = reads_before
-        found = []
+        found: list[Record] = []
         with_failure: list[LogUnavailable] = []
 
         def poll() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-_NUMBER: Final = re.compile(rb"#(\d+)#")
+_NUMBER: Final = re.compile(rb"/n(\d+)/")  # in a path, because enrich keeps no fragment
 _AGENTS: Final = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
@@ -80,12 +80,12 @@ class Clicks:
             "userAgent": chance.choice(_AGENTS),
             "eventId": event_id,
             "url": chance.choice([None, f"/shop/{product}?from={number % 7}", "/"]),
-            "referrer": f"https://shop.example/#{number}#",
+            "referrer": f"https://shop.example/n{number}/",
         }
         return Click(number, user.encode(), _encoded(fields), (timestamp, user, product))
 
     def _bad_value(self, number: int, user: str, now_ms: int) -> bytes:
-        note = f"#{number}#"
+        note = f"/n{number}/"
         future: dict[str, Any] = {"timestamp": now_ms + 3_600_000, "userId": user, "referrer": note}
         return self._chance.choice(
             [
