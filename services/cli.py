@@ -88,6 +88,12 @@ def _export(argv: Sequence[str]) -> int:
     return main(argv)
 
 
+def _access(argv: Sequence[str]) -> int:
+    from services.access.__main__ import main
+
+    return main(argv)
+
+
 def _health(argv: Sequence[str]) -> int:
     from services.probe import main
 
@@ -132,6 +138,7 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
         "share": Subcommand("print a link to one page of the dashboard that ends by itself", "dashboard", _share),
         "forget": Subcommand("erase visitors everywhere, and report what expires when", "enrich", _forget),
         "export": Subcommand("print everything that is stored about a visitor", "enrich", _export),
+        "access": Subcommand("list and grant the rights of each service in Redis and Kafka", "kafka", _access),
         "health": Subcommand("query the health endpoint of a service on this machine", "enrich", _health),
     },
 }

@@ -222,9 +222,11 @@ class SoleMember:
             pipeline.time()
             for stream in self._streams:
                 pipeline.execute_command("XINFO STREAM", stream)
-            _, (seconds, _), *replies = pipeline.execute(raise_on_error=False)
+            _, now, *replies = pipeline.execute(raise_on_error=False)
+        if isinstance(now, Exception):
+            raise now
         self._ends_at = time.monotonic()
-        self._latest_ms = seconds * 1000 + AHEAD_MS
+        self._latest_ms = now[0] * 1000 + AHEAD_MS
         return [_decode(reply) for reply in replies]
 
 

@@ -29,13 +29,20 @@ class Valkey(ServerProcess):
     """A Valkey that a test may kill and start again. Raises ServerMissing."""
 
     def __init__(
-        self, folder: Path, port: int | None = None, *, fsync: Literal["everysec", "always"] | None = None
+        self,
+        folder: Path,
+        port: int | None = None,
+        *,
+        fsync: Literal["everysec", "always"] | None = None,
+        acl_file: Path | None = None,
     ) -> None:
         """`fsync` is the policy of its append-only file; without one it persists nothing."""
         super().__init__(folder / "valkey.log")
         self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         persistence = ["--appendonly", "yes", "--appendfsync", fsync] if fsync else ["--appendonly", "no"]
+        if acl_file is not None:
+            persistence += ["--aclfile", str(acl_file)]
         options = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *persistence]
         self._command = [valkey_binary(), "--port", str(self.port), *options]
 
@@ -46,9 +53,9 @@ class Valkey(ServerProcess):
 
 
 @contextmanager
-def running_valkey(folder: Path, port: int | None = None) -> Iterator[str]:
+def running_valkey(folder: Path, port: int | None = None, *, acl_file: Path | None = None) -> Iterator[str]:
     """A Valkey without persistence while the block runs; its redis:// URL. Raises ServerMissing."""
-    valkey = Valkey(folder, port)
+    valkey = Valkey(folder, port, acl_file=acl_file)
     try:
         valkey.start()
         yield valkey.url
@@ -59,5 +66,7 @@ def running_valkey(folder: Path, port: int | None = None) -> Iterator[str]:
 def _answers(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
+    except redis.AuthenticationError:
+        return True
     except redis.RedisError:
         return False

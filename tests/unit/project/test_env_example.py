@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from services.access.settings import AccessSettings
 from services.aggregate.settings import AggregateSettings
 from services.dashboard.settings import DashboardSettings
 from services.demo.settings import DemoSettings
@@ -16,6 +17,7 @@ from shared.runtime.settings_help import as_variable
 
 ROOT = Path(__file__).parents[3]
 SETTINGS: tuple[type[BaseSettings], ...] = (
+    AccessSettings,
     AggregateSettings,
     DashboardSettings,
     DemoSettings,

@@ -4,6 +4,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from services import cli
+from services.access.settings import AccessSettings
 from services.aggregate.settings import AggregateSettings
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in.settings import SignInSettings
@@ -27,6 +28,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "share": SignInSettings,
     "forget": ErasureSettings,
     "export": ErasureSettings,
+    "access": AccessSettings,
 }
 
 

@@ -1,0 +1,1 @@
+"""Who may do what in Redis and Kafka: one table for the documentation, the tests and the containers."""
