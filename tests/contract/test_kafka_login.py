@@ -14,6 +14,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Consumer, EventLog, LogUnavailable, NewRecord, Processor, Record
 from tests.support.polling import eventually
+from tests.support.servers.certificates import Certificate
 from tests.support.servers.event_logs import Owner, a_group, a_topic, append
 from tests.support.servers.kafka.secured import MECHANISMS, PASSWORD, USER, SecuredKafka, running_secured_kafka
 from tests.support.servers.server_process import ServerMissing
@@ -54,7 +55,15 @@ def options(
         "KAFKA_SECURITY_PROTOCOL": protocol,
         **({"KAFKA_SASL_MECHANISM": mechanism} if mechanism else {}),
         **({"KAFKA_SSL_CA_LOCATION": str(ca or kafka.ca)} if protocol.endswith("SSL") else {}),
+        **(certificate(kafka.client) if protocol == "SSL" else {}),
         **login,
+    }
+
+
+def certificate(client: Certificate) -> dict[str, str]:
+    return {
+        "KAFKA_SSL_CERTIFICATE_LOCATION": str(client.chain),
+        "KAFKA_SSL_KEY_LOCATION": str(client.key),
     }
 
 
@@ -108,6 +117,16 @@ def test_a_wrong_password_is_reported(kafka: SecuredKafka, protocol: str, mechan
 
 def test_a_ca_that_did_not_sign_the_brokers_certificate_is_reported(kafka: SecuredKafka) -> None:
     refusal_of(options(kafka, "SASL_SSL", "SCRAM-SHA-256", ca=kafka.other_ca), "certificate verify failed")
+
+
+def test_a_client_without_a_certificate_is_reported(kafka: SecuredKafka) -> None:
+    login = options(kafka, "SSL", None)
+    without = {name: value for name, value in login.items() if "CERTIFICATE" not in name and "KEY" not in name}
+    refusal_of(without, "_TRANSPORT|certificate")
+
+
+def test_a_certificate_of_another_authority_is_reported(kafka: SecuredKafka) -> None:
+    refusal_of(options(kafka, "SSL", None) | certificate(kafka.other_client), "_TRANSPORT|certificate")
 
 
 @pytest.mark.parametrize(

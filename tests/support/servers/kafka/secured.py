@@ -1,15 +1,14 @@
-"""A Kafka that requires a login, by every mechanism, over plain and encrypted connections."""
+"""A Kafka that requires a login, by every mechanism and by certificate, over plain and encrypted connections."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.support.servers.certificates import Authority, Certificate
 from tests.support.servers.kafka.broker import Kafka
-from tests.support.servers.server_process import ServerMissing, free_port
+from tests.support.servers.server_process import free_port
 
 USER: Final = "clickpulse"
 PASSWORD: Final = "hunter2"
@@ -22,7 +21,6 @@ _LOGINS: Final = {
     "SCRAM-SHA-256": f"{_SECURITY}.scram.ScramLoginModule required;",
     "SCRAM-SHA-512": f"{_SECURITY}.scram.ScramLoginModule required;",
 }
-_STORE_PASSWORD: Final = "keep-it-to-yourself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +30,22 @@ class SecuredKafka:
     addresses: dict[str, str]
     ca: Path  # signed its certificate
     other_ca: Path  # did not
+    client: Certificate  # what it asks clients for under SSL
+    other_client: Certificate  # one of another authority
 
 
 @contextmanager
 def running_secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     """A Kafka that accepts USER with PASSWORD while the block runs. Raises ServerMissing."""
-    own, other = _certified(folder / "broker"), _certified(folder / "other")
+    ours, other = Authority(folder / "ours"), Authority(folder / "other")
     ports = {protocol: free_port() for protocol in PROTOCOLS}
     options: dict[str, object] = {
         "sasl.enabled.mechanisms": ",".join(MECHANISMS),
-        "ssl.keystore.type": "PKCS12",
-        "ssl.keystore.location": own.with_suffix(".p12"),
-        "ssl.keystore.password": _STORE_PASSWORD,
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": ours.certify("127.0.0.1").both,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": ours.ca,
+        "listener.name.ssl.ssl.client.auth": "required",
     }
     for protocol in ("sasl_plaintext", "sasl_ssl"):
         for mechanism, login in _LOGINS.items():
@@ -56,22 +58,7 @@ def running_secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     )
     try:
         kafka.start()
-        yield SecuredKafka({protocol: f"127.0.0.1:{port}" for protocol, port in ports.items()}, own, other)
+        addresses = {protocol: f"127.0.0.1:{port}" for protocol, port in ports.items()}
+        yield SecuredKafka(addresses, ours.ca, other.ca, ours.certify("enrich"), other.certify("enrich"))
     finally:
         kafka.kill()
-
-
-def _certified(name: Path) -> Path:
-    """Make a key, NAME.p12, and its self-signed certificate, NAME.pem, with keytool. Returns the certificate."""
-    keytool = shutil.which("keytool")
-    if keytool is None:
-        raise ServerMissing("no keytool on the PATH to make certificates with; it comes with Java")
-    certificate = name.with_suffix(".pem")
-    store = ("-keystore", str(name.with_suffix(".p12")), "-storetype", "PKCS12", "-storepass", _STORE_PASSWORD)
-    made = ("-alias", "broker", "-keyalg", "EC", "-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1")
-    for command in (
-        ("-genkeypair", *made, "-validity", "2", *store),
-        ("-exportcert", "-alias", "broker", "-rfc", "-file", str(certificate), *store),
-    ):
-        subprocess.run([keytool, *command], check=True, capture_output=True)
-    return certificate
