@@ -2,7 +2,8 @@
 # SERVICE is enrich, aggregate, detect, dashboard or traffic, the names of the last stages below.
 
 ARG SERVICE
-ARG PYTHON=python:3.11-slim
+# Pin it by digest, PYTHON=python:3.11-slim-bookworm@sha256:…, as docs/containers.md says.
+ARG PYTHON=python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
 ARG SERVICE
@@ -27,7 +28,11 @@ FROM ${PYTHON} AS runtime
 # State and lookups are volumes, which inherit their owner from these folders.
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --shell /usr/sbin/nologin clickpulse \
  && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups \
-    /var/lib/clickpulse/dashboard
+    /var/lib/clickpulse/dashboard \
+ && cd /var/lib/clickpulse \
+ && install -d -o clickpulse -g clickpulse access \
+    access/kafka access/redis access/operator access/lookups \
+    access/enrich access/aggregate access/detect access/dashboard access/traffic
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HEALTH_ADDRESS=0.0.0.0 HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state

@@ -14,13 +14,24 @@ from shared.runtime.services import SERVICES
 
 ROOT = Path(__file__).parents[3]
 BACKING = {"kafka", "redis"}
-ONE_SHOT = {"shop", "lookups"}
+ONE_SHOT = {"access", "grant", "shop", "lookups"}
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    compose: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = compose["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def networks(compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["networks"]
     return found
 
 
@@ -79,6 +90,85 @@ def test_ports_are_published_on_this_machine_only(services: dict[str, Any]) -> N
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert len(ports) == 2
     assert all("127.0.0.1:" in port for port in ports)
+
+
+def test_every_container_is_confined(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service, name
+        for limit in ("pids_limit", "cpus", "mem_limit"):
+            assert service[limit], (name, limit)
+        for mount in service["tmpfs"]:
+            assert "size=" in mount, (name, mount)
+
+
+def test_a_container_reaches_only_what_it_needs(services: dict[str, Any], networks: dict[str, Any]) -> None:
+    reached = {
+        name: {
+            other
+            for other, service in services.items()
+            if other in BACKING and set(service.get("networks", ())) & set(services[name].get("networks", ()))
+        }
+        for name in services.keys() - BACKING
+    }
+    both = {"redis", "kafka"}
+    assert reached == {
+        "access": set(),
+        "shop": set(),
+        "grant": {"kafka"},
+        "lookups": {"redis"},
+        "dashboard": {"redis"},
+        **dict.fromkeys(("enrich", "aggregate", "detect", "traffic"), both),
+    }
+    for name in ("access", "shop"):
+        assert services[name]["network_mode"] == "none"
+    others = {
+        name
+        for name, network in networks.items()
+        if not network.get("internal")
+        and network["driver_opts"]["com.docker.network.bridge.enable_ip_masquerade"] != "false"
+    }
+    assert others == {"screen"}, "only a switch of the operator opens a way out"
+    assert networks["screen"]["driver_opts"]["com.docker.network.bridge.enable_ip_masquerade"].endswith(":-false}")
+
+
+def test_every_service_mounts_only_its_own_logins(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        if name == "access":
+            continue
+        mounted = [volume for volume in service.get("volumes", ()) if volume.startswith("access-")]
+        owner = "operator" if name == "grant" else name
+        assert mounted == ([] if name == "shop" else [f"access-{owner}:/run/access:ro"]), name
+        for variable in ("REDIS_USERNAME", "KAFKA_SASL_USERNAME"):
+            if "environment" in service and variable in service["environment"]:
+                assert service["environment"][variable] == owner
+
+
+def test_no_password_is_in_the_compose_file() -> None:
+    assert (
+        re.findall(r"(?i)(?:password|secret|salt): (?!\$\{[A-Z_]*:-\})\S+", (ROOT / "docker-compose.yml").read_text())
+        == []
+    )
+
+
+def test_base_images_can_be_pinned(services: dict[str, Any], tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1 $2 $3" = "buildx imagetools inspect" ] && echo sha256:0123abcd\n')
+    docker.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    lines = subprocess.run(
+        [ROOT / "deploy" / "pin-images"], env=environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    pinned = dict(line.split("=", 1) for line in lines)
+    used = {str(services[name]["image"]) for name in BACKING}
+    used |= {service["build"]["args"]["PYTHON"] for service in services.values() if "build" in service}
+    assert used == {f"${{{name}:-{image.partition('@')[0]}}}" for name, image in pinned.items()}
+    default = re.search(r"^ARG PYTHON=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert default is not None
+    assert pinned["PYTHON_IMAGE"] == f"{default[1]}@sha256:0123abcd"
 
 
 def test_health_check_starts_without_the_settings_library() -> None:
