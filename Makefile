@@ -1,7 +1,7 @@
 # One command per job, the same ones CI runs. Needs git, make and Python 3.11 to 3.13; installs uv if missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint format types imports docs fuzz attack bench load
+.PHONY: help demo test test-faults lint format types imports docs sbom fuzz attack bench load
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -52,8 +52,13 @@ types: install ## Check the types, including tests
 imports: install ## Check the import rules
 	@.venv/bin/lint-imports --no-cache --no-logo
 
-docs: install ## Generate the key tables of docs/redis.md
+docs: install ## Generate the tables of docs/redis.md, docs/security.md and docs/licences.md
 	@.venv/bin/python -m tools.redis_keys
+	@.venv/bin/python -m tools.access_tables
+	@.venv/bin/python -m tools.licences
+
+sbom: install ## Write a CycloneDX bill of materials, sbom.cdx.json. ARGS=FILE
+	@.venv/bin/python -m tools.sbom $(ARGS)
 
 fuzz: install ## Send a million mutated events through enrich. ARGS="--seed 7 --events 20000"
 	@.venv/bin/python -m tests.fuzz.enrich $(ARGS)
