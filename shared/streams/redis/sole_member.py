@@ -8,7 +8,7 @@ from typing import Any, Final
 import redis
 from redis.client import Pipeline
 
-from shared.streams.event_log import Assignment, Listener, Record, TopicSpec
+from shared.streams.event_log import Assignment, Listener, LogUnavailable, Record, TopicSpec
 from shared.streams.parts import READ_BYTES
 from shared.streams.redis.foreign_ids import AHEAD_MS, repair
 from shared.streams.redis.layout import (
@@ -143,7 +143,7 @@ class SoleMember:
         while records and len(records) < max_records and size < READ_BYTES:
             try:
                 more = self._read_once(min(max_records - len(records), self._at_once), 0)
-            except redis.RedisError:
+            except (redis.RedisError, LogUnavailable):
                 break  # those before are read and must be returned; the next poll meets the failure
             if not more:
                 break
