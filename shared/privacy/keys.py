@@ -22,7 +22,7 @@ VISITOR_KEYS: Final = (
         "never by itself",
     ),
     VisitorKey("detect:<userId>", "the way to an offer: products and times", "two `DETECT_WINDOW_MINUTES` later"),
-    VisitorKey("state_logs", "the last ten transitions, with the start of a userId", "24 h after the last write"),
+    VisitorKey("state_logs", "the last ten transitions, each with its userId", "24 h after the last write"),
     VisitorKey("rollup:visitors:latest", "the latest event of each of ten visitors", _PUBLISHED),
     VisitorKey("rollup:events:latest", "the hundred latest events", _PUBLISHED),
     VisitorKey("raw_data", "the hundred latest events", _PUBLISHED),
