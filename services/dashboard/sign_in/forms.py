@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from math import ceil
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,7 +12,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.dashboard.sign_in import documents, pages
-from services.dashboard.sign_in.attempts import Attempts
 from services.dashboard.sign_in.by_provider import cookies_to_delete
 from services.dashboard.sign_in.documents import FORM, NEXT, PASSWORD, SIGN_OUT, START
 from services.dashboard.sign_in.methods import SESSION_COOKIE, SHARE_COOKIE, ByPassword
@@ -21,6 +19,7 @@ from services.dashboard.sign_in.open_sockets import OpenSockets
 from services.dashboard.sign_in.provider_routes import ProviderRoutes
 from services.dashboard.sign_in.responses import Cookies, leading_to, page
 from services.dashboard.sign_in.standings import Refused, SignedIn, SignedOut, Standing
+from services.dashboard.sign_in.throttle import Throttle, address_of, later, too_many, wait_for
 from services.dashboard.sign_in.tokens import Form, Signer
 from shared.runtime.logs import get_logger
 
@@ -43,16 +42,15 @@ class Forms:
         signer: Signer,
         by_password: ByPassword | None,
         provider: ProviderRoutes | None,
-        attempts: Attempts,
+        attempts: Throttle,
         signed_out: SignedOut,
         sockets: OpenSockets,
         cookies: Cookies,
         now_s: Callable[[], float],
-        elapsed_s: Callable[[], float],
     ) -> None:
         self._signer, self._by_password, self._provider = signer, by_password, provider
         self._attempts, self._signed_out, self._sockets = attempts, signed_out, sockets
-        self._cookies, self._now_s, self._elapsed_s = cookies, now_s, elapsed_s
+        self._cookies, self._now_s = cookies, now_s
         self._checking = asyncio.Lock()
 
     async def answer(
@@ -70,12 +68,12 @@ class Forms:
         elif isinstance(standing, SignedIn) and standing.access.page is None:
             response = leading_to(pages.relative(pages.read_next(request.query_params.get(NEXT))))
         elif self._provider is not None and START in request.query_params:
-            waiting = self._wait_seconds(request)
+            waiting = self._attempts.wait_seconds(request)
             if not waiting:
                 next_page = pages.read_next(request.query_params.get(NEXT))
                 await self._provider.start(next_page, app, scope, receive, send)
                 return
-            response = _later(page(documents.message("Sign in", _too_many(waiting)), 429), waiting)
+            response = too_many(waiting)
         else:
             response = self._ask(request)
         await response(scope, receive, send)
@@ -138,9 +136,9 @@ class Forms:
         fields = await self._form(request)
         if fields is None:
             return self._password_form(request, "", 403, problem=_STALE)
-        next_page, address = pages.read_next(fields.get(NEXT)), _address(request)
-        if waiting := self._wait_seconds(request):
-            return _later(self._password_form(request, next_page, 429, problem=_too_many(waiting)), waiting)
+        next_page, address = pages.read_next(fields.get(NEXT)), address_of(request)
+        if waiting := self._attempts.wait_seconds(request):
+            return later(self._password_form(request, next_page, 429, problem=wait_for(waiting)), waiting)
         async with self._checking:  # one at a time, because each takes 64 MiB
             role = await to_thread.run_sync(self._by_password.passwords.role_of, fields.get(PASSWORD, ""))
         if role is None:
@@ -151,9 +149,6 @@ class Forms:
         response = leading_to(pages.relative(next_page))
         self._cookies.set(response, SESSION_COOKIE, cookie, is_encrypted=request.url.scheme == "https")
         return response
-
-    def _wait_seconds(self, request: Request) -> int:
-        return ceil(self._attempts.wait_seconds(_address(request), self._elapsed_s()))
 
     async def _account(self, standing: Standing, request: Request) -> Response:
         if not isinstance(standing, SignedIn):
@@ -176,16 +171,3 @@ class Forms:
         for name in (SESSION_COOKIE, SHARE_COOKIE, *cookies_to_delete(request.cookies)):
             self._cookies.delete(response, name)
         return response
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _too_many(seconds: int) -> str:
-    return f"There were too many attempts. Try again in {seconds} s."
-
-
-def _later(response: Response, seconds: int) -> Response:
-    response.headers["Retry-After"] = str(seconds)
-    return response

@@ -16,6 +16,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from services.dashboard.sign_in import documents, pages
 from services.dashboard.sign_in.by_provider import PROVIDER
 from services.dashboard.sign_in.responses import Cookies, leading_to, page
+from services.dashboard.sign_in.throttle import Throttle, too_many
 
 CALLBACK: Final = "oauth2callback"
 NEXT_COOKIE: Final = "clickpulse_next"
@@ -25,8 +26,10 @@ _BAD_REQUEST: Final = 400
 class ProviderRoutes:
     """Calls Streamlit's routes in the app behind the gate."""
 
-    def __init__(self, base_path: str, cookies: Cookies, *, is_encrypted: bool) -> None:
+    def __init__(self, base_path: str, cookies: Cookies, answers: Throttle, *, is_encrypted: bool) -> None:
+        """`answers` limits how often Streamlit looks at an answer of the provider, because it logs each wrong one."""
         self._base_path = base_path
+        self._answers = answers
         self._cookies = cookies
         self._is_encrypted = is_encrypted
 
@@ -52,10 +55,17 @@ class ProviderRoutes:
     async def callback(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """The provider's answer, or the way back from signing out there."""
         request = Request(scope)
-        if not {"code", "error"} & request.query_params.keys():
-            await leading_to(documents.sign_in_address("", "signed-out"))(scope, receive, send)
-            return
         next_page = pages.read_next(request.cookies.get(NEXT_COOKIE))
+        response = None
+        if "error" in request.query_params:
+            response = leading_to(documents.sign_in_address(next_page, "failed"))
+        elif "code" not in request.query_params:
+            response = leading_to(documents.sign_in_address("", "signed-out"))
+        elif waiting := self._answers.wait_seconds(request):
+            response = too_many(waiting)
+        if response is not None:
+            await response(scope, receive, send)
+            return
 
         async def lead_on(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 
-from services.dashboard.sign_in.attempts import Attempts
 from services.dashboard.sign_in.by_provider import Admitted, ByProvider, read_users, streamlit_secrets
 from services.dashboard.sign_in.forms import Forms
 from services.dashboard.sign_in.gate import Gate
@@ -22,6 +21,7 @@ from services.dashboard.sign_in.responses import Cookies
 from services.dashboard.sign_in.secret_files import read_text, signing_key
 from services.dashboard.sign_in.settings import SignInSettings
 from services.dashboard.sign_in.standings import SignedOut
+from services.dashboard.sign_in.throttle import Throttle
 from services.dashboard.sign_in.tokens import Signer
 from shared.runtime.settings import ConfigurationError
 
@@ -43,7 +43,11 @@ class SignIn:
         public_path = urlsplit(self.settings.public_url or "").path
         cookies = Cookies((public_path or base_path.rstrip("/")) or "/", is_encrypted=is_encrypted)
         signed_out, sockets = SignedOut(), OpenSockets(time.time)
-        provider = ProviderRoutes(base_path, cookies, is_encrypted=is_encrypted) if self.by_provider else None
+        provider = (
+            ProviderRoutes(base_path, cookies, Throttle(time.monotonic), is_encrypted=is_encrypted)
+            if self.by_provider
+            else None
+        )
         own: Method | None = self.by_password or self.by_provider
         assert own is not None, "read_sign_in returns one of them"
         shared = BySharedLink(signer)
@@ -51,12 +55,11 @@ class SignIn:
             signer=signer,
             by_password=self.by_password,
             provider=provider,
-            attempts=Attempts(time.monotonic()),
+            attempts=Throttle(time.monotonic),
             signed_out=signed_out,
             sockets=sockets,
             cookies=cookies,
             now_s=time.time,
-            elapsed_s=time.monotonic,
         )
         return Middleware(
             Gate,

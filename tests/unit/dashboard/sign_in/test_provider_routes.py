@@ -92,7 +92,7 @@ def test_a_provider_that_signs_nobody_in_leads_back_to_the_sign_in_page(
     client: TestClient, streamlit: Streamlit
 ) -> None:
     streamlit.signs_in = False
-    for query in ("code=c&state=s", "error=access_denied"):
+    for query in ("code=c&state=s", "error=access_denied", "error=x&code=c"):
         assert client.get(f"/oauth2callback?{query}").headers["location"] == "sign-in?failed="
     assert client.get("/oauth2callback").headers["location"] == "sign-in?signed-out="
 
@@ -108,3 +108,12 @@ def test_asking_the_provider_is_limited(client: TestClient, streamlit: Streamlit
     answers = [client.get("/sign-in?start").status_code for _ in range(30)]
     assert answers[-1] == 429
     assert len(streamlit.reached) < 30
+
+
+def test_answers_that_the_provider_did_not_give_are_limited(client: TestClient, streamlit: Streamlit) -> None:
+    for _ in range(50):
+        client.get("/oauth2callback?error=x&error_description=y")
+    assert streamlit.reached == []  # which would log each
+    answers = [client.get("/oauth2callback?code=c&state=s").status_code for _ in range(50)]
+    assert answers[-1] == 429
+    assert len(streamlit.reached) < 50
