@@ -17,7 +17,7 @@ from services.dashboard.operations import page as operations
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in import access
 from services.dashboard.sign_in.access import Access
-from services.dashboard.sign_in.documents import account_of
+from services.dashboard.sign_in.gate.documents import account_of
 from services.dashboard.sign_in.secret_files import signing_key
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource

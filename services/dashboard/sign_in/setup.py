@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 from starlette.middleware import Middleware
 
 from services.dashboard.sign_in.by_provider import Admitted, ByProvider, read_users, streamlit_secrets
-from services.dashboard.sign_in.forms import Forms
-from services.dashboard.sign_in.gate import Gate
+from services.dashboard.sign_in.gate.forms import Forms
+from services.dashboard.sign_in.gate.middleware import Gate
+from services.dashboard.sign_in.gate.open_sockets import OpenSockets
+from services.dashboard.sign_in.gate.provider_routes import ProviderRoutes
+from services.dashboard.sign_in.gate.responses import Cookies
+from services.dashboard.sign_in.gate.throttle import Throttle
 from services.dashboard.sign_in.methods import ByPassword, BySharedLink, Either, Method
-from services.dashboard.sign_in.open_sockets import OpenSockets
 from services.dashboard.sign_in.passwords import read_passwords
-from services.dashboard.sign_in.provider_routes import ProviderRoutes
-from services.dashboard.sign_in.responses import Cookies
 from services.dashboard.sign_in.secret_files import read_text, signing_key
 from services.dashboard.sign_in.settings import SignInSettings
 from services.dashboard.sign_in.standings import SignedOut
-from services.dashboard.sign_in.throttle import Throttle
 from services.dashboard.sign_in.tokens import Signer
 from shared.runtime.settings import ConfigurationError
 
@@ -43,11 +43,9 @@ class SignIn:
         public_path = urlsplit(self.settings.public_url or "").path
         cookies = Cookies((public_path or base_path.rstrip("/")) or "/", is_encrypted=is_encrypted)
         signed_out, sockets = SignedOut(), OpenSockets(time.time)
-        provider = (
-            ProviderRoutes(base_path, cookies, Throttle(time.monotonic), is_encrypted=is_encrypted)
-            if self.by_provider
-            else None
-        )
+        provider = None
+        if self.by_provider is not None:
+            provider = ProviderRoutes(base_path, cookies, Throttle(time.monotonic), is_encrypted=is_encrypted)
         own: Method | None = self.by_password or self.by_provider
         assert own is not None, "read_sign_in returns one of them"
         shared = BySharedLink(signer)

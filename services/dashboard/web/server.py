@@ -22,7 +22,7 @@ from streamlit.starlette import App
 
 from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WORLD_FILE
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.sign_in.documents import SIGN_IN, SIGN_OUT
+from services.dashboard.sign_in.gate.documents import SIGN_IN, SIGN_OUT
 from services.dashboard.sign_in.setup import read_sign_in
 from services.dashboard.web.guard import Guard
 from services.dashboard.web.hosts import Hosts, hosts_of, read_listed, read_name

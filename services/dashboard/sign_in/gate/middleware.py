@@ -11,14 +11,15 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.dashboard.sign_in import documents, pages
+from services.dashboard.sign_in import pages
 from services.dashboard.sign_in.access import HEADER, header_of
-from services.dashboard.sign_in.documents import SIGN_IN, SIGN_OUT
-from services.dashboard.sign_in.forms import Forms
+from services.dashboard.sign_in.gate import documents
+from services.dashboard.sign_in.gate.documents import SIGN_IN, SIGN_OUT
+from services.dashboard.sign_in.gate.forms import Forms
+from services.dashboard.sign_in.gate.open_sockets import OpenSockets, lead_to_sign_in
+from services.dashboard.sign_in.gate.provider_routes import CALLBACK, ProviderRoutes
+from services.dashboard.sign_in.gate.responses import Cookies, leading_to, not_stored, page
 from services.dashboard.sign_in.methods import SHARE_COOKIE, BySharedLink, Either
-from services.dashboard.sign_in.open_sockets import OpenSockets, lead_to_sign_in
-from services.dashboard.sign_in.provider_routes import CALLBACK, ProviderRoutes
-from services.dashboard.sign_in.responses import Cookies, leading_to, not_stored, page
 from services.dashboard.sign_in.standings import NOBODY, Expired, Nobody, Refused, SignedIn, SignedOut, Standing
 
 _HEALTH: Final = "_stcore/health"

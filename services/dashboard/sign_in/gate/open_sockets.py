@@ -12,7 +12,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from services.dashboard.sign_in.documents import SIGN_IN
+from services.dashboard.sign_in.gate.documents import SIGN_IN
 
 _POLICY_VIOLATION: Final = 1008
 _LONGEST_WAIT_S: Final = 3_600.0

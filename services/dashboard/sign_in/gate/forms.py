@@ -11,15 +11,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.dashboard.sign_in import documents, pages
+from services.dashboard.sign_in import pages
 from services.dashboard.sign_in.by_provider import cookies_to_delete
-from services.dashboard.sign_in.documents import FORM, NEXT, PASSWORD, SIGN_OUT, START
+from services.dashboard.sign_in.gate import documents
+from services.dashboard.sign_in.gate.documents import FORM, NEXT, PASSWORD, SIGN_OUT, START
+from services.dashboard.sign_in.gate.open_sockets import OpenSockets
+from services.dashboard.sign_in.gate.provider_routes import ProviderRoutes
+from services.dashboard.sign_in.gate.responses import Cookies, leading_to, page
+from services.dashboard.sign_in.gate.throttle import Throttle, address_of, later, too_many, wait_for
 from services.dashboard.sign_in.methods import SESSION_COOKIE, SHARE_COOKIE, ByPassword
-from services.dashboard.sign_in.open_sockets import OpenSockets
-from services.dashboard.sign_in.provider_routes import ProviderRoutes
-from services.dashboard.sign_in.responses import Cookies, leading_to, page
 from services.dashboard.sign_in.standings import Refused, SignedIn, SignedOut, Standing
-from services.dashboard.sign_in.throttle import Throttle, address_of, later, too_many, wait_for
 from services.dashboard.sign_in.tokens import Form, Signer
 from shared.runtime.logs import get_logger
 

@@ -25,7 +25,7 @@ NOTES: Final = {"expired": EXPIRED, "link-ended": LINK_EXPIRED, "signed-out": SI
 """What the sign-in page says first, by the parameter in its address."""
 
 _BRAND: Final = '<div class="brand"><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Clickpulse</div>'
-_FAVICON: Final = base64.b64encode(Path(__file__).parents[1].joinpath("favicon.svg").read_bytes()).decode()
+_FAVICON: Final = base64.b64encode(Path(__file__).parents[2].joinpath("favicon.svg").read_bytes()).decode()
 _STYLE: Final = (
     theme.variables(theme.LIGHT)
     + f"@media(prefers-color-scheme:dark){{{theme.variables(theme.DARK)}}}"

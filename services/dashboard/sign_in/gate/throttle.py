@@ -6,9 +6,9 @@ from math import ceil
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.dashboard.sign_in import documents
 from services.dashboard.sign_in.attempts import Attempts
-from services.dashboard.sign_in.responses import page
+from services.dashboard.sign_in.gate import documents
+from services.dashboard.sign_in.gate.responses import page
 
 
 class Throttle:

@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.auth_util import encode_provider_token
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from services.dashboard.sign_in import documents, pages
+from services.dashboard.sign_in import pages
 from services.dashboard.sign_in.by_provider import PROVIDER
-from services.dashboard.sign_in.responses import Cookies, leading_to, page
-from services.dashboard.sign_in.throttle import Throttle, too_many
+from services.dashboard.sign_in.gate import documents
+from services.dashboard.sign_in.gate.responses import Cookies, leading_to, page
+from services.dashboard.sign_in.gate.throttle import Throttle, too_many
 
 CALLBACK: Final = "oauth2callback"
 NEXT_COOKIE: Final = "clickpulse_next"

@@ -1,0 +1,1 @@
+"""The middleware in front of Streamlit, with its pages and forms (edges)."""
