@@ -86,7 +86,7 @@ class AggregateService:
         except Stopped:
             logger.info("stopped while waiting")
         self._commit(consumer)
-        self._publish(consumer)  # the last one, with everything folded
+        self._publish(consumer, is_last=True)  # with everything folded
 
     # --- the listener ------------------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ class AggregateService:
 
     # --- publishing --------------------------------------------------------------------------------------------------
 
-    def _publish(self, consumer: Consumer) -> None:
+    def _publish(self, consumer: Consumer, *, is_last: bool = False) -> None:
         lag = consumer.lag()
         self._gauges.lag = {n: lag.get(n, 0) + partition.unfolded for n, partition in self._partitions.items()}
         self._offer(
@@ -221,7 +221,7 @@ class AggregateService:
                 self._now_s,
                 {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
                 # Without the log, we may not know that a partition and its next events belong to another replica.
-                [partition.completed_minutes() for partition in self._partitions.values()]
+                [partition.completed_minutes(is_last=is_last) for partition in self._partitions.values()]
                 if self._settings.segment_seconds and self._log.is_available
                 else [],
             )

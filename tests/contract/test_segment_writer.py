@@ -39,7 +39,7 @@ def minutes(versions: dict[int, int], partition: int = 0) -> PartitionMinutes:
     rows["country"] = rows["event_type"] = 0
     rows["age"] = NONE
     names = Dictionaries({"country": ["Kenya"], "event_type": ["page_view"]})
-    return PartitionMinutes(partition, names, {minute: (version, rows) for minute, version in versions.items()})
+    return PartitionMinutes(partition, names, {minute: (version, [rows]) for minute, version in versions.items()})
 
 
 def versions(client: Any, prefix: str = "") -> dict[str, int]:

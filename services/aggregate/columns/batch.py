@@ -37,6 +37,11 @@ class LatestEvent(NamedTuple):
     visitor: str  # userId
     value: bytes  # undecoded, because few candidates are shown
 
+    @property
+    def second(self) -> int:
+        """The epoch second of the event."""
+        return self.timestamp_ms // 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

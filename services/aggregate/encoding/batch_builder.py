@@ -6,7 +6,7 @@ future and duplicate events.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, groupby
 from operator import attrgetter
 from typing import Final
 
@@ -161,9 +161,16 @@ class BatchBuilder:
         return rows
 
     def _latest(self, counted: Bools, timestamp_ms: Ints, arrival_ms: Ints) -> tuple[LatestEvent, ...]:
-        """The events that may be among the latest, which are few, and all events ahead of the clock."""
-        is_ahead = counted & (timestamp_ms >= (self._windows.now_s + 1) * 1000)
-        places = np.flatnonzero(counted & ~is_ahead & (timestamp_ms >= self._windows.latest.threshold_ms()))
+        """The events that may be among the latest now, or when their second comes. These are few."""
+        now_s = self._windows.now_s
+        is_ahead = counted & (timestamp_ms >= (now_s + 1) * 1000)
+        is_candidate = counted & ~is_ahead & (timestamp_ms >= self._windows.latest.threshold_ms())
+        if is_ahead.any():
+            ahead = np.flatnonzero(is_ahead)
+            thresholds_ms = self._windows.waiting.thresholds_ms(now_s)
+            of_second = np.minimum(timestamp_ms[ahead] // 1000 - now_s, len(thresholds_ms)) - 1
+            is_candidate[ahead[timestamp_ms[ahead] >= thresholds_ms[of_second]]] = True
+        places = np.flatnonzero(is_candidate)
         newest_first = places[np.lexsort((arrival_ms[places], timestamp_ms[places]))[::-1]]  # stable: ties by offset
 
         def events(places: Ints) -> Iterator[LatestEvent]:
@@ -177,7 +184,8 @@ class BatchBuilder:
                     self._counted_events.kept(record.value),
                 )
 
-        return (*latest_first(events(newest_first)), *events(np.flatnonzero(is_ahead)))
+        by_second = groupby(events(newest_first), key=lambda event: max(event.second, now_s))
+        return tuple(event for _, own in by_second for event in latest_first(own))
 
 
 def _future(record: Record, timestamp_ms: int) -> Refusal:

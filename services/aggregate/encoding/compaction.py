@@ -24,7 +24,7 @@ def _forget_visitors(encoder: Encoder, windows: Windows) -> None:
     known = windows.last_seen.statistic.last(AUDIENCES.index("all"))[:codes]
     last_seen[: len(known)] = known
     slots = windows.recent_visitors.forget(last_seen, windows.now_s - RECENT_SECONDS + 1)
-    last_seen[windows.waiting["visitor"]] = windows.now_s
+    last_seen[windows.waiting.rows["visitor"]] = windows.now_s
     gone = encoder.visitors.forget(last_seen, windows.now_s - VISITOR_REMEMBERED_SECONDS)
     windows.forget(Forgotten(gone, slots))
 

@@ -62,6 +62,10 @@ class RecentRows:
             self._minutes[minute] = chunks = [np.concatenate(chunks)]
         return chunks[0] if chunks else NO_ROWS
 
+    def chunks(self, minute: int) -> tuple[Array, ...]:
+        """The rows of one minute as they were added: free of the copy that joins them."""
+        return tuple(self._minutes.get(minute, ()))
+
     def minutes(self) -> list[int]:
         """The minutes that have rows, in order."""
         return sorted(self._minutes)

@@ -9,10 +9,10 @@ from typing import Final, TypeVar
 import numpy as np
 
 from services.aggregate.columns.arrays import RING_SECONDS, Array, Bools, Ints
-from services.aggregate.columns.batch import NONE, Batch, EventCounts, LatestEvent, seconds_of
+from services.aggregate.columns.batch import Batch, EventCounts, LatestEvent, seconds_of
 from services.aggregate.engine.latest import Latest
 from services.aggregate.engine.popularity import HourlyPopularity
-from services.aggregate.engine.recent_rows import NO_ROWS, RecentRows
+from services.aggregate.engine.recent_rows import RecentRows
 from services.aggregate.engine.recent_visitors import RecentVisitors
 from services.aggregate.engine.segment_versions import SegmentVersions
 from services.aggregate.engine.sessions import Sessions
@@ -25,6 +25,7 @@ from services.aggregate.engine.visitor_window import (
     VisitorWindow,
 )
 from services.aggregate.engine.visitors import DistinctByBucket, LastSeen
+from services.aggregate.engine.waiting import Waiting
 from services.aggregate.engine.window import Events, Forgotten, Step, Window
 from shared.events.schema import DEVICE_TYPES
 from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
@@ -86,8 +87,7 @@ class Windows:
         self.recent_visitors = RecentVisitors()
         self.segment_versions = SegmentVersions()
         self.latest = Latest()
-        self.waiting = NO_ROWS  # counted events ahead of the clock
-        self.waiting_latest: list[LatestEvent] = []  # those of them that may become the latest
+        self.waiting = Waiting()
 
     def fold(self, batch: Batch, counts: EventCounts) -> None:
         """Add a micro-batch, and the outcome of the events that were read for it."""
@@ -105,10 +105,9 @@ class Windows:
         step = Step(first, now_s, Events(leaving, now_s, self.recent_visitors))
         for window in self._windows:
             window.enter(step)
-        waiting, self.waiting = self.waiting, NO_ROWS
-        self._admit(waiting)
-        waiting_latest, self.waiting_latest = self.waiting_latest, []
-        self._admit_latest(waiting_latest)
+        rows, latest = self.waiting.take(now_s)
+        self._admit(rows)
+        self._admit_latest(latest)
 
     def _admit(self, rows: Array) -> None:
         """Fold the events up to `now_s`. Later ones wait for their second."""
@@ -116,7 +115,7 @@ class Windows:
         within = second >= oldest_second(self.now_s)
         if second.max(initial=self.now_s) > self.now_s:
             ahead = second > self.now_s
-            self.waiting = np.concatenate((self.waiting, rows[ahead]))
+            self.waiting.add(rows[ahead])
             within &= ~ahead
         if not within.all():
             rows = rows[within]
@@ -128,32 +127,34 @@ class Windows:
 
     def _admit_latest(self, latest: Iterable[LatestEvent]) -> None:
         due: list[LatestEvent] = []
+        ahead: list[LatestEvent] = []
         for event in latest:
-            (due if event.timestamp_ms // 1000 <= self.now_s else self.waiting_latest).append(event)
+            (due if event.second <= self.now_s else ahead).append(event)
+        self.waiting.add_latest(ahead)
         if due:
             self.latest.fold(due)
             self.newest_event_ms = max(self.newest_event_ms, self.latest.events[0].timestamp_ms)
 
-    def completed_minutes(self) -> dict[int, tuple[int, Array]]:
-        """The minutes that are complete and have rows: the version of the segment, and the rows."""
-        versions = self.segment_versions.update(self.recent_rows, self.now_s)
-        return {minute: (version, self.recent_rows.minute(minute)) for minute, version in versions.items()}
+    def completed_minutes(self, *, is_last: bool = False) -> dict[int, tuple[int, tuple[Array, ...]]]:
+        """The minutes that are complete and have rows: the version of the segment, and the rows in chunks.
+
+        A minute that was reopened has the rows of a later version already. `is_last`: this process stops.
+        """
+        versions = self.segment_versions.update(self.recent_rows, self.now_s, is_last=is_last)
+        return {minute: (version, self.recent_rows.chunks(minute)) for minute, version in versions.items()}
 
     # --- forgetting --------------------------------------------------------------------------------------------------
 
     def codes_in_use(self, dimension: str, names: int) -> Bools:
         """For each code of a dimension below `names`, whether an event that is kept has it."""
         in_use = self.recent_rows.codes_in_use(dimension, names)
-        waiting = self.waiting[dimension]
-        in_use[waiting[waiting != NONE]] = True
+        self.waiting.mark_in_use(dimension, in_use)
         return in_use
 
     def recode(self, dimension: str, kept: Bools, codes: Ints) -> None:
         """Recode a dimension. Codes that are not `kept` are dropped, and `codes` holds the new code of the others."""
         self.recent_rows.recode(dimension, codes)
-        if len(self.waiting):
-            self.waiting = self.waiting.copy()
-            self.waiting[dimension] = np.append(codes, NONE)[self.waiting[dimension]]
+        self.waiting.recode(dimension, codes)
         self.popularity.recode(dimension, kept)
 
     def forget(self, forgotten: Forgotten) -> None:
@@ -167,7 +168,7 @@ class Windows:
         """The numeric state by name, for `load_arrays`. The rows of recent minutes are saved separately."""
         parts: dict[str, Mapping[str, Array]] = {window.name: window.save() for window in self._windows}
         parts[_RECENT_VISITORS] = self.recent_visitors.save()
-        parts[_WAITING] = {"rows": self.waiting}
+        parts[_WAITING] = {"rows": self.waiting.rows}
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
     def load_arrays(self, saved: Mapping[str, Array]) -> None:
@@ -175,7 +176,7 @@ class Windows:
         for window in self._windows:
             window.load(_part(saved, window.name))
         self.recent_visitors.load(_part(saved, _RECENT_VISITORS))
-        self.waiting = _part(saved, _WAITING)["rows"]
+        self.waiting.add(_part(saved, _WAITING)["rows"])
         self.popularity.count(self.recent_rows.between(self.now_s - HOUR_SECONDS + 1, self.now_s))
 
 

@@ -1,6 +1,7 @@
 """Writes the new and changed minute segments of this replica's partitions to Redis."""
 
 from collections.abc import Container, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import redis
@@ -49,9 +50,9 @@ class SegmentWriter:
             self._look_due_s = instant_s + _LOOK_SECONDS
         present, self._present = self._present, None  # unknown after a transaction that may have been executed
         wanted = {
-            segment_field(number, own.partition): (version, rows, own.names)
+            segment_field(number, own.partition): (version, chunks, own.names)
             for own in partitions
-            for number, (version, rows) in own.minutes.items()
+            for number, (version, chunks) in own.minutes.items()
         }
         due = list(self._due(present, wanted))
         gone = list(self._gone(present, wanted, {own.partition for own in partitions}, instant_s))
@@ -62,9 +63,9 @@ class SegmentWriter:
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hget(self._prefix + SEGMENTS_KEY, witness or "")
             for field in due:
-                version, rows, names = wanted[field]
+                version, chunks, names = wanted[field]
                 expires_s = parse_segment_field(field)[0] * MINUTE_SECONDS + self._kept_seconds + _GRACE_SECONDS
-                segment = encode_segment(rows, names, self._most_events)
+                segment = encode_segment(chunks, names, self._most_events)
                 pipeline.set(self._prefix + segment_key(field), segment, exat=expires_s)
                 pipeline.hset(self._prefix + SEGMENTS_KEY, field, version)
                 present[field] = version
@@ -99,12 +100,14 @@ class SegmentWriter:
             self._client.hdel(key, *foreign)
         return present
 
-    def _due(self, present: dict[str, int], wanted: dict[str, tuple[int, Array, Dictionaries]]) -> Iterator[str]:
+    def _due(
+        self, present: dict[str, int], wanted: dict[str, tuple[int, Sequence[Array], Dictionaries]]
+    ) -> Iterator[str]:
         """The segments that Redis lacks or has in another version, newest first, up to the limit of one write."""
         rows_due = 0
-        for field, (version, rows, _) in sorted(wanted.items(), reverse=True):
+        for field, (version, chunks, _) in sorted(wanted.items(), key=itemgetter(0), reverse=True):
             if present.get(field) != version and rows_due < _MOST_ROWS_AT_ONCE:
-                rows_due += len(rows)
+                rows_due += sum(map(len, chunks))
                 yield field
 
     def _gone(self, present: dict[str, int], wanted: Container[str], own: set[int], instant_s: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Minute segments: a completed minute of one partition as an Arrow IPC stream, for exploring with any filter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,19 +19,20 @@ _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
 
 @dataclass(frozen=True, slots=True)
 class PartitionMinutes:
-    """The completed minutes of a partition: by minute the version of its segment, and its rows."""
+    """The completed minutes of a partition: by minute the version of its segment, and its rows in chunks."""
 
     partition: int
     names: Dictionaries
-    minutes: Mapping[int, tuple[int, Array]]
+    minutes: Mapping[int, tuple[int, Sequence[Array]]]
 
 
-def encode_segment(rows: Array, names: Dictionaries, most_events: int) -> bytes:
+def encode_segment(chunks: Sequence[Array], names: Dictionaries, most_events: int) -> bytes:
     """The rows of a minute in order of time as an Arrow IPC stream of SEGMENT_SCHEMA, compressed with zstd.
 
     More than `most_events` rows become a uniform sample, the same for the same rows. The schema's metadata hold
     `events`, the number of events of the minute, and `rate`, the share of them in the segment.
     """
+    rows = np.concatenate(chunks)
     events = len(rows)
     if events > most_events:
         chosen = np.random.default_rng(events).choice(events, most_events, replace=False)

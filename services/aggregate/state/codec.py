@@ -133,7 +133,7 @@ def encode_checkpoint(encoder: Encoder, windows: Windows) -> Checkpoint:
         names=dict(encoder.names.names.save()),
         latest_events=windows.latest.events,
         latest_visitors=windows.latest.visitors,
-        waiting_latest=windows.waiting_latest,
+        waiting_latest=windows.waiting.latest,
         segment_versions=windows.segment_versions.versions,
         unpublished_minutes=sorted(recent.unpublished),
         latest_arrival_s=seen_ids.latest_arrival_s,
@@ -175,7 +175,7 @@ def decode_checkpoint(parts: Mapping[str, bytes], digest_key: bytes, kept_second
     windows.newest_event_ms = head.newest_event_ms
     windows.event_counts = head.counts
     windows.latest = Latest(head.latest_events, head.latest_visitors)
-    windows.waiting_latest = head.waiting_latest
+    windows.waiting.add_latest(head.waiting_latest)
     windows.segment_versions = SegmentVersions(head.segment_versions)
     recent = windows.recent_rows
     recent.load_minutes({minute: _decode_rows(part) for minute, part in _by_minute(parts, _ROWS)})

@@ -170,9 +170,10 @@ class Partition:
         """The figures as of the windows' end."""
         return snapshot_of(self._windows, self._encoder.names.names, self.number)
 
-    def completed_minutes(self) -> PartitionMinutes:
-        """The completed minutes, for their segments."""
-        return PartitionMinutes(self.number, self._encoder.names.names, self._windows.completed_minutes())
+    def completed_minutes(self, *, is_last: bool = False) -> PartitionMinutes:
+        """The completed minutes, for their segments. `is_last`: this process stops."""
+        minutes = self._windows.completed_minutes(is_last=is_last)
+        return PartitionMinutes(self.number, self._encoder.names.names, minutes)
 
     def close(self) -> None:
         """Close the store. What is folded is already stored."""

@@ -1,6 +1,7 @@
 """Minute segments: which are made and when, and that they contain the minute's events."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -141,21 +142,42 @@ def test_a_late_event_raises_only_the_version_of_its_minute() -> None:
     fold(own, event(1), event(61))
     before = closed(own, START_S + 130).minutes
     fold(own, event(5), arrival_s=START_S + 130)
-    after = closed(own, START_S + 131)
+    assert closed(own, START_S + 159).minutes.keys() == before.keys()
+    assert closed(own, START_S + 159).minutes[MINUTE][0] == before[MINUTE][0]
+    after = closed(own, START_S + 160)
     assert after.minutes[MINUTE][0] > before[MINUTE][0]
     assert after.minutes[MINUTE + 1][0] == before[MINUTE + 1][0]
     assert table(after).num_rows == 2
 
 
-def test_a_late_event_raises_the_version_even_at_an_instant_that_was_published_already() -> None:
+def test_the_last_publish_of_a_process_rewrites_what_late_events_reopened() -> None:
     own = partition()
     own.advance(START_S + 59)
     fold(own, event(1))
-    version, _ = closed(own, START_S + 130).minutes[MINUTE]
-    fold(own, event(5), arrival_s=START_S + 130)
-    after = closed(own, START_S + 130)
-    assert after.minutes[MINUTE][0] > version
-    assert table(after).num_rows == 2
+    version, _ = closed(own, START_S + 62).minutes[MINUTE]
+    fold(own, event(5), arrival_s=START_S + 62)
+    assert own.completed_minutes().minutes[MINUTE][0] == version
+    assert own.completed_minutes(is_last=True).minutes[MINUTE][0] > version  # at the same instant
+
+
+def test_a_flood_of_late_events_rewrites_each_segment_every_30_seconds_and_few_at_once() -> None:
+    own = partition(kept_seconds=3600)
+    for minute in range(60):
+        own.advance(START_S + minute * 60 + 59)
+        fold(own, event(minute * 60), arrival_s=START_S + minute * 60 + 59)
+    seen: list[dict[int, int]] = []
+    for second in range(3600, 3720):
+        fold(own, *(event(minute * 60, userId=str(second)) for minute in range(60)), arrival_s=START_S + second)
+        seen.append({minute: version for minute, (version, _) in closed(own, START_S + second).minutes.items()})
+    rewritten = [
+        {minute for minute in after if before.get(minute) not in (None, after[minute])}
+        for before, after in pairwise(seen)
+    ]
+    assert max(map(len, rewritten)) == 2  # sixty minutes in thirty seconds
+    for minute in range(5, 55):
+        rewrites = [second for second, minutes in enumerate(rewritten) if MINUTE + minute in minutes]
+        assert len(rewrites) >= 3
+        assert all(30 <= after - before <= 32 for before, after in pairwise(rewrites))
 
 
 @pytest.mark.parametrize("kept_hours", [1, 2.5, 8.5])
@@ -175,7 +197,7 @@ def test_a_late_event_beyond_the_trailing_hour_rewrites_its_segment() -> None:
     later_s = START_S + 3 * 3600
     version, _ = closed(own, later_s).minutes[MINUTE]
     fold(own, event(2, userId="late"), arrival_s=later_s)
-    after = closed(own, later_s + 1)
+    after = closed(own, later_s + 30)
     assert after.minutes[MINUTE][0] > version
     assert table(after).num_rows == 2
 
