@@ -246,6 +246,9 @@ def test_a_database_that_an_earlier_release_has_open_is_not_set_aside(tmp_path: 
         ("IO error: No such file or directory: /No space left on device/lock/MANIFEST-4: No such file", StateUnusable),
         ("IO error: While open a file for random read: /s/0/1.sst: Too many open files", StateUnwritable),
         ("IO error: While open a file for appending: /s/0/LOG: Permission denied", StateUnwritable),
+        ("IO error: While appending to file: /s/0/1.log: File too large", StateUnwritable),
+        ("File too large (os error 27)", StateUnwritable),
+        ("No such file or directory (os error 2)", StateUnusable),
         ("Invalid argument: blocked by a lock", StateUnusable),
     ],
 )
@@ -301,6 +304,36 @@ def test_a_write_is_repeated_after_the_disk_refused_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "0", SCHEMA)
     assert store.read() == SavedState({}, [b"block"], 1, 5)
     store.close()
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from services.aggregate.state.database import StateUnwritable
+from services.aggregate.state.store import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = Store(Path(sys.argv[1]), "schema")
+store.begin(5)
+store.append(b"before", 1)
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+for _ in range(3):
+    try:
+        store.append(b"later", 2)
+    except StateUnwritable:
+        print("unwritable")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+store.append(b"later", 2)
+store.close()
+print(Store(Path(sys.argv[1]), "schema").read().blocks)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no file of this process may grow, as on a full disk")
+def test_a_store_on_a_full_disk_waits_and_goes_on(tmp_path: Path) -> None:
+    run = [sys.executable, "-c", FULL_DISK, str(tmp_path / "0")]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:4] == ["unwritable"] * 3 + ["[b'before', b'later']"]
 
 
 def test_only_the_latest_set_aside_states_are_kept(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from tests.support.samples.enriched import events
 from tests.support.servers.server_process import free_port
 
 TOPIC = "enriched-click-data"
+pytestmark = pytest.mark.timeout(300)  # segments of reopened minutes follow within a minute
 
 
 @contextmanager

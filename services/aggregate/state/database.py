@@ -1,12 +1,13 @@
 """A RocksDB database that one process owns, and what its failures mean.
 
 RocksDB reports everything as text, in which file names and damaged bytes occur. So whether another process holds the
-database is asked of its lock, and only the text of an IO error is read.
+database is asked of its lock, and only the system's error at the end of a text is read.
 """
 
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,20 +22,25 @@ _DAMAGED: Final = "DAMAGED"
 """File with the damage that was found while the database was in use, which opening it again might not find."""
 _CORRUPT: Final = "Corruption:"
 _IO_ERROR: Final = "IO error:"
-_PASSING: Final = tuple(
-    os.strerror(number)
-    for number in (
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EROFS,
-        errno.EACCES,
-        errno.EPERM,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-    )
+_PASSING: Final = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.ENOLCK,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
 )
 """Conditions of the disk and the process. They say nothing about the data."""
+_PASSING_TEXTS: Final = tuple(map(os.strerror, _PASSING))  # end an IO error of RocksDB
+_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)$")  # ends that of a file which rocksdict itself writes
 
 
 class StateUnusable(Exception):  # noqa: N818 - a state of the data
@@ -140,17 +146,23 @@ def _lock(path: Path) -> int:
 def _open(path: Path) -> Rdict:
     damaged = path / _DAMAGED
     if damaged.exists():
-        raise StateUnusable(damaged.read_text(errors="replace"))
+        raise StateUnusable(damaged.read_text(errors="replace") or "damage was found while it was in use")
     if not (path / "CURRENT").exists() and any(file.suffix in (".sst", ".log") for file in path.iterdir()):
         raise StateUnusable("the file CURRENT is missing")  # RocksDB would delete all data and start an empty database
     try:
         return Rdict(str(path), options=_options())
     except Exception as error:
         message = str(error)
-        is_passing = message.startswith(_IO_ERROR) and message.endswith(_PASSING)
-        if is_passing or _is_held_by_another_process(path / "LOCK"):
+        if _is_passing(message) or _is_held_by_another_process(path / "LOCK"):
             raise StateUnwritable(message) from error
         raise StateUnusable(message) from error
+
+
+def _is_passing(message: str) -> bool:
+    number = _OS_ERROR.search(message)
+    if number is not None:
+        return int(number[1]) in _PASSING
+    return message.startswith(_IO_ERROR) and message.endswith(_PASSING_TEXTS)
 
 
 def _is_held_by_another_process(lock: Path) -> bool:
