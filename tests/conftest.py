@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import redis
@@ -12,12 +12,16 @@ from tests.support.servers.kafka.broker import Kafka, running_kafka
 from tests.support.servers.server_process import ServerMissing
 from tests.support.servers.valkey import running_valkey
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 Server = TypeVar("Server")
 
 _LONGEST_FIRST = (
     "tests/faults/test_kafka",
     "tests/contract/test_kafka_membership",
     "tests/browser/test_explore",
+    "tests/attacks/test_foreign",
     "tests/pipeline/test_stopping",
     "tests/pipeline/test_enrich",
     "tests/browser/test_live",
@@ -86,6 +90,15 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A Kafka that the test may kill."""
     with or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
         yield kafka
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """The browser of all tests of this worker."""
+    from tests.support.servers.chromium import running_chromium  # most workers need none
+
+    with or_skip(running_chromium) as browser:
+        yield browser
 
 
 @contextmanager

@@ -21,10 +21,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from shared.runtime.redis_client import connect as connect_redis
-from tests.browser.conftest import PAGE_MS, Dashboard, launch, running_dashboard
-from tests.browser.conftest import chromium as chromium  # the fixture
+from tests.browser.conftest import PAGE_MS, Dashboard, running_dashboard
 from tests.browser.test_explore_page import publish_hour
 from tests.support.polling import eventually
+from tests.support.servers.chromium import launch
 from tests.support.servers.server_process import free_port
 from tests.support.servers.valkey import running_valkey
 

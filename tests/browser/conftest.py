@@ -1,7 +1,6 @@
 """The real dashboard in a real browser: a dashboard process, Chromium, and a Valkey that tests start and stop."""
 
 import os
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, FloatRect, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from shared.runtime.redis_client import connect
@@ -82,28 +81,6 @@ def _is_healthy(dashboard: Dashboard) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def launch(browser_type: BrowserType, *arguments: str) -> Browser:
-    """Start headless Chromium, the machine's own or Playwright's."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    path = found or browser_type.executable_path
-    if not Path(path).exists():
-        missing = "no Chromium: neither on the PATH nor installed by `playwright install chromium`"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    # No sandbox: Chromium's does not run as root.
-    return browser_type.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *arguments])
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The browser of all tests of this worker."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright.chromium)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")
