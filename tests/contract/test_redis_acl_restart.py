@@ -1,6 +1,7 @@
 """A Redis with the ACL file of `clickpulse access` keeps what its services wrote through a restart."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_transactions_survive_a_restart(tmp_path: Path, find: Callable[[Path], s
         try:
             for attempt in range(2):
                 with connect(url) as client:
-                    server.run(command, lambda client=client: _answers(client))
+                    server.run(command, partial(_answers, client))
                     if attempt == 0:
                         pipeline = client.pipeline(transaction=True)
                         pipeline.set("detect:ada", "{}")
