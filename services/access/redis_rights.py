@@ -88,7 +88,7 @@ def redis_rights(names: Names, *, is_log_on_redis: bool) -> tuple[RedisRights, .
         _rights(
             "aggregate",
             reads=("rollup:*", "aggregate:*", ERASURES_KEY),
-            writes=(*_ROLLUPS, "aggregate:*", HONOURED_KEY),
+            writes=(*_ROLLUPS, "aggregate:*", HONOURED_KEY, ERASURES_KEY),
             log=_processing(names, enriched, names.aggregate_group, dead_letter_topic(enriched))
             if is_log_on_redis
             else None,
