@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -334,6 +335,16 @@ def test_a_store_on_a_full_disk_waits_and_goes_on(tmp_path: Path) -> None:
     run = [sys.executable, "-c", FULL_DISK, str(tmp_path / "0")]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:4] == ["unwritable"] * 3 + ["[b'before', b'later']"]
+
+
+def test_a_partition_whose_first_write_failed_opens_once_the_disk_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(Database, "write", Mock(side_effect=StateUnwritable("No space left on device")))
+        with pytest.raises(StateUnwritable, match="No space"):
+            open_partition(tmp_path, ASSIGNMENT, NOW_S)
+    open_partition(tmp_path, ASSIGNMENT, NOW_S).close()
 
 
 def test_only_the_latest_set_aside_states_are_kept(tmp_path: Path) -> None:

@@ -88,8 +88,10 @@ def delete_unowned(directory: Path, owned: Container[int], erasures: Erasures) -
             continue
         try:
             store = Store(path, SCHEMA)
-            is_due = not decode_erasures(store.erasures()).covers(erasures)
-            store.close()
+            try:
+                is_due = not decode_erasures(store.erasures()).covers(erasures)
+            finally:
+                store.close()
         except StateUnwritable as error:  # such as a lock: its owner deletes it itself
             logger.warning("state not deleted, another process has it open", state=str(path), error=error_text(error))
             continue
@@ -114,21 +116,27 @@ def resume(
     kept_seconds: int = HOUR_SECONDS,
     erasures: Erasures = NO_ERASURES,
 ) -> Partition:
-    """Resume from what a store holds, or start empty. Closes the store when it raises StateUnusable or ErasureDue."""
+    """Resume from what a store holds, or start empty. Closes the store when it raises: it could not be opened again."""
     try:
-        saved = store.read()
-        honoured = _honoured(store) if saved is not None else erasures
-        if not honoured.covers(erasures):
-            raise ErasureDue  # noqa: TRY301 - closed below, as after the others
-        digest_key = new_digest_key() if saved is None else saved.digest_key
-        encoder, windows = (
-            (Encoder(digest_key), Windows(now_s, kept_seconds))
-            if saved is None
-            else _restored(saved, assignment, now_s, kept_seconds)
-        )
-    except (StateUnusable, ErasureDue):
+        return _resumed(store, assignment, now_s, kept_seconds, erasures)
+    except BaseException:
         store.close()
         raise
+
+
+def _resumed(
+    store: PartitionStore, assignment: Assignment, now_s: int, kept_seconds: int, erasures: Erasures
+) -> Partition:
+    saved = store.read()
+    honoured = _honoured(store) if saved is not None else erasures
+    if not honoured.covers(erasures):
+        raise ErasureDue
+    digest_key = new_digest_key() if saved is None else saved.digest_key
+    encoder, windows = (
+        (Encoder(digest_key), Windows(now_s, kept_seconds))
+        if saved is None
+        else _restored(saved, assignment, now_s, kept_seconds)
+    )
     windows.segment_versions.owner = secrets.randbelow(OWNERS)
     if saved is None:
         # An event may be appended a minute ahead of its time.
