@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import redis
 
 from shared.streams.event_log import LogUnavailable, NewRecord, Processor, Record
+from shared.streams.redis.foreign_ids import _Copy, repair
 from shared.streams.redis.layout import offsets_key, stream_key
 from tests.support.servers.event_logs import (
     HOUR_MS,
@@ -189,10 +191,13 @@ def test_a_foreign_committed_offset_stops_nothing(under_test: RedisUnderTest, cl
         assert values(read_all(processor, 2)) == [b"0", b"1"]
 
 
-def test_a_full_redis_copies_what_it_has_memory_for(under_test: RedisUnderTest, client: redis.Redis) -> None:
+@pytest.mark.parametrize("number", [1_000, 3_000], ids=["one page", "more than a page"])
+def test_a_full_redis_copies_what_it_has_memory_for(
+    under_test: RedisUnderTest, client: redis.Redis, number: int
+) -> None:
     log = under_test.log
     topic = a_topic(log)
-    append(log, topic, *[b"%d" % number + bytes(10_000) for number in range(1000)])
+    append(log, topic, *[b"%d" % place + bytes(10_000_000 // number) for place in range(number)])
     client.xadd(stream_key("", topic, 0), {"v": "foreign"}, id=IDS["the last"])
     used = int(client.info("memory")["used_memory"])
     client.config_set("maxmemory", used + 4_000_000)
@@ -205,6 +210,32 @@ def test_a_full_redis_copies_what_it_has_memory_for(under_test: RedisUnderTest, 
         assert len(found) > 100
     finally:
         client.config_set("maxmemory", 0)
+
+
+def test_a_page_that_arrives_as_the_copy_is_finished_is_copied_too(
+    under_test: RedisUnderTest, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    stream = stream_key("", topic, 0)
+    append(log, topic, b"0")
+    client.xadd(stream, {"v": "foreign"}, id=IDS["tomorrow"])
+    later = [b"%d" % number for number in range(1, 1_500)]
+    try_finish: Any = _Copy._try_finish  # noqa: SLF001 - the moment that counts
+
+    def append_first(copy: _Copy, transaction: Any) -> bool:
+        if later:
+            with client.pipeline() as pipeline:
+                while later:
+                    pipeline.xadd(stream, {"v": later.pop(0)})
+                pipeline.execute()
+        return bool(try_finish(copy, transaction))
+
+    monkeypatch.setattr(_Copy, "_try_finish", append_first)
+    repair(client, stream)
+    with log.processor(topic, a_group()) as processor:
+        found = values(read_all(processor, 1_501))
+    assert found == [b"0", b"foreign", *[b"%d" % number for number in range(1, 1_500)]]
 
 
 def test_nothing_is_lost_or_doubled_while_others_append(under_test: RedisUnderTest, long: bool) -> None:

@@ -121,12 +121,13 @@ class _Copy:
 
     def replace(self) -> None:
         skip = _State.of(self._client, self._stream).length - self._keep
-        while page := self._next_page(self._client):
-            with self._client.pipeline() as pipeline:
-                self._append(pipeline, page[skip:] if skip > 0 else page)
-                pipeline.execute()
-            skip -= len(page)
         for _ in range(_ATTEMPTS):
+            while page := self._next_page(self._client):
+                with self._client.pipeline() as pipeline:
+                    self._append(pipeline, page[max(skip, 0) :])
+                    pipeline.execute()
+                self._copied_to = page[-1][0]  # none of a page that is skipped was appended
+                skip -= len(page)
             with self._client.pipeline() as transaction:
                 try:
                     if self._try_finish(transaction):
