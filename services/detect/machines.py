@@ -13,7 +13,7 @@ from shared.events.timestamps import LATEST_MS
 from shared.privacy.keys import MACHINE_KEY
 from shared.rollups.contract import STATE_LOG_KEY, STATE_LOG_LENGTH
 from shared.rollups.model import KEY_TTL_SECONDS
-from shared.runtime.redis_replies import ReplyTooLarge, is_wrong_type
+from shared.runtime.redis_replies import ReplyTooLarge, is_exhausted, is_wrong_type
 from shared.status.unreadable import UNREADABLE
 
 _LONGEST_MACHINE_BYTES: Final = 65_536  # a journey takes a few hundred, and each offer that is due ten
@@ -60,10 +60,10 @@ class MachineStore:
                     read = _read_one_by_one
                     continue
                 except redis.ResponseError as error:
-                    if not is_wrong_type(error):
+                    if not (is_wrong_type(error) or is_exhausted(error)):
                         raise
                     # The machines are written and know what they have seen; the log misses these transitions.
-                    UNREADABLE.drop(STATE_LOG_KEY, "a key of another type", "writing it anew")
+                    UNREADABLE.drop(STATE_LOG_KEY, "a key that takes no entries", "writing it anew")
                     self._client.delete(self._prefix + STATE_LOG_KEY)
                     continue
                 return detection

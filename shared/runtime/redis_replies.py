@@ -26,6 +26,11 @@ def is_wrong_type(error: Exception) -> bool:
     )
 
 
+def is_exhausted(error: Exception) -> bool:
+    """Whether a stream takes no more entries, because somebody gave one the last id there is."""
+    return isinstance(error, redis.ResponseError) and "exhausted the last possible ID" in str(error)
+
+
 def limited_parser(most_bytes: int) -> type:
     """The parser of redis-py's connections that raises ReplyTooLarge for a reply above `most_bytes`."""
     parser = _LimitedHiredisParser if HIREDIS_AVAILABLE else _LimitedParser

@@ -13,7 +13,7 @@ import msgspec
 import redis
 
 from shared.events.time_units import DAY_SECONDS, HOUR_MS
-from shared.runtime.redis_replies import ReplyTooLarge, is_wrong_type
+from shared.runtime.redis_replies import ReplyTooLarge, is_exhausted, is_wrong_type
 from shared.runtime.services import SERVICES, TRAFFIC
 from shared.status.checks import UNREADABLE_STATUS, status_of, transition_of
 from shared.status.replica_status import ReplicaStatus, Transition
@@ -56,16 +56,17 @@ def transitions_key(service: str) -> str:
 def write(client: redis.Redis, status: ReplicaStatus, changed: Sequence[Transition], prefix: str) -> None:
     """Write a status and what changed since the previous one, in one round trip. Raises redis-py's exceptions.
 
-    Replaces a key of another type, and a hash with more replicas than a service has: the others write theirs again.
+    Replaces keys that cannot be written to, and a hash with more replicas than a service has: the others write theirs
+    again.
     """
     try:
         replicas = _write(client, status, changed, prefix)
     except redis.ResponseError as error:
-        if not is_wrong_type(error):
+        if not (is_wrong_type(error) or is_exhausted(error)):
             raise
         replicas = None
     if replicas is None or replicas > MOST_REPLICAS:
-        reason = f"{replicas:,} replicas" if replicas else "a key of another type"
+        reason = f"{replicas:,} replicas" if replicas else "a key of another type, or that takes no entries"
         UNREADABLE.drop(replicas_key(status.service), reason, "writing it anew")
         client.delete(prefix + replicas_key(status.service), prefix + transitions_key(status.service))
         _write(client, status, changed, prefix)

@@ -72,6 +72,15 @@ def test_large_machines_and_a_log_of_another_type_do_not_stop_detect(client: Cli
     assert all(len(client.get(f"detect:{user}")) < 1_000 for user in users)
 
 
+def test_a_state_log_without_ids_left_does_not_stop_detect(client: Client, redis_url: str) -> None:
+    client.delete("state_logs")
+    client.xadd("state_logs", {"msg": "the last"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    assert len(followed(redis_url, ["ada"]).offers) == 1
+    followed(redis_url, ["bob"])
+    assert all(fields[b"userId"] == b"bob" for _, fields in client.xrange("state_logs"))
+    assert client.xlen("state_logs") > 0
+
+
 # --- enrich ----------------------------------------------------------------------------------------------------------
 
 

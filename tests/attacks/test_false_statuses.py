@@ -16,6 +16,7 @@ from services.dashboard.sources.status_source import StatusSource
 from services.dashboard.sources.watch import Watch
 from shared.runtime.redis_client import connect
 from shared.status.keys import MOST_REPLICAS, read, remove_departed, write
+from shared.status.replica_status import Transition
 from tests.support.samples.status import NOON_MS, sample_status
 
 Client = Any
@@ -117,3 +118,11 @@ def test_bombs_and_other_types_hide_only_themselves(client: Client, redis_url: s
     assert [watched.status.replica for watched in observed.replicas] == ["true"]
     assert len(observed.unreadable) == 1
     assert len(page) < 100_000
+
+
+def test_transitions_without_ids_left_are_written_anew(client: Client) -> None:
+    client.xadd("status:transitions:aggregate", {"a": "b"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    status = sample_status("aggregate", "true")
+    change = Transition(at_ms=NOON_MS, service="aggregate", replica="true", level="info", message="started")
+    write(client, status, [change], "")
+    assert (read(client, "").replicas, read(client, "").transitions) == ([status], [change])
