@@ -75,6 +75,18 @@ def test_another_group_reads_the_same_topic(under_test: RedisUnderTest) -> None:
         assert values(read(first, 1)) == values(read(second, 1)) == [b"0"]
 
 
+def test_the_first_polls_return_few_records_whose_size_is_unknown(under_test: RedisUnderTest) -> None:
+    log = under_test.log
+    topic = a_topic(log)
+    sent = [b"%d" % number + bytes(200_000) for number in range(150)]
+    append(log, topic, *sent[:75])
+    append(log, topic, *sent[75:])
+    with log.processor(topic, a_group()) as processor:
+        polls = [values(processor.poll(5_000, 1)) for _ in range(4)]
+    assert [len(records) for records in polls] == [64, 82, 4, 0]  # reads of 8 MB, once their size is known
+    assert [value for records in polls for value in records] == sent
+
+
 def test_a_successor_starts_at_once_after_a_clean_close(under_test: RedisUnderTest) -> None:
     log = under_test.log
     topic, group = a_topic(log), a_group()

@@ -36,6 +36,10 @@ _LAG_SECONDS: Final = 1.0
 _MOST_AT_ONCE: Final = 1_000
 """Records that are read before their size is looked at."""
 
+_FIRST_POLL: Final = 64
+"""Records of the first poll; a further one returns up to twice as many as any before. So a process that was killed
+because large records took its memory passes them when it starts again."""
+
 _CLAIM_SECONDS: Final = 0.1
 """How often to ask for a lease that another process holds."""
 
@@ -63,6 +67,7 @@ class SoleMember:
         self._ends_at = 0.0  # time.monotonic() of the last look at the ends
         self._latest_ms = 0  # then; ids of a later time are foreign
         self._at_once = _MOST_AT_ONCE
+        self._most = _FIRST_POLL  # records of a poll
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
         """As `Consumer.poll`."""
@@ -138,6 +143,7 @@ class SoleMember:
 
     def _read(self, max_records: int, block_seconds: float) -> list[Record]:
         """Read until there is nothing more at the moment, or enough records or bytes."""
+        max_records = min(max_records, self._most)
         records = self._read_once(min(max_records, self._at_once), block_seconds)
         size = sum([len(record.value) for record in records])
         while records and len(records) < max_records and size < READ_BYTES:
@@ -150,6 +156,7 @@ class SoleMember:
             records += more
             size += sum([len(record.value) for record in more])
         if records:
+            self._most = max(self._most, 2 * len(records))
             self._at_once = min(max(READ_BYTES // (size // len(records) + 1), 1), _MOST_AT_ONCE)
         return records
 
