@@ -20,12 +20,13 @@ LONGEST_CACHED: Final = 512  # characters
 _TOKEN_CHARACTERS: Final = 16
 _LEAST_WORD: Final = 6
 _ENCODED_TIMES: Final = 3  # a link in a link's parameter is percent-encoded once more each time
-_MARK: Final = re.compile(r"[?#@%;\\]")  # a URL without one has only a host and path
+_MARK: Final = re.compile(r"[?#@%&;\\]")  # a URL without one has only a host and path
 
 _AUTHORITY: Final = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})([^/\\]*)")
 _SEPARATOR: Final = re.compile(r"([/\\])")
 _PARAMETER_SEPARATOR: Final = re.compile(r"[&;]")
 _EMAIL: Final = re.compile(r"[^\s@]@")  # `/@name` is a page, and `/@52.5,13.4` a place
+_HIDDEN: Final = re.compile(r"[?&;#][^=]*=")  # parameters in a part that should have none
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
 _UUID: Final = re.compile(r"(?i:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _MAYBE_TOKEN: Final = re.compile(r"[0-9](?:[A-Za-z]|(?<=[A-Za-z].)|[0-9]{11})")
@@ -65,7 +66,9 @@ class UrlCleaner:
 
     def _clean_parameter(self, parameter: str) -> str | None:
         name, equals, value = parameter.partition("=")
-        return f"{name}{equals}{_masked(value)}" if self._kept.match(unquote(name)) else None
+        # `*` in a name to keep matches an address as well.
+        is_kept = self._kept.match(unquote(name)) is not None and _masked(name) == name
+        return f"{name}{equals}{_masked(value)}" if is_kept else None
 
 
 def _without_login(path: str) -> tuple[str, str]:
@@ -88,8 +91,7 @@ def _masked(text: str) -> str:
     decoded = _decoded(text)
     if "@" in decoded and _EMAIL.search(decoded):
         return EMAIL
-    _, is_parameter, rest = decoded.partition("?")
-    return TOKEN if (is_parameter and "=" in rest) or is_token(decoded) else text
+    return TOKEN if _HIDDEN.search(decoded) or is_token(decoded) else text
 
 
 def _decoded(text: str) -> str:
