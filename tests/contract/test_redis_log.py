@@ -67,6 +67,30 @@ def test_a_second_process_of_a_group_is_fenced_while_the_first_lives(under_test:
         assert values(read(first, 1)) == [b"1"]
 
 
+def test_a_lease_that_no_process_wrote_is_replaced(under_test: RedisUnderTest, client: redis.Redis) -> None:
+    log = under_test.log
+    topic, group = a_topic(log), a_group()
+    key = lease_key("", topic, group)
+
+    def lie(kind: str) -> None:
+        client.delete(key)
+        if kind == "string":
+            client.set(key, "x")
+        else:
+            client.rpush(key, "x")
+
+    for kind in ("string", "list"):
+        append(log, topic, kind.encode())
+        lie(kind)
+        with log.processor(topic, group) as processor:
+            assert values(read(processor, 1))
+            lifetime: Any = client.pttl(key)
+            assert 0 < lifetime <= LEASE_SECONDS * 1000
+            lie(kind)
+            with pytest.raises(Fenced):  # its next start replaces the lease
+                until(lambda: False, lambda: processor.poll(1, 0.05), seconds=LEASE_SECONDS * 5)
+
+
 def test_another_group_reads_the_same_topic(under_test: RedisUnderTest) -> None:
     log = under_test.log
     topic = a_topic(log)

@@ -12,9 +12,14 @@ from typing import Final
 import redis
 from redis.client import Pipeline
 
+from shared.runtime.redis_replies import is_wrong_type
+from shared.status.unreadable import UNREADABLE
 from shared.streams.event_log import Fenced
 
 OWNER_FIELD: Final = "owner"
+
+_NO_EXPIRY: Final = -1
+"""PTTL of a key that stays. A lease never does, so whoever wrote this one is no process that reads."""
 
 
 class Lease:
@@ -39,6 +44,9 @@ class Lease:
         if self._owned:
             return True
         now = time.monotonic()
+        if self._client.pttl(self.key) == _NO_EXPIRY:
+            UNREADABLE.drop("log:<topic>:<group>:owner", "a lease without expiry", "deleted")
+            self._client.delete(self.key)
         if self._client.set(self.key, self._token, nx=True, px=self._milliseconds):
             self._client.hset(self._offsets_key, OWNER_FIELD, self._token)
             self._owned = True
@@ -67,7 +75,12 @@ class Lease:
         Raises Fenced when another process holds the lease, or held it since.
         """
         transaction.watch(self.key)
-        owner = transaction.get(self.key)
+        try:
+            owner = transaction.get(self.key)
+        except redis.ResponseError as error:
+            if not is_wrong_type(error):
+                raise
+            owner = b"a key of another type"
         if owner is None:  # it expired while we were busy, or the database was flushed
             owner = transaction.hget(self._offsets_key, OWNER_FIELD) or self._token
         if owner != self._token:
