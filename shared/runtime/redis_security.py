@@ -18,6 +18,11 @@ def secured_url(
 
     Raises ValueError with one complaint per variable that contradicts the others, as `VARIABLE: …`, without secrets.
     """
+    if not _is_readable(url):
+        raise ValueError(
+            "REDIS_URL: expected redis://[user:password@]host:port/db; in a password, write / # ? [ as %2F %23 %3F "
+            "%5B, or set REDIS_PASSWORD"
+        )
     found = [
         *_login_complaints(url, username, password),
         *_file_complaints(url, ca_location, certificate_location, key_location),
@@ -35,6 +40,14 @@ def secured_url(
         login = f"{quote(username or '', safe='')}:{quote(password or '', safe='')}"
     query = {**{name: texts[-1] for name, texts in parse_qs(parts.query).items()}, **given}
     return urlunsplit(parts._replace(netloc=f"{login}@{place}" if login else place, query=urlencode(query)))
+
+
+def _is_readable(url: str) -> bool:
+    try:
+        _ = urlsplit(url).port  # raises for a wrong one
+    except ValueError:
+        return False
+    return True
 
 
 def _login_complaints(url: str, username: str | None, password: str | None) -> list[str]:

@@ -29,6 +29,14 @@ def complaint(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> str
     return str(error.value)
 
 
+@pytest.mark.parametrize("password", ["sec#ret", "sec/ret", "sec?ret", "sec[ret"])
+def test_a_password_that_breaks_the_url_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    told = complaint(monkeypatch, {"REDIS_URL": f"redis://user:{password}@cache:6379/3"})
+    assert told.startswith("REDIS_URL: expected redis://")
+    assert "REDIS_PASSWORD" in told
+    assert "ret" not in told
+
+
 @pytest.mark.parametrize("url", ["redis://cache:6379/3", "rediss://cache:6379/3", "redis://enrich@cache:6379/3"])
 def test_login_from_its_own_variables_reaches_redis(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     options = connected(
