@@ -20,7 +20,7 @@ from shared.events.raw import encode_raw
 from shared.events.refusals import dead_letter_topic
 from shared.events.schema import RawEvent
 from shared.privacy.erasure_list import ErasureList
-from shared.privacy.erasures import token_of
+from shared.privacy.erasures import Erasures, token_of
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
@@ -157,6 +157,21 @@ def test_the_list_of_erasures_holds_no_id_and_a_second_run_changes_nothing(store
     forgotten(site)
     again = erasures.read(now_ms())
     assert min(erasure.until_ms for erasure in again.values()) > max(erasure.until_ms for erasure in first.values())
+
+
+def test_clicks_from_before_visitors_were_hashed_are_erased_too(stored: Stored, site: Site) -> None:
+    key = site.settings.erasure_key
+    with open_log(site.settings, "test").producer() as producer:
+        producer.send([stored.record(stored.enriched, "bob")])
+    forgotten(site)
+    assert (token_of("ann") in ErasureList(stored.client, "p:").read(now_ms())) == (not key)
+    with open_log(site.settings, "test").producer() as producer:
+        producer.send([stored.record(stored.enriched, "ann")])
+    forgotten(site)
+    in_aggregate = Erasures(ErasureList(stored.client, "p:").read(now_ms()))  # which knows no key
+    assert in_aggregate.erases("ann", 1, 1)
+    assert in_aggregate.erases(stored.ann, 1, 1)
+    assert not in_aggregate.includes("bob")
 
 
 def test_a_dry_run_removes_nothing(stored: Stored, site: Site) -> None:

@@ -6,7 +6,7 @@ what is stored goes, and last what aggregate publishes, once it has rebuilt its 
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Final
 
@@ -91,7 +91,8 @@ class Forgetting:
         if self._is_dry:
             return now_ms
         known = self._list.read(now_ms)
-        tokens = {user_id: self._tokens(visitor, now_ms) for user_id, visitor in self._visitors.items()}
+        unhashed = self._unhashed()
+        tokens = {user_id: self._tokens(visitor, now_ms, unhashed) for user_id, visitor in self._visitors.items()}
         until_ms = {
             user_id: min(known[token].until_ms for token in own)
             for user_id, own in tokens.items()
@@ -108,9 +109,18 @@ class Forgetting:
             return erased_until_ms
         return max(until_ms.values())
 
-    def _tokens(self, visitor: Identity, now_ms: int) -> set[str]:
-        own = token_of(visitor.user_id, self._site.settings.erasure_key)
-        return {own, *map(token_of, visitor.counted_ids(now_ms))}
+    def _tokens(self, visitor: Identity, now_ms: int, unhashed: Container[str]) -> set[str]:
+        key = self._site.settings.erasure_key
+        tokens = {token_of(visitor.user_id, key), *map(token_of, visitor.counted_ids(now_ms))}
+        return tokens | {token_of(visitor.user_id)} if visitor.user_id in unhashed else tokens
+
+    def _unhashed(self) -> set[str]:
+        """Whose original ids are in enriched clicks, from before visitors were hashed. Their readers know no key."""
+        topic = self._site.settings.enriched_topic
+        if not self._site.settings.erasure_key or topic not in self._site.topics:
+            return set()
+        originals = [Identity(user_id, {user_id: None}) for user_id in self._visitors]
+        return {user_id for user_id, _ in self._site.records(topic, originals)}
 
     def _returned(self, until_ms: Mapping[str, int]) -> set[str]:
         """Those who sent something after their erasure."""
