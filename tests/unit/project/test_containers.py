@@ -92,6 +92,24 @@ def test_ports_are_published_on_this_machine_only(services: dict[str, Any]) -> N
     assert all("127.0.0.1:" in port for port in ports)
 
 
+def test_a_port_for_others_needs_a_decision_on_signing_in(services: dict[str, Any]) -> None:
+    """Compose puts what follows `:+` where the operator publishes the port, and the dashboard refuses the value."""
+    value = services["dashboard"]["environment"]["DASHBOARD_AUTH"]
+    found = re.fullmatch(r"\$\{DASHBOARD_AUTH:-none\$\{DASHBOARD_LISTEN:\+(.+)\}\}", value)
+    assert found
+    environment = {"PATH": "/usr/bin:/bin", "DASHBOARD_AUTH": "none" + found[1], "DASHBOARD_ADDRESS": "0.0.0.0"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "services.dashboard"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert "DASHBOARD_AUTH" in ended.stdout + ended.stderr
+
+
 def test_every_container_is_confined(services: dict[str, Any]) -> None:
     for name, service in services.items():
         assert service["read_only"] is True, name
