@@ -6,13 +6,13 @@ future and duplicate events.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress, groupby
+from itertools import compress, pairwise
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
-from services.aggregate.columns.arrays import Array, Bools, Ints
+from services.aggregate.columns.arrays import Array, Bools, Ints, run_starts
 from services.aggregate.columns.batch import NO_DIGESTS, NONE, Batch, EventCounts, LatestEvent
 from services.aggregate.columns.digests import Digests
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
@@ -184,8 +184,9 @@ class BatchBuilder:
                     self._counted_events.kept(record.value),
                 )
 
-        by_second = groupby(events(newest_first), key=lambda event: max(event.second, now_s))
-        return tuple(event for _, own in by_second for event in latest_first(own))
+        starts = run_starts(np.maximum(timestamp_ms[newest_first] // 1000, now_s)).tolist()
+        by_second = [newest_first[start:end] for start, end in pairwise([*starts, len(newest_first)])]
+        return tuple(event for own in by_second for event in latest_first(events(own)))
 
 
 def _future(record: Record, timestamp_ms: int) -> Refusal:
