@@ -3,8 +3,8 @@ r"""The combined access log of Apache and nginx (and the common one, which ends 
     192.0.2.1 - frank [10/Oct/2026:13:55:36 +0200] "GET /shoes?size=41 HTTP/1.1" 200 2326 "https://…" "Mozilla/5.0 …"
 
 Each line is an event, whatever its status: `userId` is a hash of address and user agent, `url` is the request target
-and `productId` its path. A request without a path (`-` when the client sent none, or port-scan garbage) is a visit
-without a product. Servers write `"`, `\` and unprintable bytes as `\"`, `\\` and `\xhh`.
+and `productId` its path. A request without a path (`-` when the client sent none, or port-scan garbage) or with one too
+long for an id is a visit without a product. Servers write `"`, `\` and unprintable bytes as `\"`, `\\` and `\xhh`.
 """
 
 import hashlib
@@ -18,9 +18,11 @@ import msgspec
 
 from services.traffic.formats.entries import Entry, read_line_by_line
 from services.traffic.formats.lines import Line
+from shared.events.limits import Limits, fits
 from shared.events.refusals import Reason, Refusal
 
 # Possessive quantifiers, so that a hostile line costs only linear time.
+_PRODUCT_BYTES: Final = Limits().id_bytes
 _QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _LOG_LINE: Final = re.compile(
     rf"(?P<ip>\S++) \S++ .*?\[(?P<time>[^\]\s]{{1,30}} [^\]\s]{{1,10}})\] (?P<request>{_QUOTED}) [0-9-]++ [0-9-]++"
@@ -74,7 +76,7 @@ def read_log_line(line: bytes) -> bytes | Refusal:
     if url:
         event["url"] = url
         path = _path(url)
-        if path:
+        if path and fits(path, _PRODUCT_BYTES):
             event["productId"] = path
     came_from = _unescaped(referrer)
     if came_from:

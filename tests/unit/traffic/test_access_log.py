@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from services.traffic.formats.access_log import is_log_line, read_log_line
+from shared.events.limits import Limits
 from shared.events.refusals import Reason, Refusal
 
 REQUEST = "GET /shoes?size=41 HTTP/1.1"
@@ -139,3 +140,12 @@ def test_anything_else_is_refused(raw: bytes) -> None:
 
 def test_bytes_that_are_not_text_are_refused() -> None:
     assert reason_of(line().replace(b"shoes", b"\xff\xfe")) == Reason.NOT_UTF8
+
+
+def test_a_path_too_long_for_an_id_is_no_product() -> None:
+    """Enrich would refuse the whole visit."""
+    longest = "/" + "a" * (Limits().id_bytes - 1)
+    assert event_of(line(request=f"GET {longest} HTTP/1.1"))["productId"] == longest
+    event = event_of(line(request=f"GET {longest}a HTTP/1.1"))
+    assert event["url"] == longest + "a"
+    assert "productId" not in event

@@ -1,6 +1,5 @@
 """The gate in front of a stand-in for Streamlit: what passes, what is answered instead, and the forms."""
 
-import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from services.dashboard.sign_in.passwords import hashed
 from services.dashboard.sign_in.settings import SignInSettings
 from services.dashboard.sign_in.setup import SignIn, read_sign_in
 from services.dashboard.sign_in.tokens import Session, Signer
+from tests.support import own_loop
 from tests.support.polling import eventually
 
 STREAM: Final = "/_stcore/stream"
@@ -126,7 +126,7 @@ def status_of(app: ASGIApp, method: str, path: str) -> int:
     async def ask() -> None:
         await app(scope, receive, send)
 
-    asyncio.run(ask())
+    own_loop.run(ask())
     status: int = sent[0]["status"]
     return status
 

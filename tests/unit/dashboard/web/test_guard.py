@@ -1,6 +1,5 @@
 """What the guard refuses before Streamlit sees it, and what Streamlit sees of the rest."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from services.dashboard.web.guard import CLOSED, Guard
 from services.dashboard.web.hosts import hosts_of
+from tests.support import own_loop
 
 OWN = "http://localhost:8501"
 FOREIGN = {
@@ -169,5 +169,5 @@ def test_a_server_without_refusals_of_handshakes_closes_them() -> None:
         scope = {"type": "websocket", "scheme": "ws", "path": "/", "headers": [(b"host", b"evil.example")]}
         await Guard(None, hosts=hosts_of("::1", []))(scope, None, send)  # type: ignore[arg-type]  # neither is called
 
-    asyncio.run(work())
+    own_loop.run(work())
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "unknown host"}]

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from services.dashboard.web.viewer_limit import ViewerLimit
+from tests.support import own_loop
 
 PAGE: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept", b"text/html,*/*")]}
 FILE: Scope = {"type": "http", "method": "GET", "path": "/x.js", "headers": [(b"accept", b"*/*")]}
@@ -70,7 +71,7 @@ def test_one_page_too_many_gets_an_explanation_until_another_closes() -> None:
         await asyncio.sleep(0)
         assert socket.sent == [{"type": "websocket.accept"}]
 
-    asyncio.run(work())
+    own_loop.run(work())
 
 
 def test_an_app_that_fails_leaves_its_place() -> None:
@@ -84,7 +85,7 @@ def test_an_app_that_fails_leaves_its_place() -> None:
             assert isinstance(await asyncio.gather(done, return_exceptions=True), list)
             assert isinstance(done.exception(), RuntimeError)
 
-    asyncio.run(work())
+    own_loop.run(work())
 
 
 def test_a_socket_without_a_message_is_closed() -> None:
@@ -95,7 +96,7 @@ def test_a_socket_without_a_message_is_closed() -> None:
         assert visitor.sent[-1] == {"type": "websocket.close", "code": 1001, "reason": "idle"}
         assert visitor.seen[-1] == {"type": "websocket.disconnect", "code": 1001}
 
-    asyncio.run(work())
+    own_loop.run(work())
 
 
 def test_a_page_that_falls_silent_is_closed_much_later() -> None:
@@ -108,4 +109,4 @@ def test_a_page_that_falls_silent_is_closed_much_later() -> None:
         assert visitor.seen == [message, {"type": "websocket.disconnect", "code": 1001}]
         assert visitor.sent[-1]["reason"] == "idle"
 
-    asyncio.run(work())
+    own_loop.run(work())
