@@ -1,9 +1,12 @@
 """IP addresses as text: parsing and truncating them. Pure."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET6, inet_ntop
 from typing import Final
 
 LONGEST_ADDRESS: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+
+_NETWORK_BYTES: Final = 6  # of the 16 of IPv6
 
 
 def plain_address(ip: str | None) -> IPv4Address | IPv6Address | None:
@@ -11,20 +14,20 @@ def plain_address(ip: str | None) -> IPv4Address | IPv6Address | None:
     if ip is None or len(ip) > LONGEST_ADDRESS:
         return None
     try:
-        address = ip_address(ip)
+        if ":" not in ip:
+            return IPv4Address(ip)
+        address = IPv6Address(ip)
     except ValueError:
         return None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return None
-        return address.ipv4_mapped or address
-    return address
+    return (address.ipv4_mapped or address) if address.scope_id is None else None
 
 
 def truncated_ip(ip: str | None) -> str | None:
     """The address with its last octet (IPv6: all but the first 48 bits) zeroed; None if it is not a plain address."""
     address = plain_address(ip)
-    if address is None:
+    if ip is None or address is None:
         return None
-    bits = 48 if isinstance(address, IPv6Address) else 24
-    return str(ip_network((address, bits), strict=False).network_address)
+    if isinstance(address, IPv4Address):
+        text = str(address) if ":" in ip else ip  # formatting takes as long as parsing
+        return text.rpartition(".")[0] + ".0"
+    return inet_ntop(AF_INET6, address.packed[:_NETWORK_BYTES].ljust(16, b"\0"))  # in a tenth of ipaddress's time

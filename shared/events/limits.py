@@ -21,7 +21,7 @@ OLDEST_YEARS: Final = 150
 
 _MARKER_BYTES: Final = len(MARKER.encode())
 _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
-_KNOWN_WORD_BYTES: Final = 64  # for fields that we fill with a word from a closed list, a date or an address
+_KNOWN_WORD_BYTES: Final = 128  # for fields that we fill with a word from a closed list, a date or an address
 
 Event = TypeVar("Event", bound=msgspec.Struct)
 

@@ -59,9 +59,8 @@ def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_pa
         assert len(own) >= 6
         assert demo.stop() < STOP_SECONDS, demo.output
         assert demo.process.returncode == 0, demo.output
-        # On a busy machine the dashboard stops slowly, and aggregate writes all segments of its restart first.
-        # The first has no state to lose, and the second loses none: the numbers are checked below.
-        assert set(re.findall(r"(\w+) did not stop in time", demo.output)) <= {"dashboard", "aggregate"}, demo.output
+        # The dashboard has no state to lose and stops slowly on a busy machine.
+        assert set(re.findall(r"(\w+) did not stop in time", demo.output)) <= {"dashboard"}, demo.output
         assert [pid for pid in own if pid in processes()] == []
 
     with running(command) as again:

@@ -41,7 +41,7 @@ def test_only_the_new_topic_counts_even_when_it_is_longer(
 
     with connect(redis_url) as client, log.producer() as producer:
         with running(redis_url, tmp_path, **options):
-            eventually(lambda: read(client, "all", ""), "a rollup", 90)
+            eventually(lambda: read(client, "all", ""), "a rollup", 40)
             send("old", 5)
             caught_up(client, 5)
             if is_running:
