@@ -13,7 +13,7 @@ import redis
 
 from shared.runtime.redis_client import connect
 from shared.streams.event_log import Fenced, FromOffset, LogUnavailable, NewRecord, Record, TopicFacts, TopicSpec
-from shared.streams.redis.layout import lease_key, stream_key, topics_key
+from shared.streams.redis.layout import lease_key, offsets_key, stream_key, topics_key
 from shared.streams.redis.log import RedisLog
 from tests.support.servers.event_logs import (
     HOUR_MS,
@@ -89,6 +89,19 @@ def test_a_lease_that_no_process_wrote_is_replaced(under_test: RedisUnderTest, c
             lie(kind)
             with pytest.raises(Fenced):  # its next start replaces the lease
                 until(lambda: False, lambda: processor.poll(1, 0.05), seconds=LEASE_SECONDS * 5)
+
+
+def test_nothing_remains_of_a_group_that_committed_nothing(under_test: RedisUnderTest, client: redis.Redis) -> None:
+    log = under_test.log
+    topic, group = a_topic(log), a_group()
+    append(log, topic, b"0")
+    for commits in (False, True):
+        with log.processor(topic, group) as processor:
+            assert values(read(processor, 1)) == [b"0"]
+            if commits:
+                processor.send((), {0: 1})
+        assert client.exists(lease_key("", topic, group)) == 0
+        assert client.exists(offsets_key("", topic, group)) == commits
 
 
 def test_another_group_reads_the_same_topic(under_test: RedisUnderTest) -> None:

@@ -93,15 +93,17 @@ class Lease:
         self._renewed_at = now
 
     def release(self) -> None:
-        """Free the lease at once, if we hold it."""
+        """Free the lease at once, if we hold it. Nothing remains of a group that committed nothing."""
         if not self._owned:
             return
         self._owned = False
         with self._client.pipeline() as transaction:
-            transaction.watch(self.key)
+            transaction.watch(self.key, self._offsets_key)
             if transaction.get(self.key) == self._token:
+                # A paused owner of before may then take the lease again, as nobody read further.
+                has_commits = transaction.hlen(self._offsets_key) > 1
                 transaction.multi()
-                transaction.delete(self.key)
+                transaction.delete(self.key, *(() if has_commits else (self._offsets_key,)))
                 try:
                     transaction.execute()
                 except redis.WatchError:
