@@ -20,7 +20,7 @@ LONGEST_CACHED: Final = 512  # characters
 _TOKEN_CHARACTERS: Final = 16
 _LEAST_WORD: Final = 6
 _ENCODED_TIMES: Final = 3  # a link in a link's parameter is percent-encoded once more each time
-_AT_SIGNS: Final = str.maketrans("\uff20\ufe6b", "@@")  # full width and small: browsers and mail programs read them as @
+_AT_SIGNS: Final = str.maketrans("\uff20\ufe6b", "@@")  # full width, small
 _MARK: Final = re.compile(r"[?#@%&;\\\uff20\ufe6b]")  # a URL without one has only a host and path
 
 _AUTHORITY: Final = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})([^/\\]*)")
