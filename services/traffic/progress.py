@@ -16,8 +16,8 @@ logger = get_logger(__name__)
 
 _LOG_EVERY_SECONDS: Final = 5.0
 
-Show = Callable[[int, int, int], None]
-"""Called with the bytes read from the file, the events sent and the lines refused; cheap."""
+Show = Callable[[int, int, int, int], None]
+"""Called with the bytes read from the file, the events sent, and the entries skipped and refused; cheap."""
 
 
 @contextmanager
@@ -36,13 +36,15 @@ def _bar(doing: str, size: int | None) -> Iterator[Show]:
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(binary_units=True),
-        TextColumn("{task.fields[sent]:,} sent, {task.fields[refused]:,} refused"),
+        TextColumn("{task.fields[sent]:,} sent, {task.fields[skipped]:,} skipped, {task.fields[refused]:,} refused"),
         TimeRemainingColumn(),
     )
     bar = Progress(*columns, console=Console(stderr=True))
-    task = bar.add_task(doing, total=size, sent=0, refused=0)
+    task = bar.add_task(doing, total=size, sent=0, skipped=0, refused=0)
     with bar, _logs_above_the_bar():
-        yield lambda position, sent, refused: bar.update(task, completed=position, sent=sent, refused=refused)
+        yield lambda position, sent, skipped, refused: bar.update(
+            task, completed=position, sent=sent, skipped=skipped, refused=refused
+        )
 
 
 @contextmanager
@@ -64,12 +66,12 @@ def _logs_above_the_bar() -> Iterator[None]:
 def _log_lines(doing: str, size: int | None) -> Show:
     logged_at = monotonic()
 
-    def show(position: int, sent: int, refused: int) -> None:
+    def show(position: int, sent: int, skipped: int, refused: int) -> None:
         nonlocal logged_at
         if monotonic() - logged_at < _LOG_EVERY_SECONDS:
             return
         logged_at = monotonic()
         percent = round(100 * position / size, 1) if size else None
-        logger.info(doing, percent=percent, sent=sent, refused=refused)
+        logger.info(doing, percent=percent, sent=sent, skipped=skipped, refused=refused)
 
     return show

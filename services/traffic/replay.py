@@ -9,7 +9,7 @@ from threading import Event
 from typing import IO, Final
 
 from services.traffic.clock import now_ms, wait_until
-from services.traffic.formats.entries import TOO_LONG, Entry
+from services.traffic.formats.entries import TOO_LONG, Entry, Skip
 from services.traffic.formats.lines import DamagedRecording
 from services.traffic.formats.reading import read_entries
 from services.traffic.opening import STANDARD_INPUT, OpenRecording, PipeWait, open_recording
@@ -19,6 +19,7 @@ from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import Outbox
 from services.traffic.stamping import Pass, stamp
 from services.traffic.tally import Tally
+from shared.events.addresses import plain_address
 from shared.events.raw import decode_raw
 from shared.events.refusals import Refusal
 from shared.events.schema import MAX_EVENT_BYTES, RawEvent
@@ -78,7 +79,7 @@ class Replay:
                     raise Stopped
                 event = decode_raw(entry.document) if isinstance(entry.document, bytes) else None
                 if entry.line % _SHOW_EVERY_LINES == 0:
-                    show(0, 0)
+                    show(0)
                 if not isinstance(event, RawEvent):
                     continue
                 first_ms = event.timestamp if first_ms is None else first_ms
@@ -98,9 +99,14 @@ class Replay:
             for entry in entries:
                 if self._stop.is_set():
                     return
+                if entry.line % _SHOW_EVERY_LINES == 0:
+                    show(self._outbox.sent)
                 document = entry.document
                 if document is None:
                     self.tally.blank += 1
+                    continue
+                if isinstance(document, Skip):
+                    self.tally.skip(entry.line, document)
                     continue
                 event = decode_raw(document) if isinstance(document, bytes) else document
                 if isinstance(event, Refusal):
@@ -111,11 +117,9 @@ class Replay:
                         pace = pace or Pace(event.timestamp, now_ms(), speed)
                         self._wait(pace.due_ms(event.timestamp), show)
                     self._put(entry, document, event, current)
-                if self.tally.read % _SHOW_EVERY_LINES == 0:
-                    show(self._outbox.sent, self.tally.refused_total)
                 if self._outbox.taken == limit:
                     break
-            show(self._outbox.taken, self.tally.refused_total)
+            show(self._outbox.taken)
 
     def _put(self, entry: Entry, document: bytes, event: RawEvent, current: Pass) -> None:
         value = stamp(entry, document, event, current)
@@ -124,44 +128,43 @@ class Replay:
             return
         self._outbox.put(event.userId, value)
         self.tally.read += 1
+        self.tally.without_address += plain_address(event.ip) is None
 
     def _refuse(self, entry: Entry, refusal: Refusal, number: int) -> None:
-        self.tally.read += 1
         self.tally.refuse(entry.line, refusal)
         if self._refused_lines is not None and number == 1:
             self._refused_lines.write(entry.raw + b"\n")
 
-    def _wait(self, due_ms: float, show: Callable[[int, int], None]) -> None:
+    def _wait(self, due_ms: float, show: Callable[[int], None]) -> None:
         ahead_ms = due_ms - now_ms()
         if ahead_ms <= 0:
             return
         self._outbox.flush()
-        show(self._outbox.sent, self.tally.refused_total)
+        show(self._outbox.sent)
         if ahead_ms > _LONG_WAIT_MS:
             logger.info("the next event is due later", seconds=round(ahead_ms / 1000))
         wait_until(due_ms, self._stop)
 
     @contextmanager
-    def _entries(self, doing: str) -> Iterator[tuple[Iterator[Entry], Callable[[int, int], None]]]:
-        """The entries of one pass, and a progress callback. Damage ends the block and is stored."""
+    def _entries(self, doing: str) -> Iterator[tuple[Iterator[Entry], Callable[[int], None]]]:
+        """The entries of one pass, and a callback for progress that takes the events sent. Damage ends the block."""
         wait = PipeWait(self._stop, on_idle=self._outbox.flush)
         with open_recording(self._options.file, wait) as recording:
             try:
                 chosen, entries = read_entries(recording.stream, self._name, self._options.format, self._options.names)
             except DamagedRecording as error:
                 self.damage = str(error)
-                yield iter(()), lambda _, __: None
+                yield iter(()), lambda _: None
                 return
             logger.info(doing, file=self._options.file, format=chosen.value)
             try:
                 with progress(doing, recording.size) as show:
-                    yield entries, _at_position(show, recording)
+                    yield entries, self._at_position(show, recording)
             except DamagedRecording as error:
                 self.damage = str(error)
 
-
-def _at_position(show: Show, recording: OpenRecording) -> Callable[[int, int], None]:
-    return lambda sent, refused: show(recording.position(), sent, refused)
+    def _at_position(self, show: Show, recording: OpenRecording) -> Callable[[int], None]:
+        return lambda sent: show(recording.position(), sent, self.tally.skipped_total, self.tally.refused_total)
 
 
 def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, str]:

@@ -50,4 +50,5 @@ def _event_id(entry: Entry, event: RawEvent, current: Pass) -> str | None:
         return event.eventId + repetition if repetition else None
     if current.shift_ms is not None:
         repetition += f"@{current.shift_ms}"
-    return f"{current.name}:{entry.line}:{zlib.crc32(entry.raw):08x}{repetition}"
+    place = f"{entry.line}.{entry.part}" if entry.part else f"{entry.line}"
+    return f"{current.name}:{place}:{zlib.crc32(entry.raw):08x}{repetition}"

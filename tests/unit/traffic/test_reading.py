@@ -22,16 +22,27 @@ def read(recording: bytes, name: str = "recording", **names: str) -> tuple[Forma
     return found, list(entries)
 
 
-@given(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"").rstrip(b"\r")), min_size=1))
+@given(st.lists(st.binary(max_size=20).map(lambda raw: raw.translate(None, b"\r\n")), min_size=1))
 def test_lines_are_split_at_line_ends(lines: list[bytes]) -> None:
     lines[0] = b"x" + lines[0]
-    for end in (b"\n", b"\r\n"):
+    for end in (b"\n", b"\r\n", b"\r", b"\r\r\n"):
         got = list(read_lines(io.BytesIO(end.join(lines) + end)))
         assert got == list(enumerate(lines, start=1))
 
 
 def test_the_last_line_needs_no_end() -> None:
     assert list(read_lines(io.BytesIO(b"a\nb"))) == [(1, b"a"), (2, b"b")]
+
+
+def test_line_ends_may_be_mixed() -> None:
+    assert [raw for _, raw in read_lines(io.BytesIO(b"a\rb\r\nc\n\rd\r"))] == [b"a", b"b", b"c", b"", b"d"]
+
+
+def test_many_lines_that_end_in_cr_alone_are_read() -> None:
+    size = 3 * LONGEST_LINE_BYTES
+    for end in (b"\r", b"\r\n"):
+        recording = b"".join(b"%07d" % number + end for number in range(size // 8))
+        assert [int(raw) for _, raw in read_lines(io.BytesIO(recording))] == list(range(size // 8))
 
 
 def test_a_byte_order_mark_is_removed_from_the_first_line() -> None:
@@ -97,7 +108,18 @@ def test_an_overlong_line_is_refused_unparsed() -> None:
     ],
 )
 def test_the_format_is_detected_by_content_then_by_name(first_line: bytes, name: str, found: Format | None) -> None:
-    assert detect_format(first_line, name) == found
+    assert detect_format([first_line], name, {}) == found
+
+
+def test_the_format_is_detected_behind_a_programs_first_messages() -> None:
+    noise = b"/docker-entrypoint.sh: is not empty, will attempt to perform configuration"
+    assert detect_format([noise, noise, LOG_LINE], "-", {}) is Format.ACCESS_LOG
+    assert detect_format([noise, b'{"level":"info"}', b'{"timestamp":1,"userId":"a"}'], "-", {}) is Format.NDJSON
+    assert detect_format([noise, b"t,visitor"], "-", {"t": "timestamp"}) is Format.CSV
+    found, entries = read(b"\n".join([noise] * 19 + [LOG_LINE]))
+    assert found is Format.ACCESS_LOG
+    assert len(entries) == 20
+    assert read(b"\n".join([noise] * 19 + [LOG_LINE]))[0] is Format.ACCESS_LOG
 
 
 def test_an_undetectable_format_names_the_option() -> None:
@@ -119,7 +141,7 @@ def test_detection_does_not_lose_the_first_line() -> None:
     assert [event["productId"] for event in events] == ["/", "/"]
 
 
-def test_detection_waits_only_for_the_first_line() -> None:
+def test_detection_waits_only_for_a_line_that_proves_the_format() -> None:
     class Live:
         """A pipe with one line so far."""
 
