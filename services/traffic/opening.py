@@ -1,13 +1,18 @@
-"""Opens recordings as byte streams: plain, gzip, bz2 or zip, detected by content; `-` is standard input."""
+"""Opens recordings as byte streams of UTF-8: plain, gzip, bz2, xz, zstd or a zip, detected by content.
+
+`-` is standard input.
+"""
 
 import bz2
 import gzip
 import io
+import lzma
 import os
 import select
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,14 +20,26 @@ from pathlib import Path
 from threading import Event
 from typing import IO, BinaryIO, Final, cast
 
+from backports.zstd import ZstdError, ZstdFile
+
 from services.traffic.formats.entries import UnusableRecording
+from services.traffic.transcoding import as_utf8
 
 STANDARD_INPUT: Final = "-"
 _BUFFER_BYTES: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_UNSUPPORTED: Final = {b"\x28\xb5\x2f\xfd": "zstd -dc", b"\xfd7zXZ\x00": "xz -dc", b"\x04\x22\x4d\x18": "lz4 -dc"}
+_XZ: Final = b"\xfd7zXZ\x00"
+_ZSTD: Final = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")  # the second is how pzstd begins
+_UNSUPPORTED: Final = {
+    b"\x04\x22\x4d\x18": "lz4 -dc",
+    b"\x5d\x00\x00": "xz --format=lzma -dc",
+    b"\x1f\x9d": "uncompress -c",
+    b"7z\xbc\xaf\x27\x1c": "7z x -so",
+}
+# What decompressors raise besides OSError for truncated or corrupt bytes.
+_DAMAGE: Final = (EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, ZstdError)
 _IDLE_SECONDS: Final = 0.2
 
 
@@ -44,7 +61,8 @@ def open_recording(path: str, wait: "PipeWait") -> Iterator[OpenRecording]:
         size = _regular_size(source)
         if head.startswith(_ZIP) and size is None:
             source = stack.enter_context(_spooled(source))  # a zip's index is at its end
-        yield OpenRecording(stack.enter_context(_decompressed(source, head)), size, source.tell)
+        unpacked = stack.enter_context(_decompressed(source, head))
+        yield OpenRecording(stack.enter_context(as_utf8(unpacked)), size, source.tell)
 
 
 def is_repeatable(path: str) -> bool:
@@ -89,7 +107,7 @@ class _InterruptiblePipe(io.RawIOBase):
 class _Unpacked(io.RawIOBase):
     """A decompressor as a raw stream, so that a BufferedReader above it provides readline in C.
 
-    Uses `read1`, one piece at a time: `read` would discard the good bytes before damaged ones.
+    Uses `read1`, one piece at a time: `read` would discard the good bytes before damaged ones, which raise OSError.
     """
 
     def __init__(self, unpacked: IO[bytes]) -> None:
@@ -100,7 +118,10 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(cast(bytearray, buffer))
-        piece = self._read1(len(view))
+        try:
+            piece = self._read1(len(view))
+        except _DAMAGE as error:
+            raise OSError(str(error)) from error
         view[: len(piece)] = piece
         return len(piece)
 
@@ -142,6 +163,10 @@ def _decompressed(source: io.BufferedReader, head: bytes) -> Iterator[io.Buffere
             unpacked = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=source)))
         elif head.startswith(_BZ2):
             unpacked = stack.enter_context(bz2.BZ2File(source))
+        elif head.startswith(_XZ):
+            unpacked = stack.enter_context(lzma.LZMAFile(source))
+        elif head.startswith(_ZSTD):
+            unpacked = cast(IO[bytes], stack.enter_context(ZstdFile(source)))
         elif head.startswith(_ZIP):
             unpacked = stack.enter_context(_open_member(stack.enter_context(_open_zip(source))))
         else:

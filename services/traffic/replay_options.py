@@ -15,7 +15,8 @@ from shared.runtime.settings_help import settings_help
 _DESCRIPTION = """\
 Send a recording of clicks to the event log.
 
-FILE is NDJSON, CSV or TSV with a header, or a combined access log; plain, gzip, bz2, or a zip that holds one file.
+FILE is NDJSON, CSV or TSV with a header, or a combined access log; plain, gzip, bz2, xz, zstd, or a zip that holds
+one file; in UTF-8, UTF-16 or UTF-32.
 - is standard input. Each line is sent, or refused with a reason; a summary accounts for all lines, also after
 Ctrl-C."""
 

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import lzma
 import os
 import threading
 import zipfile
@@ -12,6 +13,7 @@ from random import Random
 from threading import Event
 
 import pytest
+from backports import zstd
 
 from services.traffic.formats.entries import UnusableRecording
 from services.traffic.formats.lines import DamagedRecording, Line, read_lines
@@ -33,6 +35,10 @@ PACKED = {
     "gzip": gzip.compress(LINES),
     "gzip in two parts": gzip.compress(LINES[:1000]) + gzip.compress(LINES[1000:]),
     "bz2": bz2.compress(LINES),
+    "xz": lzma.compress(LINES),
+    "zstd": zstd.compress(LINES),
+    "zstd in two parts": zstd.compress(LINES[:1000]) + zstd.compress(LINES[1000:]),
+    "zstd of pzstd": b"\x50\x2a\x4d\x18\x04\0\0\0size" + zstd.compress(LINES),
     "zip": zipped("logs/", "logs/access.log", "__MACOSX/logs/._access.log"),
 }
 
@@ -87,7 +93,7 @@ def test_a_silent_pipe_ends_on_stop_and_calls_on_idle_meanwhile() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"\x28\xb5\x2f\xfd0000", "zstd -dc FILE"),
+        (b"\x04\x22\x4d\x180000", "lz4 -dc FILE"),
         (zipped("a.log", "b.log"), "expected one file in the zip archive, got 2"),
         (zipped("a.log")[:-30], "cannot read the zip archive"),
     ],
@@ -104,7 +110,26 @@ def test_a_folder_is_not_a_recording(tmp_path: Path, wait: PipeWait) -> None:
         pass
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_wide_text_is_read_as_utf8(
+    encoding: str, pack: Callable[[bytes], bytes], tmp_path: Path, wait: PipeWait
+) -> None:
+    text = "timestamp;userId\r\n" + "1;Zoë 🙂\r\n" * 20_000  # more than one buffer
+    path = tmp_path / "recording.csv"
+    path.write_bytes(pack(text.encode(encoding)))
+    with open_recording(str(path), wait) as recording:
+        assert recording.stream.read() == text.encode()
+
+
+def test_text_cut_within_a_character_loses_only_that_character(tmp_path: Path, wait: PipeWait) -> None:
+    path = tmp_path / "recording.csv"
+    path.write_bytes("abcd\n🙂".encode("utf-16")[:-1])
+    with open_recording(str(path), wait) as recording:
+        assert recording.stream.read() == "abcd\n\ufffd".encode()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
 def test_a_truncated_file_is_damaged(pack: Callable[[bytes], bytes], tmp_path: Path, wait: PipeWait) -> None:
     path = tmp_path / "recording"
     noise = Random(1).randbytes(1_000_000).hex(" ", 20).replace(" ", "\n").encode()  # more than one block
