@@ -8,11 +8,12 @@ from pathlib import Path
 from threading import Event
 from typing import IO, Final
 
+from services.traffic.ages import advice, uncounted
 from services.traffic.clock import now_ms, wait_until
 from services.traffic.formats.entries import TOO_LONG, Entry, Skip
 from services.traffic.formats.lines import DamagedRecording
 from services.traffic.formats.reading import read_entries
-from services.traffic.opening import STANDARD_INPUT, OpenRecording, PipeWait, open_recording
+from services.traffic.opening import STANDARD_INPUT, OpenRecording, PipeWait, is_repeatable, open_recording
 from services.traffic.pacing import Pace, Span, shift_to_now_ms
 from services.traffic.progress import Show, progress
 from services.traffic.replay_options import ReplayOptions
@@ -24,6 +25,7 @@ from shared.events.raw import decode_raw
 from shared.events.refusals import Refusal
 from shared.events.schema import MAX_EVENT_BYTES, RawEvent
 from shared.events.time_units import MINUTE_MS
+from shared.events.timestamps import iso_second
 from shared.runtime.dependency import Stopped
 from shared.runtime.logs import get_logger
 
@@ -42,7 +44,7 @@ class Replay:
         self._stop = stop
         self._name = "stdin" if options.file == STANDARD_INPUT else Path(options.file).name
         self._refused_lines: IO[bytes] | None = None
-        self.tally = Tally()
+        self.tally = Tally(advice=advice(is_shifted=options.shift_to_now, is_repeatable=is_repeatable(options.file)))
         self.damage: str | None = None  # why reading stopped before the end
 
     def run(self) -> None:
@@ -129,6 +131,20 @@ class Replay:
         self._outbox.put(event.userId, value)
         self.tally.read += 1
         self.tally.without_address += plain_address(event.ip) is None
+        self._count_time(entry, event.timestamp + (current.shift_ms or 0))
+
+    def _count_time(self, entry: Entry, timestamp_ms: int) -> None:
+        why = uncounted(timestamp_ms, now_ms())
+        if why is None:
+            return
+        if why not in self.tally.uncounted:  # now, because the summary of a long replay comes too late
+            logger.warning(
+                "no figure will show events of this time",
+                line=entry.line,
+                time=iso_second(timestamp_ms),
+                reason=self.tally.advice[why],
+            )
+        self.tally.uncounted[why] += 1
 
     def _refuse(self, entry: Entry, refusal: Refusal, number: int) -> None:
         self.tally.refuse(entry.line, refusal)
@@ -175,5 +191,9 @@ def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, st
     summary = running.tally.summary(outbox.sent, outbox.unsent, time.monotonic() - started)
     if running.damage is not None:
         logger.error("recording ended early", file=options.file, error=running.damage)
+        return 1, summary
+    # A pipe that was silent until Ctrl-C is no failure.
+    if outbox.sent == 0 and not (stop.is_set() and running.tally.read == 0):
+        logger.error("nothing was sent", file=options.file)
         return 1, summary
     return 0, summary

@@ -27,7 +27,7 @@ examples:
   clickpulse replay access.log.zip --shift-to-now --speed 1 --loop
   tail -F /var/log/nginx/access.log | clickpulse replay -
 
-exit codes: 0 sent, or stopped by Ctrl-C; 1 damaged recording (sent up to the damage); 2 wrong option."""
+exit codes: 0 sent, or stopped by Ctrl-C; 1 nothing sent, or a damaged recording (sent up to there); 2 wrong option."""
 
 
 @dataclass(frozen=True, slots=True)

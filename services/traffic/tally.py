@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from services.traffic.ages import Uncounted
 from services.traffic.formats.entries import Skip, SkipReason
 from shared.events.refusals import Reason, Refusal
 
@@ -24,6 +25,8 @@ class Tally:
     refused: Counter[Reason] = field(default_factory=Counter)
     skip_examples: dict[SkipReason, tuple[int, str]] = field(default_factory=dict)
     examples: dict[Reason, tuple[int, str]] = field(default_factory=dict)
+    uncounted: Counter[Uncounted] = field(default_factory=Counter)  # events to send that no figure will show
+    advice: Mapping[Uncounted, str] = field(default_factory=dict)
 
     def skip(self, line: int, skip: Skip) -> None:
         """Count an entry that is left out on purpose."""
@@ -53,6 +56,7 @@ class Tally:
         rows = [
             ("read", self.read, ""),
             ("sent", sent, ""),
+            *((f"  {why}", count, self.advice.get(why, "")) for why, count in self.uncounted.most_common()),
             ("skipped", self.skipped_total, "--all sends these, too" if self.skipped_total else ""),
             *_by_reason(self.skipped, self.skip_examples),
             ("refused", self.refused_total, ""),

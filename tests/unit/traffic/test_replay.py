@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.aggregate.engine.windows import oldest_second
+from services.traffic.ages import Uncounted, uncounted
 from services.traffic.clock import now_ms
 from services.traffic.formats.entries import UnusableRecording
 from services.traffic.formats.reading import Format
@@ -20,6 +22,7 @@ from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import BATCH_RECORDS, Outbox
 from shared.events.refusals import Reason
 from shared.events.schema import MAX_EVENT_BYTES
+from shared.events.time_units import HOUR_MS
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from tests.support.fakes.memory_producer import MemoryProducer
@@ -46,6 +49,7 @@ class Run:
         self.stop = Event()
         self.health = Health("replay")
         self.outbox = Outbox(lambda: self.producer, "click-data", "the log", self.stop, self.health)
+        self.replay_options = options
         self.replay = Replay(options, self.outbox, self.stop)
         self.tally = self.replay.tally
 
@@ -250,3 +254,45 @@ def test_the_summary_accounts_for_every_line(tmp_path: Path) -> None:
     rows = dict(row.split(maxsplit=1) for row in summary.splitlines())
     assert (rows["read"], rows["sent"], rows["refused"], rows["blank"]) == ("1,235", "1,234", "1", "1")
     assert rows["not_json"].startswith("1  e.g. line 1236: JSON is malformed")
+
+
+@pytest.mark.parametrize(
+    ("ages_hours", "shift_to_now", "expected", "way"),
+    [
+        ((48, 48, 47), False, {"late": 3}, "--shift-to-now"),
+        ((48, 1, 0), False, {"late": 1}, "--shift-to-now"),
+        ((-1, 0, 1), False, {"future": 1}, "--shift-to-now"),
+        ((96, 48, 48), True, {"late": 1}, "--speed 1"),
+        ((48, 48, 47), True, {}, None),
+    ],
+)
+def test_events_that_no_figure_will_show_are_counted_with_the_remedy(
+    ages_hours: tuple[int, ...], shift_to_now: bool, expected: dict[str, int], way: str | None, tmp_path: Path
+) -> None:
+    content = clicks(*(now_ms() - hours * HOUR_MS for hours in ages_hours))
+    run = Run(replace(recording(tmp_path, content), shift_to_now=shift_to_now))
+    _, summary = replay(run.replay_options, run.outbox, run.stop)
+    rows = {words[0]: words[1:] for row in summary.splitlines() if (words := row.split())}
+    assert {why: int(rows[why][0]) for why in ("late", "future") if why in rows} == expected
+    assert way is None or all(way in " ".join(rows[why]) for why in expected)
+
+
+@given(st.integers(0, 10**12), st.integers(-40_000, 90))
+def test_late_is_what_aggregate_counts_as_late(arrival_s: int, ahead_s: int) -> None:
+    timestamp_s = max(0, arrival_s + ahead_s)
+    is_late = uncounted(timestamp_s * 1000, arrival_s * 1000 + 999) is Uncounted.LATE
+    assert is_late == (timestamp_s < oldest_second(arrival_s))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"no json\n"])
+def test_a_replay_that_sends_nothing_fails(content: bytes, tmp_path: Path) -> None:
+    run = Run(replace(recording(tmp_path, content), format=Format.NDJSON))
+    exit_code, summary = replay(run.replay_options, run.outbox, run.stop)
+    assert exit_code == 1
+    assert summary.splitlines()[1].split() == ["sent", "0"]
+
+
+def test_a_stop_before_the_first_line_is_clean(tmp_path: Path) -> None:
+    run = Run(recording(tmp_path, clicks(BASE)))
+    run.stop.set()
+    assert replay(run.replay_options, run.outbox, run.stop)[0] == 0
