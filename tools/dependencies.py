@@ -1,12 +1,15 @@
 """What Clickpulse installs on the images' Python: every package of every service, with its licence."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from services.dashboard.components.plot import PLOTLY_FILE
 
 OWN: Final = "clickpulse"
 _EVERYTHING: Final = "demo"  # the extra that installs every service
@@ -53,17 +56,31 @@ class Dependency:
     version: str
     licence: str
     needs: tuple[str, ...]
+    registry: str = "pypi"
+
+
+def vendored() -> Iterable[Dependency]:
+    """What the repository holds of other people's work."""
+    head = PLOTLY_FILE.read_text(encoding="utf-8")[:400]
+    stated = re.search(r"plotly\.js \(cartesian - minified\) v(\S+)", head)
+    assert stated is not None
+    assert "Licensed under the MIT license" in head
+    yield Dependency("plotly.js-cartesian-dist-min", stated[1], "MIT", (), "npm")
 
 
 def dependencies() -> list[Dependency]:
-    """All packages that a service may import, ours first. Raises PackageNotFoundError for one that is missing."""
+    """All packages that a service may import or a page loads, ours first.
+
+    Raises PackageNotFoundError for one that is missing.
+    """
     wanted: dict[str, set[str]] = {}
     _collect(OWN, {_EVERYTHING}, wanted)
-    return [
+    installed = (
         Dependency(name, found.version, licence(found), tuple(sorted(set(_needs(found, extras)) - {name})))
-        for name, extras in sorted(wanted.items(), key=lambda entry: (entry[0] != OWN, entry[0]))
+        for name, extras in wanted.items()
         for found in [distribution(name)]
-    ]
+    )
+    return sorted([*installed, *vendored()], key=lambda package: (package.name != OWN, package.name))
 
 
 def licence(found: Distribution) -> str:

@@ -28,7 +28,7 @@ def _component(package: Dependency) -> Component:
         name=package.name,
         version=package.version,
         bom_ref=f"{package.name}@{package.version}",
-        purl=PackageURL("pypi", name=package.name, version=package.version),
+        purl=PackageURL(package.registry, name=package.name, version=package.version),
         licenses=[LicenseFactory().make_from_string(package.licence)],
     )
 

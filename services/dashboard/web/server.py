@@ -1,53 +1,25 @@
-"""The web application that `clickpulse dashboard` runs: Streamlit plus routes for large files and page documents.
+"""The web application that `clickpulse dashboard` runs: Streamlit plus routes for files and page documents."""
 
-Streamlit would compress plotly.js (4.8 MB) for every page that opens (half a second of CPU) and send it without cache
-headers. Here each file is compressed once, and browsers keep it.
-"""
-
-import gzip
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
-import plotly
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 from streamlit.starlette import App
 
-from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, WORLD_FILE
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in.gate.documents import SIGN_IN, SIGN_OUT
 from services.dashboard.sign_in.setup import read_sign_in
+from services.dashboard.web.assets import Assets
 from services.dashboard.web.guard import Guard
 from services.dashboard.web.hosts import Hosts, hosts_of, read_listed, read_name
 from services.dashboard.web.page_document import PATHS, page_document
 from services.dashboard.web.viewer_limit import ViewerLimit
-
-_KEPT: Final = {
-    "Cache-Control": "public, max-age=31536000, immutable",  # the address contains the version or a checksum
-    "Vary": "Accept-Encoding",
-}
-
-
-def _asset(file: Path, media_type: str) -> Callable[[Request], Response]:
-    """The handler for requests of a text file. Starlette calls it in a worker thread."""
-
-    @cache
-    def compressed() -> bytes:
-        return gzip.compress(file.read_bytes(), compresslevel=6)
-
-    def answer(request: Request) -> Response:
-        if "gzip" not in request.headers.get("accept-encoding", ""):
-            return FileResponse(file, media_type=media_type, headers=_KEPT)  # as fast as the client reads
-        return Response(compressed(), media_type=media_type, headers={**_KEPT, "Content-Encoding": "gzip"})
-
-    return answer
 
 
 def _document(_request: Request) -> Response:
@@ -58,9 +30,6 @@ def _address(path: str) -> str:
     """A path below Streamlit's base path, if one is set (`server.baseUrlPath`)."""
     base: str = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}/{path}" if base else f"/{path}"
-
-
-_PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
@@ -77,8 +46,6 @@ def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
         Path(__file__).parents[1] / "app.py",
         secrets=sign_in.secrets if sign_in else None,
         routes=[
-            Route(_address(PLOTLY_ADDRESS), _asset(_PLOTLY, "text/javascript")),
-            Route(_address(WORLD_ADDRESS), _asset(WORLD_FILE, "application/json")),
             *(Route(_address(path), _document) for path in PATHS),
         ],
     )
@@ -87,6 +54,7 @@ def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
             guard,
             *([sign_in.gate(base_path)] if sign_in else []),
             Middleware(ViewerLimit, viewers=viewers),
+            Middleware(Assets, base_path=base_path),  # Streamlit accepts no route for its own scripts
         ],
         streamlit,
     )

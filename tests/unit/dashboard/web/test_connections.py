@@ -1,5 +1,6 @@
 """Connections to a real uvicorn that a client opens and does not use."""
 
+import random
 import socket
 import threading
 import urllib.request
@@ -11,11 +12,16 @@ import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import CloseCode
+from websockets.sync.client import ClientConnection, connect
 
 from services.dashboard.web.connections import BoundedConnection, WebSocketConnection, viewers_of_files
 from tests.support.polling import eventually
+from tests.support.servers.counting_relay import relaying
 
 LIMIT = 20
+LARGEST = 100_000
 HEADER = ("X-Of-All", "responses")
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -37,7 +43,13 @@ class Hasty(BoundedConnection):
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with more than fits into the buffers of a connection, at /large."""
+    """Answers with more than fits into the buffers of a connection, at /large; echoes messages at /echo."""
+    if scope["type"] == "websocket" and scope["path"] == "/echo":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+        return
     if scope["type"] == "websocket":
         await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
         await send({"type": "websocket.http.response.body", "body": b"refused"})
@@ -56,6 +68,7 @@ def serving(protocol: type[BoundedConnection]) -> Iterator[int]:
         limit_concurrency=LIMIT,
         headers=[HEADER],
         lifespan="off",
+        ws_max_size=LARGEST,
         log_config=None,
     )
     server = uvicorn.Server(config)
@@ -163,3 +176,28 @@ def test_every_response_has_the_headers(status: int, sent: bytes) -> None:
             head += received
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert head.lower().count(b"x-of-all: responses\r\n") == 1
+
+
+def test_what_is_sent_again_takes_next_to_nothing() -> None:
+    message = random.Random(7).randbytes(30_000)  # of the size of a page's refresh; does not compress by itself
+    with serving(BoundedConnection) as port, relaying(port) as (relay, traffic), connect_to(relay) as viewer:
+        sizes = []
+        for _ in range(3):
+            before = traffic.down
+            viewer.send(message)
+            assert viewer.recv(timeout=60) == message
+            sizes.append(traffic.down - before)
+    assert sizes[0] >= len(message)
+    assert max(sizes[1:]) < 500
+
+
+def test_a_message_that_unpacks_to_too_much_closes_the_connection() -> None:
+    with serving(BoundedConnection) as port, connect_to(port) as viewer:
+        viewer.send(b"0" * 10 * LARGEST)
+        with pytest.raises(ConnectionClosedError):
+            viewer.recv(timeout=60)
+        assert viewer.close_code == CloseCode.MESSAGE_TOO_BIG
+
+
+def connect_to(port: int) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{port}/echo", compression="deflate", open_timeout=60)

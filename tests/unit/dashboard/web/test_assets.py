@@ -1,0 +1,54 @@
+"""The files that browsers keep: compressed once, with what the pages need and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from services.dashboard import components
+from services.dashboard.components.plot import PLOTLY_ADDRESS, PLOTLY_FILE, WORLD_ADDRESS
+from services.dashboard.web.assets import Assets
+from services.dashboard.web.page_document import page_document
+
+BASE = "/shop/stats/"
+SCRIPTS = re.findall(r'(?:src|href)="\./(static/(?:js|css)/[^"]+)"', page_document())
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(Assets(Starlette(), base_path=BASE))
+
+
+@pytest.mark.parametrize("path", [PLOTLY_ADDRESS, WORLD_ADDRESS, SCRIPTS[0], SCRIPTS[-1]])
+def test_a_file_is_compressed_and_kept_by_browsers(client: TestClient, path: str) -> None:
+    packed = client.get(BASE + path, headers={"Accept-Encoding": "gzip, br"})
+    plain = client.get(BASE + path, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    for answer in (packed, plain):
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["content-type"].partition(";")[0] in ("text/javascript", "text/css", "application/json")
+
+
+@pytest.mark.parametrize("name", ["none.js", "..%2Findex.html", "%2e%2e%2findex.html", ".."])
+def test_only_the_files_of_the_folders_are_served(client: TestClient, name: str) -> None:
+    assert client.get(f"{BASE}static/js/{name}").status_code == 404
+
+
+def test_the_scripts_of_a_cold_page_take_little(client: TestClient) -> None:
+    """The document's and ours. Streamlit loads a few more, and two fonts: benchmarks/wire.py measures all of it."""
+    assert len(SCRIPTS) > 20
+    loaded = [*SCRIPTS, PLOTLY_ADDRESS, WORLD_ADDRESS]
+    assert sum(int(client.get(BASE + path).headers["content-length"]) for path in loaded) < 1_200_000
+
+
+def test_plotly_has_the_kinds_of_charts_that_the_pages_draw() -> None:
+    script, panels = PLOTLY_FILE.read_text(encoding="utf-8"), Path(components.__file__).parents[1].rglob("*.py")
+    drawn = {kind for file in panels for kind in re.findall(r'"type": "([a-z]+)"', file.read_text(encoding="utf-8"))}
+    assert drawn >= {"bar", "heatmap", "pie", "scatter"}
+    assert [kind for kind in drawn - {"date"} if f'moduleType:"trace",name:"{kind}"' not in script] == []
