@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import IO, Final
 from services.traffic.ages import advice, uncounted
 from services.traffic.clock import now_ms, wait_until
 from services.traffic.formats.entries import TOO_LONG, Entry, Skip
-from services.traffic.formats.lines import DamagedRecording
-from services.traffic.formats.reading import read_entries
+from services.traffic.formats.lines import ByteStream, DamagedRecording
+from services.traffic.formats.reading import Survey, read_entries, survey
 from services.traffic.opening import STANDARD_INPUT, OpenRecording, PipeWait, is_repeatable, open_recording
 from services.traffic.pacing import Pace, Span, shift_to_now_ms
 from services.traffic.progress import Show, progress
@@ -43,6 +44,7 @@ class Replay:
         self._outbox = outbox
         self._stop = stop
         self._name = "stdin" if options.file == STANDARD_INPUT else Path(options.file).name
+        self._surveyed: Survey | None = None
         self._refused_lines: IO[bytes] | None = None
         self.tally = Tally(advice=advice(is_shifted=options.shift_to_now, is_repeatable=is_repeatable(options.file)))
         self.damage: str | None = None  # why reading stopped before the end
@@ -59,6 +61,7 @@ class Replay:
             logger.info("stopped", unsent=self._outbox.unsent)
 
     def _replay(self) -> None:
+        self._surveyed = self._survey() if is_repeatable(self._options.file) else None
         span = self._measure() if self._options.shift_to_now else None
         for number in range(1, 2**63):
             before = self._outbox.taken
@@ -72,10 +75,17 @@ class Replay:
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._outbox.taken == self._options.limit
 
+    def _survey(self) -> Survey | None:
+        with open_recording(self._options.file, PipeWait(self._stop)) as recording:
+            try:
+                return survey(_Interruptible(recording.stream, self._stop), self._name, self._options.choices)
+            except DamagedRecording:
+                return None  # what is good of it is read like a pipe
+
     def _measure(self) -> Span | None:
         """The time span of the events that one pass sends; None without events."""
         first_ms, last_ms, events = None, 0, 0
-        with self._entries("measuring") as (entries, show):
+        with self._entries("measuring", Counter()) as (entries, show):
             for entry in entries:
                 if self._stop.is_set():
                     raise Stopped
@@ -93,7 +103,7 @@ class Replay:
 
     def _play(self, number: int, span: Span | None) -> None:
         speed, limit = self._options.speed, self._options.limit
-        with self._entries("replaying") as (entries, show):
+        with self._entries("replaying", self.tally.notes) as (entries, show):
             self._outbox.connect()
             shift_ms = None if span is None else shift_to_now_ms(span, now_ms(), speed)
             current = Pass(self._name, number, shift_ms)
@@ -162,12 +172,14 @@ class Replay:
         wait_until(due_ms, self._stop)
 
     @contextmanager
-    def _entries(self, doing: str) -> Iterator[tuple[Iterator[Entry], Callable[[int], None]]]:
+    def _entries(self, doing: str, notes: Counter[str]) -> Iterator[tuple[Iterator[Entry], Callable[[int], None]]]:
         """The entries of one pass, and a callback for progress that takes the events sent. Damage ends the block."""
         wait = PipeWait(self._stop, on_idle=self._outbox.flush)
         with open_recording(self._options.file, wait) as recording:
             try:
-                chosen, entries = read_entries(recording.stream, self._name, self._options.format, self._options.names)
+                chosen, entries = read_entries(
+                    recording.stream, self._name, self._options.choices, notes, self._surveyed
+                )
             except DamagedRecording as error:
                 self.damage = str(error)
                 yield iter(()), lambda _: None
@@ -181,6 +193,19 @@ class Replay:
 
     def _at_position(self, show: Show, recording: OpenRecording) -> Callable[[int], None]:
         return lambda sent: show(recording.position(), sent, self.tally.skipped_total, self.tally.refused_total)
+
+
+class _Interruptible:
+    """A stream whose reading raises Stopped after `stop`."""
+
+    def __init__(self, stream: ByteStream, stop: Event) -> None:
+        self._stream = stream
+        self._stop = stop
+
+    def readline(self, size: int, /) -> bytes:
+        if self._stop.is_set():
+            raise Stopped
+        return self._stream.readline(size)
 
 
 def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, str]:

@@ -1,13 +1,13 @@
 """The command line of `clickpulse replay`."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.traffic import options
-from services.traffic.formats.delimited import FIELDS
-from services.traffic.formats.reading import Format
+from services.traffic.formats.choices import Choices, Format
+from services.traffic.formats.columns import FIELDS
 from services.traffic.opening import STANDARD_INPUT, is_repeatable
 from services.traffic.settings import TrafficSettings
 from shared.runtime.settings_help import settings_help
@@ -35,8 +35,7 @@ class ReplayOptions:
     """What to replay and how; `speed` is infinite for `max`."""
 
     file: str
-    format: Format | None
-    names: Mapping[str, str]  # theirs → ours
+    choices: Choices
     speed: float
     shift_to_now: bool
     loop: bool
@@ -58,20 +57,19 @@ def parse(argv: Sequence[str]) -> ReplayOptions:
             )
         if given.loop:
             parser.error("--loop reads the recording again, and a pipe can be read only once; name a file")
-    names = dict(given.map)
+    names = {ours: theirs for theirs, ours in given.map}
     for theirs, ours in given.map:
         if ours not in FIELDS:
             parser.error(f"--map {theirs}={ours}: expected one of {', '.join(FIELDS)} after the =, got {ours!r}")
-    if len({ours for _, ours in given.map}) < len(given.map) or len(names) < len(given.map):
-        parser.error("--map: use each field and each column once, such as --map visitor=userId --map sku=productId")
+    if len(names) < len(given.map):
+        parser.error("--map: give each field one column, such as --map visitor=userId --map sku=productId")
     if names and given.format == Format.ACCESS_LOG:
         parser.error("--map works with ndjson, csv and tsv; the fields of an access log have no names")
     if given.refused is not None and not given.refused.parent.is_dir():
         parser.error(f"--refused {given.refused}: folder {given.refused.parent} does not exist")
     return ReplayOptions(
         file=given.file,
-        format=None if given.format == "auto" else Format(given.format),
-        names=names,
+        choices=Choices(format=None if given.format == "auto" else Format(given.format), names=names),
         speed=given.speed,
         shift_to_now=given.shift_to_now,
         loop=given.loop,

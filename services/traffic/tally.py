@@ -26,6 +26,7 @@ class Tally:
     skip_examples: dict[SkipReason, tuple[int, str]] = field(default_factory=dict)
     examples: dict[Reason, tuple[int, str]] = field(default_factory=dict)
     uncounted: Counter[Uncounted] = field(default_factory=Counter)  # events to send that no figure will show
+    notes: Counter[str] = field(default_factory=Counter)  # what was read in another way than written
     advice: Mapping[Uncounted, str] = field(default_factory=dict)
 
     def skip(self, line: int, skip: Skip) -> None:
@@ -67,7 +68,8 @@ class Tally:
         rows.append(("blank", self.blank, ""))
         lines = [f"{name:<22}{count:>14,}  {note}".rstrip() for name, count, note in rows]
         lines += [f"{'seconds':<22}{seconds:>14,.1f}", f"{'events/s':<22}{per_second:>14,.0f}"]
-        return "\n".join([*lines, *self._warnings(sent + unsent)])
+        notes = (f"note: {count:,} {what}" for what, count in self.notes.items())
+        return "\n".join([*lines, *notes, *self._warnings(sent + unsent)])
 
     def _warnings(self, events: int) -> Iterator[str]:
         if 2 * self.without_address > events:

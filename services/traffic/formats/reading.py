@@ -1,28 +1,20 @@
 """Detects a recording's format and picks its reader."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from pathlib import PurePath
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from services.traffic.formats.access_log import is_log_line, read_access_log
-from services.traffic.formats.delimited import REQUIRED, read_delimited
+from services.traffic.formats.choices import Choices, Format
+from services.traffic.formats.delimited import read_delimited, whole_number_columns
 from services.traffic.formats.entries import Entry, UnusableRecording
 from services.traffic.formats.lines import ByteStream, Line, read_lines
-from services.traffic.formats.ndjson import read_ndjson
-
-
-class Format(StrEnum):
-    """Replayable formats, by their command-line names."""
-
-    NDJSON = "ndjson"
-    CSV = "csv"
-    TSV = "tsv"
-    ACCESS_LOG = "access-log"
-
+from services.traffic.formats.ndjson import read_ndjson, refuse_unknown_paths
 
 _LINES_OF_DETECTION: Final = 20
 """Without blank ones. A container's log starts with messages of its start, a log file with the end of a line."""
@@ -34,61 +26,92 @@ _BY_SUFFIX: Final = {
     ".tsv": Format.TSV,
     ".log": Format.ACCESS_LOG,
 }
-_BY_DELIMITER: Final = ((",", Format.CSV), ("\t", Format.TSV))
+_BY_DELIMITER: Final = ((",", Format.CSV), (";", Format.CSV), ("|", Format.CSV), ("\t", Format.TSV))
+_DELIMITERS: Final = {Format.CSV: None, Format.TSV: "\t"}  # None: the header shows it
+_TELLING_NAMES: Final = ("timestamp", "userId")
 _CHOICES: Final = ", ".join(Format)
 
 _decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
+class Survey(NamedTuple):
+    """What a first pass over a recording found out: the columns of a CSV that `whole_number_columns` returns."""
+
+    floats: frozenset[int]
+
+
+def survey(stream: ByteStream, name: str, choices: Choices) -> Survey:
+    """Look through a recording, as far as its format needs.
+
+    Raises UnusableRecording when the format cannot be detected or does not fit, or when `choices` names what it lacks.
+    """
+    found, lines = _open(stream, name, choices)
+    if found in _DELIMITERS:
+        return Survey(whole_number_columns(lines, _DELIMITERS[found], choices))
+    if found is Format.NDJSON and choices.names:
+        refuse_unknown_paths(lines, choices.names)
+    return Survey(frozenset())
+
+
 def read_entries(
-    stream: ByteStream, name: str, chosen: Format | None, names: Mapping[str, str]
+    stream: ByteStream, name: str, choices: Choices, notes: Counter[str], surveyed: Survey | None = None
 ) -> tuple[Format, Iterator[Entry]]:
     """The entries of a stream in the chosen format, or else the one detected from its first lines or name.
 
-    Blocks until a line proves the format, for 20 lines at most. Raises UnusableRecording when the format cannot be
-    detected or does not fit.
+    `notes` counts what the reader changed, by description. Blocks until a line proves the format, for 20 lines at most.
+    Raises UnusableRecording when the format cannot be detected or does not fit.
     """
+    found, lines = _open(stream, name, choices)
+    match found:
+        case Format.NDJSON:
+            return found, read_ndjson(lines, choices.names, notes, is_checked=surveyed is not None)
+        case Format.CSV | Format.TSV:
+            floats = surveyed.floats if surveyed else None
+            return found, read_delimited(lines, _DELIMITERS[found], choices, notes, floats)
+        case Format.ACCESS_LOG:
+            return found, read_access_log(lines)
+
+
+def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iterator[Line]]:
+    """The format and all lines."""
     lines = read_lines(stream)
-    seen, proven = ([], chosen) if chosen else _first_lines(lines, names)
+    seen, proven = ([], choices.format) if choices.format else _first_lines(lines, _known_names(choices))
     texts = [line.raw.strip() for line in seen if line.raw.strip()]
-    detected = proven or (likely_format(texts[0], name) if texts else Format.NDJSON)
-    if detected is None:
+    found = proven or (likely_format(texts[0], name) if texts else Format.NDJSON)
+    if found is None:
         raise UnusableRecording(
             f"cannot detect the format from the first {len(texts)} lines; choose one with --format {_CHOICES}"
         )
-    if names and detected is Format.ACCESS_LOG:
+    if choices.names and found is Format.ACCESS_LOG:
         raise UnusableRecording("--map needs named fields, which an access log does not have")
-    every = chain(seen, lines)
-    match detected:
-        case Format.NDJSON:
-            return detected, read_ndjson(every, names)
-        case Format.CSV:
-            return detected, read_delimited(every, ",", names)
-        case Format.TSV:
-            return detected, read_delimited(every, "\t", names)
-        case Format.ACCESS_LOG:
-            return detected, read_access_log(every)
+    return found, chain(seen, lines)
 
 
-def detect_format(lines: Sequence[bytes], name: str, names: Mapping[str, str]) -> Format | None:
+def detect_format(lines: Sequence[bytes], name: str, choices: Choices) -> Format | None:
     """The format that one of the first lines proves, or else the likely one."""
-    proven = (proven_format(line.strip(), names) for line in lines)
+    known = _known_names(choices)
+    proven = (proven_format(line.strip(), known) for line in lines)
     return next((found for found in proven if found), None) or (likely_format(lines[0], name) if lines else None)
 
 
-def proven_format(line: bytes, names: Mapping[str, str]) -> Format | None:
-    """The format that this line alone proves: a request, a click, or a header with our fields or the mapped ones."""
+def _known_names(choices: Choices) -> AbstractSet[str]:
+    """The names of columns and JSON fields that only a recording of clicks has."""
+    theirs = choices.names.values()
+    return {*_TELLING_NAMES, *theirs, *(path.split(".", 1)[0] for path in theirs)}
+
+
+def proven_format(line: bytes, known: AbstractSet[str]) -> Format | None:
+    """The format that this line alone proves: a request, a click, or a header with a known name."""
     if is_log_line(line):
         return Format.ACCESS_LOG
-    ours = {*REQUIRED, *names}
     if line.startswith(b"{"):
         try:
-            return Format.NDJSON if ours & _decode_object(line).keys() else None
+            return Format.NDJSON if known & _decode_object(line).keys() else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
     text = line.decode("utf-8", "replace")
     for delimiter, found in _BY_DELIMITER:
-        if delimiter in text and ours & {cell.strip(' "') for cell in text.split(delimiter)}:
+        if delimiter in text and known & {cell.strip(' "') for cell in text.split(delimiter)}:
             return found
     return None
 
@@ -105,7 +128,7 @@ def likely_format(first_line: bytes, name: str) -> Format | None:
     return next((found for delimiter, found in reversed(_BY_DELIMITER) if delimiter.encode() in first_line), None)
 
 
-def _first_lines(lines: Iterator[Line], names: Mapping[str, str]) -> tuple[list[Line], Format | None]:
+def _first_lines(lines: Iterator[Line], known: AbstractSet[str]) -> tuple[list[Line], Format | None]:
     """The lines that were read until one proved the format, and that format."""
     seen: list[Line] = []
     texts = 0
@@ -113,7 +136,7 @@ def _first_lines(lines: Iterator[Line], names: Mapping[str, str]) -> tuple[list[
         seen.append(line)
         text = line.raw.strip()
         texts += bool(text)
-        if text and (proven := proven_format(text, names)):
+        if text and (proven := proven_format(text, known)):
             return seen, proven
         if texts == _LINES_OF_DETECTION or len(seen) == _MOST_BLANK_LINES:
             break

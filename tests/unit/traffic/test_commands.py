@@ -13,7 +13,7 @@ import pytest
 from services.traffic import generate, replay_options
 from services.traffic.__main__ import main, main_generate, main_replay
 from services.traffic.clock import now_ms
-from services.traffic.formats.reading import Format
+from services.traffic.formats.choices import Format
 from services.traffic.sending import Outbox
 from shared.events.raw import decode_raw
 from shared.events.schema import RawEvent
@@ -32,8 +32,8 @@ def file(tmp_path: Path) -> str:
 
 def test_replay_options_are_parsed(file: str) -> None:
     options = replay_options.parse([file, "--format", "tsv", "--map", "a=b=userId", "--map", "t=timestamp"])
-    assert options.format is Format.TSV
-    assert options.names == {"a=b": "userId", "t": "timestamp"}
+    assert options.choices.format is Format.TSV
+    assert options.choices.names == {"userId": "a=b", "timestamp": "t"}
     assert options.speed == math.inf
     assert replay_options.parse([file, "--speed", "60"]).speed == 60
     assert replay_options.parse(["-"]).file == "-"
@@ -49,7 +49,7 @@ def test_replay_options_are_parsed(file: str) -> None:
         (["--limit", "0"], ("--limit", "1000")),
         (["--map", "visitor"], ("--map", "visitor_id=userId")),
         (["--map", "visitor=user"], ("--map visitor=user", "userId")),
-        (["--map", "a=userId", "--map", "b=userId"], ("--map", "once")),
+        (["--map", "a=userId", "--map", "b=userId"], ("--map", "one column")),
         (["--map", "a=userId", "--format", "access-log"], ("--map", "csv")),
         (["--refused", "/no/such/folder/file"], ("--refused", "/no/such/folder")),
     ],

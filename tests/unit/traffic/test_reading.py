@@ -1,6 +1,7 @@
 """Lines, NDJSON and format detection."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.traffic.formats.choices import Choices, Format
 from services.traffic.formats.entries import Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, DamagedRecording, read_lines
-from services.traffic.formats.reading import Format, detect_format, read_entries
+from services.traffic.formats.reading import detect_format, read_entries
 from shared.events.refusals import Reason, Refusal
 
 LOG_LINE = b'192.0.2.1 - - [20/Feb/2016:00:00:45 -0500] "GET / HTTP/1.1" 200 187 "-" "curl/8"'
 
 
 def read(recording: bytes, name: str = "recording", **names: str) -> tuple[Format, list[Entry]]:
-    found, entries = read_entries(io.BytesIO(recording), name, None, names)
+    found, entries = read_entries(io.BytesIO(recording), name, Choices(names=names), Counter())
     return found, list(entries)
 
 
@@ -83,7 +85,7 @@ def test_ndjson_passes_through_byte_for_byte() -> None:
 
 
 def test_ndjson_fields_are_renamed_and_others_unchanged() -> None:
-    _, entries = read(b'{"v":"a","t":1.0e3,"userId":"old"}\n{"t":2}\n[1\n', t="timestamp", v="userId")
+    _, entries = read(b'{"v":"a","t":1.0e3,"userId":"old"}\n{"t":2}\n[1\n', timestamp="t", userId="v")
     assert [entry.document for entry in entries] == [b'{"userId":"a","timestamp":1.0e3}', b'{"timestamp":2}', b"[1"]
 
 
@@ -100,6 +102,8 @@ def test_an_overlong_line_is_refused_unparsed() -> None:
         (b'{"timestamp": 1}', "clicks.csv", Format.NDJSON),
         (LOG_LINE, "clicks.csv", Format.ACCESS_LOG),
         (b"timestamp,userId", "-", Format.CSV),
+        (b'"timestamp";"userId"', "-", Format.CSV),
+        (b"timestamp|userId|url", "clicks.txt", Format.CSV),
         (b"timestamp\tuserId, or so", "-", Format.TSV),
         (b"timestamp,userId\tx", "clicks.csv.gz", Format.CSV),
         (b"garbage", "access.log.zip", Format.ACCESS_LOG),
@@ -108,14 +112,14 @@ def test_an_overlong_line_is_refused_unparsed() -> None:
     ],
 )
 def test_the_format_is_detected_by_content_then_by_name(first_line: bytes, name: str, found: Format | None) -> None:
-    assert detect_format([first_line], name, {}) == found
+    assert detect_format([first_line], name, Choices()) == found
 
 
 def test_the_format_is_detected_behind_a_programs_first_messages() -> None:
     noise = b"/docker-entrypoint.sh: is not empty, will attempt to perform configuration"
-    assert detect_format([noise, noise, LOG_LINE], "-", {}) is Format.ACCESS_LOG
-    assert detect_format([noise, b'{"level":"info"}', b'{"timestamp":1,"userId":"a"}'], "-", {}) is Format.NDJSON
-    assert detect_format([noise, b"t,visitor"], "-", {"t": "timestamp"}) is Format.CSV
+    assert detect_format([noise, noise, LOG_LINE], "-", Choices()) is Format.ACCESS_LOG
+    assert detect_format([noise, b'{"level":"info"}', b'{"timestamp":1,"userId":"a"}'], "-", Choices()) is Format.NDJSON
+    assert detect_format([noise, b"t,visitor"], "-", Choices(names={"timestamp": "t"})) is Format.CSV
     found, entries = read(b"\n".join([noise] * 19 + [LOG_LINE]))
     assert found is Format.ACCESS_LOG
     assert len(entries) == 20
@@ -151,5 +155,5 @@ def test_detection_waits_only_for_a_line_that_proves_the_format() -> None:
         def readline(self, _: int, /) -> bytes:
             return next(self.lines)  # a second call would block; here it raises StopIteration
 
-    found, _ = read_entries(Live(), "-", None, {})
+    found, _ = read_entries(Live(), "-", Choices(), Counter())
     assert found is Format.NDJSON

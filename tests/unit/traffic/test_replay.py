@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from services.aggregate.engine.windows import oldest_second
 from services.traffic.ages import Uncounted, uncounted
 from services.traffic.clock import now_ms
+from services.traffic.formats.choices import Choices, Format
 from services.traffic.formats.entries import UnusableRecording
-from services.traffic.formats.reading import Format
 from services.traffic.replay import Replay, replay
 from services.traffic.replay_options import ReplayOptions
 from services.traffic.sending import BATCH_RECORDS, Outbox
@@ -31,8 +31,7 @@ from tests.support.polling import eventually
 BASE = 1_795_000_000_000
 PLAIN = ReplayOptions(
     file="",
-    format=None,
-    names={},
+    choices=Choices(),
     speed=math.inf,
     shift_to_now=False,
     loop=False,
@@ -128,7 +127,7 @@ def test_every_line_is_accounted_for_with_any_bytes(lines: list[bytes], chosen: 
     header = {Format.CSV: b"timestamp,userId", Format.TSV: b"timestamp\tuserId"}.get(chosen, b" ")
     content = b"\n".join([header, *(text.translate(None, b"\r\n") for text in lines)])
     with TemporaryDirectory() as folder:
-        run = Run(replace(recording(Path(folder), content), format=chosen)).run()
+        run = Run(replace(recording(Path(folder), content), choices=Choices(chosen))).run()
     rows_of_several_lines = sum(  # a quoted cell of a CSV
         event["userId"].count("\n") for event in run.producer.events if chosen in (Format.CSV, Format.TSV)
     )
@@ -192,7 +191,7 @@ def test_a_loop_continues_to_the_limit_with_new_ids(tmp_path: Path) -> None:
 
 
 def test_a_loop_over_nothing_ends(tmp_path: Path) -> None:
-    run = Run(replace(recording(tmp_path, b"\nno json\n"), format=Format.NDJSON, loop=True)).run()
+    run = Run(replace(recording(tmp_path, b"\nno json\n"), choices=Choices(Format.NDJSON), loop=True)).run()
     assert (run.tally.read, run.tally.blank) == (1, 1)
 
 
@@ -286,7 +285,7 @@ def test_late_is_what_aggregate_counts_as_late(arrival_s: int, ahead_s: int) -> 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"no json\n"])
 def test_a_replay_that_sends_nothing_fails(content: bytes, tmp_path: Path) -> None:
-    run = Run(replace(recording(tmp_path, content), format=Format.NDJSON))
+    run = Run(replace(recording(tmp_path, content), choices=Choices(Format.NDJSON)))
     exit_code, summary = replay(run.replay_options, run.outbox, run.stop)
     assert exit_code == 1
     assert summary.splitlines()[1].split() == ["sent", "0"]

@@ -1,0 +1,27 @@
+"""What the command line says about a recording. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """Replayable formats, by their command-line names."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+    TSV = "tsv"
+    ACCESS_LOG = "access-log"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to read a recording; by default, what its first lines and its name tell.
+
+    `names` maps a field of ours to theirs: the name of a column, or in JSON the path of a value. `header` names the
+    columns of a CSV without a header.
+    """
+
+    format: Format | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
