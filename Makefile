@@ -52,7 +52,7 @@ types: install ## Check the types, including tests
 imports: install ## Check the import rules
 	@.venv/bin/lint-imports --no-cache --no-logo
 
-docs: install ## Generate the tables of docs/redis.md, docs/privacy.md, docs/security.md and docs/licences.md
+docs: install ## Generate the tables of docs/
 	@.venv/bin/python -m tools.redis_keys
 	@.venv/bin/python -m tools.access_tables
 	@.venv/bin/python -m tools.licences

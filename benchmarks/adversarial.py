@@ -29,6 +29,7 @@ _WARM_BATCHES: Final = 5
 class _NoLookups:
     """Lookups without any product or visitor."""
 
+    missed = 0
     products: Mapping[str, ProductFacts] = {}
     visitors: Mapping[str, VisitorFacts] = {}
 

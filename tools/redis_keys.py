@@ -1,4 +1,4 @@
-"""Writes the key tables of docs/redis.md and docs/privacy.md from the code: `python -m tools.redis_keys`."""
+"""Writes the tables of keys and metrics in the documents from the code: `python -m tools.redis_keys`."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,11 +9,12 @@ from shared.privacy.keys import VISITOR_KEYS
 from shared.rollups.contract import NATIVE_CONTRACT, SEED_CONTRACT
 from shared.rollups.rows import ColumnType, Row
 from shared.rollups.segment_columns import SEGMENT_COLUMNS
-from shared.status.replica_status import METRICS
+from shared.status.metrics import REPORTED, SERIES
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
 DOCUMENT: Final = _DOCS / "redis.md"
 PRIVACY: Final = _DOCS / "privacy.md"
+OPERATIONS: Final = _DOCS / "operations.md"
 _MARKED: Final = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPE_WORDS: Final[dict[ColumnType, str]] = {"dictionary": "dictionary of text"}
 
@@ -26,6 +27,7 @@ def with_tables(document: str) -> str:
         "segment columns": _table(("column", "type", "content"), _columns()),
         "visitor keys": _table(("key", "holds", "expires"), _visitor_keys()),
         "metrics": _table(("metric", "kind", "unit", "meaning"), _metrics()),
+        "series": _table(("series", "kind", "labels", "services", "meaning"), _series()),
     }
     return _MARKED.sub(lambda marked: f"{marked[1]}{tables[marked[2]]}{marked[3]}", document)
 
@@ -46,8 +48,14 @@ def _visitor_keys() -> Iterator[tuple[str, ...]]:
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:
-    for name, metric in METRICS.items():
+    for name, metric in REPORTED.items():
         yield f"`{name}`", metric.kind, metric.unit, metric.help
+
+
+def _series() -> Iterator[tuple[str, ...]]:
+    for metric in SERIES.values():
+        labels = ", ".join(f"`{label.name}`" for label in metric.labels)
+        yield f"`{metric.series}`", metric.kind, labels, ", ".join(metric.services) or "all", metric.help
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -57,7 +65,7 @@ def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def main() -> None:
     """Rewrite the documents in place."""
-    for document in (DOCUMENT, PRIVACY):
+    for document in (DOCUMENT, PRIVACY, OPERATIONS):
         document.write_text(with_tables(document.read_text("utf-8")), "utf-8")
 
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 from threading import Event
 from typing import Final
 
+from services.aggregate.accounts import set_accounts
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.dead_letters import DeadLetters
 from services.aggregate.erasing import Erasing, KnownErasures, NoErasures
@@ -216,10 +217,12 @@ class AggregateService:
     def _publish(self, consumer: Consumer, *, is_last: bool = False) -> None:
         lag = consumer.lag()
         self._gauges.lag = {n: lag.get(n, 0) + partition.unfolded for n, partition in self._partitions.items()}
+        reports = {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()}
+        set_accounts(self._gauges, {number: partition.read for number, partition in self._partitions.items()}, reports)
         self._offer(
             Publication(
                 self._now_s,
-                {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()},
+                reports,
                 # Without the log, we may not know that a partition and its next events belong to another replica.
                 [partition.completed_minutes(is_last=is_last) for partition in self._partitions.values()]
                 if self._settings.segment_seconds and self._log.is_available

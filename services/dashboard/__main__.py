@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.settings_help import service_parser
+from shared.status.exposition import exposition
 from shared.status.gauges import Gauges
 from shared.status.health import Health
+from shared.status.health_endpoint import health_endpoint
 from shared.status.reporter import reporting
 
 logger = get_logger(__name__)
@@ -71,13 +73,22 @@ def main(argv: Sequence[str]) -> int:
         refresh_seconds=settings.refresh_seconds,
         sign_in=settings.dashboard_auth or "none",
     )
-    with reporting(SERVICE, settings, Health(SERVICE), Gauges()):
-        _serve(settings, options)
+    health, gauges = Health(SERVICE), Gauges()
+    metrics = exposition(SERVICE, health, gauges)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address, metrics))
+        except OSError as error:
+            where = f"port {settings.health_port} of {settings.health_address}"
+            logger.error("cannot listen", reason=f"HEALTH_PORT, HEALTH_ADDRESS: {where}: {error.strerror or error}")  # noqa: TRY400
+            return 1
+        stack.enter_context(reporting(SERVICE, settings, health, gauges, degrades=True))
+        _serve(settings, options, gauges)
     logger.info("stopped")
     return 0
 
 
-def _serve(settings: DashboardSettings, sign_in_options: Mapping[str, Any]) -> None:
+def _serve(settings: DashboardSettings, sign_in_options: Mapping[str, Any], gauges: Gauges) -> None:
     """Block in the web server until SIGTERM or SIGINT."""
     # Imported here because it takes a second, which `--help` and configuration errors need not wait for.
     from services.dashboard.web.serving import serve
@@ -95,7 +106,7 @@ def _serve(settings: DashboardSettings, sign_in_options: Mapping[str, Any]) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     with suppress(_Stopped):
-        serve(settings, options)
+        serve(settings, options, gauges)
 
 
 def _sign_in_options(settings: DashboardSettings) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from services.dashboard.sign_in.settings import SignInSettings
 from services.dashboard.web.hosts import read_listed
 from services.dashboard.web.response_headers import read_ancestors
-from shared.runtime.settings import LogSettings, RedisSettings
+from shared.runtime.settings import HealthSettings, LogSettings, RedisSettings
 
 
 def _checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
@@ -20,7 +20,7 @@ def _checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-class DashboardSettings(RedisSettings, LogSettings, SignInSettings):
+class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettings):
     """Where the dashboard listens, and how often a page refreshes."""
 
     dashboard_address: str = Field(

@@ -16,6 +16,7 @@ TRAFFIC: Final = "traffic"
 LOOKUPS: Final = "lookups"
 SERVICES: Final = tuple(service.name for service in services.SERVICES)
 STOP_ORDER: Final = (TRAFFIC, *SERVICES, STORE)
+ENDPOINTS: Final = (*SERVICES, TRAFFIC)
 NAMES: Final = (*SERVICES, TRAFFIC, LOOKUPS, STORE)
 
 HISTORY_SECONDS: Final = 8 * HOUR_SECONDS
@@ -31,8 +32,7 @@ def service_environment(
         "REDIS_URL": redis_url,
         "STATE_DIR": str(state),
         "DASHBOARD_PORT": str(dashboard_port),
-        # The services share this environment and cannot share a port. The supervisor watches the processes instead.
-        "HEALTH_PORT": "0",
+        "HEALTH_PORT": "0",  # `Commands` gives each service its own
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("LOG_FORMAT", "console")
@@ -47,6 +47,7 @@ class Commands:
     """Builds the programs: `clickpulse SUBCOMMAND` in this interpreter, independent of the PATH."""
 
     environment: Mapping[str, str]
+    health_port: int = 0  # of the first service; the others' follow, in the order of ENDPOINTS. 0: none
 
     def service(self, name: str) -> Program:
         """A program of SERVICES."""
@@ -74,7 +75,11 @@ class Commands:
 
     def _clickpulse(self, name: str, *arguments: str) -> Program:
         # -P: a `services` folder in the user's working directory is not ours.
-        return Program(name, (sys.executable, "-P", "-m", "services.cli", *arguments), self.environment)
+        command = (sys.executable, "-P", "-m", "services.cli", *arguments)
+        if self.health_port == 0 or name not in ENDPOINTS:
+            return Program(name, command, self.environment)
+        port = self.health_port + ENDPOINTS.index(name)
+        return Program(name, command, {**self.environment, "HEALTH_PORT": str(port)})
 
 
 def history_seconds(newest_event_ms: int, now_ms: int) -> int:

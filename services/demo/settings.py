@@ -4,11 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.runtime.settings import RedisSettings
+from shared.runtime.settings import HealthSettings, RedisSettings
 
 
-class DemoSettings(RedisSettings):
-    """The Redis that holds the rollups, and the dashboard's port unless `--port` overrides it."""
+class DemoSettings(RedisSettings, HealthSettings):
+    """The Redis that holds the rollups, the dashboard's port unless `--port` overrides it, and where metrics are.
+
+    Each service has an endpoint of its own: HEALTH_PORT is the first one's, and the others' follow.
+    """
 
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8501, description="Port of the dashboard, 1 to 65535."

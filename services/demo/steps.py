@@ -58,7 +58,7 @@ def run(
         state=state_dir.state,
         dashboard_port=dashboard_port,
     )
-    commands = Commands(environment)
+    commands = Commands(environment, settings.health_port)
     for name in SERVICES:
         service = commands.service(name)
         supervisor.start(service, restart_as=service)

@@ -51,6 +51,8 @@ class KnownLookups(Protocol):
     """`Lookups`, or a wrapper of it."""
 
     @property
+    def missed(self) -> int: ...
+    @property
     def products(self) -> Mapping[str, ProductFacts]: ...
     @property
     def visitors(self) -> Mapping[str, VisitorFacts]: ...
@@ -128,7 +130,7 @@ class EnrichService:
             letter, reason = self._replaced(records[0], outputs[0], refused)
             send_dead_letter(partial(self._processor.send, next_offsets=records.next_offsets()), letter)
             reasons = [reason]
-        self._tally.add(len(records) - len(reasons), reasons)
+        self._tally.add(len(records) - len(reasons), reasons, self._lookups.missed)
 
     def _outputs(self, batch: RecordBatch) -> tuple[Sequence[ToAppend], Sequence[Reason]]:
         """An enriched click or dead letter for each record, in order, and the reasons of the dead letters.

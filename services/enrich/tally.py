@@ -28,6 +28,7 @@ class Tally:
         self._flood_alarm = flood_alarm
         self._gauges = gauges
         self._enriched = 0
+        self._missed_so_far = 0
         self._refused: Counter[str] = Counter()
         self._refused_so_far = 0
         self._unknown = 0
@@ -36,12 +37,15 @@ class Tally:
         self._next_unknown = clock()
         self._next_progress = clock() + PROGRESS_INTERVAL_SECONDS
 
-    def add(self, enriched: int, reasons: Sequence[Reason]) -> None:
-        """Count a finished batch."""
+    def add(self, enriched: int, reasons: Sequence[Reason], missed_so_far: int = 0) -> None:
+        """Count a finished batch. `missed_so_far` is the total of events whose lookups were not cached."""
         if self._flood_alarm is not None:
             self._flood_alarm.add(enriched + len(reasons), reasons)
         if self._gauges is not None:
             self._gauges.add_dead_letters(reasons)
+            misses = min(enriched, missed_so_far - self._missed_so_far)  # more if some became dead letters
+            self._gauges.add_lookups(enriched - misses, misses)
+            self._missed_so_far = missed_so_far
         self._enriched += enriched
         self._refused.update(reason.value for reason in reasons)
 

@@ -14,6 +14,7 @@ from shared.events.refusals import dead_letter_topic
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.signals import stop_on_signals
+from shared.status.exposition import exposition
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.status.health_endpoint import health_endpoint
@@ -69,7 +70,8 @@ def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
     with ExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
         try:
-            stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address))
+            metrics = exposition(service, health, gauges)
+            stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address, metrics))
         except OSError as error:
             where = f"port {settings.health_port} of {settings.health_address}"
             return _wrong(service, f"HEALTH_PORT, HEALTH_ADDRESS: cannot listen on {where}: {error}")

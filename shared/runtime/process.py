@@ -11,6 +11,7 @@ from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_addres
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.shutdown_deadline import shutdown_deadline
 from shared.runtime.signals import stop_on_signals
+from shared.status.exposition import exposition
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.status.health_endpoint import health_endpoint
@@ -44,7 +45,7 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
     with (
         shutdown_deadline(_STOP_SECONDS),
         stop_on_signals(stop),
-        health_endpoint(health, settings.health_port, settings.health_address),
+        health_endpoint(health, settings.health_port, settings.health_address, exposition(service, health, gauges)),
         reporting(service, settings, health, gauges, settings.kafka_instance_id) as reporter,
     ):
         try:

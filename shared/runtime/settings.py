@@ -108,7 +108,29 @@ class EventSettings(BaseSettings):
         )
 
 
-class ServiceSettings(RedisSettings, LogSettings, EventSettings):
+class HealthSettings(EnvironmentSettings):
+    """Where a service answers probes and Prometheus."""
+
+    health_port: Port = Field(
+        default=0, description="Port of the endpoint for /health, /livez, /readyz and /metrics; 0 disables it."
+    )
+    health_address: str = Field(
+        default="127.0.0.1",
+        description="IP address of that endpoint; 0.0.0.0 is every interface, as probes of a container and Prometheus "
+        "need.",
+    )
+
+    @field_validator("health_address")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise ValueError("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1") from None
+        return address
+
+
+class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings):
     """What every service that reads or writes the event log needs."""
 
     kafka_broker: str | None = Field(
@@ -162,20 +184,6 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings):
         description="Maximum megabytes of the whole log on Redis; the oldest records of its largest partitions are "
         "dropped, even unread. Unset: what leaves a tenth of Redis's maxmemory free.",
     )
-    health_port: Port = Field(default=0, description="Port of the health endpoint GET /health; 0 disables it.")
-    health_address: str = Field(
-        default="127.0.0.1",
-        description="IP address of the health endpoint; 0.0.0.0 is every interface, as a container's probes need.",
-    )
-
-    @field_validator("health_address")
-    @classmethod
-    def _is_an_address(cls, address: str) -> str:
-        try:
-            ip_address(address)
-        except ValueError:
-            raise ValueError("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1") from None
-        return address
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:

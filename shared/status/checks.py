@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.status.replica_status import METRICS, ReplicaStatus, Transition
+from shared.status.metrics import REPORTED
+from shared.status.replica_status import ReplicaStatus, Transition
 
 UNREADABLE_STATUS: Final = (
     ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, msgspec.MsgspecError,
@@ -33,7 +34,7 @@ def status_of(text: bytes) -> ReplicaStatus:
     status = _decode_status(text)
     if not (0 <= status.started_at_ms <= _LATEST_MS and 0 <= status.reported_at_ms <= _LATEST_MS):
         raise ValueError("its times are out of range")
-    for name in METRICS:
+    for name in REPORTED:
         _check_figure(name, getattr(status, name))
     _check_texts(status.service, status.replica, status.version)
     if len(status.troubles) > _MOST_ENTRIES:

@@ -18,7 +18,7 @@ class Health:
     """
 
     def __init__(self, service: str, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
-        self._service = service
+        self.service = service
         self._now_ms = now_ms
         self._troubles: dict[str, Trouble] = {}
         self._lock = Lock()
@@ -50,7 +50,7 @@ class Health:
         """`{"service", "status": "healthy" | "degraded" | "unhealthy", "failures": {part: reason}}`."""
         troubles = self.troubles()
         return {
-            "service": self._service,
+            "service": self.service,
             "status": health_status(troubles),
             "failures": {part: trouble.reason for part, trouble in troubles.items()},
         }

@@ -1,9 +1,17 @@
-"""The health endpoint: `GET /health` over HTTP, in a thread that strangers can neither fill nor hold up."""
+"""The health endpoint: health and metrics over HTTP, in a thread that strangers can neither fill nor hold up.
+
+| path | answer |
+|---|---|
+| `/health` | the parts that fail or are degraded, as JSON; 503 while one fails |
+| `/readyz` | the same: whether the service can work now. For load balancers and rollouts |
+| `/livez` | 200 while the process answers, whatever it waits for. For restarts: none brings a dependency back |
+| `/metrics` | Prometheus's text format |
+"""
 
 import asyncio
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from threading import Thread
@@ -16,12 +24,16 @@ _MOST_CONNECTIONS: Final = 32
 _REQUEST_SECONDS: Final = 3.0
 """From the connection to the end of the answer, however slowly a client sends or reads."""
 _LONGEST_HEAD_BYTES: Final = 8192
+_JSON: Final = "application/json"
+_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _ACCEPTED_AT_ONCE: Final = 64  # so that a burst uses at most this many files above the limit
 
 
 @contextmanager
-def health_endpoint(health: Health, port: int, address: str = "127.0.0.1") -> Iterator[None]:
-    """Serve `GET /health` as JSON on `address` and `port` while the block runs: 503 when unhealthy, else 200.
+def health_endpoint(
+    health: Health, port: int, address: str = "127.0.0.1", metrics: Callable[[], bytes] | None = None
+) -> Iterator[None]:
+    """Serve the paths above on `address` and `port` while the block runs. `metrics` is called in the endpoint's thread.
 
     Port 0 serves nothing. Raises OSError when the port is taken or the address is not one of this machine.
     """
@@ -32,9 +44,8 @@ def health_endpoint(health: Health, port: int, address: str = "127.0.0.1") -> It
     listening = socket.create_server((address, port), family=family)
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
-    thread = Thread(
-        target=lambda: loop.run_until_complete(_Endpoint(health).serve(listening, stop)), name="health", daemon=True
-    )
+    endpoint = _Endpoint(health, metrics)
+    thread = Thread(target=lambda: loop.run_until_complete(endpoint.serve(listening, stop)), name="health", daemon=True)
     thread.start()
     try:
         yield
@@ -47,8 +58,9 @@ def health_endpoint(health: Health, port: int, address: str = "127.0.0.1") -> It
 class _Endpoint:
     """Lives in its event loop."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: Health, metrics: Callable[[], bytes] | None) -> None:
         self._health = health
+        self._metrics = metrics
         self._open: dict[asyncio.StreamWriter, None] = {}  # oldest first
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
@@ -82,15 +94,22 @@ class _Endpoint:
             return _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         match request_line.split():
             case [b"GET", path, version] if version.startswith(b"HTTP/1."):
-                if path.partition(b"?")[0] != b"/health":
-                    return _response(HTTPStatus.NOT_FOUND)
-                report = self._health.report()
-                is_unhealthy = report["status"] == "unhealthy"
-                return _response(HTTPStatus.SERVICE_UNAVAILABLE if is_unhealthy else HTTPStatus.OK, report)
+                return self._page(path.partition(b"?")[0])
             case [_, _, version] if version.startswith(b"HTTP/1."):
                 return _response(HTTPStatus.METHOD_NOT_ALLOWED)
             case _:
                 return _response(HTTPStatus.BAD_REQUEST)
+
+    def _page(self, path: bytes) -> bytes:
+        if path in (b"/health", b"/readyz"):
+            report = self._health.report()
+            is_unhealthy = report["status"] == "unhealthy"
+            return _response(HTTPStatus.SERVICE_UNAVAILABLE if is_unhealthy else HTTPStatus.OK, report)
+        if path == b"/livez":
+            return _response(HTTPStatus.OK, {"service": self._health.service, "status": "live"})
+        if path == b"/metrics" and self._metrics is not None:
+            return _answer(HTTPStatus.OK, self._metrics(), _METRICS)
+        return _response(HTTPStatus.NOT_FOUND)
 
 
 async def _request_line(reader: asyncio.StreamReader) -> bytes | None:
@@ -103,9 +122,12 @@ async def _request_line(reader: asyncio.StreamReader) -> bytes | None:
 
 
 def _response(status: HTTPStatus, report: dict[str, object] | None = None) -> bytes:
-    body = json.dumps(report if report is not None else {"error": status.phrase}).encode()
+    return _answer(status, json.dumps(report if report is not None else {"error": status.phrase}).encode(), _JSON)
+
+
+def _answer(status: HTTPStatus, body: bytes, content_type: str) -> bytes:
     head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
         f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -1,11 +1,9 @@
 """What a replica reports, and what changes between two statuses. Pure; times are epoch ms."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
-
-from shared.status.metrics import Metric, metrics_of
 
 STARTING: Final = "start"
 """The part of the health that fails until a service has its dependencies and starts to work."""
@@ -39,7 +37,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A process at one instant, and the list of metrics. A metric that a service does not have is absent."""
+    """A process at one instant. A figure that a service does not have is absent."""
 
     service: str
     replica: str  # its KAFKA_INSTANCE_ID, else host:pid
@@ -48,46 +46,24 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reported_at_ms: int
     state: State = "running"
     troubles: dict[str, Trouble] = msgspec.field(default_factory=dict)  # by part of the service
-    cpu_share: Annotated[float, Metric("gauge", "cores", "CPU time since the previous status")] = 0.0
-    memory_bytes: Annotated[int, Metric("gauge", "bytes", "resident memory")] = 0
-    events: Annotated[int, Metric("counter", "events", "events processed; generate, replay: sent")] = 0
-    events_per_second: Annotated[float, Metric("gauge", "events/s", "mean of the last ten seconds")] = 0.0
-    batch_ms: Annotated[
-        float | None,
-        Metric(
-            "gauge",
-            "ms",
-            "duration of the last micro-batch. enrich, detect: from read to committed; aggregate: classified, folded "
-            "and stored; generate, replay: sent",
-        ),
-    ] = None
-    publish_ms: Annotated[float | None, Metric("gauge", "ms", "aggregate: duration of the last publish")] = None
-    is_publisher: Annotated[
-        bool | None,
-        Metric("gauge", "boolean", "aggregate: whether it wrote the rollup or only a report for the publisher"),
-    ] = None
-    lag: Annotated[
-        dict[int, int], Metric("gauge", "events by partition", "events not read yet, of each partition it reads")
-    ] = msgspec.field(default_factory=dict)
-    state_bytes: Annotated[
-        dict[int, int], Metric("gauge", "bytes by partition", "aggregate: its RocksDB on disk, at most 5 s old")
-    ] = msgspec.field(default_factory=dict)
-    dead_letters: Annotated[dict[str, int], Metric("counter", "events by reason", "events refused")] = msgspec.field(
-        default_factory=dict
-    )
-    unreadable: Annotated[
-        dict[str, int],
-        Metric("counter", "values by key", "values in Redis that do not fit their key's contract, and were dropped"),
-    ] = msgspec.field(default_factory=dict)
+    # The figures, as `shared.status.metrics.REPORTED` names and describes them.
+    cpu_share: float = 0.0
+    memory_bytes: int = 0
+    events: int = 0
+    events_per_second: float = 0.0
+    batch_ms: float | None = None
+    publish_ms: float | None = None
+    is_publisher: bool | None = None
+    lag: dict[int, int] = msgspec.field(default_factory=dict)
+    state_bytes: dict[int, int] = msgspec.field(default_factory=dict)
+    dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
+    unreadable: dict[str, int] = msgspec.field(default_factory=dict)
     last_complaint: Complaint | None = None
 
     @property
     def health(self) -> HealthStatus:
         """The health of its worst part."""
         return health_status(self.troubles)
-
-
-METRICS: Final = metrics_of(ReplicaStatus)
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):

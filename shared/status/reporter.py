@@ -42,7 +42,10 @@ class Reporter:
         prefix: str,
         sample: Callable[[State], ReplicaStatus],
         interval_seconds: float = REPORT_SECONDS,
+        degraded: Health | None = None,
     ) -> None:
+        """`degraded` is degraded while Redis does not take a report."""
+        self._degraded = degraded
         self.final_state: State = "stopped"
         """The state in the last report; `failed` when the block raises."""
         self._client = client
@@ -86,16 +89,29 @@ class Reporter:
         except redis.RedisError as error:
             if self._failure.is_new():
                 logger.info("cannot report the status, retrying each second", error=error_text(error))
+            if self._degraded is not None:
+                self._degraded.degraded("redis", f"Redis is unavailable: {error_text(error)}; showing the last numbers")
         else:
+            if self._degraded is not None:
+                self._degraded.working("redis")
             self._failure.forget()
 
 
 @contextmanager
 def reporting(
-    service: str, settings: RedisSettings, health: Health, gauges: Gauges, instance_id: str | None = None
+    service: str,
+    settings: RedisSettings,
+    health: Health,
+    gauges: Gauges,
+    instance_id: str | None = None,
+    *,
+    degrades: bool = False,
 ) -> Iterator[Reporter]:
-    """Report this process's status while the block runs. Configure the logs first."""
+    """Report this process's status while the block runs. Configure the logs first.
+
+    `degrades`: a Redis that takes no report degrades the service, which does not watch Redis itself.
+    """
     with kept_complaints() as complaints, connect(settings.redis_url, timeout_seconds=_REDIS_SECONDS) as client:
         sampler = Sampler(service, replica_name(instance_id), health, gauges, complaints)
-        with Reporter(client, settings.redis_prefix, sampler.sample) as reporter:
+        with Reporter(client, settings.redis_prefix, sampler.sample, degraded=health if degrades else None) as reporter:
             yield reporter

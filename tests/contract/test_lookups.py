@@ -92,6 +92,13 @@ def test_known_and_unknown_ids_are_distinguished(client: redis.Redis, lookups: L
     }
 
 
+def test_events_that_miss_the_cache_are_counted_once_asked(lookups: Lookups) -> None:
+    lookups.learn([click("ada", "p1"), click("ada", "p1"), click("bob")])
+    assert lookups.missed == 3
+    lookups.learn([click("ada", "p1"), click("bob"), click("cyd")])
+    assert lookups.missed == 4
+
+
 def test_changed_product_is_seen_when_its_entry_expires(client: redis.Redis, lookups: Lookups, clock: Clock) -> None:
     store(client, "product:V1", cat="vases", title="old")
     lookups.learn([click("ada", "V1")])

@@ -2,6 +2,7 @@
 
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.rollups.snapshot import snapshot_of
 from services.aggregate.settings import AggregateSettings
-from shared.rollups.model import AUDIENCES, KEY_TTL_SECONDS
+from shared.rollups.model import AUDIENCES, KEY_TTL_SECONDS, Meta
 from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.status.gauges import Gauges
@@ -27,10 +28,11 @@ NOW_S = 1_795_343_400
 _numbers = count()
 
 
-def publication(late: int, instant_s: int | None = None) -> Publication:
+def publication(late: int, instant_s: int | None = None, newest_s: int = 0) -> Publication:
     """A publication of one partition with `late` late events, at NOW_S + `late` by default."""
     windows = Windows(NOW_S + late if instant_s is None else instant_s)
     windows.event_counts.late = late
+    windows.newest_event_ms = newest_s * 1000
     report = PartitionReport(snapshot_of(windows, Dictionaries(), partition=0), 0, 0.0, 0, windows.now_s * 1000)
     return Publication(windows.now_s, {0: report}, [])
 
@@ -69,6 +71,60 @@ def test_after_an_outage_the_newest_rollup_is_published_and_health_returns(tmp_p
 def test_a_sender_without_redis_still_ends() -> None:
     with Sender(publisher(connect(f"redis://127.0.0.1:{free_port()}/0")), Health("test")) as sender:
         sender.offer(publication(1))
+
+
+class Stuck:
+    """A publisher whose call neither returns nor fails, until it is released."""
+
+    def __init__(self) -> None:
+        self.released = Event()
+
+    def publish(self, _: Publication) -> None:
+        self.released.wait(60)
+
+    def leave(self) -> None:
+        pass
+
+
+def test_a_stuck_publish_makes_health_fail_until_it_ends() -> None:
+    health, stuck = Health("test"), Stuck()
+    with Sender(stuck, health, stuck_seconds=0.05) as sender:
+        sender.offer(publication(1))
+        assert health.is_working("sender")
+
+        def is_noticed() -> bool:
+            sender.offer(publication(2))  # as each second
+            return not health.is_working("sender")
+
+        eventually(is_noticed, "the stuck publish noticed")
+        stuck.released.set()
+        eventually(lambda: health.is_working("sender"), "works again")
+
+
+class Measured:
+    """A publisher that always leads."""
+
+    leads = True
+
+    def __init__(self) -> None:
+        self.meta: Meta | None = None
+
+    def publish(self, publication: Publication) -> None:
+        self.meta = Meta(as_of_ms=publication.instant_s * 1000, coverage_1h_s=60, coverage_8h_s=70)
+
+    def leave(self) -> None:
+        pass
+
+
+def test_the_time_from_click_to_publish_is_that_of_clicks_published_first() -> None:
+    gauges = Gauges()
+    timed = TimedPublisher(Measured(), gauges, now_ms=lambda: NOW_S * 1000 + 1500)
+    for newest_s in (NOW_S - 3600, NOW_S - 3600, NOW_S, NOW_S, NOW_S + 60):  # restored, quiet, a click, quiet, ahead
+        timed.publish(publication(0, newest_s=newest_s))
+    assert [count for bound, count in gauges.click_to_publish_seconds.cumulative() if bound in (1.0, 1.5)] == [1, 2]
+    assert gauges.click_to_publish_seconds.total == 1.5
+    assert (gauges.rollup_at_s, gauges.coverage_s) == (NOW_S, {"1h": 60, "8h": 70})
+    assert list(gauges.publish_seconds.cumulative())[-1][1] == 5
 
 
 class Broken:

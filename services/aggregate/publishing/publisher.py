@@ -17,6 +17,7 @@ from services.aggregate.rollups.reports import PartitionReport, decode_report, e
 from services.aggregate.settings import AggregateSettings
 from shared.events.counted import CountedDecoder
 from shared.rollups.contract import META_KEY
+from shared.rollups.model import Meta
 from shared.rollups.writing import RollupWriter
 from shared.runtime.logs import get_logger
 from shared.status.unreadable import UNREADABLE
@@ -46,6 +47,7 @@ class RedisPublisher:
         self._writer = RollupWriter(client, prefix)
         self._partitions: int | None = None  # expected number; None: unknown
         self._leads = False
+        self._meta: Meta | None = None
         # Publish instants: the latest of another replica and when it was seen, our latest, and the previous question.
         self._published_s = self._seen_s = self._own_s = self._asked_s = 0
         self._patience_s = _IN_VAIN_SECONDS
@@ -54,6 +56,11 @@ class RedisPublisher:
     def leads(self) -> bool:
         """Whether this replica wrote the rollup last."""
         return self._leads
+
+    @property
+    def meta(self) -> Meta | None:
+        """Of the latest rollup that this replica wrote."""
+        return self._meta
 
     def publish(self, publication: Publication) -> None:
         """See `sender.Publisher`."""
@@ -126,6 +133,7 @@ class RedisPublisher:
             self._step_down()
             return
         self._writer.confirm()
+        self._meta = meta
         self._own_s = instant_s
         if not self._leads:
             logger.info("this replica publishes", name=self._name)

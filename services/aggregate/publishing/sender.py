@@ -19,6 +19,9 @@ logger = get_logger(__name__)
 
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 2.0
+_STUCK_SECONDS: Final = 15.0
+"""A publish that takes longer is stuck: calls to Redis time out after five seconds."""
+_PART: Final = "sender"
 _LAST_ATTEMPT_SECONDS: Final = 3.0
 """The sender starts its last publish at most this long after the stop. A publish to a Redis that hangs times out after
 five seconds (`shared.runtime.redis_client`), and the process ends within ten."""
@@ -50,21 +53,28 @@ class Sender:
     An unavailable Redis delays the end by the attempt in progress and at most one more.
     """
 
-    def __init__(self, publisher: Publisher, health: Health) -> None:
+    def __init__(self, publisher: Publisher, health: Health, *, stuck_seconds: float = _STUCK_SECONDS) -> None:
+        self._stuck_seconds = stuck_seconds
         self._publisher = publisher
+        self._health = health
         self._redis = Dependency("Redis", health, "redis")
         self._offered: Publication | None = None
         self._changed = Condition()  # held for the swap, never for I/O
         self._stopping = False
         self._failure: Exception | None = None
         self._last_attempt_at = float("inf")  # time.monotonic()
+        self._began_at: float | None = None  # time.monotonic() of the publish in progress
         self._thread = Thread(target=self._run, name="sender", daemon=True)
 
     def offer(self, publication: Publication) -> None:
         """Set the publication to send next. It replaces a pending one.
 
-        Raises the exception that ended the thread, so that a service that cannot publish stops counting.
+        Raises the exception that ended the thread, so that a service that cannot publish stops counting. A publish that
+        neither ends nor fails makes health fail, which only its caller can notice.
         """
+        began_at = self._began_at
+        if began_at is not None and time.monotonic() - began_at > self._stuck_seconds:
+            self._health.failing(_PART, f"a publish has not ended for {time.monotonic() - began_at:.0f} s")
         with self._changed:
             if self._failure is not None:
                 raise self._failure
@@ -115,10 +125,14 @@ class Sender:
                 return
 
     def _is_published(self, publication: Publication) -> bool:
+        self._began_at = time.monotonic()
         try:
             self._publisher.publish(publication)
         except redis.RedisError as error:
             self._redis.failed(error, "cannot publish, retrying with the newest rollup")
             return False
+        finally:
+            self._began_at = None
+            self._health.working(_PART)
         self._redis.answered()
         return True

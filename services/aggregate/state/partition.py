@@ -72,6 +72,7 @@ class Partition:
         self._windows = windows
         self._store = store
         self._builder = self._new_builder()
+        self._received = windows.event_counts.read  # and what came before
         self._intake: Intake | None = None  # built and still to be folded
         self._pending_checkpoint: Checkpoint | None = None  # encoded, and rejected by the store
         self._folded_since_checkpoint = 0
@@ -89,6 +90,11 @@ class Partition:
         """Records that were received and are still to be folded."""
         return len(self._builder)
 
+    @property
+    def read(self) -> int:
+        """Records that arrived and were folded, since the state began. What became of them adds up to this."""
+        return self._received - self.unfolded
+
     def limit(self, counted_events: CountedDecoder) -> None:
         """Decode records with these limits. Called before the first is received."""
         self._counted_events = counted_events
@@ -98,6 +104,7 @@ class Partition:
         """Add records, which follow those received before, to the next micro-batch."""
         if self._has_gap and self._first_after_gap_ms is None and records:
             self._first_after_gap_ms = records[0].timestamp_ms
+        self._received += len(records)
         self._builder.add(records)
 
     def build_batch(self) -> list[tuple[Record, Refusal]]:

@@ -20,6 +20,7 @@ from services.dashboard.web.guard import Guard
 from services.dashboard.web.hosts import Hosts, hosts_of, read_listed, read_name
 from services.dashboard.web.page_document import PATHS, page_document
 from services.dashboard.web.viewer_limit import ViewerLimit
+from shared.status.gauges import Gauges
 
 
 def _document(_request: Request) -> Response:
@@ -32,7 +33,7 @@ def _address(path: str) -> str:
     return f"/{base}/{path}" if base else f"/{path}"
 
 
-def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
+def application(settings: DashboardSettings, viewers: int, gauges: Gauges) -> ASGIApp:
     """Streamlit with our routes, behind the middlewares, for so many viewers. Streamlit's options must be loaded."""
     base_path, sign_in = _address(""), read_sign_in(settings)
     guard = Middleware(
@@ -53,7 +54,7 @@ def application(settings: DashboardSettings, viewers: int) -> ASGIApp:
         [  # the first sees a request first
             guard,
             *([sign_in.gate(base_path)] if sign_in else []),
-            Middleware(ViewerLimit, viewers=viewers),
+            Middleware(ViewerLimit, viewers=viewers, gauges=gauges),
             Middleware(Assets, base_path=base_path),  # Streamlit accepts no route for its own scripts
         ],
         streamlit,

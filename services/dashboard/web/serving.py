@@ -17,6 +17,7 @@ from services.dashboard.web.connections import (
 from services.dashboard.web.page_document import page_document
 from services.dashboard.web.response_headers import read_ancestors, response_headers
 from shared.runtime.logs import get_logger
+from shared.status.gauges import Gauges
 
 logger = get_logger(__name__)
 
@@ -27,7 +28,7 @@ _PING_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 5
 
 
-def serve(settings: DashboardSettings, options: Mapping[str, Any]) -> None:
+def serve(settings: DashboardSettings, options: Mapping[str, Any], gauges: Gauges) -> None:
     """Block until SIGTERM or SIGINT, which uvicorn raises again once it has stopped."""
     bootstrap.load_config_options(dict(options))
     # Imported now because Streamlit reads its options when it is imported and when the application is made.
@@ -37,7 +38,7 @@ def serve(settings: DashboardSettings, options: Mapping[str, Any]) -> None:
     if viewers < settings.dashboard_viewers:
         logger.warning("fewer viewers than DASHBOARD_VIEWERS: raise the limit of open files", viewers=viewers)
     config = uvicorn.Config(
-        application(settings, viewers),
+        application(settings, viewers, gauges),
         http=BoundedConnection,
         limit_concurrency=viewers + HTTP_CONNECTIONS,
         ws=WebSocketConnection,

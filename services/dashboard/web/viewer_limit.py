@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.dashboard.web.guard import refuse
 from services.dashboard.web.refusals import full
 from shared.runtime.logs import get_logger
+from shared.status.gauges import Gauges
 
 logger = get_logger(__name__)
 
@@ -29,11 +30,13 @@ class ViewerLimit:
         app: ASGIApp,
         *,
         viewers: int,
+        gauges: Gauges | None = None,
         first_message_seconds: float = FIRST_MESSAGE_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._app = app
         self._viewers = viewers
+        self._gauges = gauges or Gauges()
         self._first_message_seconds = first_message_seconds
         self._idle_seconds = idle_seconds
         self._open = 0
@@ -46,13 +49,17 @@ class ViewerLimit:
                 logger.warning("refused a viewer: DASHBOARD_VIEWERS pages are open", viewers=self._viewers)
             await refuse(full(self._viewers), scope, send)
         elif scope["type"] == "websocket":
-            self._open += 1
+            self._count(1)
             try:
                 await self._app(scope, self._until_idle(receive, send), send)
             finally:
-                self._open -= 1
+                self._count(-1)
         else:
             await self._app(scope, receive, send)
+
+    def _count(self, more: int) -> None:
+        self._open += more
+        self._gauges.viewers = self._open
 
     def _until_idle(self, receive: Receive, send: Send) -> Receive:
         """`receive` that closes the WebSocket when a message is overdue."""

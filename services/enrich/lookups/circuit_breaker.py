@@ -32,6 +32,11 @@ class LookupCircuitBreaker:
         self._next_try = clock()
 
     @property
+    def missed(self) -> int:
+        """As `Lookups.missed`."""
+        return self._lookups.missed
+
+    @property
     def products(self) -> Mapping[str, ProductFacts]:
         """As `Lookups.products`, without those that Redis was not asked for."""
         return self._lookups.products

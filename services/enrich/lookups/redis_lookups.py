@@ -72,10 +72,16 @@ class Lookups:
         self._prefix = prefix
         self._clock = clock
         self._is_forgotten: Callable[[str], bool] = lambda _: False
+        self._missed = 0
         self._products = TimedCache[ProductFacts](
             lambda: UNKNOWN_PRODUCT, found_seconds, missing_seconds, cache_entries
         )
         self._visitors = TimedCache[VisitorFacts](VisitorFacts, found_seconds, missing_seconds, cache_entries)
+
+    @property
+    def missed(self) -> int:
+        """The number of events so far for which Redis was asked."""
+        return self._missed
 
     @property
     def products(self) -> Mapping[str, ProductFacts]:
@@ -98,12 +104,17 @@ class Lookups:
         products, visitors = self._products.values, self._visitors.values
         product_ids: set[str] = set()
         user_ids: set[str] = set()
+        missed = 0
         for event in events:
+            is_known = True
             if event.userId not in visitors and not self._is_forgotten(event.userId):
                 user_ids.add(event.userId)
+                is_known = False
             product_id = event.productId
             if product_id is not None and product_id not in products:
                 product_ids.add(product_id)
+                is_known = False
+            missed += not is_known
         if not product_ids and not user_ids:
             return False
         commands = [(product_key(self._prefix, product_id), PRODUCT_FIELDS) for product_id in product_ids]
@@ -114,6 +125,7 @@ class Lookups:
             self._products.put(product_id, product_of(*next(replies), self._title_bytes), now)
         for user_id in user_ids:
             self._visitors.put(user_id, visitor_of(*next(replies)), now)
+        self._missed += missed
         return True
 
     def exclude(self, is_forgotten: Callable[[str], bool]) -> None:

@@ -98,6 +98,14 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
     }
 
 
+@pytest.mark.parametrize(("first", "ports"), [(0, [0, 0, 0, 0, 0]), (9400, [9400, 9401, 9402, 9403, 9404])])
+def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int]) -> None:
+    commands = Commands({"HEALTH_PORT": "0"}, first)
+    programs = [*(commands.service(name) for name in SERVICES), commands.generate(parse([]), 0)]
+    assert [int(program.environment["HEALTH_PORT"]) for program in programs] == ports
+    assert commands.load_lookups(None, None).environment["HEALTH_PORT"] == "0"
+
+
 def test_only_the_embedded_log_has_a_short_retention() -> None:
     for embedded, hours in ((True, "9"), (False, None)):
         environment = service_environment(

@@ -81,3 +81,12 @@ def test_gauges_count_the_dead_letters_since_the_start() -> None:
     tally.add(5, [])
     tally.add(0, [Reason.FUTURE])
     assert gauges.dead_letters == {"not_utf8": 1, "future": 2}
+
+
+def test_cache_hits_and_misses_only_grow() -> None:
+    gauges = Gauges()
+    tally = Tally(Clock(), gauges=gauges)
+    tally.add(100, [], 30)
+    assert gauges.lookups == {"hit": 70, "miss": 30}
+    tally.add(1, [Reason.FUTURE] * 5, 36)  # five of those that were looked up became dead letters
+    assert gauges.lookups == {"hit": 70, "miss": 31}

@@ -5,18 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.status.gauges import Gauges
-from shared.status.replica_status import METRICS, STARTING, ReplicaStatus, Trouble, transitions
+from shared.status.metrics import REPORTED
+from shared.status.replica_status import STARTING, ReplicaStatus, Trouble, transitions
 from tests.support.samples.status import BAD_INPUT, NOON_MS, REDIS_AWAY, sample_status
 
 
 def test_every_field_is_a_metric_or_describes_the_process() -> None:
     described = {"service", "replica", "version", "started_at_ms", "reported_at_ms", "state", "troubles"}
-    assert set(ReplicaStatus.__struct_fields__) == described | {"last_complaint"} | METRICS.keys()
-
-
-def test_gauges_hold_metrics_and_where_the_state_is() -> None:
-    assert vars(Gauges()).keys() - {"state_directory"} <= METRICS.keys()
+    assert set(ReplicaStatus.__struct_fields__) == described | {"last_complaint"} | REPORTED.keys()
 
 
 def test_the_stored_report_keeps_its_form() -> None:
