@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from services.dashboard.components import picks, plot
+from services.dashboard.components import picks, plot, strip
 from services.dashboard.explore import page as explore
 from services.dashboard.kit import navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
@@ -81,7 +81,8 @@ def _category_colours() -> CategoryColours:
 
 @st.cache_resource(show_spinner=False)
 def _live_pages() -> PageCache:
-    return PageCache(redis_address(_settings().redis_url), _category_colours())
+    settings = _settings()
+    return PageCache(redis_address(settings.redis_url), _category_colours(), settings.refresh_seconds)
 
 
 def _live() -> None:
@@ -91,13 +92,14 @@ def _live() -> None:
 
 def _explore() -> None:
     address = redis_address(_settings().redis_url)
-    elements = explore.Elements(plot.register(), *picks.register())
+    elements = explore.Elements(plot.register(), *picks.register(), strip.register())
     explore.show(_rollups(), _segments(), elements, _category_colours(), address, _draw_navigation, _access.role)
 
 
 def _operations() -> None:
     settings = _settings()
-    operations.show(_status(), redis_address(settings.redis_url), settings.refresh_seconds, _draw_navigation)
+    address = redis_address(settings.redis_url)
+    operations.show(_status(), address, strip.register(), settings.refresh_seconds, _draw_navigation)
 
 
 def _draw_navigation() -> None:

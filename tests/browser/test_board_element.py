@@ -1,4 +1,4 @@
-"""`board.js` alone in a real browser: what it takes over from a page, and which nodes it keeps."""
+"""`board.js` alone in a real browser: what it takes over from a page, which nodes it keeps, and how its strip ages."""
 
 import json
 import zlib
@@ -10,11 +10,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from services.dashboard import components
+from services.dashboard.components import strip
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 HERE = Path(components.__file__).parent
-SCRIPT = "".join((HERE / name).read_text(encoding="utf-8") for name in ("figure.js", "world_map.js", "board.js"))
+SCRIPT = strip.script() + "".join(
+    (HERE / name).read_text(encoding="utf-8") for name in ("figure.js", "world_map.js", "board.js")
+)
 STRIP = '<div class="strip" data-standing="{0}"><strong>{0}</strong><p class="reason">{1}</p></div>'
 
 
@@ -31,7 +34,8 @@ def blank(chromium: Browser) -> Iterator[Page]:
 
 def show(page: Page, wanted: str, **content: Any) -> None:
     """Hand the element a page, and wait until `wanted` is there."""
-    content = {"strip": STRIP.format("live", "Fresh"), "figures": "", "cards": [], "notice": "", **content}
+    strip_now = {"strip": STRIP.format("live", "Fresh"), "at": "10:00:00 UTC", "refresh_s": 1}
+    content = {**strip_now, "figures": "", "cards": [], "notice": "", **content}
     encoded = zlib.compress(json.dumps(content).encode())
     page.evaluate("bytes => { board({ data: new Uint8Array(bytes), parentElement: document.body }) }", list(encoded))
     page.wait_for_selector(wanted, state="attached")
@@ -95,3 +99,50 @@ def test_a_screen_reader_announces_the_standing_only_when_it_changes(blank: Page
     assert status.inner_text() == "live. Fresh"
     show(blank, ".c", strip=STRIP.format("stale", "No new numbers"), figures='<p class="c"></p>')
     assert status.inner_text() == "stale. No new numbers"
+
+
+AGING = STRIP.format("live", "Numbers are up to the second.").replace("</div>", '<b data-age-s="1.5">1 s ago</b></div>')
+
+
+@pytest.mark.parametrize(
+    ("refresh_s", "passed_s", "standing", "words"),
+    [
+        (1, 4, "live", "live. Numbers are up to the second."),
+        (1, 6, "silent", "No answer. The dashboard has not answered since 10:00:00 UTC (6 s). The"),
+        (1, 7_200, "silent", "No answer. The dashboard has not answered since 10:00:00 UTC (2 h). "),
+        (0, 0, "paused", "Paused at 10:00:00 UTC. The numbers below are from then."),
+        (0, 45, "paused", "Paused at 10:00:00 UTC. The numbers below are from then."),
+        (30, 0, "held", "As of 10:00:00 UTC. The numbers below are from then. The page refreshes every 30 s."),
+        (30, 34, "held", "As of 10:00:00 UTC. "),
+        (30, 36, "silent", "No answer. The dashboard has not answered since 10:00:00 UTC (36 s). "),
+    ],
+)
+def test_a_strip_that_gets_no_answer_is_never_up_to_the_second(
+    blank: Page, refresh_s: float, passed_s: int, standing: str, words: str
+) -> None:
+    blank.clock.install()
+    show(blank, ".a", strip=AGING, refresh_s=refresh_s, figures='<p class="a"></p>')
+    blank.clock.run_for(1000 * passed_s)
+    blank.wait_for_selector(f'.strip[data-standing="{standing}"]')
+    assert blank.get_by_role("status").inner_text().startswith(words.partition(" (")[0])
+    assert ". ".join(blank.locator(".strip :is(strong, .reason)").all_inner_texts()).startswith(words)
+    ages = {0: "1 s ago", 4: "5 s ago", 6: "7 s ago", 45: "46 s ago", 34: "35 s ago", 36: "37 s ago", 7_200: "2 h ago"}
+    assert blank.locator("[data-age-s]").inner_text() == ages[passed_s]
+    show(blank, ".b", strip=AGING, figures='<p class="b"></p>')  # an answer
+    assert blank.locator(".strip").get_attribute("data-standing") == "live"
+    assert blank.locator("[data-age-s]").inner_text() == "1 s ago"
+
+
+def test_a_lost_connection_is_announced_and_so_is_its_return(blank: Page) -> None:
+    blank.clock.install()
+    blank.evaluate("document.body.outerHTML = '<body class=stApp data-test-connection-state=CONNECTED></body>'")
+    show(blank, ".a", strip=AGING, figures='<p class="a"></p>')
+    status = blank.get_by_role("status")
+    blank.evaluate("document.querySelector('.stApp').dataset.testConnectionState = 'PINGING_SERVER'")
+    blank.clock.run_for(2000)
+    assert status.inner_text().startswith("Disconnected. No numbers from the dashboard since 10:00:00 UTC")
+    assert "The numbers below are from then." in blank.locator(".strip .reason").inner_text()
+    blank.evaluate("document.querySelector('.stApp').dataset.testConnectionState = 'CONNECTED'")
+    blank.clock.run_for(1000)
+    assert status.inner_text() == "live. Numbers are up to the second."
+    assert blank.locator(".strip strong").inner_text() == "live"

@@ -223,8 +223,7 @@ def test_it_stops_at_once_and_the_page_says_that_it_is_disconnected(
         began = time.monotonic()
         assert own.process.wait(30) == 0, log.read_text()
         assert time.monotonic() - began < 5
-        visit.page.wait_for_function(
-            "getComputedStyle(document.querySelector('.strip'), '::after').content.startsWith('\"Disconnected')"
-        )
+        assert "The numbers below are from then" in visit.wait_for_standing("disconnected")
+        assert visit.page.get_by_role("status").inner_text().startswith("Disconnected. No numbers from")
         assert visit.page.evaluate("getComputedStyle(document.querySelector('.kpis')).filter") == "grayscale(1)"
     assert "Traceback" not in log.read_text()

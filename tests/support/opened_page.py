@@ -1,5 +1,6 @@
 """A page of the dashboard, run by Streamlit without a browser."""
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ def opened(path: str = "", zone: str = "UTC", **query: str | list[str]) -> AppTe
 
 
 def shown(app: AppTest) -> str:
-    """All HTML of the page and its components, without styles."""
+    """All HTML of the page and its components, and what else the components get, without styles."""
     html = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
-    return "".join([*html, *(element.proto.json for element in app.get("bidi_component") if element.key)])
+    components = [json.loads(element.proto.json) for element in app.get("bidi_component") if element.proto.json]
+    return "".join([*html, *(str(value) for data in components for value in data.values())])

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from services.dashboard.components import picks
+from services.dashboard.components import picks, strip
 from services.dashboard.components.picks import Picked
 
 _HERE: Final = Path(__file__).parent
@@ -51,7 +51,7 @@ def register() -> Callable[..., None]:
 def register_page() -> Callable[[bytes], None]:
     """Register the live page with Streamlit, once per app run; returns the function that draws an encoded page."""
     addresses = f"const PLOTLY = {json.dumps(PLOTLY_ADDRESS)}, WORLD = {json.dumps(WORLD_ADDRESS)}\n"
-    script = addresses + _script("figure.js", "world_map.js", "board.js")
+    script = addresses + strip.script() + _script("figure.js", "world_map.js", "board.js")
     element: Any = st.components.v2.component("live_page", js=script, isolate_styles=False)
 
     def draw(page: bytes) -> None:

@@ -34,11 +34,12 @@ _recall = Recall()  # shared by all viewers of the process
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The page's own elements, as `plot` and `picks` register them."""
+    """The page's own elements, as `plot`, `picks` and `strip` register them."""
 
     draw: Callable[..., None]
     show: Callable[..., None]
     scrub: Callable[..., None]
+    strip: Callable[..., None]
 
 
 def show(
@@ -57,7 +58,7 @@ def show(
         with st.container(key="refresh-controls", horizontal=True, width="content"):
             seconds = controls.refresh_seconds()
             st.button("Refresh now", key="refresh-now")  # any press reruns the page
-    st.fragment(_refresh, run_every=seconds or None)(rollups, segments, elements, colours, redis_address, role)
+    st.fragment(_refresh, run_every=seconds or None)(rollups, segments, elements, colours, redis_address, role, seconds)
 
 
 def _refresh(
@@ -67,13 +68,15 @@ def _refresh(
     colours: CategoryColours,
     redis_address: str,
     role: Role,
+    refresh_seconds: int,
 ) -> None:
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
     clock = clock_of(st.context.timezone)
     minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
-    st.html(rollup_strip(rollups.observe("all"), redis_address, now_ms, clock, role=role))
+    strip = rollup_strip(rollups.observe("all"), redis_address, now_ms, clock, role=role)
+    elements.strip(strip, at=clock.named_time(now_ms), refresh_seconds=refresh_seconds)
     if not minutes.end_minute:
         st.html(board.EMPTY)
         return

@@ -4,9 +4,9 @@ from typing import Final
 
 from services.dashboard.kit import freshness
 from services.dashboard.kit.freshness import Freshness, Standing
-from services.dashboard.kit.status_strip import malformed_strip, status_strip, unreachable_strip, when
+from services.dashboard.kit.status_strip import age, malformed_strip, status_strip, unreachable_strip, when
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
-from services.dashboard.kit.wording import ago, counted, duration, grouped, rate
+from services.dashboard.kit.wording import counted, duration, grouped, rate
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.events.time_units import HOUR_SECONDS
@@ -48,8 +48,8 @@ def _for(role: Role, reason: str) -> str:
 
 def _strip(meta: Meta, freshness: Freshness, clock: Clock) -> str:
     facts = [
-        ("Rollup", f"{ago(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
-        ("Newest event", "none" if freshness.event_age_seconds is None else ago(freshness.event_age_seconds), ""),
+        ("Rollup", f"{age(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
+        ("Newest event", "none" if freshness.event_age_seconds is None else age(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         _coverage(meta, freshness),

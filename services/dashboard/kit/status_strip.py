@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
-from services.dashboard.kit.wording import duration
+from services.dashboard.kit.wording import ago, duration
 
 
 def status_strip(standing: str, name: str, reason_html: str, facts: Iterable[tuple[str, str, str]] = ()) -> str:
@@ -38,6 +38,11 @@ def malformed_strip(since_ms: int, reason: str, of_ms: int | None, clock: Clock 
         f"Redis has held data that this dashboard cannot read since {when(since_ms, clock)}.{_numbers(of_ms, clock)} "
         f'<span class="detail">{in_html(reason, 300)}</span>',
     )
+
+
+def age(seconds: float) -> str:
+    """`5 s ago`, which the browser keeps up to date (`standing.js`)."""
+    return f'<span data-age-s="{max(0.0, seconds):.1f}">{ago(max(0.0, seconds))}</span>'
 
 
 def when(timestamp_ms: int, clock: Clock) -> str:

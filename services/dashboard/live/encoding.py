@@ -17,14 +17,16 @@ from services.dashboard.kit.cards.world_map import WorldMap
 _COMPRESSION: Final = 3  # a higher level takes twice as long and saves a tenth
 
 
-def encoded(board: Board) -> bytes:
-    """The board as zlib-compressed JSON.
+def encoded(board: Board, at: str, refresh_seconds: float) -> bytes:
+    """The board as zlib-compressed JSON, drawn `at` a time in words; the next one comes `refresh_seconds` later.
 
-    `strip`, `figures` and `notice` are HTML; `cards` are `{name, style, split, parts}`, a part being `{html}`, a chart
-    or a map.
+    `strip`, `figures` and `notice` are HTML. `at` and `refresh_s` are for the strip, which ages in the browser. `cards`
+    are `{name, style, split, parts}`, a part being `{html}`, a chart or a map.
     """
     page = {
         "strip": board.strip,
+        "at": at,
+        "refresh_s": refresh_seconds,
         "figures": board.key_figures,
         "cards": [_card(card) for card in board.cards],
         "notice": board.notice,

@@ -18,8 +18,9 @@ _Viewer = tuple[Role, theme.Mode, Clock]
 class PageCache:
     """The latest encoded pages by audience. Thread-safe; one viewer draws, the others get the same page."""
 
-    def __init__(self, address: str, colours: CategoryColours) -> None:
+    def __init__(self, address: str, colours: CategoryColours, refresh_seconds: float) -> None:
         """`address` is the Redis that the status strip names; `colours` are those of all pages of the process."""
+        self._refresh_seconds = refresh_seconds
         self._address = address
         self._colours = colours
         self._locks = {audience: Lock() for audience in AUDIENCES}
@@ -41,11 +42,9 @@ class PageCache:
                 pages = {}
                 self._drawn[audience] = (observation, now_s, pages)
             if (role, mode, clock) not in pages:
-                pages[role, mode, clock] = encoded(
-                    board.draw(
-                        observation, self._address, self._context(observation, audience, role, mode, clock, now_s)
-                    )
-                )
+                context = self._context(observation, audience, role, mode, clock, now_s)
+                drawn = board.draw(observation, self._address, context)
+                pages[role, mode, clock] = encoded(drawn, clock.named_time(now_s * 1000), self._refresh_seconds)
             return pages[role, mode, clock]
 
     def _context(

@@ -1,6 +1,7 @@
 """The Operations page (Streamlit edge): one fragment that runs every refresh and replaces only its numbers."""
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -19,19 +20,32 @@ from services.dashboard.sources.status_source import StatusSource
 _STYLE_FILE: Final = Path(__file__).with_name("operations.css")
 
 
-def show(source: StatusSource, address: str, refresh_seconds: float, navigation: Navigation) -> None:
+def show(
+    source: StatusSource,
+    address: str,
+    strip: Callable[..., None],
+    refresh_seconds: float,
+    navigation: Navigation,
+) -> None:
     """Show the page to this viewer and keep it current."""
     st.html(f"<style>{theme.stylesheet()}{theme.stylesheet(_STYLE_FILE)}</style>")
-    st.fragment(_refresh, run_every=refresh_seconds)(source, address, navigation)
+    st.fragment(_refresh, run_every=refresh_seconds)(source, address, strip, refresh_seconds, navigation)
 
 
-def _refresh(source: StatusSource, address: str, navigation: Navigation) -> None:
+def _refresh(
+    source: StatusSource,
+    address: str,
+    strip: Callable[..., None],
+    refresh_seconds: float,
+    navigation: Navigation,
+) -> None:
     mode = theme.palette_of(st.context.theme.type).mode
-    drawn = _drawn(source.observe(), address, time.time_ns() // 1_000_000_000, mode, clock_of(st.context.timezone))
+    now_s, clock = time.time_ns() // 1_000_000_000, clock_of(st.context.timezone)
+    drawn = _drawn(source.observe(), address, now_s, mode, clock)
     st.html(f"<style>{theme.variables(theme.palette_of(mode))}{container_rules(drawn.cards)}</style>")
     with st.container(key="topbar", horizontal=True):
         navigation()
-    st.html(drawn.strip)
+    strip(drawn.strip, at=clock.named_time(now_s * 1000), refresh_seconds=refresh_seconds)
     if drawn.notice:
         st.html(drawn.notice)
         return

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from services.dashboard.kit.escaping import in_html
-from services.dashboard.kit.status_strip import status_strip, when
+from services.dashboard.kit.status_strip import age, status_strip, when
 from services.dashboard.kit.time_zones import Clock
-from services.dashboard.kit.wording import UNKNOWN, ago, counted, duration, grouped
+from services.dashboard.kit.wording import UNKNOWN, counted, duration, grouped
 from services.dashboard.operations.snapshot import Snapshot
 from services.dashboard.operations.standings import Replica, Standing, missing_services
 from services.dashboard.sources.observations import Reported
@@ -21,7 +21,7 @@ def verdict_strip(reported: Reported, snapshot: Snapshot, now_ms: int, clock: Cl
     letters = sum(sum(watched.status.dead_letters.values()) for watched in reported.replicas)
     facts = [
         ("Running", counted(len(running), "replica"), ""),
-        ("Newest report", f"{ago(max(0, now_ms - newest_ms) / 1000)}", ""),
+        ("Newest report", age((now_ms - newest_ms) / 1000), ""),
         ("Time", when(now_ms, clock), ""),
         ("Dead letters", grouped(letters), ""),
         ("Version", in_html(", ".join(versions) or UNKNOWN), "warning" if len(versions) > 1 else ""),

@@ -49,6 +49,8 @@ def content(app: AppTest) -> dict[str, Any]:
 def page(app: AppTest) -> str:
     """All HTML of a page: that of its elements, and that inside the live page's element."""
     bodies = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
+    strips = [element.proto.json for element in app.get("bidi_component") if element.key == "strip"]
+    bodies += [json.loads(strip)["strip"] for strip in strips]
     if any(element.key == "live-page" for element in app.get("bidi_component")):
         shown = content(app)
         parts = [part.get("html", "") for card in shown["cards"] for part in card["parts"]]

@@ -74,7 +74,7 @@ def test_a_live_pipeline_fills_every_panel(client: Any) -> None:
     assert numbers["Change"] == "+2"
     drawn = [element.key for element in app.get("bidi_component")]
     assert drawn == [
-        "scrubber", "figures", "chart-series-1", "breakdown-1", "chart-density-1", "chart-histograms-1",
+        "strip", "scrubber", "figures", "chart-series-1", "breakdown-1", "chart-density-1", "chart-histograms-1",
         "chart-histograms-3", "downloads",
     ]  # fmt: skip
     assert [table.count("<tr>") for table in re.findall(r'<table class="raw".*?</table>', page)] == [5]
@@ -114,7 +114,9 @@ def test_times_are_the_viewers_while_an_address_means_the_same_minute_to_all(cli
     app = opened("explore", zone="Asia/Kathmandu", at=at)
     local = iso_second((end - 1 + 345) * MINUTE_MS)[11:16]
     assert f"<p>1 h, to {local}, UTC+5:45</p>" in shown(app)
-    assert re.search(r"Rollup</span> [^<]*<time [^>]* UTC\">\d\d:\d\d:\d\d UTC\+5:45</time>", shown(app))
+    assert re.search(
+        r"Rollup</span> <span data-age-s[^<]*</span>, <time [^>]* UTC\">\d\d:\d\d:\d\d UTC\+5:45</time>", shown(app)
+    )
     (slider,) = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.key == "scrubber")
     assert (slider["zone"], slider["ahead_ms"]) == ("UTC+5:45", 345 * MINUTE_MS)
 

@@ -101,7 +101,7 @@ def test_the_cards_of_a_row_fill_its_twelve_columns() -> None:
 def test_the_strip_says_what_the_numbers_are_based_on() -> None:
     strip = live().strip
     assert text_of(strip) == (
-        "Live Numbers are up to the second. Rollup 1 s ago, 12:00:00 UTC Newest event 2 s ago Behind 3 events "
+        "Live Numbers are up to the second. Rollup 1 s ago , 12:00:00 UTC Newest event 2 s ago Behind 3 events "
         "Reading 12.3 events/s Coverage 60 of 60 min loaded Event counts all 1,234,567 events accounted for"
     )
 

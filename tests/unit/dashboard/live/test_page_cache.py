@@ -24,7 +24,7 @@ def decoded(page: bytes) -> dict[str, Any]:
 
 
 def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> None:
-    page = decoded(PageCache("", CategoryColours()).page(live(), "all", "analyst", "light", None, NOON_MS))
+    page = decoded(PageCache("", CategoryColours(), 1.0).page(live(), "all", "analyst", "light", None, NOON_MS))
     assert [card["name"] for card in page["cards"]] == [
         "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources", "visitors", "log",
         "raw",
@@ -38,13 +38,13 @@ def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> 
 
 
 def test_a_page_without_numbers_is_a_notice_and_no_card() -> None:
-    page = decoded(PageCache("", CategoryColours()).page(Empty(), "all", "analyst", "light", None, NOON_MS))
+    page = decoded(PageCache("", CategoryColours(), 1.0).page(Empty(), "all", "analyst", "light", None, NOON_MS))
     assert (page["cards"], page["figures"]) == ([], "")
     assert "No events yet" in page["notice"]
 
 
 def test_viewers_of_one_audience_mode_and_zone_share_a_page() -> None:
-    pages, observation = PageCache("", CategoryColours()), live()
+    pages, observation = PageCache("", CategoryColours(), 1.0), live()
     first = pages.page(observation, "all", "analyst", "light", BERLIN, NOON_MS)
     assert pages.page(observation, "all", "analyst", "light", BERLIN, NOON_MS + 999) is first
     assert pages.page(observation, "all", "analyst", "light", BERLIN, NOON_MS - 5000) is first  # a delayed thread
@@ -55,16 +55,16 @@ def test_viewers_of_one_audience_mode_and_zone_share_a_page() -> None:
 
 
 def test_a_new_observation_is_drawn_and_an_old_one_redrawn_as_its_ages_grow() -> None:
-    pages, observation = PageCache("", CategoryColours()), live()
+    pages, observation = PageCache("", CategoryColours(), 1.0), live()
     first = pages.page(observation, "all", "analyst", "light", None, NOON_MS)
-    assert "now, " in decoded(first)["strip"]
+    assert ">now</span>, " in decoded(first)["strip"]
     later = pages.page(observation, "all", "analyst", "light", None, NOON_MS + 9000)  # Redis hangs
     assert 'data-standing="stale"' in decoded(later)["strip"]
     assert pages.page(live(), "all", "analyst", "light", None, NOON_MS + 9000) is not later
 
 
 def test_every_time_is_in_the_viewers_zone_with_utc_in_its_tooltip() -> None:
-    page = decoded(PageCache("", CategoryColours()).page(live(), "all", "analyst", "light", BERLIN, NOON_MS))
+    page = decoded(PageCache("", CategoryColours(), 1.0).page(live(), "all", "analyst", "light", BERLIN, NOON_MS))
     html = "".join(part.get("html", "") for card in page["cards"] for part in card["parts"]) + page["strip"]
     assert '<time datetime="2026-11-22T12:00:00.000Z" title="2026-11-22 12:00:00.000 UTC">13:00:00 CET</time>' in html
     assert "Last 15 minutes, CET" in html
@@ -78,7 +78,7 @@ def test_every_time_is_in_the_viewers_zone_with_utc_in_its_tooltip() -> None:
 
 
 def test_each_role_has_its_own_page() -> None:
-    pages, observation = PageCache("", CategoryColours()), live()
+    pages, observation = PageCache("", CategoryColours(), 1.0), live()
     roles: tuple[Role, ...] = ("analyst", "viewer", "analyst")
     drawn = [pages.page(observation, "all", role, "light", None, NOON_MS) for role in roles]
     assert drawn[0] is drawn[2]

@@ -249,7 +249,7 @@ def test_times_are_in_the_viewers_zone_with_utc_as_tooltip() -> None:
     assert 'title="2026-11-22 11:59:01.000 UTC">17:44:01</time>' in card(shown, "transitions")
 
 
-OWN: Final = {"strong", "code", "colspan", "data-title", "data-level"}
+OWN: Final = {"strong", "code", "colspan", "data-title", "data-level", "data-age-s"}
 """Elements and attributes that the Live page does not use."""
 
 
