@@ -38,7 +38,7 @@ _FEWEST_CORNERS: Final = 3
 _LEFT_OUT: Final = {"Antarctica"}
 _KOSOVO: Final = "Kosovo"  # has no ISO 3166 number
 _PLACES: Final[dict[str, Point]] = {
-    "Bonaire, Sint Eustatius and Saba": (-68.25, 12.2),
+    "Caribbean Netherlands": (-68.25, 12.2),
     "Christmas Island": (105.65, -10.45),
     "Cocos (Keeling) Islands": (96.8, -12.2),
     "French Guiana": (-53.1, 4.0),

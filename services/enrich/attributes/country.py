@@ -12,7 +12,29 @@ from shared.events.schema import UNKNOWN
 
 CACHE_ENTRIES: Final = 262_144
 
-_KOSOVO: Final = ("XK", "Kosovo")  # in wide use, but not in ISO 3166
+# Where pycountry has no common name and ISO's official one is not what people call the country. "XK" is in wide use, but
+# not in ISO 3166.
+_SHORT_NAMES: Final = {
+    "BN": "Brunei",
+    "BQ": "Caribbean Netherlands",
+    "CD": "DR Congo",
+    "CG": "Republic of the Congo",
+    "CV": "Cape Verde",
+    "FK": "Falkland Islands",
+    "FM": "Micronesia",
+    "MF": "Saint Martin",
+    "PN": "Pitcairn Islands",
+    "PS": "Palestine",
+    "RU": "Russia",
+    "SH": "Saint Helena",
+    "ST": "São Tomé and Príncipe",
+    "SX": "Sint Maarten",
+    "UM": "U.S. Outlying Islands",
+    "VA": "Vatican City",
+    "VG": "British Virgin Islands",
+    "VI": "U.S. Virgin Islands",
+    "XK": "Kosovo",
+}
 
 
 class CountryCodes(Protocol):
@@ -75,9 +97,9 @@ def public_address(ip: str | None) -> str | None:
 
 @lru_cache(maxsize=1024)
 def country_name(code: str) -> str:
-    """The English name for a two-letter ISO 3166 code, the common one if there is one."""
-    if code == _KOSOVO[0]:
-        return _KOSOVO[1]
+    """The common short English name for a two-letter ISO 3166 code: Russia, not Russian Federation."""
+    if code in _SHORT_NAMES:
+        return _SHORT_NAMES[code]
     country = pycountry.countries.get(alpha_2=code)
     if country is None:
         return UNKNOWN

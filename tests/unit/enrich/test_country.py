@@ -1,5 +1,8 @@
 """The country of an address, and which texts are not addresses."""
 
+import re
+
+import pycountry
 import pytest
 
 from services.enrich.attributes.country import Allocations, Countries, country_name, public_address
@@ -80,19 +83,27 @@ def test_private_and_reserved_addresses_have_no_country(ip: str) -> None:
     assert country_of(ip) == "Unknown"
 
 
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        ("XK", "Kosovo"),
-        ("DE", "Germany"),
-        ("KR", "South Korea"),
-        ("VN", "Vietnam"),
-        ("TW", "Taiwan"),
-        ("??", "Unknown"),
-    ],
-)
+COMMON_NAMES = {
+    **{"BN": "Brunei", "BO": "Bolivia", "CD": "DR Congo", "CG": "Republic of the Congo", "CV": "Cape Verde"},
+    **{"CZ": "Czechia", "DE": "Germany", "FM": "Micronesia", "GB": "United Kingdom", "HK": "Hong Kong", "IR": "Iran"},
+    **{"KP": "North Korea", "KR": "South Korea", "LA": "Laos", "MD": "Moldova", "MF": "Saint Martin", "MM": "Myanmar"},
+    **{"PS": "Palestine", "RU": "Russia", "SX": "Sint Maarten", "SY": "Syria", "TR": "Türkiye", "TW": "Taiwan"},
+    **{"TZ": "Tanzania", "US": "United States", "VA": "Vatican City", "VE": "Venezuela", "VN": "Vietnam"},
+    **{"XK": "Kosovo", "??": "Unknown"},
+}
+
+
+@pytest.mark.parametrize(("code", "name"), COMMON_NAMES.items())
 def test_countries_have_their_common_english_name(code: str, name: str) -> None:
     assert country_name(code) == name
+
+
+def test_no_country_has_a_name_from_the_official_list() -> None:
+    names = [country_name(country.alpha_2) for country in pycountry.countries]
+    assert len(set(names)) == len(names)
+    official = re.compile(r",|\b(?:Republic|State|States|Federation|Darussalam) of|Federation|Darussalam|\(")
+    kept = {"Republic of the Congo", "Cocos (Keeling) Islands"}  # these are what people say
+    assert [name for name in names if official.search(name) and name not in kept] == []
 
 
 @pytest.mark.parametrize(
