@@ -12,8 +12,8 @@ from shared.events.schema import UNKNOWN
 
 CACHE_ENTRIES: Final = 262_144
 
-# Where pycountry has no common name and ISO's official one is not what people call the country. "XK" is in wide use, but
-# not in ISO 3166.
+# Where pycountry has no common name and ISO's official one is not what people say. "XK" is in wide use, but not in ISO
+# 3166.
 _SHORT_NAMES: Final = {
     "BN": "Brunei",
     "BQ": "Caribbean Netherlands",

@@ -27,7 +27,8 @@ _TABLET: Final = re.compile(
 )
 _ANDROID: Final = re.compile(r"\bandroid\b", re.IGNORECASE)
 _PHONE: Final = re.compile(
-    r"iphone|ipod|windows (?:phone|ce|mobile)|iemobile|blackberry|\bbb10\b|symbian|nokia|sonyericsson|\bkaios\b"
+    r"iphone|ipod|\biph\d|\bios\b|^\[fb(?:an|_iab)/"  # of the last two, apps that name only themselves
+    r"|windows (?:phone|ce|mobile)|iemobile|blackberry|\bbb10\b|symbian|nokia|sonyericsson|\bkaios\b"
     r"|\bmidp\b|opera m(?:ini|obi)|ucweb|\bfennec\b|\bphone\b|maemo|meego|\bpalm|webos/",
     re.IGNORECASE,
 )

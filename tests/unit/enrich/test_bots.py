@@ -1,20 +1,22 @@
-"""Bots are those that is-bot finds, found faster."""
+"""Bots are those that is-bot finds, found faster, and not those of which only a model or an appended address is one."""
 
 from itertools import islice
 
 import pytest
+import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 from is_bot import Bots
 
-from services.enrich.attributes.bots import _patterns, is_bot
+from services.enrich.attributes.bots import _APPS, _DEVICE, _OWN_PATTERNS, is_bot
+from services.enrich.attributes.own_words import own_words
 from services.traffic.user_agents import BOTS, BROWSERS
 from shared.events.raw import decode_raw
 from shared.events.schema import RawEvent
 from tests.support.samples.mutations import mutated_events
 
 _library = Bots()
-_library.exclude(["(?:^|[^g])news(?!sapphire)"])
+_own = regex.compile("|".join(_OWN_PATTERNS), regex.IGNORECASE)
 
 WORDS = [
     *("Mozilla/5.0", "(compatible;", "Googlebot/2.1;", "+http://www.google.com/bot.html)", "CUBOT", "cubots", "bot_"),
@@ -35,8 +37,15 @@ ASCII = st.text(st.characters(codec="ascii"), max_size=8)
 @example(["Mozilla/5.0", "\n"], "")
 @given(st.lists(st.sampled_from(WORDS) | ASCII, max_size=8), st.sampled_from(["", " ", "/", "; "]))
 def test_any_agent_is_classified_as_by_the_library(words: list[str], joint: str) -> None:
-    user_agent = joint.join(words)
-    assert is_bot(user_agent) == _library.is_bot(user_agent)
+    check_against_library(joint.join(words))
+
+
+def check_against_library(user_agent: str) -> None:
+    is_exempt = own_words(user_agent) != user_agent or _DEVICE.search(user_agent) is not None
+    if not is_exempt:
+        assert is_bot(user_agent) == (_library.is_bot(user_agent) or _own.search(user_agent) is not None)
+    elif not _library.is_bot(user_agent) and _own.search(user_agent) is None:
+        assert not is_bot(user_agent)
 
 
 def test_mutated_agents_are_classified_as_by_the_library() -> None:
@@ -44,13 +53,75 @@ def test_mutated_agents_are_classified_as_by_the_library() -> None:
     agents = {event.userAgent[:512] for event in events if isinstance(event, RawEvent) and event.userAgent}
     ascii_agents = [agent for agent in agents if agent.isascii()]
     assert len(ascii_agents) > 50
-    assert [agent for agent in ascii_agents if is_bot(agent) != _library.is_bot(agent)] == []
+    for agent in ascii_agents:
+        check_against_library(agent)
 
 
-@pytest.mark.parametrize("app", ["NewsArticle/8.2.7.4", "SmartNews/23.1"])
-def test_app_with_news_in_its_name_is_not_a_bot(app: str) -> None:
-    assert not is_bot(f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 {app}")
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+CHROME = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
+PHONE = f"{WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 
 
-def test_library_has_the_expected_patterns() -> None:
-    assert len(_patterns) == len(Bots().patterns) - 1  # the word that is left out is there, by that name
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        # phones whose model is a crawler's word
+        f"Mozilla/5.0 (Linux; Android 5.1; M BOT 551 Build/LMY47D) {PHONE}",
+        f"Mozilla/5.0 (Linux; U; Android 7.0; fr-fr; M_bot_60 Build/NRD90M; wv) {PHONE}",
+        f"Mozilla/5.0 (Linux; Android 9; SPIDER X (2021)) {PHONE}",
+        f"Mozilla/5.0 (Linux; Android 4.4.2; Discovery) {PHONE}",
+        f"Mozilla/5.0 (Linux; Android 8.1.0; Capture+) {PHONE}",
+        f"Mozilla/5.0 (Linux; Android 11; OK Google TV Build/RTM7) {PHONE}",
+        "Mozilla/5.0 (compatible; MSIE 9.0; Windows Phone OS 7.5; Trident/5.0; IEMobile/9.0; HTC; Radar 4G)",
+        "Dalvik/2.1.0 (Linux; U; Android 5.1; M BOT 551 Build/LMY47D)",
+        f"Mozilla/5.0 (Linux; Android 14; SM-S921B; wv) {PHONE} [FB_IAB/FB4A;FBDV/M BOT 60;FBCR/Scan Mobile;]",
+        # a browser with something appended
+        f"{CHROME} https://shop.example/spider-man/2",
+        f"{CHROME} www.shop.example",
+        f"{CHROME} [https://shop.example]",
+        f"{CHROME} initiator/https://shop.example",
+        f"{CHROME} ||| ReqID: 47 | TabID: 64 | Type: xmlhttprequest | Initiator: https://shop.example",
+        f"{CHROME} ()",
+        f"{IPHONE} Safari/604.1 http://shop.example/?a=b",
+        "Mozilla/5.0 (Windows; U; Windows NT 5.1) AppleWebKit/527+ (KHTML, like Gecko) Any Browser/3.0 http://any.example",
+        # apps that name their phone
+        "[FBAN/FB4A;FBAV/567.1.0.52.74;FBDM/{density=3.0,width=1080};FBPN/com.facebook.katana;FBDV/SM-S921B;FBSV/16]",
+        "[FBAN/FBIOS;FBAV/450.0.0.38;FBBV/1;FBDV/iPhone14,5;FBMD/iPhone;FBSN/iOS;FBSV/17.4;FBID/phone;FBLC/en_US]",
+        "Instagram 312.0.0.0 (iPhone14,5; iOS 17_4; en_US; en; scale=3.00; 1170x2532; 548)",
+        f"{IPHONE} NewsArticle/8.2.7.4",
+        f"{IPHONE} SmartNews/23.1",
+        f"Mozilla/5.0 (Linux; Android 12; LGE-AN10; wv) {PHONE} MicroMessenger/8.0.21 Process/tools WeChat",
+        f"Mozilla/5.0 (Linux; Android 6.0; V1M; wv) {PHONE} SogouMSE,SogouMobileBrowser/5.24.6",
+        "SonyEricssonJ10i2/R1x Browser/NetFront/3.5 Profile/MIDP-2.1 Configuration/CLDC-1.1 JavaPlatform/JP-8.5",
+    ],
+)
+def test_people_are_not_bots(user_agent: str) -> None:
+    assert not is_bot(user_agent)
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        f"Mozilla/5.0 (Linux; Android 5.1; M BOT 551 Build/LMY47D) {PHONE} (compatible; Googlebot/2.1)",
+        f"Mozilla/5.0 (Linux; Android 8.0; Pixel 2 Build/OPD3; Storebot-Google/1.0) {PHONE}",
+        f"Mozilla/5.0 (Linux; Android 8.0; ExampleCrawler/1.0) {PHONE}",
+        f"{CHROME} https://example.com/crawler",
+        f"{CHROME} +https://example.com",
+        f"{CHROME} (+https://example.com)",
+        f"{CHROME} (compatible; Example; https://example.com)",
+        f"{CHROME} Preloader",
+        f"Mozilla/5.0 (Linux; Android 10; K) {PHONE} WP Rocket/Preload",
+        "Chrome Privacy Preserving Prefetch Proxy",
+        f"Thumbor/6.7.5, Mozilla/5.0 (Linux; Android 9; RAZER Phone Build/NMF26F) {PHONE}",
+        "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT) NewsNow/1.0",
+        f"{IPHONE} MicroMessenger/7.0.12 wechatdevtools",
+        "okhttp/4.9.3",
+    ],
+)
+def test_programs_are_bots(user_agent: str) -> None:
+    assert is_bot(user_agent)
+
+
+def test_library_has_the_patterns_that_are_treated_apart() -> None:
+    assert {*_APPS, "tools"} <= Bots().patterns

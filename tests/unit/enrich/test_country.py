@@ -83,14 +83,16 @@ def test_private_and_reserved_addresses_have_no_country(ip: str) -> None:
     assert country_of(ip) == "Unknown"
 
 
+# fmt: off
 COMMON_NAMES = {
-    **{"BN": "Brunei", "BO": "Bolivia", "CD": "DR Congo", "CG": "Republic of the Congo", "CV": "Cape Verde"},
-    **{"CZ": "Czechia", "DE": "Germany", "FM": "Micronesia", "GB": "United Kingdom", "HK": "Hong Kong", "IR": "Iran"},
-    **{"KP": "North Korea", "KR": "South Korea", "LA": "Laos", "MD": "Moldova", "MF": "Saint Martin", "MM": "Myanmar"},
-    **{"PS": "Palestine", "RU": "Russia", "SX": "Sint Maarten", "SY": "Syria", "TR": "Türkiye", "TW": "Taiwan"},
-    **{"TZ": "Tanzania", "US": "United States", "VA": "Vatican City", "VE": "Venezuela", "VN": "Vietnam"},
-    **{"XK": "Kosovo", "??": "Unknown"},
+    "BN": "Brunei", "BO": "Bolivia", "CD": "DR Congo", "CG": "Republic of the Congo", "CV": "Cape Verde",
+    "CZ": "Czechia", "DE": "Germany", "FM": "Micronesia", "GB": "United Kingdom", "HK": "Hong Kong", "IR": "Iran",
+    "KP": "North Korea", "KR": "South Korea", "LA": "Laos", "MD": "Moldova", "MF": "Saint Martin", "MM": "Myanmar",
+    "PS": "Palestine", "RU": "Russia", "SX": "Sint Maarten", "SY": "Syria", "TR": "Türkiye", "TW": "Taiwan",
+    "TZ": "Tanzania", "US": "United States", "VA": "Vatican City", "VE": "Venezuela", "VN": "Vietnam",
+    "XK": "Kosovo", "??": "Unknown",
 }
+# fmt: on
 
 
 @pytest.mark.parametrize(("code", "name"), COMMON_NAMES.items())

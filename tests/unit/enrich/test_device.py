@@ -47,6 +47,8 @@ CHROME = f"{WEBKIT} Chrome/120.0.0.0"
         (f"Mozilla/5.0 (Linux; Android 10; K) {CHROME} Safari/537.36", "Tablet"),
         (f"Mozilla/5.0 (Linux; Android 9; KFTRWI) {WEBKIT} Silk/134.1 like Chrome/134.0 Safari/537.36", "Tablet"),
         ("Mozilla/5.0 (Android 13; Tablet; rv:109.0) Gecko/115.0 Firefox/115.0", "Tablet"),
+        ("[FBAN/FBIOS;FBAV/450.0.0.38;FBDV/iPad13,4;FBMD/iPad;FBSN/iOS;FBSV/17.4;FBID/tablet]", "Tablet"),
+        ("[FBAN/FB4A;FBAV/400.0.0.1;FBDV/SM-X700;FBSV/14]", "Tablet"),
         # Mobile
         ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)", "Mobile"),
         (f"Mozilla/5.0 (Linux; Android 10; K) {CHROME} Mobile Safari/537.36", "Mobile"),
@@ -58,6 +60,12 @@ CHROME = f"{WEBKIT} Chrome/120.0.0.0"
         ("Dalvik/2.1.0 (Linux; U; Android 6.0.1; Nexus 6P Build/MMB29P)", "Mobile"),
         ("Mozilla/5.0 (Mobile; Nokia 8110 4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5", "Mobile"),
         ("Shop/3 CFNetwork/1410.0.3 Darwin/22.6.0", "Mobile"),
+        ("[FBAN/FB4A;FBAV/400.0.0.1;FBDV/SM-S921B;FBSV/14]", "Mobile"),
+        ("[FB_IAB/FB4A;FBAV/400.0.0.0.0;]", "Mobile"),
+        ("[FBAN/FBIOS;FBAV/450.0.0.38;FBDV/iPhone14,5;FBMD/iPhone;FBSN/iOS;FBSV/17.4;FBID/phone]", "Mobile"),
+        ("Mozilla/5.0 [Pinterest/iOS]", "Mobile"),
+        ("UCBrowser dv(iPh14,2);pr(UCBrowser/11.3.5.1203);ov(15_4);ss(375x812)", "Mobile"),
+        (f"Mozilla/5.0 (Linux; Android 5.1; M BOT 551 Build/LMY47D) {CHROME} Mobile Safari/537.36", "Mobile"),
         # Desktop
         (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36", "Desktop"),
         ("Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; Tablet PC 2.0; rv:11.0) like Gecko", "Desktop"),
