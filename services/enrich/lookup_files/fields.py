@@ -1,4 +1,4 @@
-"""Converts a row of a products or visitors file to the hash for Redis, or to a refusal. Pure."""
+"""Converts the fields of a product or a visitor to the hash for Redis, or to a refusal. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -13,14 +13,14 @@ from services.enrich.lookups.catalogue import (
 )
 from shared.events.limits import Limits, fits, shortened
 
-_PRODUCT_ID: Final = ("productId", "id")
-_CATEGORY: Final = ("category", "cat")
-_TITLE: Final = ("title",)
-_USER_ID: Final = ("userId", "id")
-_GENDER: Final = ("gender",)
-_BIRTHDAY: Final = ("birthDate", "birthdate", "birthday")
-
 Fields = Mapping[str, object]
+
+
+class Row(NamedTuple):
+    """A row, or why it is unreadable. `number` is its line, or its position in a JSON array or a feed, from 1."""
+
+    number: int
+    fields: Fields | str
 
 
 class Lookup(NamedTuple):
@@ -39,15 +39,18 @@ class RefusedRow(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of lookup: the names of its id field, what to store, and under which key."""
+    """A kind of lookup: the names of its fields, the id first, what to store, and under which key.
+
+    What is stored has a value for each field after the id, in their order.
+    """
 
     name: str
-    id_names: tuple[str, ...]
+    fields: tuple[str, ...]
     stored: Callable[[Fields, Limits], Mapping[str, str]]
     key: Callable[[str, str], str]
 
     def read(self, fields: Fields, limits: Limits) -> Lookup | RefusedRow:
-        """The lookup in a row."""
+        """The lookup in the fields of a row."""
         lookup_id = None
         try:
             lookup_id = self._id_of(fields, limits)
@@ -56,11 +59,11 @@ class Kind(NamedTuple):
             return RefusedRow(unusable.reason, unusable.detail, lookup_id)
 
     def _id_of(self, fields: Fields, limits: Limits) -> str:
-        lookup_id = _text(fields, self.id_names)
+        lookup_id = _text(fields, self.fields[0])
         if not lookup_id:
-            raise _Unusable(f"no {self.id_names[0]}")
+            raise _Unusable(f"no {self.fields[0]}")
         if not fits(lookup_id, limits.id_bytes):
-            raise _Unusable(f"{self.id_names[0]} longer than {limits.id_bytes} bytes")
+            raise _Unusable(f"{self.fields[0]} longer than {limits.id_bytes} bytes")
         return lookup_id
 
 
@@ -71,15 +74,19 @@ class _Unusable(Exception):  # noqa: N818 - never leaves this module
         self.detail = detail
 
 
+NOTHING_TO_SHOW: Final = "neither category nor title"
+"""The reason for a product without both."""
+
+
 def _stored_product(fields: Fields, limits: Limits) -> Mapping[str, str]:
-    category, title = _text(fields, _CATEGORY), _text(fields, _TITLE)
+    category, title = _text(fields, "category"), _text(fields, "title")
     if not category and not title:
-        raise _Unusable("neither category nor title")
+        raise _Unusable(NOTHING_TO_SHOW)
     return product_hash(shortened(category, limits.title_bytes), shortened(title, limits.title_bytes))
 
 
 def _stored_visitor(fields: Fields, _: Limits) -> Mapping[str, str]:
-    gender, birthday = _text(fields, _GENDER), _text(fields, _BIRTHDAY)
+    gender, birthday = _text(fields, "gender"), _text(fields, "birthDate")
     if not gender and not birthday:
         raise _Unusable("neither gender nor birthDate")
     letter = gender_of(gender)
@@ -91,20 +98,20 @@ def _stored_visitor(fields: Fields, _: Limits) -> Mapping[str, str]:
     return visitor_hash(letter or "", born.isoformat() if born is not None else "")
 
 
-PRODUCTS: Final = Kind("products", _PRODUCT_ID, _stored_product, product_key)
-VISITORS: Final = Kind("visitors", _USER_ID, _stored_visitor, visitor_key)
+PRODUCTS: Final = Kind("products", ("productId", "category", "title"), _stored_product, product_key)
+VISITORS: Final = Kind("visitors", ("userId", "gender", "birthDate"), _stored_visitor, visitor_key)
 
 
-def _text(fields: Fields, names: tuple[str, ...]) -> str:
-    """The first of the named fields that is present, as text; empty if none is."""
-    for name in names:
-        value = fields.get(name)
-        if value is None or value == "":
-            continue
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise _Unusable(f"{name} has the wrong type")
-        text = str(value).strip()
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise _Unusable(f"{name} is not UTF-8")
-        return text
-    return ""
+def _text(fields: Fields, name: str) -> str:
+    """The field as text; empty if it is absent. A whole number is written without a fraction, as in a click's id."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _Unusable(f"{name} has the wrong type")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise _Unusable(f"{name} is not UTF-8")
+    return text

@@ -1,29 +1,24 @@
-"""Rows of products and visitors from a file: a JSON array, NDJSON, CSV or TSV, plain or gzip, detected by content."""
+"""Rows of products and visitors from a file: JSON, NDJSON, CSV, TSV or an XML feed, plain or gzip, found by content."""
 
 import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
-Fields = Mapping[str, object]
+from services.enrich.lookup_files.feed import UnreadableFeed, read_feed
+from services.enrich.lookup_files.fields import Fields, Row
 
 _LONGEST_LINE: Final = 1024 * 1024
 _GZIP: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_DELIMITERS: Final = ",;\t"
-
-
-class Row(NamedTuple):
-    """A row, or why it is unreadable. `number` is its line, or its position in a JSON array, from 1."""
-
-    number: int
-    fields: Fields | str
+_DELIMITERS: Final = ",;\t|"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")  # byte order marks; spreadsheets write them
 
 
 class UnreadableFile(Exception):  # noqa: N818 - a property of the file
@@ -31,17 +26,21 @@ class UnreadableFile(Exception):  # noqa: N818 - a property of the file
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a file. Only a JSON array is held in memory. Raises UnreadableFile."""
+    """Yield the rows of a file. Only a JSON array and UTF-16 are held in memory. Raises UnreadableFile."""
     try:
         with _opened(path) as stream:
+            if stream.peek(2)[:2] in _UTF_16:
+                stream = io.BufferedReader(io.BytesIO(stream.read().decode("utf-16").encode()))
             first = stream.peek(64).removeprefix(_BYTE_ORDER_MARK).lstrip()[:1]
-            if first == b"[":
+            if first == b"<":
+                yield from read_feed(stream)
+            elif first == b"[":
                 yield from _read_array(stream.read())
             elif first == b"{":
                 yield from _read_ndjson(stream)
             else:
                 yield from _read_csv(stream)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, UnreadableFeed) as error:
         raise UnreadableFile(f"{path}: {error}") from None
     except UnreadableFile as error:
         raise UnreadableFile(f"{path}: {error}") from None
@@ -91,7 +90,7 @@ def _read_csv(stream: "io.BufferedReader[Any]") -> Iterator[Row]:
     except csv.Error:
         header = []
     if len(header) < 2:
-        raise UnreadableFile("not a JSON array, NDJSON, or CSV with a header of two or more columns")
+        raise UnreadableFile("not a JSON array, NDJSON, an XML feed, or CSV with a header of two or more columns")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         first_line = reader.line_num + 2  # the header is line 1

@@ -29,6 +29,8 @@ def test_enrich_takes_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "--products FILE"),
         (["--products", "nowhere.json"], "--products: nowhere.json is not a file"),
         (["--visitor=x", "--prunes"], "--prune"),
+        (["--products", __file__, "--map", "section"], "expected COLUMN=FIELD, such as section=category"),
+        (["--products", __file__, "--map", "id=userId"], "expected one of productId, category, title, got 'userId'"),
     ],
 )
 def test_wrong_option_of_load_lookups_is_named(

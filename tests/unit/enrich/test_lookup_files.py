@@ -2,14 +2,19 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Kind, Lookup, RefusedRow
-from services.enrich.lookup_files.rows import Row, UnreadableFile, read_rows
+from services.enrich.lookup_files.columns import UnusableColumns, columns_of
+from services.enrich.lookup_files.command import report
+from services.enrich.lookup_files.fields import PRODUCTS, VISITORS, Fields, Kind, Lookup, RefusedRow, Row
+from services.enrich.lookup_files.loader import Summary
+from services.enrich.lookup_files.reading import Reading
+from services.enrich.lookup_files.rows import UnreadableFile, read_rows
 from shared.events.limits import Limits
 
 VASES = [{"id": "V1", "title": "Blue, tall"}, {"id": "V2", "title": "Größe 2"}]
@@ -18,6 +23,9 @@ FORMATS = {
     "ndjson": "\n".join(json.dumps(vase, ensure_ascii=False) for vase in VASES).encode(),
     "csv": 'id,title\nV1,"Blue, tall"\nV2,Größe 2\n'.encode(),
     "tsv": "id\ttitle\r\nV1\tBlue, tall\r\nV2\tGröße 2\r\n".encode(),
+    "bars": "id|title\nV1|Blue, tall\nV2|Größe 2\n".encode(),
+    "feed": "<feed><entry><id>V1</id><title>Blue, tall</title></entry><entry><id>V2</id>"
+    "<title>Größe 2</title></entry></feed>".encode(),
 }
 
 
@@ -33,6 +41,11 @@ def rows_of(tmp_path: Path, content: bytes) -> list[Row]:
 def test_every_format_gives_the_same_rows(tmp_path: Path, content: bytes, packed: bool, mark: bytes) -> None:
     content = gzip.compress(mark + content) if packed else mark + content
     assert [row.fields for row in rows_of(tmp_path, content)] == VASES
+
+
+def test_utf_16_is_read(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "id\ttitle\nV1\tBlue, tall\nV2\tGröße 2\n".encode("utf-16"))
+    assert [row.fields for row in rows] == VASES
 
 
 def test_unreadable_lines_are_named_by_their_number(tmp_path: Path) -> None:
@@ -78,6 +91,9 @@ def test_quote_that_is_never_closed_is_one_refused_row(tmp_path: Path) -> None:
         b"[" * 100_000,
         gzip.compress(b"id,title\nV1,one\n" * 99, mtime=0)[:-20],
         b"\x1f\x8bno",
+        b"<rss><channel><item><id>V1</id>",
+        b'<!DOCTYPE x [<!ENTITY a "aa">]><rss><item><id>&a;</id></item></rss>',
+        b"\xff\xfei",
     ],
 )
 def test_file_in_another_format_is_unreadable(tmp_path: Path, content: bytes) -> None:
@@ -100,6 +116,8 @@ def test_any_bytes_are_rows_or_an_unreadable_file(tmp_path_factory: pytest.TempP
     [
         (PRODUCTS, {"productId": "V1", "category": "vases", "title": "Blue"}, {"cat": "vases", "title": "Blue"}),
         (PRODUCTS, {"id": "V1", "cat": "vases", "price": 3}, {"cat": "vases", "title": ""}),
+        (PRODUCTS, {"Product ID": "V1", "CATEGORY": "vases", "Name": "Blue"}, {"cat": "vases", "title": "Blue"}),
+        (PRODUCTS, {"sku": "V1", "category_name": " ", "categories": "vases"}, {"cat": "vases", "title": ""}),
         (
             VISITORS,
             {"userId": "V1", "gender": "female", "birthDate": "1990-09-22"},
@@ -111,24 +129,30 @@ def test_any_bytes_are_rows_or_an_unreadable_file(tmp_path_factory: pytest.TempP
     ],
 )
 def test_row_is_stored_under_the_contracts_names(kind: Kind, fields: dict[str, object], stored: dict[str, str]) -> None:
-    assert kind.read(fields, Limits()) == Lookup("V1", stored)
+    assert read(kind, fields) == Lookup("V1", stored)
 
 
-def test_id_may_be_a_number() -> None:
-    assert PRODUCTS.read({"id": 7, "title": "Blue"}, Limits()) == Lookup("7", {"cat": "", "title": "Blue"})
+def read(kind: Kind, fields: Fields) -> Lookup | RefusedRow | None:
+    reading = Reading(kind)
+    reading.columns = columns_of(kind, [fields], [])
+    return reading.read(Row(1, fields), Limits())
+
+
+@pytest.mark.parametrize("number", [7, 7.0])
+def test_id_may_be_a_number(number: float) -> None:
+    assert read(PRODUCTS, {"id": number, "title": "Blue"}) == Lookup("7", {"cat": "", "title": "Blue"})
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "refused"),
     [
-        (PRODUCTS, {"title": "Blue"}, RefusedRow("no productId")),
         (PRODUCTS, {"id": " ", "title": "Blue"}, RefusedRow("no productId")),
-        (PRODUCTS, {"id": True, "title": "Blue"}, RefusedRow("id has the wrong type")),
+        (PRODUCTS, {"id": True, "title": "Blue"}, RefusedRow("productId has the wrong type")),
         (PRODUCTS, {"id": "x" * 513, "title": "Blue"}, RefusedRow("productId longer than 256 bytes")),
-        (PRODUCTS, {"id": "V1"}, RefusedRow("neither category nor title", "", "V1")),
+        (PRODUCTS, {"id": "V1", "title": ""}, RefusedRow("neither category nor title", "", "V1")),
         (PRODUCTS, {"id": "V1", "title": ["Blue"]}, RefusedRow("title has the wrong type", "", "V1")),
         (PRODUCTS, {"id": "V1", "title": "\udcff"}, RefusedRow("title is not UTF-8", "", "V1")),
-        (VISITORS, {"id": "V1"}, RefusedRow("neither gender nor birthDate", "", "V1")),
+        (VISITORS, {"id": "V1", "gender": None}, RefusedRow("neither gender nor birthDate", "", "V1")),
         (VISITORS, {"id": "V1", "gender": "?"}, RefusedRow("gender is not M, F or U", "'?'", "V1")),
         (
             VISITORS,
@@ -138,4 +162,120 @@ def test_id_may_be_a_number() -> None:
     ],
 )
 def test_row_is_refused_with_its_reason(kind: Kind, fields: dict[str, object], refused: RefusedRow) -> None:
-    assert kind.read(fields, Limits()) == refused
+    assert read(kind, fields) == refused
+
+
+SHOPIFY = """\
+Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Variant SKU
+blue-vase,Blue vase,<p>Tall</p>,Ada,Home & Garden > Decor > Vases,Vases,new,BV-S
+blue-vase,,,,,,,BV-L
+red-cup,Red cup,,Ada,Home & Garden > Kitchen,,,RC
+"""
+SHOPIFY_2025 = """\
+Title,URL handle,Description,Vendor,Product category,Type,SKU
+Blue vase,blue-vase,Tall,Ada,Home & Garden > Decor > Vases,Vases,BV-S
+,blue-vase,,,,,BV-L
+Red cup,red-cup,,Ada,Home & Garden > Kitchen,,RC
+"""
+WOOCOMMERCE = """\
+ID,Type,SKU,Name,Published,Categories,Tags,Parent
+7,variable,BV,Blue vase,1,"Vases, Sale",new,
+8,variation,BV-S,Blue vase - S,1,,,id:7
+9,simple,RC,Red cup,1,"Cups\\, small > Red",,
+"""
+GOOGLE_TSV = """\
+id\ttitle\tdescription\tlink\tgoogle product category\tproduct type
+V1\tBlue vase\tTall\thttps://shop.example/v1\t602\tHome > Vases
+V2\tRed cup\t\thttps://shop.example/v2\t2169\t
+"""
+GOOGLE_XML = """\
+<?xml version="1.0"?>
+<rss xmlns:g="http://base.google.com/ns/1.0" version="2.0"><channel><title>My shop</title>
+<item><g:id>V1</g:id><title>Blue vase</title><g:product_type>Home &gt; Vases</g:product_type>
+<g:product_type>Sale</g:product_type><g:shipping><g:price>4</g:price></g:shipping></item>
+<item><g:id>V2</g:id><g:title>Red cup</g:title><g:google_product_category>2169</g:google_product_category></item>
+</channel></rss>
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "export", "stored"),
+    [
+        (SHOPIFY, "Shopify", {"blue-vase": ("Vases", "Blue vase"), "red-cup": ("Home & Garden > Kitchen", "Red cup")}),
+        (
+            SHOPIFY_2025,
+            "Shopify",
+            {"blue-vase": ("Vases", "Blue vase"), "red-cup": ("Home & Garden > Kitchen", "Red cup")},
+        ),
+        (
+            WOOCOMMERCE,
+            "WooCommerce",
+            {"7": ("Vases", "Blue vase"), "8": ("", "Blue vase - S"), "9": ("Cups, small > Red", "Red cup")},
+        ),
+        (GOOGLE_TSV, "Google Merchant", {"V1": ("Home > Vases", "Blue vase"), "V2": ("2169", "Red cup")}),
+        (GOOGLE_XML, "Google Merchant", {"V1": ("Home > Vases", "Blue vase"), "V2": ("2169", "Red cup")}),
+    ],
+    ids=["Shopify", "Shopify 2025", "WooCommerce", "Google TSV", "Google XML"],
+)
+def test_export_of_a_shop_is_recognised(
+    tmp_path: Path, content: str, export: str, stored: dict[str, tuple[str, str]]
+) -> None:
+    rows = rows_of(tmp_path, content.encode())
+    reading = Reading(PRODUCTS)
+    reading.columns = columns_of(PRODUCTS, [row.fields for row in rows if not isinstance(row.fields, str)], [])
+    assert reading.columns.export == export
+    found = [lookup for row in rows if (lookup := reading.read(row, Limits())) is not None]
+    expected = [Lookup(key, {"cat": category, "title": title}) for key, (category, title) in stored.items()]
+    assert found == expected
+    assert reading.further == len(rows) - len(expected)
+
+
+def test_columns_are_named_by_the_user() -> None:
+    row = {"article": "V1", "id": 3, "section": "vases", "info": {"title": "Blue"}, "type": "x"}
+    renames = [("article", "productId"), ("section", "category"), ("info.title", "title")]
+    fields = columns_of(PRODUCTS, [row], renames).read(row)
+    assert fields == {"productId": "V1", "category": "vases", "title": "Blue"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "renames", "told"),
+    [
+        (("article", "title"), [], "no column productId; the columns are article, title. Name it with --map"),
+        (("id", "section"), [], "no column category or title; the columns are id, section. Name it with --map"),
+        (("id", "title"), [("tilte", "title")], "--map tilte=title: no column tilte; the columns are id, title"),
+        (("id", *map(str, range(99))), [], "57, 58 and 40 more. Name"),
+    ],
+)
+def test_missing_columns_are_named_with_those_found(
+    columns: tuple[str, ...], renames: list[tuple[str, str]], told: str
+) -> None:
+    with pytest.raises(UnusableColumns) as error:
+        columns_of(PRODUCTS, [dict.fromkeys(columns, "x")], renames)
+    assert told in str(error.value)
+
+
+def test_ids_that_a_tool_made_decimal_are_whole_unless_one_is_not() -> None:
+    rows = [{"id": "2000.0", "title": "a"}, {"id": "", "title": "b"}, {"id": "17.0", "title": "c"}]
+    columns = columns_of(PRODUCTS, rows, [])
+    assert [columns.read(row)["productId"] for row in rows] == ["2000", None, "17"]
+    assert "2000.0 is read as 2000" in str(columns)
+    others = columns_of(PRODUCTS, [*rows, {"id": "1.5", "title": "d"}], [])
+    assert others.read(rows[0])["productId"] == "2000.0"
+
+
+def test_field_that_no_row_has_is_reported() -> None:
+    rows = [{"id": "V1", "title": "Blue", "section": "vases"}, {"id": "V2", "title": "Red", "section": "cups"}]
+    reading = Reading(PRODUCTS)
+    reading.columns = columns_of(PRODUCTS, rows, [])
+    for number, row in enumerate(rows, 1):
+        reading.read(Row(number, row), Limits())
+    lines = list(report(PRODUCTS, Summary(2, Counter(), 0, 0, reading.columns, reading.empty), is_pruned=False))
+    assert lines[:2] == ["products: 2 loaded, 0 refused", "  productId from id, title from title"]
+    assert len(lines) == 3
+    assert "no row has a category" in lines[2]
+    assert lines[2].endswith("The columns are id, title, section; if one holds it, add --map COLUMN=category")
+
+
+def test_field_that_only_a_later_row_has_is_read() -> None:
+    columns = columns_of(VISITORS, [{"userId": "ada", "gender": "F"}], [])
+    assert columns.read({"id": "bea", "birthday": "1990-09-22"})["birthDate"] == "1990-09-22"
