@@ -1,6 +1,6 @@
 """The command line of `clickpulse replay`."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from services.traffic import options
 from services.traffic.formats.choices import Choices, Format
 from services.traffic.formats.columns import FIELDS
+from services.traffic.formats.presets import LAYOUTS, Preset, with_preset
 from services.traffic.opening import STANDARD_INPUT, is_repeatable
 from services.traffic.settings import TrafficSettings
 from shared.runtime.settings_help import settings_help
@@ -15,8 +16,8 @@ from shared.runtime.settings_help import settings_help
 _DESCRIPTION = """\
 Send a recording of clicks to the event log.
 
-FILE is NDJSON, CSV or TSV with a header, or a combined access log; plain, gzip, bz2, xz, zstd, or a zip that holds
-one file; in UTF-8, UTF-16 or UTF-32.
+FILE is NDJSON, a CSV with a header (cells separated by comma, semicolon, | or tab), or a combined access log; plain,
+gzip, bz2, xz, zstd, or a zip that holds one file; in UTF-8, UTF-16 or UTF-32.
 - is standard input. Each line is sent, or refused with a reason; a summary accounts for all lines, also after
 Ctrl-C."""
 
@@ -24,6 +25,8 @@ _EPILOG = """\
 examples:
   clickpulse replay clicks.jsonl.gz --shift-to-now
   clickpulse replay shop.csv --map visitor=userId --map sku=productId --speed 60
+  clickpulse replay logs.ndjson --map ts=timestamp --map client_ip=ip --map request.headers.User-Agent.0=userAgent
+  clickpulse replay 2019-Oct.csv.gz --preset rees46 --shift-to-now
   clickpulse replay access.log.zip --shift-to-now --speed 1 --loop
   tail -F /var/log/nginx/access.log | clickpulse replay -
 
@@ -57,6 +60,21 @@ def parse(argv: Sequence[str]) -> ReplayOptions:
             )
         if given.loop:
             parser.error("--loop reads the recording again, and a pipe can be read only once; name a file")
+    choices = _choices(parser, given)
+    if given.refused is not None and not given.refused.parent.is_dir():
+        parser.error(f"--refused {given.refused}: folder {given.refused.parent} does not exist")
+    return ReplayOptions(
+        file=given.file,
+        choices=choices,
+        speed=given.speed,
+        shift_to_now=given.shift_to_now,
+        loop=given.loop,
+        limit=given.limit,
+        refused=given.refused,
+    )
+
+
+def _choices(parser: ArgumentParser, given: Namespace) -> Choices:
     names = {ours: theirs for theirs, ours in given.map}
     for theirs, ours in given.map:
         if ours not in FIELDS:
@@ -65,17 +83,12 @@ def parse(argv: Sequence[str]) -> ReplayOptions:
         parser.error("--map: give each field one column, such as --map visitor=userId --map sku=productId")
     if names and given.format == Format.ACCESS_LOG:
         parser.error("--map works with ndjson, csv and tsv; the fields of an access log have no names")
-    if given.refused is not None and not given.refused.parent.is_dir():
-        parser.error(f"--refused {given.refused}: folder {given.refused.parent} does not exist")
-    return ReplayOptions(
-        file=given.file,
-        choices=Choices(format=None if given.format == "auto" else Format(given.format), names=names),
-        speed=given.speed,
-        shift_to_now=given.shift_to_now,
-        loop=given.loop,
-        limit=given.limit,
-        refused=given.refused,
-    )
+    choices = Choices(format=None if given.format == "auto" else Format(given.format), names=names)
+    if given.preset is not None:
+        if choices.format is not None:
+            parser.error(f"--preset {given.preset} says the format; leave out --format {given.format}")
+        choices = with_preset(choices, Preset(given.preset))
+    return choices
 
 
 def _parser() -> ArgumentParser:
@@ -89,9 +102,15 @@ def _parser() -> ArgumentParser:
     parser.add_argument("file", metavar="FILE", help="the recording, or - for standard input")
     parser.add_argument(
         "--format",
-        choices=["auto", *Format],
+        choices=["auto", *(name for name in Format if name is not Format.GA4)],
         default="auto",
         help="default: detected from the first line and the file's name",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=[*Preset],
+        help="the layout of a public data set or export: "
+        + "; ".join(f"{preset}, {layout.of}" for preset, layout in LAYOUTS.items()),
     )
     parser.add_argument(
         "--map",
@@ -99,7 +118,8 @@ def _parser() -> ArgumentParser:
         type=options.renaming,
         action="append",
         default=[],
-        help="read field OURS from column THEIRS; repeatable (ndjson, csv, tsv)",
+        help="read field OURS from column THEIRS, in JSON from a path such as request.headers.User-Agent.0; repeatable,"
+        " and two fields may have one column (ndjson, csv, tsv)",
     )
     parser.add_argument(
         "--speed",

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from services.traffic.formats.entries import UnusableRecording
+from services.traffic.formats.presets import preset_with_columns
 from shared.events.schema import RawEvent
 
 FIELDS: Final = RawEvent.__struct_fields__
+REQUIRED: Final = frozenset({"timestamp", "userId"})
 DELIMITERS: Final = ",;|\t"
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?')
 """How Excel announces the separator in a line before the header."""
@@ -47,13 +49,15 @@ def columns_of(header: Sequence[str], names: Mapping[str, str]) -> Columns:
     Raises UnusableRecording when a column is absent that `names` or every event needs.
     """
     places = {name: place for place, name in reversed(list(enumerate(header)))}
-    known = ", ".join(header)
     for ours, theirs in names.items():
         if theirs not in places:
-            raise UnusableRecording(f"--map {theirs}={ours}: the columns are {known}")
+            raise UnusableRecording(f"no column {theirs} to read {ours} from: {_columns_are(header)}")
     renamed = set(names.values())
     fields = {name: places[name] for name in FIELDS if name in places and name not in renamed}
     fields |= {ours: places[theirs] for ours, theirs in names.items()}
+    preset = preset_with_columns(header)
+    if preset is not None and not fields.keys() >= REQUIRED:
+        raise UnusableRecording(f"these are the columns of a known layout; use --preset {preset}")
     if "timestamp" not in fields:
         raise UnusableRecording(f"no column timestamp: {_columns_are(header)}; name it with --map NAME=timestamp")
     if "userId" not in fields and "ip" not in fields:

@@ -18,6 +18,7 @@ class SkipReason(StrEnum):
     NOT_GET = "not GET"  # of an access log: another method, or no HTTP request at all
     FAILED = "status 400 or above"  # or none, because the client went away
     ASSET = "asset"  # an image, a style sheet, …
+    AUTOMATIC = "automatic event"  # of GA4: it records more than a page or an action of the visitor
 
 
 class Skip(NamedTuple):
@@ -43,7 +44,7 @@ class Entry(NamedTuple):
 TOO_LONG = Refusal(Reason.TOO_LARGE, f"more than {LONGEST_LINE_BYTES} bytes")
 
 
-def read_line_by_line(lines: Iterable[Line], read: Callable[[bytes], bytes | Refusal]) -> Iterator[Entry]:
+def read_line_by_line(lines: Iterable[Line], read: Callable[[bytes], bytes | Refusal | Skip]) -> Iterator[Entry]:
     """The entries of a format with one entry per line. `read` gets the stripped line."""
     for number, raw in lines:
         line = raw.strip()

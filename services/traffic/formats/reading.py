@@ -13,6 +13,7 @@ from services.traffic.formats.access_log import is_log_line, read_access_log
 from services.traffic.formats.choices import Choices, Format
 from services.traffic.formats.delimited import read_delimited, whole_number_columns
 from services.traffic.formats.entries import Entry, UnusableRecording
+from services.traffic.formats.ga4 import read_ga4
 from services.traffic.formats.lines import ByteStream, Line, read_lines
 from services.traffic.formats.ndjson import read_ndjson, refuse_unknown_paths
 
@@ -70,6 +71,8 @@ def read_entries(
             return found, read_delimited(lines, _DELIMITERS[found], choices, notes, floats)
         case Format.ACCESS_LOG:
             return found, read_access_log(lines)
+        case Format.GA4:
+            return found, read_ga4(lines, takes_all=choices.takes_all)
 
 
 def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iterator[Line]]:
@@ -82,8 +85,8 @@ def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iter
         raise UnusableRecording(
             f"cannot detect the format from the first {len(texts)} lines; choose one with --format {_CHOICES}"
         )
-    if choices.names and found is Format.ACCESS_LOG:
-        raise UnusableRecording("--map needs named fields, which an access log does not have")
+    if choices.names and found in (Format.ACCESS_LOG, Format.GA4):
+        raise UnusableRecording(f"--map works with ndjson, csv and tsv; the fields of {found} are fixed")
     return found, chain(seen, lines)
 
 

@@ -1,0 +1,83 @@
+"""Google Analytics 4 as it is in BigQuery, one event a line of JSON.
+
+    {"event_timestamp": "1606780800000000", "event_name": "view_item", "user_pseudo_id": "1.2",
+     "event_params": [{"key": "page_location", "value": {"string_value": "https://shop.example/"}}],
+     "items": [{"item_id": "SKU-1"}]}
+
+A visitor is a `user_pseudo_id`, which is a browser. An event about several items, such as a list, shows none of them as
+a product. The tables hold no addresses and no user agents. By default the events that GA4 adds to each page by itself
+are skipped: they are no views.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from services.traffic.formats.entries import Entry, Skip, SkipReason, read_line_by_line
+from services.traffic.formats.lines import Line
+from shared.events.refusals import UNDECODABLE, Reason, Refusal, explain
+
+AUTOMATIC: Final = ("session_start", "first_visit", "first_open", "user_engagement", "scroll")
+"""Events of GA4 itself, beside the `page_view` or `screen_view` of the same page."""
+_NOT_SET: Final = ("", "(not set)")
+
+
+class _Value(msgspec.Struct):
+    string_value: str | None = None
+
+
+class _Parameter(msgspec.Struct):
+    key: str
+    value: _Value | None = None
+
+
+class _Item(msgspec.Struct):
+    item_id: str | int | None = None
+
+
+class _Event(msgspec.Struct):
+    event_timestamp: int | float | str | None = None  # µs; BigQuery writes 64-bit numbers as text
+    event_name: str | None = None
+    user_pseudo_id: str | int | float | None = None
+    event_params: list[_Parameter] | None = None
+    items: list[_Item] | None = None
+
+    def parameter(self, name: str) -> str | None:
+        values = (found.value for found in self.event_params or () if found.key == name)
+        return next((value.string_value for value in values if value is not None), None)
+
+
+_decode: Final = msgspec.json.Decoder(_Event).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def read_ga4(lines: Iterable[Line], *, takes_all: bool) -> Iterator[Entry]:
+    """The events of an export; with `takes_all`, also those that GA4 adds by itself."""
+    return read_line_by_line(lines, lambda line: click_of(line, takes_all=takes_all))
+
+
+def click_of(line: bytes, *, takes_all: bool) -> bytes | Refusal | Skip:
+    """The `click-data` document of one event."""
+    try:
+        event = _decode(line)
+    except UNDECODABLE as error:
+        why = explain(line, error)
+        # It knows only our own fields.
+        return Refusal(Reason.WRONG_TYPE, str(error)) if why.reason is Reason.MISSING_FIELD else why
+    if event.event_name in AUTOMATIC and not takes_all:
+        return Skip(SkipReason.AUTOMATIC, event.event_name)
+    if not event.event_timestamp:
+        return Refusal(Reason.MISSING_FIELD, "event_timestamp is required")
+    if not event.user_pseudo_id:
+        return Refusal(Reason.MISSING_FIELD, "user_pseudo_id is absent, as it is without the visitor's consent")
+    items = event.items or []
+    found = {
+        "timestamp": event.event_timestamp,
+        "userId": str(event.user_pseudo_id),
+        "eventType": event.event_name,
+        "productId": items[0].item_id if len(items) == 1 else None,
+        "url": event.parameter("page_location"),
+        "referrer": event.parameter("page_referrer"),
+    }
+    return _encode({name: value for name, value in found.items() if value is not None and value not in _NOT_SET})

@@ -1,0 +1,158 @@
+"""Presets: small samples in the true layouts of public data sets."""
+
+import json
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from services.traffic import replay_options
+from services.traffic.formats.entries import SkipReason, UnusableRecording
+from services.traffic.formats.presets import Preset
+from services.traffic.replay import Replay
+from services.traffic.sending import Outbox
+from services.traffic.tally import Tally
+from shared.events.refusals import Reason
+from shared.status.health import Health
+from tests.support.fakes.memory_producer import MemoryProducer
+
+Row = dict[str, Any]
+
+UTC_IS_ACCEPTED = pytest.mark.xfail(reason="timestamps that end in UTC are not accepted yet")
+
+RETAILROCKET = """\
+timestamp,visitorid,event,itemid,transactionid
+1433221332117,257597,view,355908,
+1433224214164,992329,addtocart,248676,
+1433222276276,599528,transaction,356475,4000
+"""
+REES46 = """\
+event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00-8c23-a032dfed738c
+2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances.environment.water_heater,aqua,33.20,554748717,9333
+"""
+YOOCHOOSE = """\
+1,2014-04-07T10:51:09.277Z,214536502,0
+1,2014-04-07T10:54:09.868Z,214536500,S
+"""
+
+
+def ga4(name: str, *items: str, user: str | None = "1026454.4271112504", **parameters: str) -> str:
+    return json.dumps(
+        {
+            "event_date": "20201201",
+            "event_timestamp": "1606780800000000",
+            "event_name": name,
+            "event_params": [
+                {"key": "ga_session_id", "value": {"string_value": None, "int_value": "661084800"}},
+                *({"key": key, "value": {"string_value": text, "int_value": None}} for key, text in parameters.items()),
+            ],
+            "user_pseudo_id": user,
+            "user_id": None,
+            "device": {"category": "mobile", "web_info": {"browser": "Chrome"}},
+            "geo": {"country": "Norway"},
+            "items": [{"item_id": item, "item_name": "Tee"} for item in items],
+        }
+    )
+
+
+def replayed(content: str, tmp_path: Path, *arguments: str) -> tuple[list[Row], Tally]:
+    path = tmp_path / "recording"
+    path.write_text(content)
+    producer = MemoryProducer()
+    outbox = Outbox(lambda: producer, "click-data", "memory", Event(), Health("replay"))
+    replay = Replay(replay_options.parse([str(path), *arguments]), outbox, Event())
+    replay.run()
+    for event in producer.events:
+        assert event.pop("eventId").startswith("recording:")
+    events = [{name: value for name, value in event.items() if name != "eventId"} for event in producer.events]
+    return events, replay.tally
+
+
+@pytest.mark.parametrize(
+    ("preset", "content", "expected"),
+    [
+        (
+            "retailrocket",
+            RETAILROCKET,
+            [
+                {"timestamp": "1433221332117", "userId": "257597", "productId": "355908", "eventType": "view"},
+                {"timestamp": "1433224214164", "userId": "992329", "productId": "248676", "eventType": "addtocart"},
+                {"timestamp": "1433222276276", "userId": "599528", "productId": "356475", "eventType": "transaction"},
+            ],
+        ),
+        pytest.param(
+            "rees46",
+            REES46,
+            [
+                {"userId": "541312140", "productId": "44600062", "eventType": "view"},
+                {"userId": "554748717", "productId": "3900821", "eventType": "cart"},
+            ],
+            marks=UTC_IS_ACCEPTED,
+        ),
+        (
+            "yoochoose",
+            YOOCHOOSE,
+            [
+                {"timestamp": "2014-04-07T10:51:09.277Z", "userId": "1", "productId": "214536502"},
+                {"timestamp": "2014-04-07T10:54:09.868Z", "userId": "1", "productId": "214536500"},
+            ],
+        ),
+    ],
+)
+def test_a_public_data_set_is_read(preset: str, content: str, expected: list[Row], tmp_path: Path) -> None:
+    events, tally = replayed(content, tmp_path, "--preset", preset)
+    assert tally.refused_total == 0, tally.examples
+    assert [{name: event[name] for name in wanted} for event, wanted in zip(events, expected, strict=True)] == expected
+    assert all(event.keys() <= {"timestamp", "userId", "productId", "eventType"} for event in events)
+
+
+def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(tmp_path: Path) -> None:
+    page = {"page_location": "https://shop.example/tee?a=1", "page_referrer": "https://search.example/"}
+    content = "\n".join(
+        [
+            ga4("session_start", **page),
+            ga4("page_view", **page),
+            ga4("view_item", "SKU-1", page_location="https://shop.example/tee"),
+            ga4("view_item_list", "SKU-1", "SKU-2"),
+            ga4("add_to_cart", "(not set)"),
+            ga4("page_view", user=None),
+        ]
+    )
+    events, tally = replayed(content, tmp_path, "--preset", "ga4-bigquery")
+    common = {"timestamp": "1606780800000000", "userId": "1026454.4271112504"}
+    assert events == [
+        {**common, "eventType": "page_view", "url": page["page_location"], "referrer": page["page_referrer"]},
+        {**common, "eventType": "view_item", "productId": "SKU-1", "url": "https://shop.example/tee"},
+        {**common, "eventType": "view_item_list"},
+        {**common, "eventType": "add_to_cart"},
+    ]
+    assert dict(tally.skipped) == {SkipReason.AUTOMATIC: 1}
+    assert dict(tally.refused) == {Reason.MISSING_FIELD: 1}
+    assert tally.read == 6
+
+
+@UTC_IS_ACCEPTED
+def test_a_map_overrides_a_preset(tmp_path: Path) -> None:
+    events, _ = replayed(REES46, tmp_path, "--preset", "rees46", "--map", "user_session=userId")
+    assert events[1]["userId"] == "9333"
+
+
+@pytest.mark.parametrize(("preset", "content"), [("retailrocket", RETAILROCKET), ("rees46", REES46)])
+def test_the_columns_of_a_known_layout_suggest_its_preset(preset: str, content: str, tmp_path: Path) -> None:
+    if preset == Preset.RETAILROCKET:
+        content = content.replace("timestamp,visitorid", "visitorid,timestamp")
+    with pytest.raises(UnusableRecording, match=f"--preset {preset}"):
+        replayed(content, tmp_path)
+
+
+def test_another_layout_than_that_of_the_preset_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableRecording, match="no column event_time to read timestamp from: the columns are"):
+        replayed(RETAILROCKET, tmp_path, "--preset", "rees46")
+
+
+def test_a_preset_says_the_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        replayed(REES46, tmp_path, "--preset", "rees46", "--format", "tsv")
+    assert "leave out --format tsv" in capsys.readouterr().err
