@@ -54,7 +54,8 @@ def observed(redis_url: str, most_reply_bytes: int = 4_000_000) -> Observation:
     with connect(redis_url, most_reply_bytes=most_reply_bytes) as reader:
         source = RollupSource(reader, "", now_ms=lambda: NOON_MS, elapsed_seconds=lambda: 0.0)
         found = source.observe("all")
-    page = PageCache("redis", CategoryColours(), 1.0).page(found, "all", "analyst", "light", "Europe/Berlin", NOON_MS + 500)
+    pages = PageCache("redis", CategoryColours(), 1.0)
+    page = pages.page(found, "all", "analyst", "light", "Europe/Berlin", NOON_MS + 500)
     assert len(page) < 200_000
     return found
 

@@ -98,7 +98,7 @@ def test_nothing_tells_a_viewer_of_a_single_visitor(attacked: Attacked) -> None:
             seen[role] = page.shown
     assert [text for text in LISTED if text not in seen["analyst"]] == []
     assert [text for text in SINGLE if text in seen["viewer"]] == []
-    assert "Visits per minute" in seen["viewer"]
+    assert "Views and visitors per minute" in seen["viewer"]
     assert "Breakdown by category" in seen["viewer"]
 
 
@@ -121,7 +121,7 @@ def test_a_viewer_gets_no_download_that_an_analyst_gets(attacked: Attacked) -> N
 
 @pytest.mark.parametrize("shared", PAGES)
 def test_a_shared_link_shows_one_page_whatever_its_socket_asks_for(attacked: Attacked, shared: str) -> None:
-    content = {"": "Visits per minute", "explore": "Breakdown by category", "operations": "No service reports"}
+    content = {"": "Visitors by device", "explore": "Breakdown by category", "operations": "No service reports"}
     with attacked.opened(attacked.files.session("analyst")) as other:
         fragments = [other.fragment_id for path in PAGES if other.run(path)]
     with attacked.opened(attacked.files.shared(shared)) as page:
@@ -152,12 +152,12 @@ def test_an_open_page_gets_nothing_after_the_end(attacked: Attacked, kind: str) 
     files = attacked.files
     cookies = files.session("analyst", 8) if kind == "session" else files.shared("", 8)
     with attacked.opened(cookies) as page:
-        while "Visits per minute" in page.run():
+        while "Views and visitors per minute" in page.run():
             time.sleep(0.2)
         page.read_to_the_end()
         assert page.redirect == ("sign-in?expired" if kind == "session" else "sign-in?link-ended")
     with attacked.opened(cookies) as page:
-        assert "Visits per minute" not in page.run()
+        assert "Views and visitors per minute" not in page.run()
         assert page.session_id == ""
 
 

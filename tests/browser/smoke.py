@@ -27,8 +27,8 @@ from tests.support.servers.server_process import free_port
 _STOP_SECONDS: Final = 5.0
 _PAGE_SECONDS: Final = 90.0
 _PANELS: Final = (
-    "visits",
-    "sessions",
+    "per-minute",
+    "per-half-hour",
     "products",
     "devices",
     "categories",
@@ -38,7 +38,7 @@ _PANELS: Final = (
     "log",
     "raw",
 )
-_CHARTS: Final = ("visits", "sessions", "devices", "categories")
+_CHARTS: Final = ("per-minute", "per-half-hour", "devices", "categories")
 
 
 def main(screenshot: Path | None) -> None:

@@ -62,15 +62,15 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
         assert dict(zip(names, figures, strict=True)) == members
     devices = valkey.zrevrange("rollup:all:devices:10m", 0, -1, withscores=True)
     ring = visit.page.locator(".card-devices .annotation-text").all_text_contents()
-    assert ring == [grouped(sum(score for _, score in devices)), "devices"]
+    assert ring == [grouped(sum(score for _, score in devices)), "visitors"]
     categories = valkey.zrevrange("rollup:all:categories:1h", 0, -1, withscores=True)
     chart = visit.page.locator(".card-categories")
     assert chart.locator(".ytick text").all_text_contents() == [name.decode() for name, _ in categories]
     assert chart.locator(".bartext").all_text_contents() == [grouped(score) for _, score in categories]
     minutes = [int(count) for count in valkey.hvals("rollup:all:views:1m")][-15:]
-    assert visit.page.evaluate("document.querySelector('.card-visits .live-plot').data[0].y") == minutes
+    assert visit.page.evaluate("document.querySelector('.card-per-minute .live-plot').data[0].y") == minutes
     half_hours = [int(count) for count in valkey.hvals("rollup:all:visitors:30m")]
-    assert visit.page.evaluate("document.querySelector('.card-sessions .live-plot').data[0].y") == half_hours
+    assert visit.page.evaluate("document.querySelector('.card-per-half-hour .live-plot').data[0].y") == half_hours
     assert visit.page.locator(".visitors tbody tr").count() == valkey.llen("rollup:visitors:latest")
     assert visit.page.locator(".raw tbody tr").count() == valkey.llen("rollup:events:latest")
 

@@ -74,7 +74,7 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
             return f"{counted(meta.lag, 'event')} not counted yet; the numbers are too low until they are."
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
-            return f"No visit for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."
+            return f"No event for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."
         case Standing.WAITING:
             return "The pipeline works but has received no event yet. Send some with <code>clickpulse generate</code>."
         case Standing.STALE:

@@ -13,20 +13,20 @@ from services.dashboard.live.panels import (
     devices,
     latest_visitors,
     pages,
+    per_half_hour,
+    per_minute,
     products,
     raw_events,
-    sessions,
     sources,
     state_log,
-    visits,
 )
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Snapshot
 
 PANELS: Final[tuple[Panel[Snapshot], ...]] = (
-    visits,
-    sessions,
+    per_minute,
+    per_half_hour,
     products,
     devices,
     categories,

@@ -18,10 +18,10 @@ from tests.support.servers.server_process import free_port
 
 APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 TITLES: Final = (
-    "Visits per minute", "Sessions per half hour", "Connected devices", "Top ten pages, by product",
-    "Top ten pages, by path", "Countries", "Latest visitors", "Categories", "State machine log", "Raw data",
+    "Views and visitors per minute", "Visitors per half hour", "Visitors by device", "Top ten products",
+    "Top ten pages", "Countries", "Latest visitors", "Categories", "State machine log", "Raw data",
 )  # fmt: skip
-CHARTS: Final = ["visits", "sessions", "devices", "categories"]
+CHARTS: Final = ["per-minute", "per-half-hour", "devices", "categories"]
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ def test_a_live_pipeline_fills_the_key_figures_and_every_panel(client: Any) -> N
 def test_charts_hold_the_rollups_numbers(client: Any) -> None:
     publish_now(client)
     drawn = figures(run())
-    assert drawn["visits"]["data"][0]["y"] == [3 * count for count in range(65, 80)]
-    assert drawn["sessions"]["data"][0]["y"] == list(range(20, 37))
+    assert drawn["per-minute"]["data"][0]["y"] == [3 * count for count in range(65, 80)]
+    assert drawn["per-half-hour"]["data"][0]["y"] == list(range(20, 37))
     assert drawn["devices"]["data"][0]["values"] == [120, 90, 6, 3, 3]
     assert drawn["categories"]["data"][0]["x"] == [1260, 933, 51]
 

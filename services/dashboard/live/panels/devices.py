@@ -1,4 +1,4 @@
-"""Connected devices: distinct visitors of the last 10 minutes by device type, as a ring and its legend."""
+"""Visitors by device: the distinct ones of the last 10 minutes by device type, as a ring and its legend."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,11 +18,11 @@ _HEIGHT_PX: Final = 216
 def draw(snapshot: Snapshot, context: Context) -> Card:
     """The card."""
     counts = snapshot.windows.devices_10m
-    label = f"{counted(sum(counts.values()), 'device')} in the last 10 minutes"
+    label = f"{counted(sum(counts.values()), 'visitor')} by device in the last 10 minutes"
     return Card(
         name="devices",
         parts=(
-            head("Connected devices", "Last 10 minutes · distinct visitors by type"),
+            head("Visitors by device", "Last 10 minutes · distinct, once for each device"),
             chart(figure(counts, context.palette), label),
             _legend(counts),
         ),
@@ -49,7 +49,7 @@ def figure(counts: Mapping[str, int], palette: Palette) -> Figure:
         **({"hovertemplate": "%{label}: %{value:,} (%{percent})<extra></extra>"} if total else {"hoverinfo": "skip"}),
     }
     middle = {"x": 0.5, "showarrow": False, "xanchor": "center", "yanchor": "middle"}
-    noun = "device" if total == 1 else "devices"
+    noun = "visitor" if total == 1 else "visitors"
     return {
         "data": [ring],
         "layout": {

@@ -1,4 +1,4 @@
-"""Top ten pages, by path: the most viewed URL paths of the last hour."""
+"""Top ten pages: the most viewed URL paths of the last hour."""
 
 from services.dashboard.kit.cards import ranking
 from services.dashboard.kit.cards.card import Card, Context
@@ -9,8 +9,8 @@ def draw(snapshot: Snapshot, _context: Context) -> Card:
     """The card."""
     return ranking.card(
         "pages",
-        "Top ten pages, by path",
-        "Last hour · path of the URL, with and without a product",
+        "Top ten pages",
+        "Last hour · views by path of the URL",
         "Path",
         ranking.rows(snapshot.windows.pages_1h),
         empty="No event of the last hour has a URL. Send it in the field <code>url</code>.",

@@ -1,4 +1,4 @@
-"""Top ten pages, by product: the most viewed products of the last hour, each with its category."""
+"""Top ten products: the most viewed products of the last hour, each with its category."""
 
 from dataclasses import replace
 from typing import Final
@@ -10,7 +10,7 @@ from services.dashboard.kit.cards.table import Column, swatch
 from services.dashboard.kit.escaping import in_html
 from shared.rollups.contract import Snapshot
 
-_TITLE: Final = "Top ten pages, by product"
+_TITLE: Final = "Top ten products"
 _UNKNOWN: Final = "Unknown"
 
 
@@ -24,9 +24,7 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
         empty="No product was viewed in the last hour.",
         detail=Column("Category", "wide", "26%"),
     )
-    return Card(
-        name="products", parts=(head(_TITLE, "Last hour · most viewed products") + table,), columns=6, height_px=484
-    )
+    return Card(name="products", parts=(head(_TITLE, "Last hour · views of each") + table,), columns=6, height_px=484)
 
 
 def _described(row: Row, snapshot: Snapshot, context: Context) -> Row:

@@ -71,7 +71,7 @@ def test_live_numbers_are_those_of_the_rollup() -> None:
     cards = cards_of(shown)
     assert standing(shown.strip) == "live"
     assert text_of(shown.key_figures).startswith("Live Active now 1,233 visitors, last 5 min ▲ up 37 % on prior 5 min")
-    assert "views 8,106 visitors 2,466" in text_of(cards["visits"])
+    assert "views 8,106 visitors 2,466" in text_of(cards["per-minute"])
     assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(cards["products"]).replace("&amp;", "&")
     assert cards["products"].count("<tr>") == 11
     assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(cards["pages"])
@@ -86,7 +86,7 @@ def test_every_panel_says_its_window() -> None:
     cards = cards_of(live())
     for name, html in cards.items():
         assert re.search(r"Last (\d+ minutes|\d+ hours|hour)", text_of(html)) or name == "log", name
-    assert all("UTC" in cards[name] for name in ("visits", "sessions", "visitors", "raw"))
+    assert all("UTC" in cards[name] for name in ("per-minute", "per-half-hour", "visitors", "raw"))
 
 
 def test_the_cards_of_a_row_fill_its_twelve_columns() -> None:
@@ -144,7 +144,7 @@ def test_a_stale_rollup_says_since_when() -> None:
 def test_a_quiet_site_differs_from_a_broken_pipe() -> None:
     strip = live(lag=0, newest_event_ms=NOON_MS - 300_000).strip
     assert standing(strip) == "quiet"
-    assert "No visit for 5 min, since 11:55:00 UTC. The pipeline works." in text_of(strip)
+    assert "No event for 5 min, since 11:55:00 UTC. The pipeline works." in text_of(strip)
 
 
 def test_a_backlog_says_how_long_it_is() -> None:
@@ -303,7 +303,7 @@ def test_a_viewer_sees_counts_and_no_single_visitor() -> None:
     assert [text for text in listed if text not in everything] == []
     assert [text for text in (*listed, "visitor-1") if text in str(shown)] == []
     assert [card.name for card in shown.cards] == [
-        "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources",
+        "per-minute", "per-half-hour", "products", "devices", "categories", "pages", "countries", "sources",
     ]  # fmt: skip
     assert shown.key_figures == drawn(observation).key_figures
 

@@ -26,8 +26,8 @@ def decoded(page: bytes) -> dict[str, Any]:
 def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> None:
     page = decoded(PageCache("", CategoryColours(), 1.0).page(live(), "all", "analyst", "light", None, NOON_MS))
     assert [card["name"] for card in page["cards"]] == [
-        "visits", "sessions", "products", "devices", "categories", "pages", "countries", "sources", "visitors", "log",
-        "raw",
+        "per-minute", "per-half-hour", "products", "devices", "categories", "pages", "countries", "sources", "visitors",
+        "log", "raw",
     ]  # fmt: skip
     kinds = {"html": {"html"}, "figure": {"figure", "label", "height"}, "countries": {"countries", "label"}}
     for card in page["cards"]:

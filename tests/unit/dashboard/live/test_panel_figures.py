@@ -11,7 +11,7 @@ from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.cards.chart import Figure, round_top
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import DARK, LIGHT
-from services.dashboard.live.panels import categories, devices, sessions, visits
+from services.dashboard.live.panels import categories, devices, per_half_hour, per_minute
 from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from tests.support.samples.rollup import NOON_MS, sample_rollup
 
@@ -28,11 +28,11 @@ def context(palette: theme.Palette = LIGHT, colours: dict[str, int] | None = Non
 
 
 def of_visits(views: dict[int, int], visitors: dict[int, int], palette: theme.Palette = LIGHT) -> Figure:
-    return visits.figure(replace(WINDOWS, views_1m=views, visitors_1m=visitors), context(palette))
+    return per_minute.figure(replace(WINDOWS, views_1m=views, visitors_1m=visitors), context(palette))
 
 
 def of_sessions(visitors: dict[int, int], palette: theme.Palette = LIGHT) -> Figure:
-    return sessions.figure(replace(WINDOWS, visitors_30m=visitors), context(palette))
+    return per_half_hour.figure(replace(WINDOWS, visitors_30m=visitors), context(palette))
 
 
 def all_figures(palette: theme.Palette) -> list[Figure]:
@@ -85,7 +85,7 @@ def test_devices_keep_their_order_and_colour_whatever_their_numbers() -> None:
     assert ring["values"] == [4, 5, 1]
     assert ring["marker"]["colors"] == [LIGHT.devices["Desktop"], LIGHT.devices["Mobile"], LIGHT.devices["Other"]]
     assert ring["sort"] is False
-    assert [note["text"] for note in figure["layout"]["annotations"]] == ["<b>10</b>", "devices"]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["<b>10</b>", "visitors"]
 
 
 def test_no_device_is_an_empty_ring_that_says_zero() -> None:

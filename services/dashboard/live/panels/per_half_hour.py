@@ -1,4 +1,4 @@
-"""Sessions per half hour: distinct visitors of each half hour of the last eight hours."""
+"""Visitors per half hour: the distinct ones of each half hour of the last eight hours."""
 
 from services.dashboard.kit.cards.card import Card, Context, head, legend
 from services.dashboard.kit.cards.chart import Figure, chart
@@ -13,13 +13,13 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
     half_hours = list(snapshot.windows.visitors_30m.values())
     running = grouped(half_hours[-1] if half_hours else 0)
     title = head(
-        "Sessions per half hour",
+        "Visitors per half hour",
         f"Last 8 hours, {context.clock.name(snapshot.meta.as_of_ms)} · running half hour hatched",
-        legend([("var(--accent)", "visitors in this one", running)]),
+        legend([("var(--accent)", "in this one", running)]),
     )
     label = f"Distinct visitors per half hour of the last 8 hours, {running} now"
     return Card(
-        name="sessions",
+        name="per-half-hour",
         parts=(title, chart(figure(snapshot.windows, context), label)),
         columns=6,
         height_px=314,

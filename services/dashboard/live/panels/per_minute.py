@@ -1,4 +1,4 @@
-"""Visits per minute: events of the last 15 minutes and, inside their bars, distinct visitors."""
+"""Views and visitors per minute: events of the last 15 minutes and, inside their bars, distinct visitors."""
 
 from typing import Final
 
@@ -17,13 +17,14 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
     windows = snapshot.windows
     views, visitors = windows.views.get("15m", 0), windows.visitors.get("15m", 0)
     title = head(
-        "Visits per minute",
+        "Views and visitors per minute",
         f"Last 15 minutes, {context.clock.name(snapshot.meta.as_of_ms)} · running minute hatched",
         legend([("var(--accent-soft)", "views", grouped(views)), ("var(--accent)", "visitors", grouped(visitors))]),
     )
-    label = f"Visits per minute: {counted(views, 'view')} by {counted(visitors, 'visitor')} in the last 15 minutes"
+    counts = f"{counted(views, 'view')} by {counted(visitors, 'visitor')}"
+    label = f"Views and visitors per minute: {counts} in the last 15 minutes"
     return Card(
-        name="visits",
+        name="per-minute",
         parts=(title, chart(figure(windows, context), label)),
         columns=6,
         height_px=314,
