@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from services.dashboard.kit.cards import sparkline, stat_cards
 from services.dashboard.kit.cards.stat_cards import StatCard
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped, percentage, rate, span
+from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from shared.rollups.contract import AudienceRollup
 from shared.rollups.model import WINDOW_SECONDS, Meta
 
@@ -24,7 +25,7 @@ def draw(meta: Meta, windows: AudienceRollup) -> str:
 
 def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
     def change(counts: Mapping[str, int], window: str, noun: str) -> str:
-        return _change(meta, counts, window, noun)
+        return _change(meta, windows, counts, window, noun)
 
     visitors, per_minute = windows.visitors, windows.visitors_1m
     yield StatCard(
@@ -65,7 +66,7 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
         number=grouped(sessions.active),
         window="active, last 30 min",
         # Active sessions are the visitors of the half hour, because a visitor has at most one: see docs/redis.md.
-        fact=_change(meta, windows.visitors, "30m", "session"),
+        fact=_change(meta, windows, windows.visitors, "30m", "session"),
         curve=_curve(list(started.values())[:-1], "Sessions started per 5 minutes, last hour", grouped),
     )
     # These two show no change: the previous hour's value is not known exactly once its sessions have ended.
@@ -83,6 +84,17 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
         fact=_of_sessions(sessions.started_1h),
         curve=_curve(_means(windows.durations_5m, started), "Mean duration by 5 minutes, last hour", span),
     )
+
+
+def _are_covered(meta: Meta, windows: AudienceRollup, seconds: int) -> bool:
+    """Whether the last `seconds` are loaded, and the site had an event before them.
+
+    A site that sent its first event ten minutes ago has no previous hour, although nothing of that hour is missing.
+    """
+    minutes = [start + MINUTE_MS for start, views in windows.views_1m.items() if views]
+    half_hours = [start + HALF_HOUR_MS for start, views in windows.views_30m.items() if views]
+    first_end_ms = min([*minutes, *half_hours], default=meta.as_of_ms)
+    return meta.coverage_8h_s >= seconds and first_end_ms <= meta.as_of_ms - 1000 * seconds
 
 
 def _of_sessions(started: int) -> str:
@@ -111,10 +123,10 @@ def _means(sums: Mapping[int, int], sessions: Mapping[int, int]) -> list[float]:
     return [sums.get(start, 0) / started for start, started in list(sessions.items())[:-1] if started]
 
 
-def _change(meta: Meta, counts: Mapping[str, int], window: str, noun: str) -> str:
-    """How a window compares with the previous one; empty unless both are fully loaded."""
+def _change(meta: Meta, windows: AudienceRollup, counts: Mapping[str, int], window: str, noun: str) -> str:
+    """How a window compares with the previous one; empty unless both are covered."""
     current, previous = counts.get(window, 0), counts.get(f"{window}:prev", 0)
-    if previous == 0 or meta.coverage_8h_s < 2 * WINDOW_SECONDS[window]:
+    if previous == 0 or not _are_covered(meta, windows, 2 * WINDOW_SECONDS[window]):
         return ""
     change = round(100 * (current - previous) / previous)
     kind, arrow, word = (

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from services.dashboard.live import key_figures
+from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup
-from shared.rollups.model import Meta, Sessions
+from shared.rollups.model import WINDOW_SECONDS, Meta, Sessions
 from tests.support.samples.rollup import sample_rollup
 
 META = sample_rollup().meta
@@ -54,6 +55,25 @@ def test_a_change_has_a_sign_and_a_word(now: int, before: int, words: str) -> No
 def test_a_change_needs_both_periods_fully_loaded(covered_s: int, compared: str) -> None:
     shown = " ".join(cards(meta=replace(META, coverage_8h_s=covered_s)))
     assert " ".join(re.findall(r"on prior (\w+)", shown)) == compared
+
+
+@pytest.mark.parametrize(
+    ("began_minutes_ago", "compared"),
+    [(10, ""), (11, "5"), (30, "5"), (31, "5 15 15"), (59, "5 15 15"), (61, "5 15 15 30"), (120, "5 15 15 30"),
+     (121, "5 15 hour 15 30"), (400, "5 15 hour 15 30")],
+)  # fmt: skip
+def test_a_site_without_a_previous_period_shows_no_change(began_minutes_ago: int, compared: str) -> None:
+    # Everything is loaded; the site just had no event before. At noon, half hours end on the half hour.
+    began_ms = META.as_of_ms - began_minutes_ago * MINUTE_MS
+    young = replace(
+        WINDOWS,
+        views_1m={start: views if start >= began_ms else 0 for start, views in WINDOWS.views_1m.items()},
+        views_30m={
+            start: views if start + HALF_HOUR_MS > began_ms else 0 for start, views in WINDOWS.views_30m.items()
+        },
+    )
+    assert META.coverage_8h_s == WINDOW_SECONDS["8h"]
+    assert " ".join(re.findall(r"on prior (\w+)", " ".join(cards(young)))) == compared
 
 
 def test_the_tooltip_of_a_change_gives_the_previous_value() -> None:
