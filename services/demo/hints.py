@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+_EMPTY_NAMED: Final = 3
 
 
 def redis_command(*, port: int | None, has_redis_cli: bool, uvx: str) -> str:
@@ -15,10 +18,15 @@ def redis_command(*, port: int | None, has_redis_cli: bool, uvx: str) -> str:
     return f'{uvx} iredis --url "$REDIS_URL"' if port is None else f"{uvx} iredis -p {port}"
 
 
-def ready_lines(*, dashboard_port: int, redis: str, prefix: str, state_dir: Path, seconds: float) -> Sequence[str]:
-    """The dashboard's URL, Redis commands to copy, and how to stop."""
+def ready_lines(
+    *, dashboard_port: int, redis: str, prefix: str, state_dir: Path, seconds: float, empty: Sequence[str] = ()
+) -> Sequence[str]:
+    """The dashboard's URL, Redis commands to copy, and how to stop; `empty` are the keys that have no data."""
+    more = f" and {len(empty) - _EMPTY_NAMED} more keys" if len(empty) > _EMPTY_NAMED else ""
     return (
-        f"Clickpulse is ready; first numbers after {seconds:.0f} s.",
+        f"Clickpulse is ready; every figure has data after {seconds:.0f} s."
+        if not empty
+        else f"Clickpulse is ready after {seconds:.0f} s. No data in {', '.join(empty[:_EMPTY_NAMED])}{more}.",
         "",
         f"Dashboard   http://127.0.0.1:{dashboard_port}",
         f"Redis       {redis} HGETALL {prefix}rollup:meta",

@@ -1,4 +1,4 @@
-"""The demo's startup, step by step, up to its first numbers."""
+"""The demo's startup, step by step, until every figure has data."""
 
 import shutil
 import time
@@ -22,6 +22,8 @@ _REDIS_PORT: Final = 6379
 # The embedded server reads its data from disk before it answers.
 _STORE_SECONDS: Final = 120.0
 _REMINDER_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 30.0  # traffic without products, or too little of it, never fills every key
+_LONGEST_SECONDS: Final = 300.0
 _LOG_LINES_SHOWN: Final = 5
 
 
@@ -73,12 +75,17 @@ def run(
         # The past must be sent only once, so a crashed generator restarts live.
         supervisor.start(commands.generate(options, past), restart_as=commands.generate(options, 0))
 
+    filling = readiness.Filling(_PATIENCE_SECONDS, _LONGEST_SECONDS)
+
     def is_ready() -> bool:
         rollup = readiness.published(client, settings.redis_prefix)
-        return rollup.counted > 0 and rollup.as_of_ms >= began * 1000 and readiness.dashboard_answers(dashboard_port)
+        if rollup.counted == 0 or rollup.as_of_ms < began * 1000 or not readiness.dashboard_answers(dashboard_port):
+            return False
+        empty = readiness.keys_without_data(client, settings.redis_prefix)
+        return filling.is_over(empty, rollup.newest_event_ms, time.time())
 
     while not supervisor.wait_until(is_ready, _REMINDER_SECONDS):
-        supervisor.terminal.say("still waiting for the first numbers; the lines above show what is missing")
+        supervisor.terminal.say("still waiting for numbers; the lines above show what is missing")
     redis_command = hints.redis_command(
         port=store.port, has_redis_cli=shutil.which("redis-cli") is not None, uvx=_uvx()
     )
@@ -89,6 +96,7 @@ def run(
             prefix=settings.redis_prefix,
             state_dir=options.state_dir,
             seconds=time.time() - began,
+            empty=sorted(readiness.keys_without_data(client, settings.redis_prefix)),
         )
     )
     if options.browser:

@@ -184,7 +184,21 @@ def test_the_ready_lines_can_be_copied() -> None:
     text = "\n".join(lines)
     assert "http://127.0.0.1:8501" in text
     assert "redis-cli -p 6379 HGETALL shop:rollup:meta" in text
-    assert "9 s" in text
+    assert "ready; every figure has data after 9 s" in text
+
+
+@pytest.mark.parametrize(
+    ("empty", "words"),
+    [
+        (["k1"], "ready after 9 s. No data in k1."),
+        (["k1", "k2", "k3", "k4", "k5"], "ready after 9 s. No data in k1, k2, k3 and 2 more keys."),
+    ],
+)
+def test_the_ready_lines_name_figures_that_the_traffic_does_not_fill(empty: list[str], words: str) -> None:
+    lines = ready_lines(
+        dashboard_port=1, redis="redis-cli", prefix="", state_dir=Path("state"), seconds=9.4, empty=empty
+    )
+    assert words in lines[0]
 
 
 def test_colours_go_only_to_terminals_and_control_characters_are_removed() -> None:
