@@ -7,21 +7,21 @@ import msgspec
 from shared.events.limits import FIELD_LIMITS, Limits, Text, fits, too_long
 from shared.events.refusals import UNDECODABLE, Reason, Refusal, explain, too_large
 from shared.events.schema import DEFAULT_EVENT_TYPE, MAX_EVENT_BYTES, RawEvent
-from shared.events.timestamps import EPOCH_MS, parse_timestamp_ms
+from shared.events.timestamps import ACCEPTED, EPOCH_MS, parse_timestamp_ms
 
 
 class _LenientRaw(msgspec.Struct, frozen=True, gc=False):
     """Every type that a producer may use for a field."""
 
     timestamp: int | float | str
-    userId: str | int
-    productId: str | int | None = None
+    userId: str | int | float
+    productId: str | int | float | None = None
     ip: str | None = None
     userAgent: str | None = None
     original_timestamp: int | float | str | None = None
     gender: str | None = None
     age: int | float | None = None
-    eventId: str | int | None = None
+    eventId: str | int | float | None = None
     eventType: str | None = None
     url: str | None = None
     referrer: str | None = None
@@ -30,6 +30,7 @@ class _LenientRaw(msgspec.Struct, frozen=True, gc=False):
 _decode: Final = msgspec.json.Decoder(RawEvent).decode
 _decode_lenient: Final = msgspec.json.Decoder(_LenientRaw).decode
 _encode: Final = msgspec.json.Encoder().encode
+_EXACT_BELOW: Final = 2**53
 _IDENTITIES: Final = [
     name for name in RawEvent.__struct_fields__ if isinstance(row := FIELD_LIMITS[name], Text) and row.is_identity
 ]
@@ -82,28 +83,42 @@ def _decode_leniently(value: bytes) -> RawEvent | Refusal:
         return explain(value, error)
     timestamp_ms = parse_timestamp_ms(wire.timestamp)
     if timestamp_ms is None:
-        return Refusal(Reason.BAD_TIMESTAMP, f"timestamp {wire.timestamp!r:.80} is outside the years 1970 to 9999")
+        return Refusal(Reason.BAD_TIMESTAMP, f"timestamp: expected {ACCEPTED}, got {wire.timestamp!r:.80}")
     if wire.userId == "":
         return Refusal(Reason.MISSING_FIELD, "userId is empty")
+    for name in _IDENTITIES:
+        identity = getattr(wire, name)
+        if isinstance(identity, float) and not _is_exact(identity):
+            return Refusal(Reason.WRONG_TYPE, f"{name}: expected text or a whole number below 2^53, got {identity!r}")
     return RawEvent(
         timestamp=timestamp_ms,
-        userId=wire.userId if isinstance(wire.userId, str) else str(wire.userId),
+        userId=_identity(wire.userId),
         productId=_product_id(wire.productId),
         ip=wire.ip,
         userAgent=wire.userAgent,
         original_timestamp=wire.original_timestamp,
         gender=wire.gender,
         age=wire.age,
-        eventId=wire.eventId if wire.eventId is None or isinstance(wire.eventId, str) else str(wire.eventId),
+        eventId=None if wire.eventId is None else _identity(wire.eventId),
         eventType=wire.eventType or DEFAULT_EVENT_TYPE,
         url=wire.url,
         referrer=wire.referrer,
     )
 
 
-def _product_id(product_id: str | int | None) -> str | None:
+def _product_id(product_id: str | float | None) -> str | None:
     # CSV writers leave the cell empty for a page without a product.
-    return str(product_id) if product_id is not None and product_id != "" else None
+    return _identity(product_id) if product_id is not None and product_id != "" else None
+
+
+def _identity(value: str | float) -> str:
+    """The id as text. pandas and Spark write a whole number as 700.0 when another row has none."""
+    return value if isinstance(value, str) else str(int(value))
+
+
+def _is_exact(number: float) -> bool:
+    """Whether the number is whole and was not rounded, so that no two ids became one."""
+    return number.is_integer() and abs(number) < _EXACT_BELOW
 
 
 def encode_raw(event: RawEvent) -> bytes:

@@ -1,5 +1,6 @@
 """Why an event is refused, and the dead letter that keeps it: its bytes untouched, its origin in the headers. Pure."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
@@ -12,6 +13,18 @@ UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not the event asked for. `explain` names the reason."""
 
 _DEAD_LETTERS: Final = "-dlq"
+_TYPE_ERROR: Final = re.compile(r"Expected `([^`]+)`, got `(\w+)` - at `\$\.(\w+)`")
+_JSON_NAMES: Final = {  # of msgspec's and of Python's types
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+    "NoneType": "null",
+    "array": "a list",
+    "list": "a list",
+    "object": "an object",
+}
 
 
 class Reason(StrEnum):
@@ -63,11 +76,20 @@ def explain(value: bytes, error: Exception) -> Refusal:
     except (msgspec.DecodeError, RecursionError) as not_json:
         return Refusal(Reason.NOT_JSON, str(not_json))
     if not isinstance(document, dict):
-        return Refusal(Reason.NOT_AN_OBJECT, f"a JSON {type(document).__name__}, not an object")
+        return Refusal(Reason.NOT_AN_OBJECT, f"expected a JSON object, got {_JSON_NAMES[type(document).__name__]}")
     for required in ("timestamp", "userId"):
         if document.get(required) is None:
             return Refusal(Reason.MISSING_FIELD, f"{required} is required")
-    return Refusal(Reason.WRONG_TYPE, str(error))
+    return Refusal(Reason.WRONG_TYPE, _explained_type(str(error)))
+
+
+def _explained_type(error: str) -> str:
+    """msgspec's message in the words of JSON: `ip: expected text or null, got a number`."""
+    found = _TYPE_ERROR.fullmatch(error)
+    if found is None:
+        return error
+    accepted = dict.fromkeys(_JSON_NAMES.get(name, name) for name in found[1].split(" | "))
+    return f"{found[3]}: expected {' or '.join(accepted)}, got {_JSON_NAMES.get(found[2], found[2])}"
 
 
 def dead_letter_topic(topic: str) -> str:

@@ -16,7 +16,7 @@ DEFAULT_EVENT_TYPE: Final = "page_view"
 class RawEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A click as a producer sent it, with `timestamp` converted to epoch ms. Absent optional fields are None.
 
-    Producers may write `userId`, `productId` and `eventId` as JSON numbers; here they are text.
+    Producers may write `userId`, `productId` and `eventId` as whole numbers, also as 700.0; here they are text.
     """
 
     timestamp: int

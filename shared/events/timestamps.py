@@ -1,6 +1,7 @@
 """Timestamps: what producers may write, and the labels of minutes and half hours. Pure; time is always an argument."""
 
 import math
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -16,6 +17,12 @@ _LONGEST_NUMBER: Final = 30  # digits; longer text is not a timestamp, and int()
 _SECONDS_BELOW: Final = 10**11
 _MILLISECONDS_BELOW: Final = 10**14
 _MICROSECONDS_BELOW: Final = 10**17
+_LONGEST_TEXT: Final = 64  # characters; a longer text is no timestamp
+# What databases and Java write after an ISO time: "UTC", or the zone's name behind its offset.
+_ZONE: Final = re.compile(r" ?(?:(UTC|GMT|Z)|([+-]\d\d(?::?\d\d)?)?\[[\w/+-]+\])$", re.ASCII)
+
+ACCEPTED: Final = "epoch s, ms, µs or ns, or ISO 8601 such as 2026-11-22T10:30:00Z, from 1970 to 9999"
+"""What `parse_timestamp_ms` takes, for messages."""
 
 EPOCH_MS: Final = range(_SECONDS_BELOW, _MILLISECONDS_BELOW)
 """The integers that `parse_timestamp_ms` returns unchanged."""
@@ -24,8 +31,8 @@ EPOCH_MS: Final = range(_SECONDS_BELOW, _MILLISECONDS_BELOW)
 def parse_timestamp_ms(value: float | str) -> int | None:
     """Return epoch milliseconds, or None if `value` is not an instant from 1970 to 9999.
 
-    A number may count seconds, ms, µs or ns and is recognised by its magnitude; text is ISO 8601 (naive text is UTC)
-    or such a number in decimal digits. Truncates to whole milliseconds.
+    A number may count seconds, ms, µs or ns and is recognised by its magnitude; text is ISO 8601 (naive text is UTC),
+    also in small letters or with "UTC" behind it, or such a number in decimal digits. Truncates to whole milliseconds.
     """
     if isinstance(value, str):
         return _from_text(value.strip())
@@ -36,9 +43,8 @@ def _from_text(text: str) -> int | None:
     # Eight digits are a basic ISO date (20261122): counts of seconds since 1973 have nine or more.
     if text.isascii() and text.replace(".", "", 1).isdigit() and 8 != len(text) <= _LONGEST_NUMBER:
         return _from_number(float(text) if "." in text else int(text))
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    moment = _from_iso(text)
+    if moment is None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -47,6 +53,19 @@ def _from_text(text: str) -> int | None:
     except OverflowError:
         return None
     return _in_range((since_epoch.days * DAY_SECONDS + since_epoch.seconds) * 1000 + since_epoch.microseconds // 1000)
+
+
+def _from_iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        if len(text) > _LONGEST_TEXT:
+            return None
+    plain = _ZONE.sub(lambda zone: zone[2] or ("Z" if zone[1] else ""), text.upper())
+    try:
+        return datetime.fromisoformat(plain)
+    except ValueError:
+        return None
 
 
 def _from_number(number: float) -> int | None:

@@ -11,7 +11,7 @@ from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.raw import decode_raw, encode_raw
 from shared.events.refusals import Reason, Refusal
 from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
-from shared.events.timestamps import EPOCH_MS, LATEST_MS
+from shared.events.timestamps import ACCEPTED, EPOCH_MS, LATEST_MS
 
 CLICK: dict[str, Any] = {"timestamp": 1_790_000_000_123, "userId": "ada"}
 
@@ -120,6 +120,9 @@ def test_decoding_never_raises(value: bytes) -> None:
         (b'{"timestamp":1790000000123,"userId":true}', Reason.WRONG_TYPE),
         (b'{"timestamp":[],"userId":"ada"}', Reason.WRONG_TYPE),
         (b'{"timestamp":1790000000123,"userId":"ada","ip":4}', Reason.WRONG_TYPE),
+        (b'{"timestamp":1790000000123,"userId":1.5}', Reason.WRONG_TYPE),
+        (b'{"timestamp":1790000000123,"userId":"ada","productId":1e300}', Reason.WRONG_TYPE),
+        (b'{"timestamp":1790000000123,"userId":"ada","eventId":9007199254740993.0}', Reason.WRONG_TYPE),
         (b'{"timestamp":"yesterday","userId":"ada"}', Reason.BAD_TIMESTAMP),
         (b'{"timestamp":-1,"userId":"ada"}', Reason.BAD_TIMESTAMP),
         (b'{"timestamp":1790000000123,"userId":"' + b"a" * MAX_EVENT_BYTES + b'"}', Reason.TOO_LARGE),
@@ -133,11 +136,32 @@ def test_refusal_names_its_reason(value: bytes, reason: Reason) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ({"timestamp": "yesterday"}, f"timestamp: expected {ACCEPTED}, got 'yesterday'"),
+        ({"userId": 1.5}, "userId: expected text or a whole number below 2^53, got 1.5"),
+        ({"ip": 4}, "ip: expected text or null, got a number"),
+        ({"timestamp": []}, "timestamp: expected a number or text, got a list"),
+        ({"age": {}}, "age: expected a number or null, got an object"),
+        ({"gender": True}, "gender: expected text or null, got true or false"),
+    ],
+)
+def test_refusal_says_what_is_accepted(value: dict[str, Any], error: str) -> None:
+    refusal = decode_raw(json.dumps(CLICK | value).encode())
+    assert isinstance(refusal, Refusal)
+    assert refusal.error == error
+
+
+@pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({"timestamp": 1_790_000_000}, {"timestamp": 1_790_000_000_000}),
         ({"timestamp": "2026-09-21T14:53:20.123+01:00"}, {"timestamp": 1_789_998_800_123}),
         ({"userId": 17}, {"userId": "17"}),
+        # as pandas and Spark write a column of whole numbers in which one is missing
+        ({"userId": 700.0, "timestamp": 1_790_000_000_123.0}, {"userId": "700"}),
+        ({"productId": 2000.0, "eventId": 7e3}, {"productId": "2000", "eventId": "7000"}),
+        ({"timestamp": "2026-09-21 14:13:20.123 UTC"}, {}),
         ({"productId": 17}, {"productId": "17"}),
         ({"productId": ""}, {"productId": None}),
         ({"productId": "", "timestamp": "1790000000"}, {"productId": None, "timestamp": 1_790_000_000_000}),
