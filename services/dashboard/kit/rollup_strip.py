@@ -37,25 +37,28 @@ def rollup_strip(
             return unreachable_strip(address, since_ms, _for(role, reason), now_ms, of_ms, clock)
         case Malformed(since_ms, reason, last):
             return malformed_strip(since_ms, _for(role, reason), last.meta.as_of_ms if last else None, clock)
-        case Live(snapshot, partitions_before):
+        case Live(snapshot, partitions_before, late_lately):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            return _strip(snapshot.meta, fresh, clock)
+            return _strip(snapshot.meta, fresh, late_lately, clock)
 
 
 def _for(role: Role, reason: str) -> str:
     return reason if role == "analyst" else ""
 
 
-def _strip(meta: Meta, freshness: Freshness, clock: Clock) -> str:
+def _strip(meta: Meta, freshness: Freshness, late_lately: int, clock: Clock) -> str:
     facts = [
         ("Rollup", f"{age(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else age(freshness.event_age_seconds), ""),
         ("Behind", counted(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         _coverage(meta, freshness),
-        _conservation(meta),
+        _conservation(meta, late_lately),
     ]
-    return status_strip(freshness.standing, _NAMES[freshness.standing], _reason(meta, freshness, clock), facts)
+    reason = _reason(meta, freshness, clock)
+    if freshness.standing is not Standing.STALE:
+        reason += _late(late_lately)
+    return status_strip(freshness.standing, _NAMES[freshness.standing], reason, facts)
 
 
 def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
@@ -75,6 +78,8 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
             return f"No event for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."
+        case Standing.WAITING if 0 < meta.read == meta.late:
+            return "The pipeline works, but every event it received was late."
         case Standing.WAITING:
             return "The pipeline works but has received no event yet. Send some with <code>clickpulse generate</code>."
         case Standing.STALE:
@@ -82,6 +87,17 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
                 f"No new numbers since {when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
                 "Is <code>clickpulse aggregate</code> running?"
             )
+
+
+def _late(lately: int) -> str:
+    """What the reason adds when late events have come in the last minute."""
+    if lately == 0:
+        return ""
+    were, they_are = ("was", "it is") if lately == 1 else ("were", "they are")
+    return (
+        f" {counted(lately, 'event')} of the last minute {were} late: older than every window, so {they_are} in no "
+        "figure. Is it a recording? Send it with <code>clickpulse replay --shift-to-now</code>."
+    )
 
 
 def _missing(freshness: Freshness) -> str:
@@ -101,10 +117,15 @@ def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
     return ("Coverage", f"{covered // 60} of 60 min loaded", "" if covered == HOUR_SECONDS else "warning")
 
 
-def _conservation(meta: Meta) -> tuple[str, str, str]:
+def _conservation(meta: Meta, late_lately: int) -> tuple[str, str, str]:
     missing = meta.read - meta.counted - meta.late - meta.duplicates - meta.dead_letters
     if meta.balances:
-        return ("Event counts", f"all {counted(meta.read, 'event')} accounted for", "")
+        late = f", {grouped(meta.late)} of them late" if meta.late else ""
+        return (
+            "Event counts",
+            f"all {counted(meta.read, 'event')} accounted for{late}",
+            "warning" if late_lately else "",
+        )
     if missing > 0:
         return ("Event counts", f"{grouped(missing)} of {counted(meta.read, 'event')} unaccounted for", "bad")
     return ("Event counts", f"{grouped(-missing)} more than the {counted(meta.read, 'event')} read", "bad")

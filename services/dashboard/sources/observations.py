@@ -38,6 +38,7 @@ class Live:
 
     snapshot: Snapshot
     partitions_before: int = 0  # in the latest snapshot that had them all; 0: none since this process started
+    late_lately: int = 0  # events of the last minute that were late, as far as this process looked
 
 
 @dataclass(frozen=True, slots=True, eq=False)

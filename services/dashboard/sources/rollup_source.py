@@ -6,6 +6,7 @@ from functools import partial
 
 import redis
 
+from services.dashboard.sources.late_events import LateEvents
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.visitor_names import VisitorNames
@@ -38,6 +39,7 @@ class RollupSource:
             audience: SingleFlight(partial(self._ask, audience), elapsed_seconds) for audience in AUDIENCES
         }
         self._whole_partitions = 0
+        self._late = LateEvents()  # swapped whole, because the audiences are asked by several threads
 
     def observe(self, audience: Audience) -> Observation:
         """What Redis holds for `audience`, at most a second old. Blocks for at most one round trip."""
@@ -58,7 +60,8 @@ class RollupSource:
         snapshot = self._names.shown(snapshot)
         if snapshot.meta.coverage_8h_s > 0:  # coverage is 0 while a partition is missing
             self._whole_partitions = snapshot.meta.partitions
-        return Live(snapshot, self._whole_partitions)
+        self._late = self._late.look(snapshot.meta)
+        return Live(snapshot, self._whole_partitions, self._late.lately)
 
     def _read(self, audience: Audience) -> Snapshot | None:
         """The snapshot; without the state log if that is what cannot be read, as nobody writes it anew each second."""

@@ -102,8 +102,26 @@ def test_the_strip_says_what_the_numbers_are_based_on() -> None:
     strip = live().strip
     assert text_of(strip) == (
         "Live Numbers are up to the second. Rollup 1 s ago , 12:00:00 UTC Newest event 2 s ago Behind 3 events "
-        "Reading 12.3 events/s Coverage 60 of 60 min loaded Event counts all 1,234,567 events accounted for"
+        "Reading 12.3 events/s Coverage 60 of 60 min loaded "
+        "Event counts all 1,234,567 events accounted for, 4 of them late"
     )
+
+
+def test_late_events_are_named_while_their_number_grows() -> None:
+    snapshot = snapshot_of(sample_rollup())
+    growing, one = drawn(Live(snapshot, 4, 3000)).strip, drawn(Live(snapshot, 4, 1)).strip
+    assert "up to the second. 3,000 events of the last minute were late: older than every window" in text_of(growing)
+    assert "--shift-to-now" in growing
+    assert 'class="fact warning"' in growing
+    assert "1 event of the last minute was late: older than every window, so it is in no figure." in text_of(one)
+    assert "late:" not in text_of(drawn(Live(snapshot, 4)).strip)
+
+
+def test_a_pipeline_that_received_only_late_events_does_not_wait_for_the_first() -> None:
+    shown = live(lag=0, newest_event_ms=0, read=3000, counted=0, late=3000, duplicates=0, dead_letters=0)
+    strip = text_of(shown.strip)
+    assert "every event it received was late" in strip
+    assert "all 3,000 events accounted for, 3,000 of them late" in strip
 
 
 def test_an_hour_that_is_only_partly_loaded_says_so() -> None:

@@ -7,12 +7,14 @@ import pytest
 
 from services.dashboard.sources.observations import Empty, Live, Malformed, Unreachable
 from services.dashboard.sources.rollup_source import RollupSource
+from shared.rollups.model import AUDIENCES
 from tests.support.fakes.counting_redis import Clock, CountingRedis
 from tests.support.fakes.counting_redis import client as client
 from tests.support.fakes.counting_redis import clock as clock
 from tests.support.fakes.counting_redis import server as server
 from tests.support.polling import eventually
 from tests.support.samples.rollup import publish, sample_rollup
+from tests.support.samples.status import NOON_MS
 
 
 @pytest.fixture
@@ -118,3 +120,19 @@ def test_it_remembers_how_many_partitions_a_complete_snapshot_had(
         seen.append(observed.partitions_before)
         clock.pass_seconds(1)
     assert seen == [0, 4, 4, 4, 2, 2]
+
+
+def test_it_counts_the_late_events_of_the_last_minute(
+    client: CountingRedis, source: RollupSource, clock: Clock
+) -> None:
+    seen = []
+    looks = [  # second, late events so far, partitions
+        *[(0, 7, 4), (1, 7, 4), (2, 10, 4), (61, 11, 4), (62, 11, 4), (130, 11, 4)],
+        *[(131, 5, 3), (132, 11, 4), (133, 12, 4)],  # a partition is away, and back
+    ]
+    for second, late, partitions in looks:
+        publish(client, sample_rollup(as_of_ms=NOON_MS + second * 1000, late=late, partitions=partitions))
+        answers = [source.observe(audience) for audience in AUDIENCES]
+        clock.pass_seconds(1)
+        seen.append({observed.late_lately for observed in answers if isinstance(observed, Live)})
+    assert seen == [{0}, {0}, {3}, {4}, {1}, {0}, {0}, {0}, {1}]
