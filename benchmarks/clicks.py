@@ -1,7 +1,7 @@
 """Generates enriched clicks as log records, the same for the same seed, batch by batch to save memory."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from shared.streams.event_log import Record
 PARTITIONS: Final = 4
 BATCH_EVENTS: Final = 5_000
 
-_PRODUCTS: Final = 2_000
-_PAGES: Final = 2_400  # pages after the products show none
-_TASTE: Final = 2.0  # above 1, low-numbered products are viewed more often
 _RETURNING: Final = 1.5  # above 1, low-numbered visitors return more often
 _BOT_EVERY: Final = 20
 _CATEGORIES: Final = (
@@ -39,12 +36,25 @@ _SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that multiplying by it maps every
 _64_BITS: Final = (1 << 64) - 1
 
 
+class Variety(NamedTuple):
+    """How many names the clicks have, and how unevenly they are drawn: 1 draws each as often."""
+
+    pages: int = 2_400  # those after the products show none
+    products: int = 2_000
+    sources: int = 1
+    taste: float = 2.0  # above 1, low numbers are drawn more often
+
+
+MANY_NAMES: Final = Variety(pages=400_000, products=100_000, sources=50_000, taste=1.0)
+
+
 class Clicks:
     """Clicks of numbered visitors. Each batch continues the previous one, in time and in offsets."""
 
-    def __init__(self, seed: int, visitors: int) -> None:
+    def __init__(self, seed: int, visitors: int, variety: Variety = Variety()) -> None:  # noqa: B008 - immutable
         self._seed = seed
         self._visitors = visitors
+        self._variety = variety
         self._number = 0
         self._next_offset = [0] * PARTITIONS
 
@@ -64,14 +74,15 @@ class Clicks:
 
     def _batch(self, rng: np.random.Generator, begin_ms: int, end_ms: int, who: list[int]) -> list[Record]:
         times_ms = np.sort(rng.integers(begin_ms, end_ms, len(who))).tolist()
-        pages = (_PAGES * rng.random(len(who)) ** _TASTE).astype(np.int64).tolist()
+        variety = self._variety
+        pages = (variety.pages * rng.random(len(who)) ** variety.taste).astype(np.int64).tolist()
         return [self._record(*row) for row in zip(times_ms, who, pages, strict=True)]
 
     def _record(self, time_ms: int, visitor: int, page: int) -> Record:
         partition = visitor % PARTITIONS
         offset = self._next_offset[partition]
         self._next_offset[partition] += 1
-        event = _event(time_ms, visitor, page, f"{self._seed:04x}-{self._number:09x}")
+        event = _event(time_ms, visitor, page, self._variety, f"{self._seed:04x}-{self._number:09x}")
         self._number += 1
         return Record(partition, offset, time_ms, event.userId.encode(), encode_enriched(event))
 
@@ -84,10 +95,10 @@ def _slices(from_ms: int, until_ms: int, events: int) -> Iterator[tuple[int, int
         yield from_ms + span_ms * done // events, from_ms + span_ms * (done + size) // events, size
 
 
-def _event(time_ms: int, visitor: int, page: int, event_id: str) -> EnrichedEvent:
+def _event(time_ms: int, visitor: int, page: int, variety: Variety, event_id: str) -> EnrichedEvent:
     is_bot = visitor % _BOT_EVERY == 0
     device = "Bot" if is_bot else _PEOPLES_DEVICES[visitor % len(_PEOPLES_DEVICES)]
-    has_product = page < _PRODUCTS
+    has_product = page < variety.products
     # Positional arguments in field order: keywords take five times as long.
     return EnrichedEvent(
         time_ms,
@@ -106,5 +117,5 @@ def _event(time_ms: int, visitor: int, page: int, event_id: str) -> EnrichedEven
         event_id,
         "page_view",
         f"https://shop.example/{'p' if has_product else 'journal'}/page-{page}?from=home",
-        "https://shop.example/",
+        "https://shop.example/" if variety.sources == 1 else f"https://site-{page % variety.sources}.example/",
     )

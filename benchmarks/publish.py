@@ -1,10 +1,10 @@
-"""From the publish instant to Redis' reply: `python -m benchmarks.publish EVENTS LABEL`, on the Redis at REDIS_URL.
+"""From the publish instant to Redis' reply: `python -m benchmarks.publish EVENTS LABEL [names]`, on Redis at REDIS_URL.
 
 Included: advancing the windows of four partitions to the instant, reading their figures, merging, ranking and
 labelling them, encoding every key, the MULTI/EXEC until its reply, and the segments of a completed minute. Excluded:
 folding, which continues between the instants at the rate that filled the hour, and checkpoints, which have their own
 figure. The instants follow one another without waiting, so idle time is not measured. The first INSTANTS_BEFORE only
-warm up. With 60 samples the 99th percentile is the maximum.
+warm up. With 60 samples the 99th percentile is the maximum. With `names` the clicks are of MANY_NAMES.
 """
 
 import math
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.clicks import Clicks
+from benchmarks.clicks import MANY_NAMES, Clicks, Variety
 from benchmarks.engine import Engine, publisher
 from benchmarks.processes import answer, quieten_logs
 from shared.events.time_units import HOUR_SECONDS
@@ -28,9 +28,9 @@ INSTANTS: Final = 60
 MOST_VISITORS: Final = 200_000
 
 
-def main(events: int, label: str) -> None:
+def main(events: int, label: str, variety: Variety) -> None:
     """Fill the trailing hour with `events` and publish at INSTANTS consecutive seconds."""
-    clicks = Clicks(seed=1, visitors=min(MOST_VISITORS, events // 5))
+    clicks = Clicks(seed=1, visitors=min(MOST_VISITORS, events // 5), variety=variety)
     now_s = int(time.time())
     spans, checkpoints = [], [0.0]
     with TemporaryDirectory(prefix="clickpulse-bench-") as folder, connect(os.environ["REDIS_URL"]) as client:
@@ -61,4 +61,4 @@ def main(events: int, label: str) -> None:
 if __name__ == "__main__":
     quieten_logs()
     spare_garbage_collector()  # like the service
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], MANY_NAMES if "names" in sys.argv[3:] else Variety())

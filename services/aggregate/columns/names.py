@@ -1,7 +1,8 @@
 """Names as small numbers: events are folded by code, and codes become names again when figures are read."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar, overload
+from weakref import ref
 
 from services.aggregate.columns.arrays import Bools
 
@@ -21,7 +22,7 @@ class _Codes(dict[Name, int]):
         return code
 
 
-class Names(Generic[Name]):
+class Names(Sequence[Name]):
     """A growing dictionary of names and their codes 0, 1, 2, … in order of first appearance.
 
     `codes[name]` assigns a new name its code. Names are only ever added, so another thread may read them.
@@ -30,11 +31,16 @@ class Names(Generic[Name]):
     def __init__(self, names: Iterable[Name] = ()) -> None:
         self._names: list[Name] = list(names)
         self.codes: dict[Name, int] = _Codes(self._names)
+        self._kept_of: tuple[ref[Names[Name]], Bools] | None = None
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, code: int) -> Name:
+    @overload
+    def __getitem__(self, code: int) -> Name: ...
+    @overload
+    def __getitem__(self, code: slice) -> Sequence[Name]: ...
+    def __getitem__(self, code: int | slice) -> Name | Sequence[Name]:
         return self._names[code]
 
     def __iter__(self) -> Iterator[Name]:
@@ -51,4 +57,10 @@ class Names(Generic[Name]):
 
     def kept(self, kept: Bools) -> "Names[Name]":
         """The names for which `kept` is true, with new codes in the same order."""
-        return Names(name for name, keep in zip(self._names, kept.tolist(), strict=True) if keep)
+        others = Names(name for name, keep in zip(self._names, kept.tolist(), strict=True) if keep)
+        others._kept_of = ref(self), kept
+        return others
+
+    def kept_of(self, names: object) -> Bools | None:
+        """Which of other names these were at first, in the same order; None if these come from no others."""
+        return self._kept_of[1] if self._kept_of is not None and self._kept_of[0]() is names else None

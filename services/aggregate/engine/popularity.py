@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from services.aggregate.columns.arrays import Array, Bools, Ints, grown
+from services.aggregate.columns.arrays import Array, Bools, Ints, count_at, grown
 from services.aggregate.columns.batch import is_bot
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.engine.window import Events, Forgotten, Step
@@ -57,13 +57,13 @@ class HourlyPopularity:
                 code, audience = code[has_name], bot[has_name]
             if len(code):
                 counts = self._counts[dimension] = grown(self._counts[dimension], int(code.max()) + 1)
-                codes = counts.shape[1]
-                counts += by * np.bincount(audience * codes + code, minlength=2 * codes).reshape(2, codes)
+                count_at(counts.reshape(-1), audience * counts.shape[1] + code, by)
 
     def recode(self, dimension: str, kept: Bools) -> None:
         """Drop the codes that are not `kept` and close the gaps. The kept ones include all with events in the hour."""
         if dimension in self._counts:
-            self._counts[dimension] = grown(self._counts[dimension], len(kept))[:, : len(kept)][:, kept]
+            # `compress` returns an array in order, which `_count` changes through a flat view; an index may not.
+            self._counts[dimension] = grown(self._counts[dimension], len(kept))[:, : len(kept)].compress(kept, axis=1)
 
     def forget(self, forgotten: Forgotten) -> None:
         """See `Window`. It keeps nothing by visitor."""

@@ -12,6 +12,7 @@ from services.aggregate.publishing.seal import Seal
 from services.aggregate.publishing.segment_writer import SegmentWriter
 from services.aggregate.publishing.sender import Publication
 from services.aggregate.publishing.shares import REPORTS_KEY
+from services.aggregate.rollups.merging import name_indexes
 from services.aggregate.rollups.presentation import published
 from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report, merge_reports
 from services.aggregate.settings import AggregateSettings
@@ -45,6 +46,7 @@ class RedisPublisher:
         self._replicas = Replicas[PartitionReport](client, prefix, name, encode_report, decode_report, seal=seal)
         self._segments = SegmentWriter(client, prefix, settings.segment_seconds, settings.segment_max_events)
         self._writer = RollupWriter(client, prefix)
+        self._indexes = name_indexes()
         self._partitions: int | None = None  # expected number; None: unknown
         self._leads = False
         self._meta: Meta | None = None
@@ -120,7 +122,7 @@ class RedisPublisher:
             partitions: Any = self._client.hget(self._prefix + META_KEY, "partitions")
             self._partitions = _partitions_of(partitions or b"")
         self._partitions = max(self._partitions, len(reports))
-        snapshot, meta = merge_reports(reports, self._partitions, self._name)
+        snapshot, meta = merge_reports(reports, self._partitions, self._name, self._indexes)
         ready = published(snapshot, meta, expose_pii=self._expose_pii, counted_events=self._counted_events)
         if self._replicas.published_s() != self._own_s:
             self._writer.forget()

@@ -1,6 +1,6 @@
 """Snapshots of several partitions as one. All events of a visitor are on one partition, so distinct visitors add up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from heapq import nlargest
 from typing import Any, Final
@@ -9,18 +9,32 @@ import numpy as np
 
 from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.batch import EventCounts, LatestEvent
+from services.aggregate.columns.digester import Digester, new_digest_key
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.engine.latest import one_per_visitor
-from services.aggregate.rollups.snapshot import Popularity, Snapshot
+from services.aggregate.rollups.name_index import NameIndex
+from services.aggregate.rollups.snapshot import Snapshot
 from shared.rollups.model import LATEST_EVENTS_SHOWN
 
 _SUMMED: Final = tuple(field.name for field in fields(Snapshot) if field.type is Ints)
 
 
-def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
-    """Sum the snapshots, of at least one partition and all of one instant. Associative and commutative."""
-    if len(snapshots) == 1:
-        return snapshots[0]
+NameIndexes = Mapping[str, NameIndex]
+"""By name of the ranked dimension."""
+
+
+def name_indexes() -> NameIndexes:
+    """What `merge` remembers of one call in the next."""
+    digester = Digester(new_digest_key())
+    return {dimension.name: NameIndex(digester) for dimension in RANKED_DIMENSIONS}
+
+
+def merge(snapshots: Sequence[Snapshot], indexes: NameIndexes | None = None) -> Snapshot:
+    """Sum the snapshots, of at least one partition and all of one instant. Associative and commutative.
+
+    With `indexes` the result is valid until the next call with them.
+    """
+    indexes = indexes or name_indexes()
     assert len({snapshot.now_s for snapshot in snapshots}) == 1
     event_counts = EventCounts()
     for snapshot in snapshots:
@@ -39,21 +53,12 @@ def merge(snapshots: Sequence[Snapshot]) -> Snapshot:
         event_counts=event_counts,
         **sums,
         popularity_1h={
-            dimension.name: _merged([snapshot.popularity_1h[dimension.name] for snapshot in snapshots])
-            for dimension in RANKED_DIMENSIONS
+            name: index.merged([snapshot.popularity_1h[name] for snapshot in snapshots])
+            for name, index in indexes.items()
         },
         latest_events=nlargest(LATEST_EVENTS_SHOWN, latest_events, key=_order),
         latest_visitors=[event for event in latest_visitors if event[0] in first_of_each],
     )
-
-
-def _merged(popularities: Sequence[Popularity]) -> Popularity:
-    place: dict[Any, int] = {}
-    places = [[place.setdefault(member, len(place)) for member in popularity.members] for popularity in popularities]
-    events = np.zeros((2, len(place)), np.int64)
-    for own, popularity in zip(places, popularities, strict=True):
-        events[:, own] += popularity.events
-    return Popularity(list(place), events)
 
 
 def _order(event: tuple[LatestEvent, int]) -> tuple[int, int, int, int]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from heapq import nsmallest
-from typing import Any, Final, TypeVar
+from operator import attrgetter
+from typing import Final, TypeVar
 
 import humanize
 import msgspec
@@ -17,7 +18,8 @@ from services.aggregate.columns.products import ProductVariant
 from services.aggregate.encoding.batch_builder import COUNTED_EVENTS
 from services.aggregate.engine.popularity import BOT, HUMAN
 from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
-from services.aggregate.rollups.snapshot import Popularity, Snapshot
+from services.aggregate.rollups.popularity import Popularity
+from services.aggregate.rollups.snapshot import Snapshot
 from shared.events.addresses import truncated_ip
 from shared.events.counted import CountedDecoder
 from shared.events.schema import DEVICE_TYPES
@@ -43,9 +45,18 @@ _AUDIENCE_DEVICES: Final[Mapping[Audience, tuple[str, ...]]] = {
     "bot": ("Bot",),
     "all": DEVICE_TYPES,
 }
+_MANY: Final = 4_096  # events
 _SESSION_WINDOW: Final = "30m"  # as long as the gap that ends one
 
 _Ordered = TypeVar("_Ordered", str, tuple[str, str])
+_PRODUCT_ID: Final = next(
+    shown.text_of
+    for dimension in RANKED_DIMENSIONS
+    for shown in dimension.shown
+    if shown.ranking == "products_1h" and shown.text_of
+)
+_IN_CATEGORY: Final = attrgetter("product_id", "category")
+
 _AUDIENCE_ROWS: Final[Mapping[Audience, list[int]]] = {"human": [HUMAN], "bot": [BOT], "all": [HUMAN, BOT]}
 
 
@@ -81,7 +92,7 @@ def _audience_rollup(snapshot: Snapshot, audience: Audience, rankings: Mapping[s
     devices = dict(zip(DEVICE_TYPES, snapshot.device_visitors_10m.tolist(), strict=True))
 
     def ranked(popularity: Popularity, most: int | None = None) -> dict[str, int]:
-        return dict(_ranked(popularity.members, popularity.events[_AUDIENCE_ROWS[audience]].sum(axis=0), most))
+        return dict(_ranked(popularity.names, popularity.events[_AUDIENCE_ROWS[audience]].sum(axis=0), most))
 
     return AudienceRollup(
         visitors=visitors,
@@ -115,9 +126,8 @@ def _sessions(figures: Ints, active: int) -> Sessions:
 
 def _seed(snapshot: Snapshot, everyone: AudienceRollup, events: list[PublishedEvent]) -> SeedRollup:
     minutes = _labelled(snapshot.visits_15m, snapshot.now_s, MINUTE_SECONDS)
-    variants = snapshot.popularity_1h["product"]
-    products = _grouped(variants, [(variant.product_id, variant.category) for variant in variants.members])
-    ranked = _ranked(products.members, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
+    products = snapshot.popularity_1h["product"].grouped(_IN_CATEGORY)
+    ranked = _ranked(products.names, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
     return SeedRollup(
         # Like the template's Grouper: from the first minute with an event to the last, those between filled with zero.
         visits_15m=dict(_without_empty_ends(list(minutes.items()))),
@@ -136,9 +146,7 @@ def _seed(snapshot: Snapshot, everyone: AudienceRollup, events: list[PublishedEv
 def _rankings(snapshot: Snapshot) -> dict[str, Popularity]:
     """The popularity of each ranking that is published, by attribute of `AudienceRollup`."""
     return {
-        shown.ranking: popularity
-        if shown.text_of is None
-        else _grouped(popularity, list(map(shown.text_of, popularity.members)))
+        shown.ranking: popularity if shown.text_of is None else popularity.grouped(shown.text_of)
         for dimension in RANKED_DIMENSIONS
         for shown in dimension.shown
         if shown.ranking
@@ -146,21 +154,16 @@ def _rankings(snapshot: Snapshot) -> dict[str, Popularity]:
     }
 
 
-def _grouped(popularity: Popularity, groups: Sequence[Any]) -> Popularity:
-    """The events of each group, `groups` being that of each member."""
-    place: dict[Any, int] = {}
-    places = np.array([place.setdefault(group, len(place)) for group in groups], np.int64)
-    events = [np.bincount(places, row, len(place)).astype(np.int64) for row in popularity.events]
-    return Popularity(list(place), np.stack(events))
-
-
 def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, ProductVariant]:
     """Each product shown as most of its events have it, ties to the smaller category and title."""
+    groups, events = products.groups(_PRODUCT_ID), products.events.sum(axis=0)
+    is_shown = np.zeros(len(groups.names), np.bool_)
+    is_shown[[groups.places[product] for product in shown]] = True
     best: dict[str, tuple[int, ProductVariant]] = {}
-    for variant, events in zip(products.members, products.events.sum(axis=0).tolist(), strict=True):
-        product_id = variant.product_id
-        if product_id in shown and (product_id not in best or (-events, variant) < best[product_id]):
-            best[product_id] = (-events, variant)
+    for place in np.flatnonzero(is_shown[groups.of] & (events > 0)).tolist():
+        variant = products.names[place]
+        ranked = (-int(events[place]), variant)
+        best[variant.product_id] = min(best.get(variant.product_id, ranked), ranked)
     return {product_id: variant for product_id, (_, variant) in best.items()}
 
 
@@ -205,9 +208,16 @@ def _ranked(members: Sequence[_Ordered], events: Ints, most: int | None = None) 
 
     Text in Python sorts by code point, and so does its UTF-8 by byte.
     """
-    places = np.flatnonzero(events)
-    if most is not None and len(places) > most:
-        least = np.partition(events[places], -most)[-most]
-        places = places[events[places] >= least]
+    places = np.flatnonzero(events if most is None else events >= _least_ranked(events, most))
     counted = [(members[place], count) for place, count in zip(places.tolist(), events[places].tolist(), strict=True)]
     return nsmallest(len(counted) if most is None else most, counted, key=lambda member: (-member[1], member[0]))
+
+
+def _least_ranked(events: Ints, most: int) -> int:
+    """The number of events of the `most`th greatest, at least 1."""
+    # Most counts are small, so that counting how often each occurs is faster than partitioning them.
+    with_at_least = np.bincount(np.minimum(events, _MANY))[::-1].cumsum()[::-1]
+    if len(with_at_least) > _MANY and with_at_least[_MANY] >= most:
+        many = events[events >= _MANY]
+        return int(np.partition(many, -most)[-most])
+    return max(1, int(np.count_nonzero(with_at_least >= most)) - 1)

@@ -34,7 +34,7 @@ def check_snapshot(snapshot: Snapshot) -> None:
     for name in _ARRAYS:
         _check_array(name, getattr(snapshot, name), shapes[name])
     for name, popularity in snapshot.popularity_1h.items():
-        _check_array(name, popularity.events, (2, len(popularity.members)))
+        _check_array(name, popularity.events, (2, len(popularity.names)))
     if max(len(snapshot.latest_events), len(snapshot.latest_visitors)) > LATEST_EVENTS_SHOWN:
         raise ValueError(f"more than {LATEST_EVENTS_SHOWN} latest events")
     for event, _ in (*snapshot.latest_events, *snapshot.latest_visitors):

@@ -10,9 +10,10 @@ import numpy as np
 from services.aggregate.columns.arrays import Array
 from services.aggregate.columns.dictionaries import restored
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
-from services.aggregate.rollups.merging import merge
+from services.aggregate.rollups.merging import NameIndexes, merge
+from services.aggregate.rollups.popularity import Popularity
 from services.aggregate.rollups.report_checks import check_numbers, check_snapshot
-from services.aggregate.rollups.snapshot import Popularity, Snapshot
+from services.aggregate.rollups.snapshot import Snapshot
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import WINDOW_SECONDS, Meta
 
@@ -36,12 +37,15 @@ class PartitionReport:
         return max(0, min(self.loaded_until_ms, now_ms) - since_ms) // 1000
 
 
-def merge_reports(reports: Mapping[int, PartitionReport], partitions: int, publisher: str) -> tuple[Snapshot, Meta]:
+def merge_reports(
+    reports: Mapping[int, PartitionReport], partitions: int, publisher: str, indexes: NameIndexes | None = None
+) -> tuple[Snapshot, Meta]:
     """The snapshot of all partitions and its Meta, from at least one report, all of one instant.
 
-    `partitions` is how many there should be: while some are missing, part of every window is not loaded.
+    `partitions` is how many there should be: while some are missing, part of every window is not loaded. For `indexes`
+    see `merge`.
     """
-    snapshot = merge([report.snapshot for report in reports.values()])
+    snapshot = merge([report.snapshot for report in reports.values()], indexes)
     counts = snapshot.event_counts
     is_whole = len(reports) >= partitions
 
@@ -67,7 +71,8 @@ def merge_reports(reports: Mapping[int, PartitionReport], partitions: int, publi
 
 def encode_report(report: PartitionReport) -> bytes:
     """A report as bytes, for another replica."""
-    return _encode(report)
+    popularity = {name: own.without_zeros() for name, own in report.snapshot.popularity_1h.items()}
+    return _encode(replace(report, snapshot=replace(report.snapshot, popularity_1h=popularity)))
 
 
 def decode_report(data: bytes) -> PartitionReport:
@@ -80,8 +85,8 @@ def decode_report(data: bytes) -> PartitionReport:
     popularity = report.snapshot.popularity_1h
     if popularity.keys() != _RANKED:
         raise ValueError(f"rankings of {sorted(popularity)}, expected {sorted(_RANKED)}")
-    members = restored({name: own.members for name, own in popularity.items()})
-    restored_popularity = {name: Popularity(members[name], own.events) for name, own in popularity.items()}
+    names = restored({name: own.names for name, own in popularity.items()})
+    restored_popularity = {name: Popularity(names[name], own.events) for name, own in popularity.items()}
     snapshot = replace(report.snapshot, popularity_1h=restored_popularity)
     check_snapshot(snapshot)
     return replace(report, snapshot=snapshot)

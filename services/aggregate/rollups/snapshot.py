@@ -1,7 +1,7 @@
 """The figures of a partition's windows at a publish instant, as values that no longer change."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from services.aggregate.columns.batch import EventCounts, LatestEvent
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.engine.windows import DEVICE_WINDOW_SECONDS, Windows
+from services.aggregate.rollups.popularity import Popularity
 from services.aggregate.rollups.previous_period import visitors_before
 from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from shared.rollups.model import (
@@ -23,14 +24,6 @@ from shared.rollups.model import (
 
 SEED_VISITS_SECONDS: Final = 900
 _SESSION_BUCKET_SECONDS: Final = SESSION_BUCKET_MS // 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Popularity:
-    """Names with the events of the trailing hour; `events` has a row HUMAN and a row BOT, a column per name."""
-
-    members: list[Any]
-    events: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +90,4 @@ def _view_windows(now_s: int) -> list[tuple[int, int]]:
 
 def _popularity(windows: Windows, names: Dictionaries, dimension: str) -> Popularity:
     own = names.of(dimension)
-    counts = windows.popularity.counts(dimension, len(own))
-    shown = np.flatnonzero(counts.any(axis=0))
-    return Popularity([own[code] for code in shown.tolist()], counts[:, shown])
+    return Popularity(own, windows.popularity.counts(dimension, len(own)).copy())

@@ -41,8 +41,8 @@ def receive(into: Partition, now_s: int, *products: str) -> None:
 
 
 def products_of(of: Partition) -> dict[Any, int]:
-    products = of.snapshot().popularity_1h["product"]
-    return {member.product_id: int(n) for member, n in zip(products.members, products.events.sum(axis=0), strict=True)}
+    products = of.snapshot().popularity_1h["product"].without_zeros()
+    return {member.product_id: int(n) for member, n in zip(products.names, products.events.sum(axis=0), strict=True)}
 
 
 @pytest.fixture

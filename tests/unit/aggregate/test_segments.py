@@ -260,4 +260,4 @@ def test_renumbered_names_leave_segments_as_they_were() -> None:
     assert sorted(row["productId"] for row in table(held).to_pylist()) == sorted(f"old{n}" for n in range(50))
     now = closed(own, START_S + 3800)
     assert [row["productId"] for row in table(now, MINUTE + 60).to_pylist()] == ["new"]
-    assert own.snapshot().popularity_1h["product"].members[-1][0] == "newer"
+    assert own.snapshot().popularity_1h["product"].names[-1].product_id == "newer"
