@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -22,10 +22,10 @@ _OWN_SETTINGS: Final = {"REDIS_URL", "REDIS_PREFIX", "KAFKA_BROKER", "STATE_DIR"
 class Demo:
     """A running demo and its output. Finds its processes in /proc, so Linux only."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], settings: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
             command,
-            env={name: setting for name, setting in os.environ.items() if name not in _OWN_SETTINGS},
+            env={name: setting for name, setting in os.environ.items() if name not in _OWN_SETTINGS} | dict(settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -92,9 +92,9 @@ class Demo:
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[Demo]:
-    """A demo while the block runs."""
-    demo = Demo(command)
+def running(command: Sequence[str], **settings: str) -> Iterator[Demo]:
+    """A demo while the block runs, with these environment variables."""
+    demo = Demo(command, settings)
     try:
         yield demo
     finally:
