@@ -24,11 +24,16 @@ RUN --mount=type=cache,target=/root/.cache \
     case "$SERVICE" in detect) extra=kafka ;; *) extra=$SERVICE ;; esac \
  && uv sync --frozen --no-dev --no-editable --extra "$extra"
 
+# What no service imports: tests, headers, a notebook's widgets, and Arrow's clients of Flight and S3.
+RUN cd /opt/clickpulse/lib/python3*/site-packages \
+ && rm -rf pandas/tests pydeck/nbextension/static pyarrow/include pyarrow/tests \
+    pyarrow/*arrow_flight* pyarrow/*arrow_python_flight* pyarrow/_flight.* pyarrow/*arrow_s3* pyarrow/_s3fs.*
+
 FROM ${PYTHON} AS runtime
 # State and lookups are volumes, which inherit their owner from these folders.
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --shell /usr/sbin/nologin clickpulse \
  && install -d -o clickpulse -g clickpulse /var/lib/clickpulse /var/lib/clickpulse/state /var/lib/clickpulse/lookups \
-    /var/lib/clickpulse/dashboard \
+    /var/lib/clickpulse/dashboard /var/lib/clickpulse/files \
  && cd /var/lib/clickpulse \
  && install -d -o clickpulse -g clickpulse access \
     access/kafka access/redis access/operator access/lookups \
@@ -58,7 +63,7 @@ FROM runtime AS dashboard
 ENV DASHBOARD_ADDRESS=0.0.0.0 DASHBOARD_PORT=8501
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 \
-    CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:%s/_stcore/health' % os.environ['DASHBOARD_PORT'], timeout=3)"]
+    CMD ["clickpulse", "health", "--dashboard"]
 CMD ["dashboard"]
 
 FROM runtime AS traffic

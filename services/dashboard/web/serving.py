@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import uvicorn
+from streamlit import config
 from streamlit.web import bootstrap
 
 from services.dashboard.settings import DashboardSettings
@@ -30,7 +31,7 @@ _STOP_SECONDS: Final = 5
 
 def serve(settings: DashboardSettings, options: Mapping[str, Any], gauges: Gauges) -> None:
     """Block until SIGTERM or SIGINT, which uvicorn raises again once it has stopped."""
-    bootstrap.load_config_options(dict(options))
+    load_options(options)
     # Imported now because Streamlit reads its options when it is imported and when the application is made.
     from services.dashboard.web.server import application
 
@@ -55,6 +56,19 @@ def serve(settings: DashboardSettings, options: Mapping[str, Any], gauges: Gauge
     )
     with _listening(settings.dashboard_address, settings.dashboard_port, config.backlog) as listener:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def load_options(options: Mapping[str, Any]) -> None:
+    """Set Streamlit's options: these, and its defaults.
+
+    Otherwise files of the user or of the current folder, which belong to other Streamlit apps, would change the rest.
+    """
+    config.get_config_files = _no_files
+    bootstrap.load_config_options(dict(options))
+
+
+def _no_files(file_name: str) -> list[str]:  # noqa: ARG001 - as Streamlit calls it
+    return []
 
 
 def _listening(address: str, port: int, backlog: int) -> socket.socket:

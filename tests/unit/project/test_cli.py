@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import metadata, version
+from threading import Thread
 
 import pytest
 
@@ -130,6 +132,29 @@ def test_health_without_a_port_names_the_variable(port: str, monkeypatch: pytest
     monkeypatch.setenv("HEALTH_PORT", port)
     with pytest.raises(ConfigurationError, match="HEALTH_PORT"):
         probe.main([])
+
+
+class _OnlyBelow(BaseHTTPRequestHandler):
+    """The dashboard as a proxy's neighbour: it answers only below its base path."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/shop/stats/_stcore/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("base_path", "exit_code"), [("shop/stats", 0), ("/shop/stats/", 0), ("", 1)])
+def test_health_of_the_dashboard_is_asked_below_its_base_path(
+    base_path: str, exit_code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _OnlyBelow) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("DASHBOARD_ADDRESS", "0.0.0.0")
+        monkeypatch.setenv("DASHBOARD_PORT", str(server.server_port))
+        monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", base_path)
+        assert cli.main(["health", "--dashboard"]) == exit_code
 
 
 def _ask_health(health: Health, monkeypatch: pytest.MonkeyPatch) -> int:

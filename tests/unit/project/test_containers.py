@@ -13,7 +13,9 @@ from services.cli import SUBCOMMANDS
 from shared.runtime.services import SERVICES
 
 ROOT = Path(__file__).parents[3]
-BACKING = {"kafka", "redis"}
+SERVERS = {"kafka", "redis"}
+MONITORING = {"prometheus", "grafana"}
+BACKING = SERVERS | MONITORING
 ONE_SHOT = {"access", "grant", "shop", "lookups"}
 
 
@@ -82,13 +84,14 @@ def test_long_running_services_restart_and_report_health(services: dict[str, Any
         assert ("healthcheck" in service) is (name in BACKING), name
 
 
-def test_only_traffic_needs_a_profile(services: dict[str, Any]) -> None:
-    assert {name for name, service in services.items() if "profiles" in service} == {"traffic"}
+def test_only_traffic_and_monitoring_need_a_profile(services: dict[str, Any]) -> None:
+    profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
+    assert profiles == {"traffic": ["traffic"]} | {name: ["monitoring"] for name in MONITORING}
 
 
 def test_ports_are_published_on_this_machine_only(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 2
+    assert len(ports) == 4
     assert all("127.0.0.1:" in port for port in ports)
 
 
@@ -117,6 +120,7 @@ def test_every_container_is_confined(services: dict[str, Any]) -> None:
         assert "cap_add" not in service, name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
         for limit in ("pids_limit", "cpus", "mem_limit"):
             assert service[limit], (name, limit)
         for mount in service["tmpfs"]:
@@ -128,9 +132,9 @@ def test_a_container_reaches_only_what_it_needs(services: dict[str, Any], networ
         name: {
             other
             for other, service in services.items()
-            if other in BACKING and set(service.get("networks", ())) & set(services[name].get("networks", ()))
+            if other in SERVERS and set(service.get("networks", ())) & set(services[name].get("networks", ()))
         }
-        for name in services.keys() - BACKING
+        for name in services.keys() - SERVERS
     }
     both = {"redis", "kafka"}
     assert reached == {
@@ -139,8 +143,14 @@ def test_a_container_reaches_only_what_it_needs(services: dict[str, Any], networ
         "grant": {"kafka"},
         "lookups": {"redis"},
         "dashboard": {"redis"},
+        "prometheus": set(),
+        "grafana": set(),
         **dict.fromkeys(("enrich", "aggregate", "detect", "traffic"), both),
     }
+    # Prometheus reaches each service's metrics, and Grafana only Prometheus.
+    scraped = {name for name, service in services.items() if "metrics" in service.get("networks", ())}
+    assert scraped == {"prometheus", "enrich", "aggregate", "detect", "dashboard", "traffic"}
+    assert {name for name, service in services.items() if "board" in service.get("networks", ())} == MONITORING
     for name in ("access", "shop"):
         assert services[name]["network_mode"] == "none"
     others = {
@@ -159,7 +169,7 @@ def test_every_service_mounts_only_its_own_logins(services: dict[str, Any]) -> N
             continue
         mounted = [volume for volume in service.get("volumes", ()) if volume.startswith("access-")]
         owner = "operator" if name == "grant" else name
-        assert mounted == ([] if name == "shop" else [f"access-{owner}:/run/access:ro"]), name
+        assert mounted == ([] if name in {"shop", *MONITORING} else [f"access-{owner}:/run/access:ro"]), name
         for variable in ("REDIS_USERNAME", "KAFKA_SASL_USERNAME"):
             if "environment" in service and variable in service["environment"]:
                 assert service["environment"][variable] == owner
@@ -187,6 +197,13 @@ def test_base_images_can_be_pinned(services: dict[str, Any], tmp_path: Path) -> 
     default = re.search(r"^ARG PYTHON=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert default is not None
     assert pinned["PYTHON_IMAGE"] == f"{default[1]}@sha256:0123abcd"
+
+
+def test_prometheus_scrapes_every_service_where_it_listens(services: dict[str, Any]) -> None:
+    (job,) = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    (discovery,) = job["dns_sd_configs"]
+    assert set(discovery["names"]) == services.keys() - BACKING - ONE_SHOT
+    assert f"HEALTH_PORT={discovery['port']}" in (ROOT / "Dockerfile").read_text()
 
 
 def test_health_check_starts_without_the_settings_library() -> None:
