@@ -3,13 +3,13 @@
 from pydantic import Field
 
 from services.access.names import Names
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings, TopicName
 
 
 class AccessSettings(ServiceSettings):
     """Set them as for the services."""
 
-    offers_topic: str = Field(default="special-offers", min_length=1, description="Topic of special offers.")
+    offers_topic: TopicName = Field(default="special-offers", description="Topic of special offers.")
     aggregate_group: str = Field(
         default="aggregate", min_length=1, description="Consumer group of the aggregate service."
     )

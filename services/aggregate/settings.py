@@ -38,6 +38,7 @@ class AggregateSettings(ServiceSettings):
     cluster_secret: str | None = Field(
         default=None,
         min_length=16,
+        examples=["$(openssl rand -hex 32)"],
         repr=False,
         description="Secret of all replicas, at least 16 characters; they sign what they tell each other in Redis.",
     )

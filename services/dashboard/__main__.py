@@ -15,7 +15,7 @@ from services.dashboard.kit import theme
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in.access import HEADER, USER_KEY
 from shared.runtime.logs import configure_logs, get_logger
-from shared.runtime.redis_client import redis_address
+from shared.runtime.redis_client import check_server, redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.settings_help import service_parser
 from shared.status.exposition import exposition
@@ -65,6 +65,7 @@ def main(argv: Sequence[str]) -> int:
     if complaint is not None:
         logger.error("cannot listen", reason=complaint)
         return 1
+    check_server(settings.redis_url)
     logger.info(
         "starting",
         url=f"http://{_in_url(settings.dashboard_address)}:{settings.dashboard_port}",
@@ -76,12 +77,7 @@ def main(argv: Sequence[str]) -> int:
     health, gauges = Health(SERVICE), Gauges()
     metrics = exposition(SERVICE, health, gauges)
     with ExitStack() as stack:
-        try:
-            stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address, metrics))
-        except OSError as error:
-            where = f"port {settings.health_port} of {settings.health_address}"
-            logger.error("cannot listen", reason=f"HEALTH_PORT, HEALTH_ADDRESS: {where}: {error.strerror or error}")  # noqa: TRY400
-            return 1
+        stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address, metrics))
         stack.enter_context(reporting(SERVICE, settings, health, gauges, degrades=True))
         _serve(settings, options, gauges)
     logger.info("stopped")

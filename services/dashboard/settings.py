@@ -1,5 +1,6 @@
 """The dashboard's settings."""
 
+import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Annotated, Self
@@ -20,10 +21,18 @@ def _checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
+def _read_address(text: str) -> None:
+    try:
+        ip_address(text)
+    except ValueError:
+        if re.fullmatch(r"[\w.-]+", text) is None:
+            raise ValueError("expected an address or a name of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+
+
 class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettings):
     """Where the dashboard listens, and how often a page refreshes."""
 
-    dashboard_address: str = Field(
+    dashboard_address: Annotated[str, AfterValidator(_checked_by(_read_address))] = Field(
         default="127.0.0.1",
         min_length=1,
         description="Address to listen on; 0.0.0.0 is every interface, which needs DASHBOARD_AUTH.",
@@ -31,6 +40,7 @@ class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettin
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=8501, description="Port to listen on.")
     dashboard_hosts: Annotated[str, AfterValidator(_checked_by(read_listed))] = Field(
         default="",
+        examples=["stats.shop.example"],
         description=(
             "Names by which browsers reach the dashboard, besides localhost, 127.0.0.1, [::1] and DASHBOARD_ADDRESS: "
             "stats.shop.example[,*.shop.example]; * is any name, for a proxy that checks it."
@@ -38,6 +48,7 @@ class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettin
     )
     dashboard_frame_ancestors: Annotated[str, AfterValidator(_checked_by(read_ancestors))] = Field(
         default="",
+        examples=["https://intranet.shop.example"],
         description="Origins of pages that may embed the dashboard: https://intranet.shop.example[,...]. Unset: none.",
     )
     dashboard_viewers: int = Field(default=100, ge=1, le=10_000, description="Most pages open at once, 1 to 10000.")

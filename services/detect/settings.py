@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings, TopicName
 
 
 class DetectSettings(ServiceSettings):
     """Settings of detect beyond those of every service."""
 
-    offers_topic: str = Field(default="special-offers", min_length=1, description="Topic of special offers.")
+    offers_topic: TopicName = Field(default="special-offers", description="Topic of special offers.")
     detect_window_minutes: float = Field(
         default=30,
         gt=0,

@@ -18,6 +18,7 @@ class LookupSettings(ServiceSettings):
     hash_salt: str | None = Field(
         default=None,
         min_length=16,
+        examples=["$(openssl rand -hex 32)"],
         repr=False,
         description="Secret to derive the salts from. Unset: random salts in Redis, deleted a day later.",
     )

@@ -12,6 +12,7 @@ from services.traffic.sending import Outbox
 from services.traffic.settings import TrafficSettings
 from shared.events.refusals import dead_letter_topic
 from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.redis_client import check_server
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.signals import stop_on_signals
 from shared.status.exposition import exposition
@@ -62,19 +63,19 @@ def main_replay(argv: Sequence[str]) -> int:
 
 def _run(service: str, run: Callable[[Outbox, Event], int]) -> int:
     try:
-        settings = read_settings(TrafficSettings)
+        return _run_with(read_settings(TrafficSettings), service, run)
     except ConfigurationError as error:
         return _wrong(service, str(error))
+
+
+def _run_with(settings: TrafficSettings, service: str, run: Callable[[Outbox, Event], int]) -> int:
     configure_logs(service, settings.log_format, settings.log_level)
     stop, health, gauges = Event(), Health(service), Gauges()
     with ExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
-        try:
-            metrics = exposition(service, health, gauges)
-            stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address, metrics))
-        except OSError as error:
-            where = f"port {settings.health_port} of {settings.health_address}"
-            return _wrong(service, f"HEALTH_PORT, HEALTH_ADDRESS: cannot listen on {where}: {error}")
+        metrics = exposition(service, health, gauges)
+        stack.enter_context(health_endpoint(health, settings.health_port, settings.health_address, metrics))
+        check_server(settings.redis_url)
         reporter = stack.enter_context(reporting(service, settings, health, gauges))
         outbox = stack.enter_context(_outbox(settings, service, stop, health, gauges))
         try:

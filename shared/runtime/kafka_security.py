@@ -1,6 +1,6 @@
 """Rejects contradictory Kafka security settings at startup; with them, the client would retry forever."""
 
-from shared.runtime.certificates import lonely_certificate, missing_files
+from shared.runtime.certificates import lonely_certificate, missing_files, unusable_ca, unusable_certificate
 
 
 def contradictions(
@@ -51,10 +51,11 @@ def contradictions(
             f"{name}: is set, but KAFKA_SECURITY_PROTOCOL={protocol} is not encrypted; expected SSL or SASL_SSL"
             for name in given_files
         ]
+    pair = ("KAFKA_SSL_CERTIFICATE_LOCATION", certificate_location, "KAFKA_SSL_KEY_LOCATION", key_location)
     return [
         *found,
         *missing_files(given_files),
-        *lonely_certificate(
-            "KAFKA_SSL_CERTIFICATE_LOCATION", certificate_location, "KAFKA_SSL_KEY_LOCATION", key_location
-        ),
+        *unusable_ca("KAFKA_SSL_CA_LOCATION", ca_location, may_be_folder=True),
+        *lonely_certificate(*pair),
+        *unusable_certificate(*pair),
     ]

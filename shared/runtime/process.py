@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
-from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.redis_client import REDIS_UNAVAILABLE, check_server, connect, redis_address
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.shutdown_deadline import shutdown_deadline
 from shared.runtime.signals import stop_on_signals
@@ -34,8 +34,8 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
 
     Health fails as STARTING until `run` marks that part as working. Health and gauges are reported to Redis meanwhile.
 
-    Returns the exit code: 0 stopped, 3 fenced. Raises OSError when the health port is taken, and what `run` raises
-    apart from Stopped and Fenced.
+    Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError when the health port is taken or REDIS_URL
+    names a server of the wrong kind, and what `run` raises apart from Stopped and Fenced.
     """
     configure_logs(service, settings.log_format, settings.log_level)
     stop, health, gauges = Event(), Health(service), Gauges()
@@ -49,6 +49,7 @@ def run_process(service: str, settings: ServiceSettings, run: Run) -> int:
         reporting(service, settings, health, gauges, settings.kafka_instance_id) as reporter,
     ):
         try:
+            check_server(settings.redis_url)
             run(log, health, gauges, stop)
         except Stopped:
             pass  # it was waiting for a dependency, with nothing left to finish

@@ -8,8 +8,11 @@ from typing import Any, Final
 
 import redis
 from redis._parsers import _HiredisParser, _RESP3Parser
+from redis._parsers.base import BaseParser
 from redis._parsers.socket import SocketBuffer
 from redis.utils import HIREDIS_AVAILABLE
+
+from shared.runtime.redis_errors import error_of
 
 MOST_REPLY_BYTES: Final = 64 * 1024 * 1024
 """Of one reply: more than any that our own values cause, and little enough to hold in memory."""
@@ -31,20 +34,20 @@ def is_exhausted(error: Exception) -> bool:
     return isinstance(error, redis.ResponseError) and "exhausted the last possible ID" in str(error)
 
 
-def limited_parser(most_bytes: int) -> type:
-    """The parser of redis-py's connections that raises ReplyTooLarge for a reply above `most_bytes`."""
+def limited_parser(most_bytes: float) -> type[BaseParser]:
+    """The parser of redis-py's connections with the errors of `redis_errors`; ReplyTooLarge above `most_bytes`."""
     parser = _LimitedHiredisParser if HIREDIS_AVAILABLE else _LimitedParser
     return type(parser.__name__, (parser,), {"most_bytes": most_bytes})
 
 
-def _too_large(most_bytes: int) -> ReplyTooLarge:
+def _too_large(most_bytes: float) -> ReplyTooLarge:
     return ReplyTooLarge(f"Redis returned more than {most_bytes:,} bytes at once, which no key of ours holds")
 
 
 class _CountingReader:
     """A hiredis reader that counts what it is fed."""
 
-    def __init__(self, reader: Any, most_bytes: int) -> None:
+    def __init__(self, reader: Any, most_bytes: float) -> None:
         self.fed_bytes = 0
         self.gets = reader.gets
         self.has_data = reader.has_data
@@ -58,8 +61,15 @@ class _CountingReader:
         self._feed(buffer, start, length)
 
 
-class _LimitedHiredisParser(_HiredisParser):
-    most_bytes: int
+class _Errors(BaseParser):
+    @classmethod
+    def parse_error(cls, response: str) -> Exception:
+        known: Exception = super().parse_error(response)  # type: ignore[no-untyped-call]
+        return error_of(response, known)
+
+
+class _LimitedHiredisParser(_Errors, _HiredisParser):
+    most_bytes: float
 
     def on_connect(self, connection: Any, **options: Any) -> None:
         super().on_connect(connection, **options)  # type: ignore[no-untyped-call]
@@ -72,7 +82,7 @@ class _LimitedHiredisParser(_HiredisParser):
 
 
 class _LimitedBuffer(SocketBuffer):
-    most_bytes: int
+    most_bytes: float
     received_bytes = 0
 
     def _read_from_socket(self, length: int | None = None, *arguments: Any, **options: Any) -> bool:
@@ -88,8 +98,8 @@ class _LimitedBuffer(SocketBuffer):
         self.received_bytes = 0
 
 
-class _LimitedParser(_RESP3Parser):  # it reads RESP2 as well
-    most_bytes: int
+class _LimitedParser(_Errors, _RESP3Parser):  # it reads RESP2 as well
+    most_bytes: float
 
     def on_connect(self, connection: Any) -> None:
         super().on_connect(connection)  # type: ignore[no-untyped-call]

@@ -2,7 +2,8 @@
 
 from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 
-from shared.runtime.certificates import lonely_certificate, missing_files
+from shared.runtime.certificates import lonely_certificate, missing_files, unusable_ca, unusable_certificate
+from shared.runtime.redis_url import SENTINEL_SCHEMES, problem_of
 
 
 def secured_url(
@@ -13,24 +14,30 @@ def secured_url(
     ca_location: str | None,
     certificate_location: str | None,
     key_location: str | None,
+    sentinel_username: str | None = None,
+    sentinel_password: str | None = None,
 ) -> str:
     """The URL with the login and the certificates. The same call again changes nothing.
 
     Raises ValueError with one complaint per variable that contradicts the others, as `VARIABLE: …`, without secrets.
     """
-    if not _is_readable(url):
-        raise ValueError(
-            "REDIS_URL: expected redis://[user:password@]host:port/db; in a password, write / # ? [ as %2F %23 %3F "
-            "%5B, or set REDIS_PASSWORD"
-        )
+    if (problem := problem_of(url)) is not None:
+        raise ValueError(f"REDIS_URL: {problem}")
     found = [
         *_login_complaints(url, username, password),
+        *_sentinel_complaints(url, sentinel_username, sentinel_password),
         *_file_complaints(url, ca_location, certificate_location, key_location),
     ]
     if found:
         raise ValueError("\n".join(found))
-    files = {"ssl_ca_certs": ca_location, "ssl_certfile": certificate_location, "ssl_keyfile": key_location}
-    given = {name: path for name, path in files.items() if path is not None}
+    options = {
+        "ssl_ca_certs": ca_location,
+        "ssl_certfile": certificate_location,
+        "ssl_keyfile": key_location,
+        "sentinel_username": sentinel_username,
+        "sentinel_password": sentinel_password,
+    }
+    given = {name: text for name, text in options.items() if text is not None}
     if username is None and password is None and not given:
         return url  # untouched, with whatever only redis-py understands
     parts = urlsplit(url)
@@ -40,14 +47,6 @@ def secured_url(
         login = f"{quote(username or '', safe='')}:{quote(password or '', safe='')}"
     query = {**{name: texts[-1] for name, texts in parse_qs(parts.query).items()}, **given}
     return urlunsplit(parts._replace(netloc=f"{login}@{place}" if login else place, query=urlencode(query)))
-
-
-def _is_readable(url: str) -> bool:
-    try:
-        _ = urlsplit(url).port  # raises for a wrong one
-    except ValueError:
-        return False
-    return True
 
 
 def _login_complaints(url: str, username: str | None, password: str | None) -> list[str]:
@@ -63,6 +62,14 @@ def _login_complaints(url: str, username: str | None, password: str | None) -> l
     return []
 
 
+def _sentinel_complaints(url: str, username: str | None, password: str | None) -> list[str]:
+    if username is not None and password is None:
+        return ["REDIS_SENTINEL_USERNAME: is set, but REDIS_SENTINEL_PASSWORD is not; set both, or only the password"]
+    if password is not None and urlsplit(url).scheme not in SENTINEL_SCHEMES:
+        return ["REDIS_SENTINEL_PASSWORD: is set, but REDIS_URL names no Sentinel; expected redis+sentinel://"]
+    return []
+
+
 def _file_complaints(
     url: str, ca_location: str | None, certificate_location: str | None, key_location: str | None
 ) -> list[str]:
@@ -72,11 +79,12 @@ def _file_complaints(
         "REDIS_SSL_KEY_LOCATION": key_location,
     }
     given = {name: path for name, path in files.items() if path is not None}
-    if not url.startswith("rediss://"):
+    if not url.startswith("rediss"):
         return [f"{name}: is set, but REDIS_URL is not encrypted; expected rediss://" for name in given]
+    pair = ("REDIS_SSL_CERTIFICATE_LOCATION", certificate_location, "REDIS_SSL_KEY_LOCATION", key_location)
     return [
         *missing_files(given),
-        *lonely_certificate(
-            "REDIS_SSL_CERTIFICATE_LOCATION", certificate_location, "REDIS_SSL_KEY_LOCATION", key_location
-        ),
+        *unusable_ca("REDIS_SSL_CA_LOCATION", ca_location, may_be_folder=False),
+        *lonely_certificate(*pair),
+        *unusable_certificate(*pair),
     ]

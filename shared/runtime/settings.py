@@ -4,9 +4,9 @@ Each service subclasses `ServiceSettings` in its own `settings` module and adds 
 """
 
 from ipaddress import ip_address
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.events.limits import Limits
@@ -14,11 +14,17 @@ from shared.events.refusals import is_dead_letter_topic
 from shared.events.time_units import HOUR_MS
 from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIGURATION_ERROR_EXIT_CODE
 from shared.runtime.configuration import ConfigurationError as ConfigurationError
+from shared.runtime.kafka_broker import bootstrap_servers
 from shared.runtime.kafka_security import contradictions
 from shared.runtime.redis_security import secured_url
 from shared.runtime.secret_files import SecretFiles, is_secret
+from shared.runtime.setting_complaints import complaints_of, same_topics
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,240}$")]
+"""As Kafka allows, with room for the suffix of the dead letters."""
+
+_LONGEST_HOURS: Final = 876_000  # a hundred years
 
 
 class EnvironmentSettings(BaseSettings):
@@ -45,8 +51,8 @@ class RedisSettings(EnvironmentSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         repr=False,  # it may hold a password
-        pattern=r"^(redis|rediss|unix)://",
-        description="Redis or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:// for a socket.",
+        description="Redis or Valkey: redis://[user:password@]host:port/db, rediss:// for TLS, unix:// for a socket, "
+        "redis+sentinel://[user:password@]host:port[,host:port]/master/db for Sentinel.",
     )
     redis_username: str | None = Field(default=None, description="User name, if REDIS_URL has none.")
     redis_password: str | None = Field(default=None, repr=False, description="Password, if REDIS_URL has none.")
@@ -57,18 +63,26 @@ class RedisSettings(EnvironmentSettings):
         default=None, description="File with this service's certificate, if Redis asks for one."
     )
     redis_ssl_key_location: str | None = Field(default=None, description="File with the key of that certificate.")
-    redis_prefix: str = Field(default="", max_length=64, description="Prefix of every Redis key.")
+    redis_sentinel_username: str | None = Field(
+        default=None, description="User name for the Sentinels, if they ask for one; REDIS_USERNAME is for Redis."
+    )
+    redis_sentinel_password: str | None = Field(
+        default=None, repr=False, description="Password for the Sentinels, if they ask for one."
+    )
+    redis_prefix: str = Field(default="", max_length=64, examples=["shop:"], description="Prefix of every Redis key.")
 
     @model_validator(mode="after")
     def _complete_url(self) -> Self:
         """Put login and certificates into `redis_url`, which is what every client connects with."""
         self.__dict__["redis_url"] = secured_url(
-            self.redis_url,
+            self.redis_url.strip(),
             username=self.redis_username,
             password=self.redis_password,
             ca_location=self.redis_ssl_ca_location,
             certificate_location=self.redis_ssl_certificate_location,
             key_location=self.redis_ssl_key_location,
+            sentinel_username=self.redis_sentinel_username,
+            sentinel_password=self.redis_sentinel_password,
         )
         return self
 
@@ -112,7 +126,9 @@ class HealthSettings(EnvironmentSettings):
     """Where a service answers probes and Prometheus."""
 
     health_port: Port = Field(
-        default=0, description="Port of the endpoint for /health, /livez, /readyz and /metrics; 0 disables it."
+        default=0,
+        examples=[8081],
+        description="Port of the endpoint for /health, /livez, /readyz and /metrics; 0 disables it.",
     )
     health_address: str = Field(
         default="127.0.0.1",
@@ -133,15 +149,16 @@ class HealthSettings(EnvironmentSettings):
 class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings):
     """What every service that reads or writes the event log needs."""
 
-    kafka_broker: str | None = Field(
+    kafka_broker: Annotated[str, AfterValidator(bootstrap_servers)] | None = Field(
         default=None,
+        examples=["kafka:9092"],
         description="Kafka bootstrap servers, host:port[,host:port]. Unset: the event log is Redis Streams.",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="Security protocol of the brokers."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="SASL mechanism, for a SASL_ security protocol."
+        default=None, examples=["SCRAM-SHA-512"], description="SASL mechanism, for a SASL_ security protocol."
     )
     kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
     kafka_sasl_password: str | None = Field(default=None, repr=False, description="SASL password.")
@@ -153,6 +170,7 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings)
     kafka_instance_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        examples=["aggregate-1"],
         description="Name of this replica, unique within its service: restarted in time, it keeps its partitions.",
     )
     kafka_session_seconds: int = Field(
@@ -161,26 +179,40 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings)
         le=300,
         description="Seconds of silence, 6 to 300, after which a replica's partitions move to the others.",
     )
-    raw_topic: str = Field(default="click-data", min_length=1, description="Topic of raw clicks.")
-    enriched_topic: str = Field(default="enriched-click-data", min_length=1, description="Topic of enriched clicks.")
+    raw_topic: TopicName = Field(default="click-data", description="Topic of raw clicks.")
+    enriched_topic: TopicName = Field(default="enriched-click-data", description="Topic of enriched clicks.")
     partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of a topic that a service creates.")
     retention_hours: float = Field(
-        default=24, ge=9, description="Hours that a created topic keeps its records; at least 9, for rebuilding state."
+        default=24,
+        ge=9,
+        le=_LONGEST_HOURS,
+        description="Hours that a created topic keeps its records; at least 9, for rebuilding state.",
     )
     raw_retention_hours: float | None = Field(
-        default=None, gt=0, description="The same for the raw topic, which holds what producers sent. Unset: the same."
+        default=None,
+        gt=0,
+        le=_LONGEST_HOURS,
+        examples=[24],
+        description="The same for the raw topic, which holds what producers sent. Unset: the same.",
     )
     dlq_retention_hours: float | None = Field(
-        default=None, gt=0, description="The same for dead letters, which hold what producers sent. Unset: the same."
+        default=None,
+        gt=0,
+        le=_LONGEST_HOURS,
+        examples=[24],
+        description="The same for dead letters, which hold what producers sent. Unset: the same.",
     )
     redis_log_records: int = Field(
         default=1_000_000,
         ge=1000,
+        le=10**12,
         description="Maximum records per partition on the Redis log, 0.6 KB each; the oldest are dropped, even unread.",
     )
     redis_log_megabytes: int | None = Field(
         default=None,
         ge=1,
+        le=10**9,
+        examples=[1024],
         description="Maximum megabytes of the whole log on Redis; the oldest records of its largest partitions are "
         "dropped, even unread. Unset: what leaves a tenth of Redis's maxmemory free.",
     )
@@ -197,6 +229,8 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings)
             certificate_location=self.kafka_ssl_certificate_location,
             key_location=self.kafka_ssl_key_location,
         )
+        names = [name for name in type(self).model_fields if name.endswith("_topic")]
+        found += same_topics({name.upper(): getattr(self, name) for name in names})
         if found:
             raise ValueError("\n".join(found))
         return self
@@ -234,18 +268,4 @@ def read_settings(settings_type: type[SettingsType]) -> SettingsType:
     try:
         return settings_type()
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_complaints(settings_type, error))) from None
-
-
-def _complaints(settings_type: type[BaseSettings], error: ValidationError) -> list[str]:
-    complaints = []
-    for problem in error.errors(include_url=False):
-        if not problem["loc"]:  # it concerns several settings; its input holds all of them, with the secrets
-            complaints.append(str(problem["ctx"]["error"]) if "ctx" in problem else problem["msg"])
-            continue
-        name = str(problem["loc"][0])
-        field = settings_type.model_fields.get(name)
-        meaning = f" ({field.description})" if field is not None and field.description else ""
-        given = "" if field is not None and is_secret(field) else f", got {problem['input']!r}"
-        complaints.append(f"{name.upper()}: {problem['msg']}{given}{meaning}")
-    return complaints
+        raise ConfigurationError("\n".join(complaints_of(settings_type, error))) from None

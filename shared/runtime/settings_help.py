@@ -32,8 +32,8 @@ def settings_help(settings_type: type[BaseSettings]) -> str:
     lines = ["environment variables, with their defaults:"]
     for name, field in settings_type.model_fields.items():
         lines.append(f"  {name.upper()}={as_variable(field.default)}")
-        choices = _choices(field.annotation)
-        meaning = f"{field.description} One of {', '.join(choices)}." if choices else f"{field.description}"
+        found = choices(field.annotation)
+        meaning = f"{field.description} One of {', '.join(found)}." if found else f"{field.description}"
         if is_secret(field):
             meaning += f" Or set {name.upper()}_FILE to a file that holds it."
         lines.append(fill(meaning, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6))
@@ -49,9 +49,10 @@ def as_variable(default: object) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def _choices(annotation: object) -> tuple[str, ...]:
+def choices(annotation: object) -> tuple[str, ...]:
+    """The values of a Literal, or of one within a union; none for another type."""
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     if isinstance(annotation, types.UnionType) or get_origin(annotation) is not None:
-        return next((found for part in get_args(annotation) if (found := _choices(part))), ())
+        return next((found for part in get_args(annotation) if (found := choices(part))), ())
     return ()

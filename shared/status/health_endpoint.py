@@ -9,7 +9,9 @@
 """
 
 import asyncio
+import errno
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +19,7 @@ from http import HTTPStatus
 from threading import Thread
 from typing import Final
 
+from shared.runtime.configuration import ConfigurationError
 from shared.status.health import Health
 
 _MOST_CONNECTIONS: Final = 32
@@ -35,13 +38,12 @@ def health_endpoint(
 ) -> Iterator[None]:
     """Serve the paths above on `address` and `port` while the block runs. `metrics` is called in the endpoint's thread.
 
-    Port 0 serves nothing. Raises OSError when the port is taken or the address is not one of this machine.
+    Port 0 serves nothing. Raises ConfigurationError when the port is taken or the address is not of this machine.
     """
     if port == 0:
         yield
         return
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.create_server((address, port), family=family)
+    listening = _listen(port, address)
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     endpoint = _Endpoint(health, metrics)
@@ -53,6 +55,22 @@ def health_endpoint(
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+def _listen(port: int, address: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            problem = f"port {port} of {address} is in use; stop what listens there or choose a free port"
+            raise ConfigurationError(f"HEALTH_PORT: {problem}, for example HEALTH_PORT={port % 65_535 + 1}") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno == errno.EACCES:
+            problem = f"this user may not listen on port {port}; expected one from 1024, for example HEALTH_PORT=8081"
+            raise ConfigurationError(f"HEALTH_PORT: {problem}") from None
+        problem = f"cannot listen on {address}: {reason}; expected an address of this machine"
+        raise ConfigurationError(f"HEALTH_ADDRESS: {problem}, for example HEALTH_ADDRESS=127.0.0.1") from None
 
 
 class _Endpoint:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from shared.runtime.setting_complaints import given
 from shared.runtime.settings import EnvironmentSettings
 
 _OIDC: Final = ("dashboard_url", "dashboard_oidc_metadata_url", "dashboard_oidc_client_id",
@@ -59,7 +60,10 @@ class SignInSettings(EnvironmentSettings):
     def _refuse_incomplete(self) -> Self:
         found = []
         if self.dashboard_url is not None and not _is_site(self.dashboard_url):
-            found.append(f"DASHBOARD_URL: expected http[s]://host[:port][/path], got {self.dashboard_url!r}")
+            found.append(
+                "DASHBOARD_URL: expected http[s]://host[:port][/path] without a login, "
+                f"for example DASHBOARD_URL=https://stats.shop.example{given(self.dashboard_url)}"
+            )
         if self.dashboard_auth == "password" and self.dashboard_password_file is None:
             found.append("DASHBOARD_PASSWORD_FILE: required for DASHBOARD_AUTH=password")
         if self.dashboard_auth == "oidc":

@@ -3,9 +3,10 @@
 from pydantic import Field
 
 from services.enrich.settings import LookupSettings
+from shared.runtime.settings import TopicName
 
 
 class ErasureSettings(LookupSettings):
     """The log, Redis, and how enrich and detect are set, so that everything of a visitor is found."""
 
-    offers_topic: str = Field(default="special-offers", min_length=1, description="Topic of special offers.")
+    offers_topic: TopicName = Field(default="special-offers", description="Topic of special offers.")

@@ -6,6 +6,7 @@ import pytest
 
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.settings import ServiceSettings, read_settings
+from tests.support.servers.certificates import Authority
 
 BROKER = {"KAFKA_BROKER": "kafka:9092"}
 LOGIN = {
@@ -36,13 +37,60 @@ def complaints(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> li
         {},
         BROKER,
         BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL"},
-        BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": __file__},
         BROKER | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"} | LOGIN,
         BROKER | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SSL_CA_LOCATION": str(Path(__file__).parent)} | LOGIN,
     ],
 )
 def test_consistent_settings_are_accepted(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     assert complaints(monkeypatch, variables) == []
+
+
+def test_certificates_are_read_at_startup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ours")
+    own, other = authority.certify("enrich"), authority.certify("detect")
+    files = {
+        "KAFKA_SSL_CA_LOCATION": str(authority.ca),
+        "KAFKA_SSL_CERTIFICATE_LOCATION": str(own.chain),
+        "KAFKA_SSL_KEY_LOCATION": str(own.key),
+    }
+    usable = BROKER | {"KAFKA_SECURITY_PROTOCOL": "SSL"} | files
+    assert complaints(monkeypatch, usable) == []
+    for variable, path, reason in (
+        ("KAFKA_SSL_CA_LOCATION", __file__, "holds no certificate"),
+        ("KAFKA_SSL_KEY_LOCATION", str(other.key), "is not the key of"),
+    ):
+        (told,) = complaints(monkeypatch, usable | {variable: path})
+        assert told.startswith(f"{variable}: {path} {reason}")
+
+
+@pytest.mark.parametrize(
+    ("broker", "problem"),
+    [
+        ("kafka://kafka:9092", "a scheme"),
+        ("PLAINTEXT://kafka:9092", "a scheme"),
+        ("user:hunter2@kafka:9092", "a login"),
+        ("kafka:9092,user:hunter2@kafka2:9092", "address 2 of 2 has a login"),
+        ("kafka:9092,,kafka2:9092", "address 2 of 3 is empty"),
+        ("kafka:abc", "a port that is not one"),
+        ("kafka:99999", "a port that is not one"),
+        ("kafka:", "no port after the colon"),
+        ("kafka:9092/topic", "a path"),
+        ("ka fka:9092", "a host that cannot be one"),
+        ("::1:9092", "a host that cannot be one"),
+    ],
+)
+def test_a_wrong_broker_is_rejected_with_an_example(monkeypatch: pytest.MonkeyPatch, broker: str, problem: str) -> None:
+    (told,) = complaints(monkeypatch, {"KAFKA_BROKER": broker})
+    assert told.startswith("KAFKA_BROKER: ")
+    assert problem in told
+    assert "KAFKA_BROKER=kafka:9092" in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("broker", ["kafka", "10.0.0.1:9092 , [::1]:9093", "b-1.shop_x.example:9094"])
+def test_usual_brokers_are_accepted(monkeypatch: pytest.MonkeyPatch, broker: str) -> None:
+    monkeypatch.setenv("KAFKA_BROKER", broker)
+    assert read_settings(ServiceSettings).kafka_broker == broker.replace(" ", "")
 
 
 @pytest.mark.parametrize("protocol", ["SASL_SSL", "SASL_PLAINTEXT"])

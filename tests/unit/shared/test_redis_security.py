@@ -4,14 +4,33 @@ from pathlib import Path
 
 import pytest
 import redis
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from redis.sentinel import SentinelConnectionPool
 
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import RedisSettings, read_settings
+from tests.support.servers.certificates import Authority
 
 HOSTILE = "p@ss/w?rd#%20:&"
 TLS = {"REDIS_URL": "rediss://cache:6380/3"}
 CERTIFICATE = {"REDIS_SSL_CERTIFICATE_LOCATION": __file__, "REDIS_SSL_KEY_LOCATION": __file__}
+
+
+@pytest.fixture(scope="module")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    authority = Authority(tmp_path_factory.mktemp("tls") / "ours")
+    certificate = authority.certify("enrich")
+    return {
+        "REDIS_SSL_CA_LOCATION": str(authority.ca),
+        "REDIS_SSL_CERTIFICATE_LOCATION": str(certificate.chain),
+        "REDIS_SSL_KEY_LOCATION": str(certificate.key),
+    }
 
 
 def connected(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> dict[str, object]:
@@ -83,14 +102,14 @@ def test_unreadable_empty_and_doubled_secrets_are_rejected(monkeypatch: pytest.M
     assert "and so is REDIS_PASSWORD" in complaint(monkeypatch, {"REDIS_PASSWORD": HOSTILE})
 
 
-def test_certificates_reach_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = connected(monkeypatch, TLS | CERTIFICATE | {"REDIS_SSL_CA_LOCATION": __file__})
-    assert (options["ssl_ca_certs"], options["ssl_certfile"], options["ssl_keyfile"]) == (__file__,) * 3
+def test_certificates_reach_redis(monkeypatch: pytest.MonkeyPatch, tls_files: dict[str, str]) -> None:
+    options = connected(monkeypatch, TLS | tls_files)
+    assert [options[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")] == list(tls_files.values())
     assert options["db"] == 3
 
 
-def test_completing_a_complete_url_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = TLS | CERTIFICATE | {"REDIS_USERNAME": "enrich", "REDIS_PASSWORD": HOSTILE}
+def test_completing_a_complete_url_changes_nothing(monkeypatch: pytest.MonkeyPatch, tls_files: dict[str, str]) -> None:
+    variables = TLS | tls_files | {"REDIS_USERNAME": "enrich", "REDIS_PASSWORD": HOSTILE}
     connected(monkeypatch, variables)
     complete = read_settings(RedisSettings).redis_url
     monkeypatch.setenv("REDIS_URL", complete)
@@ -112,6 +131,10 @@ def test_url_without_additions_is_untouched(monkeypatch: pytest.MonkeyPatch) -> 
         (CERTIFICATE, "REDIS_SSL_CERTIFICATE_LOCATION: is set, but REDIS_URL is not encrypted"),
         (TLS | {"REDIS_SSL_KEY_LOCATION": __file__}, "REDIS_SSL_KEY_LOCATION: is set, but REDIS_SSL_CERTIFICATE_"),
         (TLS | {"REDIS_SSL_CA_LOCATION": "/no/such/ca"}, "REDIS_SSL_CA_LOCATION: no file or folder /no/such/ca"),
+        (TLS | {"REDIS_SSL_CA_LOCATION": __file__}, "REDIS_SSL_CA_LOCATION: " + __file__ + " holds no certificate"),
+        (TLS | {"REDIS_SSL_CA_LOCATION": "/"}, "REDIS_SSL_CA_LOCATION: / is a folder"),
+        (TLS | CERTIFICATE, "REDIS_SSL_CERTIFICATE_LOCATION, REDIS_SSL_KEY_LOCATION: "),
+        ({"REDIS_SENTINEL_PASSWORD": HOSTILE}, "REDIS_SENTINEL_PASSWORD: is set, but REDIS_URL names no Sentinel"),
     ],
 )
 def test_contradictions_are_rejected(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str) -> None:
@@ -122,3 +145,88 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     connected(monkeypatch, {"REDIS_PASSWORD": "hunter2"})
     assert "hunter2" not in repr(read_settings(RedisSettings))
     assert isinstance(connect(read_settings(RedisSettings).redis_url), redis.Redis)
+
+
+def test_a_key_of_another_certificate_and_an_encrypted_one_are_named(
+    monkeypatch: pytest.MonkeyPatch, tls_files: dict[str, str], tmp_path: Path
+) -> None:
+    other = Authority(tmp_path / "other").certify("detect")
+    told = complaint(monkeypatch, TLS | tls_files | {"REDIS_SSL_KEY_LOCATION": str(other.key)})
+    assert told.startswith(f"REDIS_SSL_KEY_LOCATION: {other.key} is not the key of REDIS_SSL_CERTIFICATE_LOCATION=")
+    encrypted = tmp_path / "encrypted.key"
+    key = load_pem_private_key(other.key.read_bytes(), None)
+    encrypted.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase")))
+    told = complaint(monkeypatch, TLS | tls_files | {"REDIS_SSL_KEY_LOCATION": str(encrypted)})
+    assert told.startswith(f"REDIS_SSL_KEY_LOCATION: {encrypted} is encrypted")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("redis://:abc#def@cache:6379/0", "cannot be read"),
+        ("redis://user:1#2@cache", "cannot be read"),
+        ("redis://:12/34@cache/0", "cannot be read"),
+        ("redis://:12?34@cache/0", "cannot be read"),
+        ("redis://cache/zero", "something else than a number"),
+        ("redis://cache/0/1", "something else than a number"),
+        ("redis://cache/-1", "something else than a number"),
+        ("redis://cache:0/0", "a port that is not one"),
+        ("redis://cache:65536", "a port that is not one"),
+        ("redis://cache:/0", "no port after the colon"),
+        ("redis://a b/0", "a host that cannot be one"),
+        ("redis://h1:1,h2:2/0", "a host that cannot be one"),
+        ("redis://[::1/0", "cannot be read"),
+        ("redis://cache/0?foo=bar", "unknown or wrong option"),
+        ("redis://cache/0?socket_timeout=abc", "unknown or wrong option"),
+        ("rediss://cache/0?ssl_cert_reqs=nonsense", "unknown or wrong option"),
+        ("unix://", "names no socket"),
+        ("cache:6379", "does not begin with redis://"),
+        ("redis+sentinel://s1:26379,s2/", "names no master"),
+        ("redis+sentinel://s1,,s2/shop", "a host that cannot be one"),
+        ("redis+sentinel://s1/shop/x", "something else than a number"),
+    ],
+)
+def test_a_wrong_url_is_rejected_with_an_example_and_without_its_login(
+    monkeypatch: pytest.MonkeyPatch, url: str, problem: str
+) -> None:
+    told = complaint(monkeypatch, {"REDIS_URL": url})
+    assert told.startswith(f"REDIS_URL: expected {url.partition('://')[0] if '://' in url else 'redis'}://")
+    assert problem in told
+    assert not any(part in told for part in ("abc", "def", "34", "user:1"))
+    example = told.partition("for example REDIS_URL=")[2].partition(";")[0]
+    monkeypatch.setenv("REDIS_URL", example)
+    assert read_settings(RedisSettings).redis_url == example
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis:///1",
+        " redis://cache ",
+        "redis://[fe80::1%25eth0]:1/0",
+        "rediss://ca-che.shop.example./1?db=1",
+    ],
+)
+def test_unusual_urls_are_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert connected(monkeypatch, {"REDIS_URL": url})
+
+
+def test_a_sentinel_url_names_master_sentinels_and_both_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "REDIS_URL": "redis+sentinel://s1:1,[::1]:2,s3/shop/5?client_name=x",
+        "REDIS_PASSWORD": HOSTILE,
+        "REDIS_SENTINEL_PASSWORD": f"{HOSTILE}2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    url = read_settings(RedisSettings).redis_url
+    pool = connect(url).connection_pool
+    assert isinstance(pool, SentinelConnectionPool)
+    assert (pool.connection_kwargs["db"], pool.connection_kwargs["password"]) == (5, HOSTILE)
+    asked = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(one["host"], one["port"], one["password"]) for one in asked] == [
+        ("s1", 1, f"{HOSTILE}2"),
+        ("::1", 2, f"{HOSTILE}2"),
+        ("s3", 26379, f"{HOSTILE}2"),
+    ]
+    assert redis_address(url) == "shop through Sentinel at s1:1,[::1]:2,s3"

@@ -16,6 +16,11 @@ from shared.streams.choose import topic_spec
         ("LOG_FORMAT", "xml", "'auto', 'console' or 'json'"),
         ("KAFKA_SASL_MECHANISM", "GUESS", "SCRAM-SHA-256"),
         ("REDIS_URL", "http://here", "redis"),
+        ("HEALTH_PORT", "abc", "for example HEALTH_PORT=8081"),
+        ("RETENTION_HOURS", "inf", "less than or equal to"),
+        ("RAW_RETENTION_HOURS", "1e300", "less than or equal to"),
+        ("REDIS_LOG_RECORDS", "9" * 40, "less than or equal to"),
+        ("RAW_TOPIC", "my clicks!", "for example RAW_TOPIC=click-data"),
     ],
 )
 def test_complaint_names_the_variable_and_what_was_expected(
@@ -62,3 +67,9 @@ def test_raw_topic_and_dead_letters_may_have_retentions_of_their_own(monkeypatch
     specs = [topic_spec(read_settings(ServiceSettings), topic) for topic in topics]
     assert [spec.retention_ms // 60_000 for spec in specs] == [120, 30, 24 * 60, 30]
     assert [spec.is_exact for spec in specs] == [True, True, False, True]
+
+
+def test_a_topic_of_two_settings_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENRICHED_TOPIC", "click-data-dlq")  # the dead letters of RAW_TOPIC
+    with pytest.raises(ConfigurationError, match="ENRICHED_TOPIC: 'click-data-dlq' is a topic of RAW_TOPIC as well"):
+        read_settings(ServiceSettings)
