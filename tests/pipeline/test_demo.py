@@ -38,10 +38,11 @@ def half_hours_with_views(client: redis.Redis) -> int:
 
 
 def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_path: Path) -> None:
-    port = free_port()
-    command = demo_command(tmp_path / "state", port, "--rate", str(RATE))
+    port, redis_port = free_port(), free_port()
+    command = demo_command(tmp_path / "state", port, "--rate", str(RATE), "--redis-port", str(redis_port))
     with running(command) as demo:
         with demo.ready() as client:
+            assert client.connection_pool.connection_kwargs["port"] == redis_port
             # The past eight hours come first, so all past half hours are on the screen at once.
             demo.wait_until(lambda: half_hours_with_views(client) >= 16, FIRST_NUMBERS_SECONDS)
             assert client.zcard("rollup:all:products:1h") > 0
@@ -90,12 +91,13 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert first.stop() < STOP_SECONDS
 
 
-def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--port", "--redis-port"])
+def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with running(demo_command(tmp_path, port)) as demo:
+        with running([*CLICKPULSE, "demo", "--state-dir", str(tmp_path), option, str(port)]) as demo:
             assert demo.ended(60) == 2
-        assert f"argument --port: port {port} is in use, try --port" in demo.output
+        assert f"argument {option}: port {port} is in use, try {option}" in demo.output
 
 
 def status_of(port: int) -> int:

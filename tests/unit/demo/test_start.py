@@ -14,6 +14,9 @@ from services.demo.ports import first_free, is_free
 from services.demo.programs import NAMES, SERVICES, STOP_ORDER, Commands, history_seconds, service_environment
 from services.demo.restarts import Restarts
 from services.demo.settings import DemoSettings
+from services.demo.state_dir import claim
+from services.demo.steps import UnusablePort, run
+from services.demo.supervisor import Supervisor
 from services.demo.terminal import Terminal
 
 NOW_MS = 1_795_000_000_000
@@ -22,8 +25,8 @@ NOW_MS = 1_795_000_000_000
 def test_defaults_are_those_of_a_first_start() -> None:
     options = parse([])
     assert options == Options(
-        state_dir=Path(".clickpulse"), fresh=False, browser=False, port=None, rate=None, seed=None, replay=None,
-        products=None, visitors=None, traffic_arguments=(),
+        state_dir=Path(".clickpulse"), fresh=False, browser=False, port=None, redis_port=None, rate=None, seed=None,
+        replay=None, products=None, visitors=None, traffic_arguments=(),
     )  # fmt: skip
 
 
@@ -34,6 +37,8 @@ def test_defaults_are_those_of_a_first_start() -> None:
         (["--rate", "fast"], "argument --rate"),
         (["--rate", "nan"], "argument --rate"),
         (["--port", "99999"], "argument --port: expected a port from 1 to 65535, such as 8501, got '99999'"),
+        (["--redis-port", "0"], "argument --redis-port: expected a port from 1 to 65535, such as 8501, got '0'"),
+        (["--port", "8600", "--redis-port", "8600"], "--port and --redis-port need different ports"),
         (["--replay", "no-such-file"], "argument --replay: no-such-file does not exist"),
         (["--replay", __file__, "--rate", "5"], "--rate and --seed apply to generated traffic"),
         (["--products", __file__], "--products and --visitors need --replay FILE"),
@@ -142,6 +147,15 @@ def test_the_user_names_redis_or_the_demo_starts_its_own(monkeypatch: pytest.Mon
     assert not DemoSettings().names_redis
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
     assert DemoSettings().names_redis
+
+
+def test_a_port_for_a_server_that_the_demo_does_not_start_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    with Supervisor(Terminal(io.StringIO(), NAMES, colour=False), STOP_ORDER) as supervisor:  # noqa: SIM117 - reads better
+        with claim(tmp_path, fresh=False) as state, pytest.raises(UnusablePort, match="--redis-port: REDIS_URL names"):
+            run(parse(["--redis-port", "6400"]), DemoSettings(), {}, state, supervisor)
 
 
 def test_the_embedded_server_is_loopback_only_persistent_and_bounded() -> None:
