@@ -36,6 +36,7 @@ _SPDX: Final[Mapping[str, str]] = {
     "MIT": "MIT",
     "MIT License": "MIT",
     "MPL-2.0": "MPL-2.0",
+    "WTFPL": "WTFPL",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
 }
 """What packages without a licence expression say, in SPDX's words."""

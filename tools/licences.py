@@ -24,6 +24,7 @@ ALLOWED: Final = frozenset(
         "MIT-CMU",
         "MPL-2.0",  # used unmodified
         "PSF-2.0",
+        "WTFPL",  # no condition at all
         "Zlib",
     }
 )

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from typing import IO, Final
@@ -140,7 +141,7 @@ class Replay:
             return
         self._outbox.put(event.userId, value)
         self.tally.read += 1
-        self.tally.without_address += plain_address(event.ip) is None
+        self.tally.without_address += not _is_address(event.ip)
         self._count_time(entry, event.timestamp + (current.shift_ms or 0))
 
     def _count_time(self, entry: Entry, timestamp_ms: int) -> None:
@@ -206,6 +207,11 @@ class _Interruptible:
         if self._stop.is_set():
             raise Stopped
         return self._stream.readline(size)
+
+
+@lru_cache(maxsize=16_384)
+def _is_address(ip: str | None) -> bool:
+    return plain_address(ip) is not None
 
 
 def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, str]:

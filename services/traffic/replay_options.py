@@ -8,6 +8,8 @@ from pathlib import Path
 from services.traffic import options
 from services.traffic.formats.choices import Choices, Format
 from services.traffic.formats.columns import FIELDS
+from services.traffic.formats.entries import UnusableRecording
+from services.traffic.formats.logs.apache_format import apache_parser
 from services.traffic.formats.presets import LAYOUTS, Preset, with_preset
 from services.traffic.opening import STANDARD_INPUT, is_repeatable
 from services.traffic.settings import TrafficSettings
@@ -16,10 +18,14 @@ from shared.runtime.settings_help import settings_help
 _DESCRIPTION = """\
 Send a recording of clicks to the event log.
 
-FILE is NDJSON, a CSV with a header (cells separated by comma, semicolon, | or tab), or a combined access log; plain,
-gzip, bz2, xz, zstd, or a zip that holds one file; in UTF-8, UTF-16 or UTF-32.
-- is standard input. Each line is sent, or refused with a reason; a summary accounts for all lines, also after
-Ctrl-C."""
+FILE is NDJSON, a CSV with a header (cells separated by comma, semicolon, | or tab), or a server log; plain, gzip, bz2,
+xz, zstd, or a zip that holds one file; in UTF-8, UTF-16 or UTF-32.
+- is standard input. Each line is sent, or skipped or refused with a reason; a summary accounts for all of them, also
+after Ctrl-C.
+
+Server logs: combined and common (Apache, nginx, with or without virtual host), JSON of nginx, Caddy and Traefik, W3C
+extended (IIS, CloudFront), AWS load balancers, HAProxy, and --log-format for others; also as syslog, container
+runtimes and log shippers wrap them. Page views are sent: GET requests with a status below 400 that are no assets."""
 
 _EPILOG = """\
 examples:
@@ -28,6 +34,7 @@ examples:
   clickpulse replay logs.ndjson --map ts=timestamp --map client_ip=ip --map request.headers.User-Agent.0=userAgent
   clickpulse replay 2019-Oct.csv.gz --preset rees46 --shift-to-now
   clickpulse replay access.log.zip --shift-to-now --speed 1 --loop
+  clickpulse replay intranet.log --log-format '%h %l %u %t "%r" %>s %b %D' --all
   tail -F /var/log/nginx/access.log | clickpulse replay -
 
 exit codes: 0 sent, or stopped by Ctrl-C; 1 nothing sent, or a damaged recording (sent up to there); 2 wrong option."""
@@ -81,14 +88,31 @@ def _choices(parser: ArgumentParser, given: Namespace) -> Choices:
             parser.error(f"--map {theirs}={ours}: expected one of {', '.join(FIELDS)} after the =, got {ours!r}")
     if len(names) < len(given.map):
         parser.error("--map: give each field one column, such as --map visitor=userId --map sku=productId")
-    if names and given.format == Format.ACCESS_LOG:
-        parser.error("--map works with ndjson, csv and tsv; the fields of an access log have no names")
-    choices = Choices(format=None if given.format == "auto" else Format(given.format), names=names)
+    chosen = None if given.format == "auto" else Format(given.format)
+    _check_log_options(parser, chosen, given.log_format, has_names=bool(names))
+    choices = Choices(format=chosen, names=names, log_format=given.log_format, takes_all=given.all)
     if given.preset is not None:
+        if given.log_format is not None:
+            parser.error(f"--preset {given.preset} says the format; leave out --log-format")
         if choices.format is not None:
             parser.error(f"--preset {given.preset} says the format; leave out --format {given.format}")
         choices = with_preset(choices, Preset(given.preset))
     return choices
+
+
+def _check_log_options(
+    parser: ArgumentParser, chosen: Format | None, log_format: str | None, *, has_names: bool
+) -> None:
+    if has_names and (log_format or (chosen and not chosen.has_columns)):
+        parser.error("--map works with ndjson, csv and tsv; the fields of a server log are fixed")
+    if log_format is None:
+        return
+    if chosen not in (None, Format.ACCESS_LOG):
+        parser.error(f"--log-format describes an access log, but --format says {chosen}; leave one out")
+    try:
+        apache_parser(log_format)
+    except UnusableRecording as error:
+        parser.error(str(error))
 
 
 def _parser() -> ArgumentParser:
@@ -104,7 +128,18 @@ def _parser() -> ArgumentParser:
         "--format",
         choices=["auto", *(name for name in Format if name is not Format.GA4)],
         default="auto",
-        help="default: detected from the first line and the file's name",
+        help="default: detected from the first lines and the file's name",
+    )
+    parser.add_argument(
+        "--log-format",
+        metavar="FORMAT",
+        help="the format of a server log in the words of Apache's LogFormat, such as"
+        " '%%v:%%p %%h %%l %%u %%t \"%%r\" %%>s %%O'",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="of a server log, send every request; by default only page views: GET, a status below 400, no asset",
     )
     parser.add_argument(
         "--preset",

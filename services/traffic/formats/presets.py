@@ -15,6 +15,7 @@ class Preset(StrEnum):
     REES46 = "rees46"
     YOOCHOOSE = "yoochoose"
     GA4_BIGQUERY = "ga4-bigquery"
+    CLOUDFRONT = "cloudfront"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ LAYOUTS: Final[Mapping[Preset, Layout]] = {
         has_header=False,
     ),
     Preset.GA4_BIGQUERY: Layout("Google Analytics 4, exported to BigQuery and from there to JSON", Format.GA4),
+    Preset.CLOUDFRONT: Layout("the standard logs of CloudFront", Format.W3C),
 }
 
 

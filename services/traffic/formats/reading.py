@@ -9,12 +9,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from services.traffic.formats.access_log import is_log_line, read_access_log
 from services.traffic.formats.choices import Choices, Format
 from services.traffic.formats.delimited import read_delimited, whole_number_columns
 from services.traffic.formats.entries import Entry, UnusableRecording
 from services.traffic.formats.ga4 import read_ga4
 from services.traffic.formats.lines import ByteStream, Line, read_lines
+from services.traffic.formats.logs.apache_format import apache_parser
+from services.traffic.formats.logs.reading import of_text, read_log
+from services.traffic.formats.logs.table import LOG_FORMATS, proven_log_format
 from services.traffic.formats.ndjson import read_ndjson, refuse_unknown_paths
 
 _LINES_OF_DETECTION: Final = 20
@@ -29,7 +31,7 @@ _BY_SUFFIX: Final = {
 }
 _BY_DELIMITER: Final = ((",", Format.CSV), (";", Format.CSV), ("|", Format.CSV), ("\t", Format.TSV))
 _DELIMITERS: Final = {Format.CSV: None, Format.TSV: "\t"}  # None: the header shows it
-_TELLING_NAMES: Final = ("timestamp", "userId")
+_TELLING_NAMES: Final = frozenset(("timestamp", "userId"))
 _CHOICES: Final = ", ".join(Format)
 
 _decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -69,23 +71,26 @@ def read_entries(
         case Format.CSV | Format.TSV:
             floats = surveyed.floats if surveyed else None
             return found, read_delimited(lines, _DELIMITERS[found], choices, notes, floats)
-        case Format.ACCESS_LOG:
-            return found, read_access_log(lines)
         case Format.GA4:
             return found, read_ga4(lines, takes_all=choices.takes_all)
+        case _:
+            described = choices.log_format
+            parse = LOG_FORMATS[found]() if described is None else of_text(apache_parser(described))
+            return found, read_log(lines, parse, takes_all=choices.takes_all)
 
 
 def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iterator[Line]]:
     """The format and all lines."""
     lines = read_lines(stream)
-    seen, proven = ([], choices.format) if choices.format else _first_lines(lines, _known_names(choices))
+    chosen = Format.ACCESS_LOG if choices.log_format else choices.format
+    seen, proven = ([], chosen) if chosen else _first_lines(lines, _known_names(choices))
     texts = [line.raw.strip() for line in seen if line.raw.strip()]
     found = proven or (likely_format(texts[0], name) if texts else Format.NDJSON)
     if found is None:
         raise UnusableRecording(
             f"cannot detect the format from the first {len(texts)} lines; choose one with --format {_CHOICES}"
         )
-    if choices.names and found in (Format.ACCESS_LOG, Format.GA4):
+    if choices.names and not found.has_columns:
         raise UnusableRecording(f"--map works with ndjson, csv and tsv; the fields of {found} are fixed")
     return found, chain(seen, lines)
 
@@ -105,14 +110,15 @@ def _known_names(choices: Choices) -> AbstractSet[str]:
 
 def proven_format(line: bytes, known: AbstractSet[str]) -> Format | None:
     """The format that this line alone proves: a request, a click, or a header with a known name."""
-    if is_log_line(line):
-        return Format.ACCESS_LOG
+    text = line.decode("utf-8", "replace").strip("\0 ")
+    # Names from the command line are those of a JSON log, too.
+    if (found_log := proven_log_format(text)) and not (known > _TELLING_NAMES and line.startswith(b"{")):
+        return Format(found_log)
     if line.startswith(b"{"):
         try:
             return Format.NDJSON if known & _decode_object(line).keys() else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-    text = line.decode("utf-8", "replace")
     for delimiter, found in _BY_DELIMITER:
         if delimiter in text and known & {cell.strip(' "') for cell in text.split(delimiter)}:
             return found

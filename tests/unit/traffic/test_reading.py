@@ -127,7 +127,7 @@ def test_the_format_is_detected_behind_a_programs_first_messages() -> None:
 
 
 def test_an_undetectable_format_names_the_option() -> None:
-    with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log"):
+    with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log, nginx-json"):
         read(b"garbage\n")
     with pytest.raises(UnusableRecording, match="jq"):
         read(b'[{"timestamp": 1}]\n')

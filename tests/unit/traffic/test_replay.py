@@ -125,7 +125,7 @@ line = st.one_of(st.binary(max_size=40), st.sampled_from([b'{"timestamp":1795000
 def test_every_line_is_accounted_for_with_any_bytes(lines: list[bytes], chosen: Format) -> None:
     # A blank line instead of a header, because the first bytes may look like those of a compressed file.
     header = {Format.CSV: b"timestamp,userId", Format.TSV: b"timestamp\tuserId"}.get(chosen, b" ")
-    content = b"\n".join([header, *(text.translate(None, b"\r\n") for text in lines)])
+    content = b"\n".join([header, *(text.translate(None, b"\r\n\0") for text in lines)])
     with TemporaryDirectory() as folder:
         run = Run(replace(recording(Path(folder), content), choices=Choices(chosen))).run()
     rows_of_several_lines = sum(  # a quoted cell of a CSV

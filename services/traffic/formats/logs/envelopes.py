@@ -1,0 +1,58 @@
+"""What container runtimes and log shippers wrap around a line: JSON, behind a prefix or not. Pure.
+
+{"log":"192.0.2.1 - - [10/Oct/2026:13:55:36 +0200] …\\n","stream":"stdout","time":"2026-10-10T11:55:36Z"}
+2026-10-10T11:55:36.123456789Z stdout F {"level":"info","msg":"handled request", …}
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+_DEEPEST: Final = 3
+_LINE_FIELDS: Final = ("log", "message", "MESSAGE", "msg", "line", "@message", "_raw", "body", "event", "textPayload")
+"""The line, in Docker and fluentd, Filebeat, journald, others, Loki, …"""
+_OBJECT_FIELDS: Final = (*_LINE_FIELDS, "log_processed", "json", "jsonPayload", "parsed")
+_BROKEN_ESCAPE: Final = re.compile(r"\\x([0-9A-Fa-f]{2})")
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def object_in(line: str) -> Mapping[str, Any] | None:
+    """The JSON object that a line ends with; None without one."""
+    start = line.find("{")
+    if start < 0 or not line.rstrip().endswith("}"):
+        return None
+    text = line[start:]
+    for attempt in (text, _BROKEN_ESCAPE.sub(r"\\u00\1", text)):  # nginx's default escapes are no JSON
+        try:
+            return _decode(attempt)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            continue
+    return None
+
+
+def objects_in(line: str) -> Iterator[Mapping[str, Any]]:
+    """The JSON object that a line ends with, and those it wraps, the outermost first."""
+    return _objects(object_in(line), _DEEPEST)
+
+
+def wrapped_lines(line: str) -> Iterator[str]:
+    """The lines of text that a JSON object in this line wraps."""
+    for fields in objects_in(line):
+        for name in _LINE_FIELDS:
+            if isinstance(text := fields.get(name), str):
+                yield from text.splitlines()
+
+
+def _objects(fields: Mapping[str, Any] | None, deepest: int) -> Iterator[Mapping[str, Any]]:
+    if fields is None or deepest == 0:
+        return
+    yield fields
+    for name in _OBJECT_FIELDS:
+        inner = fields.get(name)
+        if isinstance(inner, dict):
+            yield from _objects(inner, deepest - 1)
+        elif isinstance(inner, str):
+            yield from _objects(object_in(inner), deepest - 1)
