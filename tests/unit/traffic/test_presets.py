@@ -19,8 +19,6 @@ from tests.support.fakes.memory_producer import MemoryProducer
 
 Row = dict[str, Any]
 
-UTC_IS_ACCEPTED = pytest.mark.xfail(reason="timestamps that end in UTC are not accepted yet")
-
 RETAILROCKET = """\
 timestamp,visitorid,event,itemid,transactionid
 1433221332117,257597,view,355908,
@@ -82,14 +80,13 @@ def replayed(content: str, tmp_path: Path, *arguments: str) -> tuple[list[Row], 
                 {"timestamp": "1433222276276", "userId": "599528", "productId": "356475", "eventType": "transaction"},
             ],
         ),
-        pytest.param(
+        (
             "rees46",
             REES46,
             [
                 {"userId": "541312140", "productId": "44600062", "eventType": "view"},
                 {"userId": "554748717", "productId": "3900821", "eventType": "cart"},
             ],
-            marks=UTC_IS_ACCEPTED,
         ),
         (
             "yoochoose",
@@ -133,7 +130,6 @@ def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(tmp_path: Path)
     assert tally.read == 6
 
 
-@UTC_IS_ACCEPTED
 def test_a_map_overrides_a_preset(tmp_path: Path) -> None:
     events, _ = replayed(REES46, tmp_path, "--preset", "rees46", "--map", "user_session=userId")
     assert events[1]["userId"] == "9333"
