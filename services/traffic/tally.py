@@ -66,10 +66,10 @@ class Tally:
         if unsent:
             rows.append(("not sent", unsent, "stopped while the log was unreachable"))
         rows.append(("blank", self.blank, ""))
+        rows += [("note", count, what) for what, count in self.notes.items()]
         lines = [f"{name:<22}{count:>14,}  {note}".rstrip() for name, count, note in rows]
         lines += [f"{'seconds':<22}{seconds:>14,.1f}", f"{'events/s':<22}{per_second:>14,.0f}"]
-        notes = (f"note: {count:,} {what}" for what, count in self.notes.items())
-        return "\n".join([*lines, *notes, *self._warnings(sent + unsent)])
+        return "\n".join([*lines, *self._warnings(sent + unsent)])
 
     def _warnings(self, events: int) -> Iterator[str]:
         if 2 * self.without_address > events:

@@ -120,12 +120,10 @@ def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
 def _conservation(meta: Meta, late_lately: int) -> tuple[str, str, str]:
     missing = meta.read - meta.counted - meta.late - meta.duplicates - meta.dead_letters
     if meta.balances:
-        late = f", {grouped(meta.late)} of them late" if meta.late else ""
-        return (
-            "Event counts",
-            f"all {counted(meta.read, 'event')} accounted for{late}",
-            "warning" if late_lately else "",
-        )
+        if meta.late:
+            words = f"all {grouped(meta.read)} accounted for, {grouped(meta.late)} late"
+            return ("Event counts", words, "warning" if late_lately else "")
+        return ("Event counts", f"all {counted(meta.read, 'event')} accounted for", "")
     if missing > 0:
         return ("Event counts", f"{grouped(missing)} of {counted(meta.read, 'event')} unaccounted for", "bad")
     return ("Event counts", f"{grouped(-missing)} more than the {counted(meta.read, 'event')} read", "bad")

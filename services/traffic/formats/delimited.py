@@ -146,7 +146,7 @@ class _Repair:
         self._places = set(_places(columns, _WHOLE_NUMBERS) if floats is None else floats)
         self._proven = set(floats or ())
         self._note_of = {
-            place: f"values of column {columns.header[place]} are whole numbers written as 2000.0; read as 2000"
+            place: f"column {columns.header[place]}: whole numbers written as 2000.0 are read as 2000"
             for place in self._places
         }
 

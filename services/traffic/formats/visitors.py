@@ -4,7 +4,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-NO_USER_ID: Final = "events have no user id; a visitor is an address and a user agent"
+NO_USER_ID: Final = "no user id: a visitor is an address with a user agent"
 """What to report of them."""
 
 _USER_ID_DIGITS: Final = 16
