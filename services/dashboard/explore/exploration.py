@@ -7,7 +7,7 @@ from services.dashboard.explore.choices import EVERYTHING, STEPS, Choices
 from services.dashboard.explore.columns import COLUMNS, ExploreColumns
 from services.dashboard.explore.counting import distributions, series
 from services.dashboard.explore.counting.selection import Filter, Selection, Span, distinct_visitors, select, views
-from services.dashboard.explore.counting.series import Series, Statistics
+from services.dashboard.explore.counting.series import Change, Series, Statistics
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 
 RANKED: Final = 10
@@ -29,6 +29,7 @@ class Exploration:
     visitors: int
     series: Series
     statistics: Statistics
+    change: Change
     rolling: list[float | None]
     ranked: distributions.Ranked
     density: distributions.Density
@@ -39,8 +40,13 @@ class Exploration:
     focused_views: int
 
 
-def explore(minutes: CompletedMinutes, choices: Choices, columns: ExploreColumns = COLUMNS) -> Exploration:
-    """Count everything for the viewer's choices."""
+def explore(
+    minutes: CompletedMinutes,
+    choices: Choices,
+    columns: ExploreColumns = COLUMNS,
+    first_event_by_ms: int | None = None,
+) -> Exploration:
+    """Count everything for the viewer's choices; the site is known to have had an event by `first_event_by_ms`."""
     end = minutes.end_minute if choices.at_minute is None else choices.at_minute + 1
     span = Span(end, choices.window_minutes)
     step = min(choices.step_minutes, choices.window_minutes)
@@ -63,6 +69,7 @@ def explore(minutes: CompletedMinutes, choices: Choices, columns: ExploreColumns
         visitors=distinct_visitors(selection),
         series=counted,
         statistics=series.describe(counted),
+        change=series.change_of(selection, choices.measure, unread, first_event_by_ms),
         rolling=series.rolling_mean(longer.counts, length)[length - 1 :] if length > 1 else [],
         ranked=distributions.rank(selection, choices.breakdown, RANKED),
         density=distributions.density(selection, choices.density, density_step(span.minutes, step), DENSITY_ROWS),

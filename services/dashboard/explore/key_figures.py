@@ -6,6 +6,7 @@ A number that has events behind it is a button whose `data-pick` is the text of 
 from services.dashboard.explore import captions, span_text
 from services.dashboard.explore.choices import STEPS, Focus
 from services.dashboard.explore.counting.selection import Span
+from services.dashboard.explore.counting.series import Change
 from services.dashboard.explore.exploration import Exploration
 from services.dashboard.kit import wording
 from services.dashboard.kit.escaping import exactly_in_html, in_html
@@ -39,7 +40,7 @@ def draw(found: Exploration, clock: Clock = UTC_CLOCK, *, is_pickable: bool = Tr
         _tile("Mean", mean, f"{per}, {small}", None),
         of_bucket("Min", statistics.least, statistics.least_place),
         of_bucket("Max", statistics.greatest, statistics.greatest_place),
-        _change(statistics.change, statistics.before, step),
+        _change(found.change),
     ]
     return f'<div class="figures">{"".join(tiles)}</div>'
 
@@ -58,10 +59,11 @@ def _tile(title: str, number: str, foot: str, focus: Focus | None, hint: str = "
     return f'<div class="kpi"><h2>{title}</h2>{shown}<p title="{in_html(foot + hint)}">{in_html(foot)}</p></div>'
 
 
-def _change(change: int | None, before: int | None, step: str) -> str:
-    foot = f"latest {step} vs. the one before"
-    if change is None:
+def _change(change: Change) -> str:
+    foot = f"latest {change.minutes} min vs. the {change.minutes} min before"
+    if change.latest is None or change.before is None:
         return _tile("Change", wording.UNKNOWN, foot, None)
-    share = f", {100 * change / before:+.0f}\u00a0%".replace("-", "−") if before else ""
-    kind = "up" if change > 0 else "down" if change < 0 else ""
-    return _tile("Change", f"{change:+,}".replace("-", "−"), foot + share, None, kind=kind)
+    difference = change.latest - change.before
+    share = f", {100 * difference / change.before:+.0f}\u00a0%".replace("-", "−") if change.before else ""
+    kind = "up" if difference > 0 else "down" if difference < 0 else ""
+    return _tile("Change", f"{difference:+,}".replace("-", "−"), foot + share, None, kind=kind)

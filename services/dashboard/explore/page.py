@@ -18,10 +18,12 @@ from services.dashboard.kit.cards.card import Card, Context, Part, Pickable, con
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.navigation import Navigation
+from services.dashboard.kit.previous_period import first_event_by_ms
 from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
+from services.dashboard.sources.observations import snapshot_of
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 
@@ -75,7 +77,8 @@ def _refresh(
     clock = clock_of(st.context.timezone)
     minutes = segments.look()
     now_ms = time.time_ns() // 1_000_000
-    strip = rollup_strip(rollups.observe("all"), redis_address, now_ms, clock, role=role)
+    observation = rollups.observe("all")
+    strip = rollup_strip(observation, redis_address, now_ms, clock, role=role)
     elements.strip(strip, at=clock.named_time(now_ms), refresh_seconds=refresh_seconds)
     if not minutes.end_minute:
         st.html(board.EMPTY)
@@ -101,14 +104,18 @@ def _refresh(
         at_minute=at_minute,
         focus=read_focus(address.kept(address.FOCUS)) if role == "analyst" else None,
     )
-    found = _recall.of(minutes, choices, lambda: explore(minutes, choices))
+    snapshot = snapshot_of(observation)
+    first_event = None if snapshot is None else first_event_by_ms(snapshot.windows)
+    found = _recall.of(
+        minutes, (choices, first_event), lambda: explore(minutes, choices, first_event_by_ms=first_event)
+    )
 
     def draw() -> board.Board:
         slots = colours.of(found.ranked.names) if breakdown == "category" else {}
         context = Context(palette=palette, now_ms=now_ms, clock=clock, category_colours=slots, role=role)
         return board.draw(minutes, found, context)
 
-    drawn = _recall.of(minutes, (choices, palette.mode, clock, role), draw)
+    drawn = _recall.of(minutes, (choices, first_event, palette.mode, clock, role), draw)
     with above:
         if drawn.notes:
             st.html(drawn.notes)

@@ -21,7 +21,7 @@ from services.dashboard.live.panels import (
     state_log,
 )
 from services.dashboard.sign_in.access import Role
-from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.observations import Empty, Observation, snapshot_of
 from shared.rollups.contract import Snapshot
 
 PANELS: Final[tuple[Panel[Snapshot], ...]] = (
@@ -58,15 +58,6 @@ def draw(observation: Observation, address: str, context: Context) -> Board:
 def panels_of(role: Role) -> tuple[Panel[Snapshot], ...]:
     """The panels that someone with this role sees."""
     return tuple(panel for panel in PANELS if role == "analyst" or panel not in _OF_VISITORS)
-
-
-def snapshot_of(observation: Observation) -> Snapshot | None:
-    """The numbers that are shown, which may be from before an outage."""
-    match observation:
-        case Empty():
-            return None
-        case Unreachable(last=snapshot) | Malformed(last=snapshot) | Live(snapshot=snapshot):
-            return snapshot
 
 
 def categories_of(snapshot: Snapshot) -> list[str]:

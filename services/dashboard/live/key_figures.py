@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 from services.dashboard.kit.cards import sparkline, stat_cards
 from services.dashboard.kit.cards.stat_cards import StatCard
+from services.dashboard.kit.previous_period import first_event_by_ms
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped, percentage, rate, span
-from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from shared.rollups.contract import AudienceRollup
 from shared.rollups.model import WINDOW_SECONDS, Meta
 
@@ -87,14 +87,9 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
 
 
 def _are_covered(meta: Meta, windows: AudienceRollup, seconds: int) -> bool:
-    """Whether the last `seconds` are loaded, and the site had an event before them.
-
-    A site that sent its first event ten minutes ago has no previous hour, although nothing of that hour is missing.
-    """
-    minutes = [start + MINUTE_MS for start, views in windows.views_1m.items() if views]
-    half_hours = [start + HALF_HOUR_MS for start, views in windows.views_30m.items() if views]
-    first_end_ms = min([*minutes, *half_hours], default=meta.as_of_ms)
-    return meta.coverage_8h_s >= seconds and first_end_ms <= meta.as_of_ms - 1000 * seconds
+    """Whether the last `seconds` are loaded, and the site had an event before them."""
+    by_ms = first_event_by_ms(windows)
+    return meta.coverage_8h_s >= seconds and by_ms is not None and by_ms <= meta.as_of_ms - 1000 * seconds
 
 
 def _of_sessions(started: int) -> str:

@@ -9,7 +9,7 @@ from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board
 from services.dashboard.live.encoding import encoded
 from services.dashboard.sign_in.access import Role
-from services.dashboard.sources.observations import Observation
+from services.dashboard.sources.observations import Observation, snapshot_of
 from shared.rollups.model import AUDIENCES, Audience
 
 _Viewer = tuple[Role, theme.Mode, Clock]
@@ -50,7 +50,7 @@ class PageCache:
     def _context(
         self, observation: Observation, audience: Audience, role: Role, mode: theme.Mode, clock: Clock, now_s: int
     ) -> Context:
-        snapshot = board.snapshot_of(observation)
+        snapshot = snapshot_of(observation)
         return Context(
             palette=theme.palette_of(mode),
             now_ms=now_s * 1000,

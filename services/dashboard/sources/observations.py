@@ -49,6 +49,15 @@ class Empty:
 Observation = Live | Empty | Unreachable[Snapshot] | Malformed[Snapshot]
 
 
+def snapshot_of(observation: Observation) -> Snapshot | None:
+    """The numbers that are shown, which may be from before an outage."""
+    match observation:
+        case Empty():
+            return None
+        case Unreachable(last=snapshot) | Malformed(last=snapshot) | Live(snapshot=snapshot):
+            return snapshot
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reported:
     """Redis answered with the replicas' reports as of `at_ms`; all empty when none has reported."""

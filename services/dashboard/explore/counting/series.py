@@ -11,6 +11,7 @@ import numpy as np
 
 from services.dashboard.explore.counting.selection import Selection, Span, distinct_visitors, views
 from services.dashboard.sources.segments import Array
+from shared.events.time_units import MINUTE_MS
 
 Measure = Literal["views", "visitors"]
 
@@ -38,8 +39,42 @@ class Statistics:
     least_place: int = 0
     greatest: int | None = None
     greatest_place: int = 0
-    change: int | None = None  # from the bucket before to the latest
-    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The counts of the latest half of a span, and of the half before it; None where that is not covered."""
+
+    minutes: int  # of a half
+    latest: int | None
+    before: int | None
+
+
+def change_of(
+    selection: Selection, measure: Measure, unread: Collection[int] = (), first_event_by_ms: int | None = None
+) -> Change:
+    """The change within a selection. Halves are long enough that it does not flip with each minute.
+
+    The half before is covered if the site had an event by its first minute: one that can be selected from, or one by
+    `first_event_by_ms`.
+    """
+    span = selection.span
+    half = span.minutes // 2
+    halves = [Span(span.end_minute, half), Span(span.end_minute - half, half)]
+    latest, before = (
+        _count(selection.within(own), measure)
+        if all(not own.first_minute <= minute < own.end_minute for minute in unread)
+        else None
+        for own in halves
+    )
+    first_minute, known = span.end_minute - 2 * half, selection.frame.minutes
+    had_event = first_event_by_ms is not None and first_event_by_ms <= first_minute * MINUTE_MS
+    is_covered = had_event or (len(known) > 0 and int(known[0]) <= first_minute)
+    return Change(half, latest, before if is_covered else None)
+
+
+def _count(selection: Selection, measure: Measure) -> int:
+    return views(selection) if measure == "views" else distinct_visitors(selection)
 
 
 def count_by(selection: Selection, step_minutes: int, measure: Measure, unread: Collection[int] = ()) -> Series:
@@ -48,8 +83,7 @@ def count_by(selection: Selection, step_minutes: int, measure: Measure, unread: 
     length = span.minutes // step_minutes
     first = span.end_minute - length * step_minutes
     spans = [Span(first + (place + 1) * step_minutes, step_minutes) for place in range(length)]
-    count = views if measure == "views" else distinct_visitors
-    counts: list[int | None] = [count(selection.within(own)) for own in spans]
+    counts: list[int | None] = [_count(selection.within(own), measure) for own in spans]
     for minute in unread:
         if first <= minute < span.end_minute:
             counts[(minute - first) // step_minutes] = None
@@ -69,17 +103,13 @@ def describe(series: Series) -> Statistics:
     if not known:
         return Statistics()
     least, greatest = min(known, key=lambda entry: (entry[0], -entry[1])), max(known)
-    latest = series.counts[-1]
-    before = series.counts[-2] if len(series.counts) > 1 else None
     return Statistics(
-        latest=latest,
+        latest=series.counts[-1],
         mean=sum(count for count, _ in known) / len(known),
         least=least[0],
         least_place=least[1],
         greatest=greatest[0],
         greatest_place=greatest[1],
-        change=latest - before if latest is not None and before is not None else None,
-        before=before,
     )
 
 

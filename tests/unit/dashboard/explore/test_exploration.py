@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.dashboard.explore.counting import distributions, series
 from services.dashboard.explore.counting.selection import Filter, Selection, Span, distinct_visitors, select, views
 from services.dashboard.sources.segments import Frame, MalformedSegment, assemble, decode_segment
+from shared.events.time_units import MINUTE_MS
 from shared.rollups.model import Audience
 from shared.rollups.segment_keys import segment_field
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded, stream_of
@@ -171,10 +172,44 @@ def test_a_sample_counts_for_the_events_it_represents() -> None:
 
 def test_statistics_leave_out_unknown_buckets() -> None:
     statistics = series.describe(series.Series(MINUTE, 5, [4, 9, None, 4, 7]))
-    assert (statistics.latest, statistics.change, statistics.before, statistics.mean) == (7, 3, 4, 6)
+    assert (statistics.latest, statistics.mean) == (7, 6)
     assert (statistics.least, statistics.least_place, statistics.greatest, statistics.greatest_place) == (4, 3, 9, 1)
     assert series.describe(series.Series(MINUTE, 5, [None])) == series.Statistics()
-    assert series.describe(series.Series(MINUTE, 5, [3])).change is None
+
+
+#   minutes   0 ─ 1 │ 2 ─ 3      events 1 2 │ 3 4, visitors 0 and 0, 1 │ 0, 1, 2 and 0, 1, 2, 3
+GROWING = [Row(minute=MINUTE + minute, visitor=number) for minute in range(4) for number in range(minute + 1)]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "measure", "unread", "first_event_minute", "expected"),
+    [
+        (4, "views", (), None, series.Change(2, 7, 3)),
+        (4, "visitors", (), None, series.Change(2, 4, 2)),
+        (3, "views", (), None, series.Change(1, 4, 3)),  # an odd minute is in neither half
+        (4, "views", (MINUTE,), None, series.Change(2, 7, None)),
+        (4, "views", (MINUTE + 3,), None, series.Change(2, None, 3)),
+        (3, "views", (MINUTE + 1,), None, series.Change(1, 4, 3)),
+        (6, "views", (), None, series.Change(3, 9, None)),  # the site began in the half before
+        (6, "views", (), MINUTE - 1, series.Change(3, 9, None)),
+        (6, "views", (), MINUTE - 2, series.Change(3, 9, 1)),  # it was only quiet
+    ],
+)
+def test_a_change_compares_the_halves_of_the_window(
+    minutes: int,
+    measure: series.Measure,
+    unread: tuple[int, ...],
+    first_event_minute: int | None,
+    expected: series.Change,
+) -> None:
+    by_ms = None if first_event_minute is None else first_event_minute * MINUTE_MS
+    assert series.change_of(chosen(GROWING, Span(MINUTE + 4, minutes)), measure, unread, by_ms) == expected
+
+
+def test_a_change_keeps_its_sign_while_minutes_go_up_and_down() -> None:
+    busy = [Row(minute=MINUTE + minute) for minute in range(70) for _ in range((10, 30)[minute % 2] + minute)]
+    changes = [series.change_of(chosen(busy, Span(MINUTE + end, 60)), "views") for end in range(60, 70)]
+    assert all(change.latest and change.before and change.latest > change.before for change in changes)
 
 
 def test_an_unread_minute_makes_its_bucket_unknown() -> None:

@@ -71,7 +71,7 @@ def test_a_live_pipeline_fills_every_panel(client: Any) -> None:
         "3",
         "0",
     )
-    assert numbers["Change"] == "+2"
+    assert numbers["Change"] == "+4"
     drawn = [element.key for element in app.get("bidi_component")]
     assert drawn == [
         "strip", "scrubber", "figures", "chart-series-1", "breakdown-1", "chart-density-1", "chart-histograms-1",

@@ -16,6 +16,7 @@ from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
 from services.dashboard.sign_in.access import Role
+from services.dashboard.sources import observations
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Rollup, Snapshot
 from shared.rollups.model import Audience
@@ -36,7 +37,7 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
 
 
 def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all", role: Role = "analyst") -> Board:
-    snapshot = board.snapshot_of(observation)
+    snapshot = observations.snapshot_of(observation)
     context = Context(
         palette=LIGHT,
         now_ms=NOON_MS + round(age_s * 1000),
