@@ -14,8 +14,9 @@ _MOST_NAMES: Final = 1_000
 class CategoryColours:
     """The slot of `Palette.series` of each category. Thread-safe.
 
-    A name keeps its slot from the first time it is shown. Colours that depended on the other names would change from
-    page to page, and whenever a category appears or disappears.
+    A name keeps its slot from the first time it is shown, unless a more important name next to it has the same one.
+    Colours that depended on the other names would change from page to page, and whenever a category appears or
+    disappears.
     """
 
     def __init__(self) -> None:
@@ -26,24 +27,31 @@ class CategoryColours:
         return len(self._slots)
 
     def of(self, names: Collection[str]) -> dict[str, int]:
-        """The slots of names that are shown together, most important first.
+        """The slots of names that are shown together, most important first; all differ, up to SERIES_SLOTS names.
 
-        A new name gets an unused slot if there is one, else a slot that few of these `names` have. The search starts at
-        a slot derived from the name, so that other processes choose the same.
+        A new name gets a slot that none of these `names` has, an unused one if possible. The search starts at a slot
+        derived from the name, so that other processes choose the same.
         """
         with self._lock:
-            here = {name: slot for name in names if (slot := self._slots.pop(name, None)) is not None}
-            self._slots |= here
+            here: dict[str, int] = {}
+            for name in names:
+                slot = self._slots.get(name)
+                if slot is not None and slot not in here.values():
+                    here[name] = slot
             for name in names:
                 if name not in here:
-                    here[name] = self._slots[name] = self._free(name, here)
+                    self._slots.pop(name, None)
+                    here[name] = self._free(name, here)
+            for name in here:
+                self._slots.pop(name, None)
+            self._slots |= here
             while len(self._slots) > _MOST_NAMES:  # untrusted input may send any number of names
                 del self._slots[next(iter(self._slots))]
             return here
 
     def _free(self, name: str, here: dict[str, int]) -> int:
         wanted = crc32(name.encode()) % SERIES_SLOTS
-        shown, taken = Counter(here.values()), Counter(self._slots.values())
+        shown, taken = Counter(here.values()), Counter([*self._slots.values(), *here.values()])
         return min(
             ((wanted + step) % SERIES_SLOTS for step in range(SERIES_SLOTS)),
             key=lambda slot: (shown[slot], taken[slot]),

@@ -1,7 +1,8 @@
 """Colours and type: a light and a dark palette that people with red-green blindness can tell apart. Pure.
 
-The series colours follow Paul Tol's qualitative schemes. A slot has the same hue in both palettes, and every colour has
-a label next to it.
+The first ten series colours follow Paul Tol's qualitative schemes; the others are as far from them and from one another
+as the contrast with a card and its text allows. A slot has the same hue in both palettes, and every colour has a label
+next to it.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ LIGHT: Final = Palette(
     line="#e4e7ec",
     ink="#16202e",
     muted="#5d6878",
-    accent="#2f6bd0",
+    accent="#295eb7",
     accent_soft="#b7cef2",
     good="#0b7a5b",
     warning="#9a5b00",
@@ -49,6 +50,8 @@ LIGHT: Final = Palette(
     series=(
         "#4477aa", "#e07b39", "#009988", "#aa4499", "#c9a227",
         "#33a0c8", "#cc6677", "#5b50b5", "#8c8c2f", "#882255",
+        "#3a5103", "#172f65", "#a05001", "#6a0092", "#2eb639", "#9fa89c",
+        "#0935b1", "#6a6a5d", "#4a2535", "#1d7d3e", "#927495", "#c772cf",
     ),
     devices={"Desktop": "#4477aa", "Mobile": "#e07b39", "Tablet": "#009988", "Bot": "#aa4499", "Other": "#9aa3b0"},
 )  # fmt: skip
@@ -68,11 +71,14 @@ DARK: Final = Palette(
     series=(
         "#77aadd", "#ee8866", "#44bb99", "#d38bc8", "#eedd88",
         "#99ddff", "#ffaabb", "#a59cf0", "#bbcc33", "#c7688f",
+        "#5b732e", "#4b67a3", "#b15f1c", "#9853be", "#349f3a", "#80897e",
+        "#5080eb", "#b5b5a7", "#855b6b", "#a3fdb6", "#f9d8fc", "#f69efe",
     ),
     devices={"Desktop": "#77aadd", "Mobile": "#ee8866", "Tablet": "#44bb99", "Bot": "#c86bb8", "Other": "#8894a4"},
 )  # fmt: skip
 
 SERIES_SLOTS: Final = len(LIGHT.series)
+"""As many as a page shows categories: twelve bars, and those of ten products."""
 
 
 def palette_of(mode: str | None) -> Palette:

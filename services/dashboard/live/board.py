@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.dashboard.kit.cards import ranking
 from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Context, Panel
 from services.dashboard.kit.notice import notice
@@ -63,7 +64,9 @@ def panels_of(role: Role) -> tuple[Panel[Snapshot], ...]:
 def categories_of(snapshot: Snapshot) -> list[str]:
     """The categories that the page shows, the leading ones first, because colours are assigned in this order."""
     leading = list(snapshot.windows.categories_1h)[: categories.DRAWN]
-    about = [snapshot.products_info.get(product, {}) for product in snapshot.windows.products_1h]
+    about = [
+        snapshot.products_info.get(product, {}) for product in list(snapshot.windows.products_1h)[: ranking.ROWS_SHOWN]
+    ]
     return [*leading, *(category for info in about if (category := info.get("category")) is not None)]
 
 

@@ -40,7 +40,7 @@ _COLUMNS: Final = (
 
 def draw(snapshot: Snapshot, context: Context) -> Card:
     """The card."""
-    title = head("Replicas", "Each process as last reported · curves of the last 5 minutes")
+    title = head("Replicas", "Each process as last reported · curves of up to 5 minutes")
     rows = "".join(_row(replica, context.now_ms, context.clock) for replica in snapshot.replicas[:_ROWS_SHOWN])
     if len(snapshot.replicas) > _ROWS_SHOWN:
         rows += _unreadable("more replicas", f"{grouped(len(snapshot.replicas) - _ROWS_SHOWN)} are not shown")

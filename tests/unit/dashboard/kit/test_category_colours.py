@@ -23,13 +23,17 @@ SHOWN = st.lists(st.text(max_size=12), unique=True, max_size=15)
 
 
 @given(st.lists(SHOWN, max_size=6))
-def test_a_category_keeps_its_colour_among_any_others(pages: list[list[str]]) -> None:
+def test_categories_shown_together_differ_and_keep_their_colours(pages: list[list[str]]) -> None:
     colours = CategoryColours()
     first: dict[str, int] = {}
     for names in pages:
         slots = colours.of(names)
         assert set(slots) == set(names)
-        assert all(first.setdefault(name, slot) == slot for name, slot in slots.items())
+        assert len(set(slots.values())) == len(names)
+        if len(first.keys() | slots.keys()) <= SERIES_SLOTS:  # with more, some must share one on different pages
+            assert all(first.setdefault(name, slot) == slot for name, slot in slots.items())
+        else:
+            first |= slots
 
 
 @given(st.sets(st.text(max_size=12), max_size=SERIES_SLOTS), st.integers(1, 3))
@@ -39,6 +43,17 @@ def test_no_two_categories_share_a_colour_while_there_are_enough(names: set[str]
     for place in range(0, len(ordered), at_once):
         colours.of(ordered[place : place + at_once])
     assert len(set(colours.of(ordered).values())) == len(names)
+
+
+def test_a_category_gives_way_to_a_more_important_one_of_its_colour() -> None:
+    colours = CategoryColours()
+    colours.of([f"old {number}" for number in range(SERIES_SLOTS)])
+    late = colours.of(["late"])["late"]
+    (twin,) = (f"old {n}" for n in range(SERIES_SLOTS) if colours.of([f"old {n}"])[f"old {n}"] == late)
+    both = colours.of([twin, "late"])
+    assert both[twin] == late
+    assert both["late"] != late
+    assert colours.of(["late", twin]) == both  # from then on, whichever is more important
 
 
 def test_new_categories_shown_together_differ_even_with_all_colours_taken() -> None:
@@ -62,7 +77,7 @@ def test_a_shown_category_keeps_its_colour_among_endless_new_names() -> None:
 
 def test_threads_agree() -> None:
     colours = CategoryColours()
-    names = [f"category {number}" for number in range(40)]
+    names = [f"category {number}" for number in range(SERIES_SLOTS)]
     with ThreadPoolExecutor(8) as threads:
         slots = list(threads.map(lambda turn: colours.of(names[turn % 7 :]), range(200)))
     assert all(one.items() <= colours.of(names).items() for one in slots)

@@ -6,7 +6,9 @@ from math import dist
 import pytest
 
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards import ranking
 from services.dashboard.kit.theme import DARK, LIGHT, Palette
+from services.dashboard.live.panels import categories
 
 
 def luminance(colour: str) -> float:
@@ -26,6 +28,8 @@ def test_text_contrasts_with_its_background(palette: Palette) -> None:
     for colour in (palette.ink, palette.muted, palette.good, palette.warning, palette.bad, palette.accent):
         assert contrast(colour, palette.card) >= 4.5, colour
     assert contrast(palette.muted, palette.page) >= 4.5
+    for tinted in (mixed(palette.accent, 0.13, palette.page), mixed(palette.accent, 0.1, palette.card)):
+        assert contrast(palette.accent, tinted) >= 4.5  # the selected tab, and the selected segment of a control
 
 
 def mixed(colour: str, share: float, ground: str) -> str:
@@ -55,12 +59,12 @@ DEFICIENCIES = {
 
 
 def lab(colour: str, deficiency: str) -> tuple[float, float, float]:
-    """CIE L*a*b* (D65) of a colour as people without those cones see it."""
+    """CIE L*a*b* (D65) of a colour as people without those cones see it; "none": with all."""
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     red, green, blue = (
         min(1.0, max(0.0, sum(weight * part for weight, part in zip(row, linear, strict=True))))
-        for row in DEFICIENCIES[deficiency]
+        for row in DEFICIENCIES.get(deficiency, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
     )
     x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.95047
     y = 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -81,7 +85,10 @@ def test_device_colours_differ_for_people_without_one_kind_of_cone(palette: Pale
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 def test_series_colours_are_distinct_and_visible(palette: Palette) -> None:
-    assert len(set(palette.series)) == len(palette.series) == len(LIGHT.series)
+    shown_at_once = categories.DRAWN + ranking.ROWS_SHOWN  # on Live: the bars, and the categories of products
+    assert len(palette.series) == len(LIGHT.series) >= shown_at_once
+    for one, other in combinations(palette.series, 2):
+        assert dist(lab(one, "none"), lab(other, "none")) >= 10, (one, other)
     assert all(contrast(colour, palette.card) >= 2.2 for colour in palette.series)
     assert len(set(palette.devices.values())) == len(palette.devices)
 

@@ -1,4 +1,4 @@
-"""The curves of the last five minutes: now at the right end, and only what was observed."""
+"""The curves of the last minutes: now at the right end, the first point at the left, only what was observed."""
 
 import re
 
@@ -23,17 +23,19 @@ def test_five_minutes_fill_the_width() -> None:
     html = drawn({NOW - back: back for back in range(2 * SLOTS)})
     assert len(xs(html)) == SLOTS
     assert (xs(html)[0], xs(html)[-1]) == (0, 100)
-    assert 'aria-label="CPU, last 5 minutes: 0 to 59"' in html
+    assert 'aria-label="CPU, last 5 min: 0 to 59"' in html
 
 
-def test_a_short_curve_is_at_the_right_and_moves_left_with_time() -> None:
-    assert xs(drawn({NOW: 1, NOW - 1: 2})) == [98.3, 100]
+def test_a_short_curve_fills_the_width_and_ends_where_reports_ended() -> None:
+    assert xs(drawn({NOW: 1, NOW - 1: 2})) == [0, 100]
+    assert xs(drawn({NOW: 1, NOW - 1: 2, NOW - 4: 3})) == [0, 75, 100]
+    assert "last 25 s" in drawn({NOW: 1, NOW - 4: 3})
     assert xs(drawn({NOW - 59: 1, NOW - 58: 2})) == [0, 1.7]
 
 
 def test_a_short_gap_is_bridged_and_points_before_a_long_one_are_left_out() -> None:
-    assert xs(drawn({NOW: 1, NOW - 12: 2, NOW - 13: 3})) == [78, 79.7, 100]
-    assert xs(drawn({NOW: 1, NOW - 1: 2, NOW - 14: 3, NOW - 15: 3})) == [98.3, 100]
+    assert xs(drawn({NOW: 1, NOW - 12: 2, NOW - 13: 3})) == [0, 7.7, 100]
+    assert xs(drawn({NOW: 1, NOW - 1: 2, NOW - 14: 3, NOW - 15: 3})) == [0, 100]
 
 
 def test_fewer_than_two_points_draw_no_curve() -> None:
