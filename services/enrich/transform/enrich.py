@@ -2,8 +2,11 @@
 
 from typing import Protocol
 
-from services.enrich.lookups.catalogue import ProductFacts, VisitorFacts
+import msgspec
+
+from services.enrich.lookups.catalogue import NO_PRODUCT, ProductFacts, VisitorFacts
 from services.enrich.transform.fields import FIELDS, compiled
+from services.enrich.transform.plain_pages import is_plain_page
 from services.enrich.transform.rules import Rules
 from shared.events.limits import fitting
 from shared.events.refusals import Reason, Refusal
@@ -45,9 +48,13 @@ class Enricher:
     ) -> EnrichedEvent | Refusal:
         """Combine one click with its lookups; pass NO_PRODUCT, UNKNOWN_PRODUCT or UNKNOWN_VISITOR where there are none.
 
+        A plain page has no product, whatever the click says.
+
         `user_id` and `ip` are the event's own, or what the privacy options replace them with. `arrived_ms` is when the
         log appended the record, so that every replay gives the same result.
         """
+        if event.productId is not None and is_plain_page(event.productId, event.url, product):
+            event, product = msgspec.structs.replace(event, productId=None), NO_PRODUCT
         timestamp = event.timestamp
         if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
             ahead_seconds = (timestamp - arrived_ms) // 1000

@@ -11,9 +11,10 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import UNSET, UnsetType, defstruct
 
-from services.enrich.lookups.catalogue import NO_PRODUCT, Appendix, ProductFacts, VisitorFacts
+from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Appendix, ProductFacts, VisitorFacts
 from services.enrich.privacy.policy import truncated_ips
 from services.enrich.transform.fields import FIELDS, Field, Source, compiled
+from services.enrich.transform.plain_pages import is_plain_page
 from services.enrich.transform.rules import Rules
 from shared.events.limits import Limits, within
 from shared.events.refusals import UNDECODABLE
@@ -92,6 +93,8 @@ class FastPath:
                     members, key = self._appendix_of(click, visitor, country_by_ip, device_types)
                 if product_id:
                     product = products[product_id]
+                    if product is UNKNOWN_PRODUCT and is_plain_page(product_id, click.url, product):
+                        product_id, product = None, NO_PRODUCT
                     about_product = product.members or self._members_of(product)
                 else:
                     about_product = without_product[product_id]

@@ -103,6 +103,28 @@ def test_product_that_the_catalogue_lacks_is_unknown() -> None:
     assert (event.productId, event.category, event.title) == ("GONE", "Unknown", "Unknown")
 
 
+@pytest.mark.parametrize(
+    ("product_id", "url", "product", "shown"),
+    [
+        ("/about", "/about", UNKNOWN_PRODUCT, None),
+        ("/about", "https://shop.example/about?ref=1", UNKNOWN_PRODUCT, None),
+        ("/about", "http://shop.example:8080/about#top", UNKNOWN_PRODUCT, None),
+        ("/", "https://shop.example/", UNKNOWN_PRODUCT, None),
+        ("/about", "/about", VASE, "/about"),
+        ("/about", "/shop/about", UNKNOWN_PRODUCT, "/about"),
+        ("/about", "https://shop.example/shop/about", UNKNOWN_PRODUCT, "/about"),
+        ("/about", None, UNKNOWN_PRODUCT, "/about"),
+        ("GONE", "/GONE", UNKNOWN_PRODUCT, "GONE"),
+    ],
+)
+def test_a_page_is_a_product_only_if_the_catalogue_says_so(
+    product_id: str, url: str | None, product: ProductFacts, shown: str | None
+) -> None:
+    event = enriched(click(productId=product_id, url=url), product)
+    assert event.productId == shown
+    assert event.category == (product.category if shown else None)
+
+
 def test_optional_fields_that_the_producer_did_not_send_stay_absent() -> None:
     event = enriched(click())
     assert (event.eventId, event.eventType, event.url, event.referrer) == (UNSET, UNSET, UNSET, UNSET)

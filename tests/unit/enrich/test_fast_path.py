@@ -24,7 +24,9 @@ from tests.support.samples.mutations import NOW_MS, mutated_events
 
 ADA = visitor_of(b"F", b"2000-02-29") or VisitorFacts()
 PRODUCTS = {f"V{number}": ProductFacts("vases", f'No. {number}, "blue" Größe\u2028') for number in range(50)} | {
-    "GONE": UNKNOWN_PRODUCT
+    "GONE": UNKNOWN_PRODUCT,
+    "/about": UNKNOWN_PRODUCT,
+    "/vase": ProductFacts("vases", "Vase"),
 }
 VISITORS = {f"user{number}": VisitorFacts() for number in range(200)} | {
     "user1": ADA,
@@ -98,7 +100,7 @@ clicks = st.fixed_dictionaries(
         "productId": st.none() | st.sampled_from(sorted(PRODUCTS)),
         "eventId": texts,
         "eventType": texts.filter(bool),
-        "url": texts,
+        "url": texts | st.sampled_from(["/about", "https://shop.example/about?a=1", "/about/us", "/vase"]),
         "referrer": texts,
     },
 )
