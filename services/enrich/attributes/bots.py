@@ -20,6 +20,8 @@ from services.enrich.attributes.own_words import own_words
 _OWN_PATTERNS: Final = (
     r"pre-?(?:load|fetch|render)",  # fills a cache, before any visitor asks
     r"metri[cx]",  # measures pages
+    r"like gecko; compatible;",  # a program that introduces itself within a browser's user agent
+    r"<\?|<script|\$\{",  # an attack on whoever shows it
     r"(?<!process/)tools",  # as is-bot's, but WeChat names its process so
 )
 # The shape of the text: what does not look like a browser. An app that names its phone need not look like one.
@@ -28,8 +30,8 @@ _SHAPES: Final = ("^", r"\(\)", r"\|", r";\s\w+;$")
 _NEWS: Final = "(?:^|[^g])news(?!sapphire)"
 _APPS: Final = frozenset({_NEWS, "catch", "java(?!;)", "sogou", "tools"})
 _DEVICE: Final = re.compile(
-    r"\b(?:iphone|ipad|ipod)(?:;| os |\w*\d)|\biph\d|\bandroid(?:[ /]\d| \(\d)|\bios[ /]\d|^\[fb|\bwindows phone\b"
-    r"|\bmidp\b|\bmaui\b|\bwap\b|\bsmart-?tv\b|\bhbbtv\b",
+    r"\b(?:iphone|ipad|ipod)(?:;| os |\w)|\biph\d|\bandroid(?:[ /]\d| \(\d)|\bios[ /]\d|^\[fb|\bwindows phone\b"
+    r"|\bmidp\b|\bmaui\b|\bwap|\bsmart-?tv\b|\bhbbtv\b",
     re.IGNORECASE,
 )
 # A program puts a browser's user agent behind its own name.

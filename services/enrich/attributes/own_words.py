@@ -16,6 +16,7 @@ _MODEL: Final = re.compile(
 )
 _WINDOWS_PHONE_MODEL: Final = re.compile(r"(\bIEMobile/[\d.]+; )[^()/@+]+(?=\))")
 _FACEBOOK_FIELD: Final = re.compile(r"\bFB[A-Z]{2}/[^;\]]*")  # the device, its carrier and language, and the app
+_APP_ID: Final = re.compile(r"\b(?:com|net|org)(?:\.\w+)+|\bgoogle ?tv\b", re.IGNORECASE)  # or the television's system
 
 _BROWSER: Final = re.compile(
     r"\"?Mozilla/5\.0 \(.*"
@@ -23,18 +24,26 @@ _BROWSER: Final = re.compile(
     re.IGNORECASE,
 )
 # Crawlers introduce themselves in brackets or with a plus, or by an address that ends in what they are.
-_ADDRESS: Final = r"(?:https?://|www\.)(?!\S*(?:bots?|crawl\w*|spider\w*|monitor\w*)(?:\.\w+)?/?$)[^\s()+]+"
-_FIELD: Final = rf"[\w-]+ ?[:=] ?(?:{_ADDRESS}|[\w.:-]+)"
+_ADDRESS: Final = (
+    r"(?:https?://|www\.)(?!\S*(?:bots?|crawl\w*|spider\w*|monitor\w*)(?:\.\w+)?/?[\]}>\"']*(?:[\s,;|]|$))[^\s()]+"
+)
+_FIELD: Final = rf"[\"']?[\w-]+[\"']? ?[:=] ?[\"']?(?:{_ADDRESS}|[\w.:-]+[\"']?)"
+_CAUSE: Final = rf"\(?(?:initiator|origin|referr?er|source)[ /:=]+{_ADDRESS}\)?"
 _APPENDED: Final = re.compile(
-    rf"[ ,;|\[{{<]+(?:{_ADDRESS}|initiator[ /]{_ADDRESS}|{_FIELD}(?:[ ,;|]+{_FIELD})*|\(\))[ \]}}>\"]*", re.IGNORECASE
+    r"(?: \(Edition [\w -]+\))?[ ,;|\[{<-]+"
+    rf"(?:{_ADDRESS}(?: {_ADDRESS})*|{_CAUSE}|{_FIELD}(?:[ ,;|]+{_FIELD})*|\(\))[ \]}}>\"]*",
+    re.IGNORECASE,
 )
 
 
 def own_words(user_agent: str) -> str:
-    """The user agent without a phone's model, and without an address or labelled values behind a whole browser."""
+    """The user agent without models, names of app packages, and what is appended to a whole browser.
+
+    Appended are an address, labelled values or empty brackets.
+    """
     words = _MODEL.sub(r"\1K", user_agent)
     words = _WINDOWS_PHONE_MODEL.sub(r"\1K", words)
-    words = _FACEBOOK_FIELD.sub("", words)
+    words = _APP_ID.sub("", _FACEBOOK_FIELD.sub("", words))
     browser = _BROWSER.match(words)
     if browser is not None and _APPENDED.fullmatch(words, browser.end()) is not None:
         return browser.group()
