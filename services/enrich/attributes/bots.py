@@ -21,7 +21,7 @@ _OWN_PATTERNS: Final = (
     r"pre-?(?:load|fetch|render)",  # fills a cache, before any visitor asks
     r"metri[cx]",  # measures pages
     r"like gecko; compatible;",  # a program that introduces itself within a browser's user agent
-    r"<\?|<script|\$\{",  # an attack on whoever shows it
+    r"<\?|<script|\x24\{",  # an attack (\x24 is a dollar) on whoever shows it
     r"(?<!process/)tools",  # as is-bot's, but WeChat names its process so
 )
 # The shape of the text: what does not look like a browser. An app that names its phone need not look like one.

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, ProductFacts, VisitorFacts, visitor_of
@@ -18,7 +18,7 @@ from services.traffic.simulation import World, simulate
 from shared.events.addresses import truncated_ip
 from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.raw import decode_raw, encode_raw
-from shared.events.schema import EnrichedEvent, RawEvent
+from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
 from shared.streams.event_log import NewRecord
 from tests.support.samples.mutations import NOW_MS, mutated_events
 
@@ -167,6 +167,7 @@ def test_fast_path_and_enrich_agree_on_every_field_of_every_click(
     fields: dict[str, Any], is_ascii: bool, rules: Rules
 ) -> None:
     value = json.dumps(fields, ensure_ascii=is_ascii).encode()
+    assume(len(value) <= MAX_EVENT_BYTES)
     output = appended(value, rules=rules)
     slow = enriched_slowly(value, rules=rules)
     if output is not None:
