@@ -91,6 +91,16 @@ def test_a_card_that_a_page_no_longer_has_is_removed(blank: Page) -> None:
     assert blank.locator(".card").count() == 1
 
 
+def test_a_card_in_the_place_of_another_keeps_nothing_of_it(blank: Page) -> None:
+    def card(name: str, *texts: str) -> dict[str, Any]:
+        parts = [{"html": f'<p class="of-{text}"></p>'} for text in texts]
+        return {"name": name, "style": "--columns:6", "split": False, "parts": parts}
+
+    show(blank, ".card-categories .of-chart", cards=[card("categories", "head", "chart")])
+    show(blank, ".card-countries .of-map", cards=[card("countries", "map")])
+    assert blank.locator(".card p").evaluate_all("texts => texts.map(text => text.className)") == ["of-map"]
+
+
 def test_a_screen_reader_announces_the_standing_only_when_it_changes(blank: Page) -> None:
     show(blank, ".a", figures='<p class="a"></p>')
     status = blank.get_by_role("status")

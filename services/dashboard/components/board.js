@@ -13,7 +13,13 @@ const show = (root, page) => {
     board.lastChild.remove()
   }
   page.cards.forEach(({ name, style, split, parts }, number) => {
-    const card = childOf(board, number, "section", `card card-${name}${split ? " split" : ""}`)
+    const className = `card card-${name}${split ? " split" : ""}`
+    const before = board.children[number]
+    if (before && before.className !== className) {
+      forgetAll(before) // another card's chart must not stay in this one
+      before.replaceWith(document.createElement("section"))
+    }
+    const card = childOf(board, number, "section", className)
     if (card.getAttribute("style") !== style) card.setAttribute("style", style)
     parts.forEach((part, place) => {
       const element = childOf(card, place, "div", "part")

@@ -10,6 +10,7 @@ from services.dashboard.kit.cards.table import Column, swatch
 from services.dashboard.kit.escaping import in_html
 from shared.rollups.contract import Snapshot
 
+HEIGHT_PX: Final = 484
 _TITLE: Final = "Top ten products"
 _UNKNOWN: Final = "Unknown"
 
@@ -24,7 +25,8 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
         empty="No product was viewed in the last hour.",
         detail=Column("Category", "wide", "26%"),
     )
-    return Card(name="products", parts=(head(_TITLE, "Last hour · views of each") + table,), columns=6, height_px=484)
+    parts = (head(_TITLE, "Last hour · views of each") + table,)
+    return Card(name="products", parts=parts, columns=6, height_px=HEIGHT_PX)
 
 
 def _described(row: Row, snapshot: Snapshot, context: Context) -> Row:

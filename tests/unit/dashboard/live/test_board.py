@@ -99,6 +99,23 @@ def test_the_cards_of_a_row_fill_its_twelve_columns() -> None:
     assert columns == 0
 
 
+def test_without_products_the_shop_panels_give_way_to_pages() -> None:
+    rollup = sample_rollup()
+    pages_only = replace(rollup.audiences["all"], products_1h={}, categories_1h={})
+    shown = drawn(Live(snapshot_of(replace(rollup, audiences={**rollup.audiences, "all": pages_only}))))
+    names = [card.name for card in shown.cards]
+    assert not {"products", "categories"} & set(names)
+    assert names.index("pages") == [card.name for card in live().cards].index("products")
+    assert sum(card.columns for card in shown.cards) % 12 == 0
+    for width in ("columns", "tablet_columns"):
+        columns = 0
+        for card in shown.cards:
+            columns += getattr(card, width)
+            assert columns <= 12, card.name
+            columns %= 12
+        assert columns == 0
+
+
 def test_the_strip_says_what_the_numbers_are_based_on() -> None:
     strip = live().strip
     assert text_of(strip) == (
