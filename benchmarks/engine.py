@@ -60,7 +60,8 @@ class Engine:
             partition.number: PartitionReport(partition.snapshot(), 0, 0.0, 0, self.now_s * 1000)
             for partition in self._partitions
         }
-        return Publication(self.now_s, reports, [partition.completed_minutes() for partition in self._partitions])
+        completed = [partition.completed_minutes() for partition in self._partitions]
+        return Publication(self.now_s, reports, completed, dict.fromkeys(reports, self.now_s))
 
     def publish(self, publisher: RedisPublisher) -> None:
         """Publish like the service and its sender: the whole cost of one publish."""

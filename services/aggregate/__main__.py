@@ -1,8 +1,6 @@
 """`clickpulse aggregate`: keeps exact windows over enriched clicks and publishes rollups to Redis every second."""
 
-import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Final
 
+from services.aggregate.publishing.other_readers import OtherReaders
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
@@ -24,8 +23,10 @@ from shared.runtime.settings import read_settings
 from shared.runtime.settings_help import service_parser
 from shared.status.gauges import Gauges
 from shared.status.health import Health
+from shared.status.sampler import replica_name
 from shared.streams.event_log import EventLog
 
+_QUICK_SECONDS: Final = 0.5
 _DESCRIPTION: Final = (
     "Read enriched clicks from ENRICHED_TOPIC, keep exact windows over them in STATE_DIR and publish "
     "the rollups to Redis every second."
@@ -49,10 +50,13 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
     # partitions, and the sender publishes its last offer.
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.redis_url))
+        replica = replica_name(settings.kafka_instance_id)
         # The random part distinguishes this start from earlier ones, because the process id in a container is often 1.
-        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        name = f"{replica}:{secrets.token_hex(4)}"
         publisher = TimedPublisher(RedisPublisher(client, settings, name), gauges)
         sender = stack.enter_context(Sender(publisher, health))
+        quick = stack.enter_context(connect(settings.redis_url, timeout_seconds=_QUICK_SECONDS))
+        others = OtherReaders(quick, settings.redis_prefix, SERVICE, replica)
         erasures = stack.enter_context(ErasureWatch(client, settings.redis_prefix, topic=topic))
         service = AggregateService(
             settings,
@@ -61,6 +65,7 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
             health=health,
             gauges=gauges,
             erasures=erasures,
+            others_read=others,
             clock=time.time,
             stop=stop,
         )

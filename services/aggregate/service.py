@@ -31,6 +31,8 @@ logger = get_logger(__name__)
 
 _LONGEST_POLL_SECONDS: Final = 0.25
 _LINGER_SECONDS: Final = 0.02
+_CUT_OFF_SECONDS: Final = 3
+"""After an outage replicas come back one by one."""
 _POLL_RECORDS: Final = 500
 """Records that are read and decoded together: few enough to stay in the processor's cache."""
 _BATCH_BYTES: Final = 32 << 20
@@ -53,8 +55,12 @@ class AggregateService:
         stop: Event,
         gauges: Gauges | None = None,
         erasures: KnownErasures | None = None,
+        others_read: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`clock` returns epoch seconds; `offer` takes each second's publication."""
+        """`clock` returns epoch seconds; `offer` takes each second's publication.
+
+        `others_read` returns whether another replica reads the log. Asked while this one cannot.
+        """
         self._settings = settings
         self._offer = offer
         self._log = Dependency("the event log", health, "log")
@@ -65,6 +71,9 @@ class AggregateService:
         self._dead_letters = DeadLetters(settings.enriched_topic, producer, self._log, self._gauges)
         self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
+        self._since_s: dict[int, int] = {}  # when each was assigned last
+        self._others_read = others_read
+        self._cut_off_seconds = 0  # for how long others have read the log and this replica has not
         self._collected: list[Record] = []  # not received by the partitions yet
         self._counted_events = CountedDecoder(SOURCE_FIELDS, settings.limits)
         self._unfolded = 0  # records read but not folded yet
@@ -96,6 +105,7 @@ class AggregateService:
         self.on_revoked(assignment.partition)  # a failed start is repeated, and the store has one owner
         partition = self._opened(assignment)
         self._partitions[assignment.partition] = partition
+        self._since_s[assignment.partition] = self._now_s
         self._erasing.opened(partition)
         self._rates[assignment.partition] = ReadRate()
         return partition.position
@@ -129,10 +139,23 @@ class AggregateService:
         self._fold()
         self._publish(consumer)
         self._commit(consumer)
+        self._give_up_kept(consumer)
         self._erase(consumer)
         due = [partition for partition in self._partitions.values() if partition.is_checkpoint_due()]
         if due and self._is_storing:
             self._store(due[0].checkpoint)  # one per second, so that no publish waits for all of them
+
+    def _give_up_kept(self, consumer: Consumer) -> None:
+        """Close what the group may have given to a replica that reads the log, and that waits for our state.
+
+        An outage of the log moves nothing, so that we go on publishing. But if others read it, only we are cut off.
+        """
+        if self._log.is_available or not self._partitions or not self._others_read():
+            self._cut_off_seconds = 0
+            return
+        self._cut_off_seconds += 1
+        if self._cut_off_seconds >= _CUT_OFF_SECONDS:
+            consumer.revoke_kept()
 
     def _erase(self, consumer: Consumer) -> None:
         try:
@@ -215,9 +238,10 @@ class AggregateService:
     # --- publishing --------------------------------------------------------------------------------------------------
 
     def _publish(self, consumer: Consumer, *, is_last: bool = False) -> None:
-        lag = consumer.lag()
-        self._gauges.lag = {n: lag.get(n, 0) + partition.unfolded for n, partition in self._partitions.items()}
-        reports = {number: self._report(partition, lag.get(number)) for number, partition in self._partitions.items()}
+        known = consumer.lag() if self._log.is_available else {}  # the client keeps the last value it received
+        lag = {n: known[n] + partition.unfolded if n in known else None for n, partition in self._partitions.items()}
+        self._gauges.lag = lag
+        reports = {number: self._report(partition, lag[number]) for number, partition in self._partitions.items()}
         set_accounts(self._gauges, {number: partition.read for number, partition in self._partitions.items()}, reports)
         self._offer(
             Publication(
@@ -227,18 +251,18 @@ class AggregateService:
                 [partition.completed_minutes(is_last=is_last) for partition in self._partitions.values()]
                 if self._settings.segment_seconds and self._log.is_available
                 else [],
+                {number: self._since_s[number] for number in self._partitions},
             )
         )
 
     def _report(self, partition: Partition, lag: int | None) -> PartitionReport:
-        """`lag` is None until reading of the partition has started."""
+        """`lag` is None while it is unknown: reading has not started, or the log is unavailable."""
         snapshot = partition.snapshot()
-        behind = (lag or 0) + partition.unfolded
-        if lag == behind == 0 and self._log.is_available:  # an unavailable log has an unknown lag
+        if lag == 0:
             partition.loaded_until_ms = self._now_s * 1000
         return PartitionReport(
             snapshot,
-            lag=behind,
+            lag=lag,
             events_per_second=self._rates[partition.number].mark(self._now_s, snapshot.event_counts.read),
             loaded_from_ms=partition.loaded_from_ms,
             loaded_until_ms=partition.loaded_until_ms,

@@ -107,11 +107,16 @@ def _decode_sessions(reply: Mapping[bytes, bytes]) -> Sessions:
 
 
 def _encode_meta(meta: Meta) -> dict[str, Any]:
-    return {**{field.name: getattr(meta, field.name) for field in fields(Meta)}, "published_at": meta.published_at}
+    texts = {field.name: getattr(meta, field.name) for field in fields(Meta)}
+    return {**texts, "lag": "" if meta.lag is None else meta.lag, "published_at": meta.published_at}
 
 
 def _decode_meta(reply: Mapping[bytes, bytes]) -> Meta:
-    decoders: Mapping[str, Callable[[str], Any]] = {"events_per_second": _real, "publisher": str}
+    decoders: Mapping[str, Callable[[str], Any]] = {
+        "events_per_second": _real,
+        "publisher": str,
+        "lag": lambda text: _number(text) if text else None,
+    }
     texts = {_name(name): _name(text) for name, text in _few(reply).items()}
     if texts.get("schema") != str(SCHEMA_VERSION):
         raise ValueError(f"schema {texts.get('schema')!r}, expected {SCHEMA_VERSION}")

@@ -34,7 +34,7 @@ class Meta:
     schema: int = SCHEMA_VERSION
     as_of_ms: int
     newest_event_ms: int = 0  # 0 before the first counted event
-    lag: int = 0  # events in the log that are not counted yet
+    lag: int | None = 0  # events in the log that are not counted yet; None: unknown, the log cannot be read
     events_per_second: float = 0.0  # read from the log, mean of the last ten seconds
     read: int = 0  # = counted + late + duplicates + dead_letters
     counted: int = 0

@@ -97,6 +97,8 @@ def _samples(metric: Metric, value: Any) -> Iterator[tuple[tuple[str, ...], floa
     if metric.kind == "counter" and len(metric.labels) == 1:
         samples = {(known,): 0 for known in metric.labels[0].values}
     for key, number in value.items():
+        if number is None:  # unknown
+            continue
         texts = tuple(map(str, key if isinstance(key, tuple) else (key,)))
         labels = tuple(map(_bounded, metric.labels, texts))
         if labels not in samples and len(samples) >= _most(metric):

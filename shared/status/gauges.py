@@ -21,7 +21,7 @@ class Gauges:
         self.batch_ms: float | None = None
         self.publish_ms: float | None = None
         self.is_publisher: bool | None = None
-        self.lag: Mapping[int, int] = {}
+        self.lag: Mapping[int, int | None] = {}
         self.dead_letters: Mapping[str, int] = {}
         self.batch_seconds = Histogram(METRICS["batch_seconds"].buckets)
         self.publish_seconds = Histogram(METRICS["publish_seconds"].buckets)

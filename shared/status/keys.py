@@ -118,6 +118,12 @@ def _is_departed(service: str, text: bytes, now_ms: int) -> bool:
         return True
 
 
+def replicas_of(client: redis.Redis, service: str, prefix: str) -> list[ReplicaStatus]:
+    """The readable statuses of a service's replicas. Raises redis-py's exceptions."""
+    fields: Any = client.hgetall(prefix + replicas_key(service))
+    return _readable(replicas_key(service), fields.items(), partial(_own, service, status_of), {})
+
+
 def read(client: redis.Redis, prefix: str) -> Statuses:
     """Read all statuses and transitions, in one round trip. Both are empty when no service has reported.
 

@@ -75,7 +75,7 @@ REPORTED: Final[dict[str, Metric]] = {
     "lag": Metric(
         "gauge",
         "events by partition",
-        "events not read yet, of each partition it reads",
+        "events not read yet, of each partition it holds; null, or no series, while that is unknown",
         "clickpulse_lag_events",
         (_PARTITION,),
         READERS,

@@ -54,11 +54,17 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     batch_ms: float | None = None
     publish_ms: float | None = None
     is_publisher: bool | None = None
-    lag: dict[int, int] = msgspec.field(default_factory=dict)
+    lag: dict[int, int | None] = msgspec.field(default_factory=dict)
     state_bytes: dict[int, int] = msgspec.field(default_factory=dict)
     dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
     unreadable: dict[str, int] = msgspec.field(default_factory=dict)
     last_complaint: Complaint | None = None
+
+    @property
+    def lag_sum(self) -> int | None:
+        """Events not read yet; None when that is unknown of a partition."""
+        known = [lag for lag in self.lag.values() if lag is not None]
+        return sum(known) if len(known) == len(self.lag) else None
 
     @property
     def health(self) -> HealthStatus:

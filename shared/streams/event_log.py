@@ -160,7 +160,8 @@ class Listener(Protocol):
     def on_assigned(self, assignment: Assignment) -> Position:
         """Take over a partition. Returns where to start reading it.
 
-        Called again for the same partition, without `on_revoked` in between, when starting it failed after this call.
+        Called again for the same partition, without `on_revoked` in between, when starting it failed after this call,
+        or when an outage ended the session of its group and no other member got it.
         """
 
     def on_revoked(self, partition: int) -> None:
@@ -196,8 +197,15 @@ class Consumer(Protocol):
     def rewind(self) -> None:
         """Forget how far we read: the next poll asks the listener again where to start each partition."""
 
+    def revoke_kept(self) -> None:
+        """Revoke what is kept while the group does not answer. Call it once another member may own it.
+
+        When the log is unavailable for longer than the group's session, or its topic is deleted, partitions stay with
+        their listener: `poll` raises LogUnavailable meanwhile, and assigns them again, or revokes them, afterwards.
+        """
+
     def lag(self) -> dict[int, int]:
-        """Records behind the end of each assigned partition, as far as the consumer knows. Cheap."""
+        """Records behind the end of each partition that is read, as far as the consumer knows. Cheap."""
 
     def close(self) -> None:
         """Revoke all partitions, leave the group and close the connection."""

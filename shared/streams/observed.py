@@ -23,7 +23,11 @@ class ObservedProcessor:
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
-        records = self._processor.poll(max_records, timeout_seconds)
+        try:
+            records = self._processor.poll(max_records, timeout_seconds)
+        except LogUnavailable:
+            self._gauges.lag = dict.fromkeys(self._gauges.lag)  # unknown, not what it was before
+            raise
         self._began_at = time.monotonic()
         self._records = len(records)
         if self._began_at - self._lag_at >= _LAG_SECONDS:

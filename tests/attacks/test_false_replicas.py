@@ -49,7 +49,7 @@ def publisher(client: Client, secret: str | None = None, name: str = "true") -> 
 
 
 def publish(own: RedisPublisher, instant_s: int) -> None:
-    own.publish(Publication(instant_s, {0: report(instant_s)}, []))
+    own.publish(Publication(instant_s, {0: report(instant_s)}, [], {0: instant_s}))
 
 
 def published_s(client: Client) -> int:
@@ -222,7 +222,7 @@ def test_with_a_secret_what_was_signed_before_is_worth_nothing_later(client: Cli
     own = publisher(client, SECRET)
     other = publisher(client, SECRET, "other")
     publish(own, NOW_S)
-    other.publish(Publication(NOW_S, {1: report(NOW_S, 1)}, []))
+    other.publish(Publication(NOW_S, {1: report(NOW_S, 1)}, [], {1: NOW_S}))
     publish(own, NOW_S + 1)
     shares = client.hgetall(f"aggregate:reports:{NOW_S}")
     announced = client.hget("aggregate:replicas", "other")
@@ -246,7 +246,7 @@ def test_replicas_with_the_same_secret_publish_together(client: Client) -> None:
 
     def has_both() -> bool:
         instant_s = next(instants)
-        other.publish(Publication(instant_s, {1: report(instant_s, 1)}, []))
+        other.publish(Publication(instant_s, {1: report(instant_s, 1)}, [], {1: instant_s}))
         publish(own, instant_s)
         snapshot = read(client, "all", "")
         return snapshot is not None and snapshot.meta.partitions == 2

@@ -91,7 +91,7 @@ def as_shown(status: ReplicaStatus) -> list[str]:
         wording.size(status.memory_bytes),
         wording.rate(status.events_per_second) if is_reader else "–",
         "–" if status.batch_ms is None else wording.milliseconds(status.batch_ms),
-        wording.grouped(sum(status.lag.values())) if is_reader else "–",
+        wording.grouped(status.lag_sum or 0) if is_reader else "–",
         wording.grouped(sum(status.dead_letters.values())) if is_reader else "–",
         wording.size(sum(status.state_bytes.values())) if status.state_bytes else "–",
     ]

@@ -42,6 +42,7 @@ class Replica:
         self.client = client
         self.meanwhile: list[Callable[[], object]] = []
         self.waited_seconds = 0.0
+        self.since_s: dict[int, int] = {}
         self.end: Replicas[Report] = Replicas(
             client,
             prefix,
@@ -53,7 +54,9 @@ class Replica:
         )
 
     def share(self, instant_s: int, *partitions: int) -> None:
-        self.end.share(instant_s, {partition: (self.name, partition, instant_s) for partition in partitions})
+        self.since_s = {partition: self.since_s.get(partition, instant_s) for partition in partitions}
+        reports = {partition: (self.name, partition, instant_s) for partition in partitions}
+        self.end.share(instant_s, reports, self.since_s)
 
     def collect(self) -> tuple[int, str] | None:
         """The instant, and the owners of partitions 0, 1, 2, … as a string of their names, `-` for none."""

@@ -34,7 +34,7 @@ def publication(late: int, instant_s: int | None = None, newest_s: int = 0) -> P
     windows.event_counts.late = late
     windows.newest_event_ms = newest_s * 1000
     report = PartitionReport(snapshot_of(windows, Dictionaries(), partition=0), 0, 0.0, 0, windows.now_s * 1000)
-    return Publication(windows.now_s, {0: report}, [])
+    return Publication(windows.now_s, {0: report}, [], {0: windows.now_s})
 
 
 def publisher(client: Any, **options: Any) -> RedisPublisher:

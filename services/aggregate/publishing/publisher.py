@@ -80,7 +80,7 @@ class RedisPublisher:
         self._lease.release()
 
     def _publish(self, publication: Publication) -> None:
-        self._replicas.share(publication.instant_s, publication.reports)
+        self._replicas.share(publication.instant_s, publication.reports, publication.since_s)
         if self._lease.try_hold(by_force=self._is_held_in_vain(publication)):
             self._publish_merged()
         elif self._leads:

@@ -85,15 +85,18 @@ class Replicas(Generic[Report]):
         self._overtaken = Stall()  # by a published instant that is ahead of ours
         self._warned = Once()
 
-    def share(self, instant_s: int, reports: Mapping[int, Report]) -> None:
+    def share(self, instant_s: int, reports: Mapping[int, Report], since_s: Mapping[int, int]) -> None:
         """Announce this replica, with its partitions' reports at `instant_s` (epoch seconds), which must not change.
+
+        `since_s` is the instant at which it was assigned each of them. That counts anew after an outage that may have
+        moved it away and back: a replica that was paused meanwhile still takes itself for the owner.
 
         Called every second with a newer instant (after an error, with the same one), even while this replica owns no
         partition: one that is silent for LIVE_SECONDS counts as dead.
         """
-        before = self._own[max(self._own)] if self._own else {}
         self._own[instant_s] = {
-            partition: (before[partition][0] if partition in before else instant_s, report)
+            # Never later than its instant, although the clock may have been set back.
+            partition: (min(since_s[partition], instant_s), report)
             for partition, report in reports.items()
         }
         self._own = {own_s: held for own_s, held in self._own.items() if own_s >= instant_s - LIVE_SECONDS}

@@ -29,11 +29,15 @@ five seconds (`shared.runtime.redis_client`), and the process ends within ten.""
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a replica publishes at an instant (epoch seconds), by partition. Empty until it owns one."""
+    """What a replica publishes at an instant (epoch seconds), by partition. Empty until it owns one.
+
+    `since_s`: the instant at which it was assigned each partition last.
+    """
 
     instant_s: int
     reports: Mapping[int, PartitionReport]
     segments: Sequence[PartitionMinutes]
+    since_s: Mapping[int, int]
 
 
 class Publisher(Protocol):

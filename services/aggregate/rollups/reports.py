@@ -1,6 +1,6 @@
 """A partition's report at a publish instant, which its replica publishes or shares with the one that does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ class PartitionReport:
     """A partition's snapshot, and what a reader needs to trust it."""
 
     snapshot: Snapshot
-    lag: int  # events in the log that are still to be counted
+    lag: int | None  # events in the log that are still to be counted; None: unknown
     events_per_second: float  # events read, mean of the last seconds
     loaded_from_ms: int  # append time since which records were read without a gap
     loaded_until_ms: int
@@ -55,7 +55,7 @@ def merge_reports(
     return snapshot, Meta(
         as_of_ms=snapshot.now_s * 1000,
         newest_event_ms=snapshot.newest_event_ms,
-        lag=sum(report.lag for report in reports.values()),
+        lag=_sum(report.lag for report in reports.values()),
         events_per_second=round(sum(report.events_per_second for report in reports.values()), 1),
         read=counts.read,
         counted=counts.counted,
@@ -67,6 +67,15 @@ def merge_reports(
         partitions=len(reports),
         publisher=publisher,
     )
+
+
+def _sum(lags: Iterable[int | None]) -> int | None:
+    total = 0
+    for lag in lags:
+        if lag is None:
+            return None
+        total += lag
+    return total
 
 
 def encode_report(report: PartitionReport) -> bytes:
@@ -81,7 +90,7 @@ def decode_report(data: bytes) -> PartitionReport:
     Whatever it returns can be merged and published: anyone may have written the bytes.
     """
     report = _decode(data)
-    check_numbers(report.lag, report.events_per_second, report.loaded_from_ms, report.loaded_until_ms)
+    check_numbers(report.lag or 0, report.events_per_second, report.loaded_from_ms, report.loaded_until_ms)
     popularity = report.snapshot.popularity_1h
     if popularity.keys() != _RANKED:
         raise ValueError(f"rankings of {sorted(popularity)}, expected {sorted(_RANKED)}")

@@ -44,7 +44,7 @@ def judge(meta: Meta, *, partitions_before: int, now_ms: int) -> Freshness:
     # Clocks differ a little, and events may be a minute ahead: no age is negative.
     rollup_age = max(0.0, (now_ms - as_of_ms) / 1000)
     event_age = max(0.0, (now_ms - newest_event_ms) / 1000) if newest_event_ms else None
-    is_backlog = lag > 0 and (event_age is None or event_age > BEHIND_AFTER_SECONDS)
+    is_backlog = bool(lag) and (event_age is None or event_age > BEHIND_AFTER_SECONDS)
     # Coverage is 0 while a partition is missing and at the start of a rebuild, which has a backlog. Fewer partitions
     # alone mean nothing: the topic may have been recreated with fewer.
     has_no_coverage = meta.coverage_8h_s == 0

@@ -6,7 +6,7 @@ from services.dashboard.kit import freshness
 from services.dashboard.kit.freshness import Freshness, Standing
 from services.dashboard.kit.status_strip import age, malformed_strip, status_strip, unreachable_strip, when
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
-from services.dashboard.kit.wording import counted, duration, grouped, rate
+from services.dashboard.kit.wording import counted, counted_or_unknown, duration, grouped, rate
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
 from shared.events.time_units import HOUR_SECONDS
@@ -50,7 +50,7 @@ def _strip(meta: Meta, freshness: Freshness, late_lately: int, clock: Clock) -> 
     facts = [
         ("Rollup", f"{age(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else age(freshness.event_age_seconds), ""),
-        ("Behind", counted(meta.lag, "event"), ""),
+        ("Behind", counted_or_unknown(meta.lag, "event"), ""),
         ("Reading", f"{rate(meta.events_per_second)} events/s", ""),
         _coverage(meta, freshness),
         _conservation(meta, late_lately),
@@ -74,7 +74,7 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
                 "Is a <code>clickpulse aggregate</code> down?"
             )
         case Standing.BEHIND:
-            return f"{counted(meta.lag, 'event')} not counted yet; the numbers are too low until they are."
+            return f"{counted(meta.lag or 0, 'event')} not counted yet; the numbers are too low until they are."
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
             return f"No event for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."

@@ -30,6 +30,11 @@ def rate(per_unit: float) -> str:
     return f"{per_unit:.1f}" if round(per_unit, 1) < 100 else grouped(round(per_unit))
 
 
+def counted_or_unknown(number: int | None, noun: str) -> str:
+    """As `counted`; `unknown` for None."""
+    return "unknown" if number is None else counted(number, noun)
+
+
 def counted(number: int, noun: str) -> str:
     """`1 event`, `2 events`."""
     return f"{grouped(number)} {noun}" + ("" if number == 1 else "s")

@@ -63,12 +63,23 @@ def _rate(name: str, running: Sequence[Replica], now_ms: int) -> StatCard:
 
 def _lag(running: Iterable[ReplicaStatus]) -> StatCard:
     by_service: dict[str, int] = {}
+    unknown: list[str] = []
     for status in running:
         if status.lag:
-            by_service[status.service] = by_service.get(status.service, 0) + sum(status.lag.values())
+            own = status.lag_sum
+            if own is None:
+                unknown.append(status.service)
+            by_service[status.service] = by_service.get(status.service, 0) + (own or 0)
     slowest = max(by_service, key=lambda service: by_service[service], default=None)
     if slowest is None:
         return StatCard(label="Behind", number=UNKNOWN, window="no service reads")
+    if unknown:
+        return StatCard(
+            label="Behind",
+            number=UNKNOWN,
+            window="unread events",
+            fact=in_html(f"{unknown[0]} cannot read the log", 40),
+        )
     return StatCard(
         label="Behind",
         number=grouped(by_service[slowest]),

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams.kafka import Consumer
 
 from shared.runtime.logs import get_logger
-from shared.streams.event_log import Assignment, FromCommitted, FromOffset, FromTime, Listener
+from shared.streams.event_log import Assignment, FromCommitted, FromOffset, FromTime, Listener, Position
 from shared.streams.kafka.errors import AWAY, UnstableOffsets
 from shared.streams.kafka.owned_partitions import OwnedPartitions, Started
 from shared.streams.kafka.start_offset import Committed, Verdict, judge_committed, offset_at_time, retained_offset
@@ -27,6 +27,10 @@ class TopicAssignment:
     It is assigned to the client with its offset, and never moved by `seek`: a client that looks up where a partition
     begins, as it does without an offset, may go there half a second after the seek. (librdkafka takes the answer for
     outdated, and asks again: rd_kafka_toppar_handle_Offset, 2.12.)
+
+    When the session of the member ends or the topic is deleted, its partitions are kept: they are not read, and the
+    listener holds on to their state until the group has assigned anew, or until `revoke_kept`. An outage of the broker
+    ends every session and moves no partition.
     """
 
     def __init__(self, topic: str, listener: Listener, ask_topic_id: Callable[[], str]) -> None:
@@ -36,18 +40,43 @@ class TopicAssignment:
         self._listener = listener
         self._ask_topic_id = ask_topic_id
         self._listener_failure: Exception | None = None  # within a rebalance
+        self.has_rejoined = False  # the group assigned partitions after it had dropped us
 
     # --- within the client's calls ------------------------------------------------------------------------------------
 
     def on_assign(self, client: Client, partitions: list[TopicPartition]) -> None:
-        """The group assigned partitions: they are pending."""
+        """The group assigned partitions: they are pending. Others that were kept belong to another member by now."""
         client.incremental_assign([])  # or the client would assign all of them by itself
+        had_kept = bool(self.owned.kept)
         self.owned.assign(partition.partition for partition in partitions)
+        if had_kept and not self._is_topic_missing():
+            self.has_rejoined = True
+            self.revoke_kept()
+
+    def on_lost(self, client: Client, partitions: list[TopicPartition]) -> None:
+        """The session is over: the partitions are kept."""
+        lost = {partition.partition for partition in partitions}
+        self.owned.keep(lost)
+        self._unassign(client, lost)
 
     def on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
-        """The group revoked partitions, or dropped us."""
+        """The group revoked partitions. Those of a deleted topic are kept, as no member gets them."""
         revoked = {partition.partition for partition in partitions}
-        self.revoke(revoked)
+        if self.owned.any & revoked and self._is_topic_missing():
+            self.owned.keep(revoked)
+        else:
+            self.revoke(revoked)
+        self._unassign(client, revoked)
+
+    def _is_topic_missing(self) -> bool:
+        try:
+            self._ask_topic_id()  # through another client: this one takes no call within its own
+        except KafkaException as error:
+            is_missing: bool = error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            return is_missing
+        return False
+
+    def _unassign(self, client: Client, revoked: set[int]) -> None:
         try:
             has = {partition.partition for partition in client.assignment()}
             client.incremental_unassign(self._partitions(revoked & has))  # it rejects those that it was not assigned
@@ -64,7 +93,7 @@ class TopicAssignment:
     # --- between them -------------------------------------------------------------------------------------------------
 
     def revoke(self, partitions: Iterable[int]) -> None:
-        """Give partitions up, and report to the listener those that were read."""
+        """Give partitions up, and report to the listener those that it took over."""
         for partition in self.owned.revoke(partitions):
             try:
                 self._listener.on_revoked(partition)
@@ -73,7 +102,15 @@ class TopicAssignment:
 
     def revoke_all(self) -> None:
         """Give every partition up."""
-        self.revoke({*self.owned.pending, *self.owned.reading})
+        self.revoke(self.owned.any)
+
+    def keep_all(self) -> None:
+        """Keep every partition."""
+        self.owned.keep(self.owned.any)
+
+    def revoke_kept(self) -> None:
+        """Give up what is kept."""
+        self.revoke(self.owned.kept)
 
     def raise_listener_failure(self) -> None:
         """Raise what the listener raised within a rebalance."""
@@ -151,12 +188,15 @@ class TopicAssignment:
     def _start(self, consumer: Consumer, partition: int, topic_id: str) -> None:
         place = TopicPartition(self._topic, partition)
         begin, end = consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
-        place.offset = self._start_offset(consumer, Assignment(partition, begin, end, topic_id))
+        assignment = Assignment(partition, begin, end, topic_id)
+        position = self._listener.on_assigned(assignment)
+        self.owned.open(partition)
+        place.offset = self._start_offset(consumer, assignment, position)
         consumer.incremental_assign([place])
         self.owned.start(partition, Started(place.offset, end, topic_id))
 
-    def _start_offset(self, consumer: Consumer, assignment: Assignment) -> int:
-        match self._listener.on_assigned(assignment):
+    def _start_offset(self, consumer: Consumer, assignment: Assignment, position: Position) -> int:
+        match position:
             case FromTime(timestamp_ms):
                 asked = TopicPartition(self._topic, assignment.partition, timestamp_ms)
                 found = _only(consumer.offsets_for_times([asked], timeout=_ANSWER_SECONDS))

@@ -1,6 +1,10 @@
 """Clients of Kafka: the options of each, and questions to the broker."""
 
 import logging
+import os
+import re
+import secrets
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +19,10 @@ from quixstreams.kafka import ConnectionConfig, Consumer, Producer
 from shared.events.refusals import dead_letter_topic
 from shared.runtime.settings import ServiceSettings
 from shared.status.health import Health
-from shared.streams.event_log import LogUnavailable, ToAppend
+from shared.streams.event_log import Listener, LogUnavailable, ToAppend
 from shared.streams.kafka.client_log import ADMIN_LOGGER, CONSUMER_LOGGER, ConsumerLog, quiet_client_logs
 from shared.streams.kafka.errors import translated
+from shared.streams.kafka.group_member import GroupMember
 from shared.streams.kafka.open_transactions import TransactionWatch
 from shared.streams.kafka.rebalance_watch import RebalanceWatch, assigned_partitions
 
@@ -89,10 +94,9 @@ class KafkaClients:
             callback = TransactionWatch(health).on_statistics
             self._statistics = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": callback}
         # When the session expires the others get a dead replica's partitions, and a commit without a broker gives up.
-        self._membership: dict[str, Any] = {"session.timeout.ms": settings.kafka_session_seconds * 1000}
-        if settings.kafka_instance_id is not None:
-            # A static member does not leave the group when it closes: it returns, or its session expires.
-            self._membership["group.instance.id"] = settings.kafka_instance_id
+        self._session = {"session.timeout.ms": settings.kafka_session_seconds * 1000}
+        self._instance_id = settings.kafka_instance_id
+        self._client_id = client_id
         self._connection = ConnectionConfig.from_librdkafka_dict(
             {name: option for name, option in options.items() if option is not None}
         )
@@ -104,13 +108,18 @@ class KafkaClients:
         on_error: Callable[[KafkaError], None] | None = None,
         on_recreated: Callable[[str], None] | None = None,
         *,
-        is_member: bool = True,
+        instance_id: str | None = None,
     ) -> Consumer:
-        """A consumer without automatic commits. With `is_member` it joins the group under this replica's name, if any.
+        """A consumer without automatic commits. It joins the group as this instance; without one it is an observer.
 
         Within its calls it calls `on_error` with what the client retries by itself, and `on_recreated` with the id of a
         recreated topic, ahead of its records.
         """
+        options = (
+            _OBSERVER_OPTIONS
+            if instance_id is None
+            else self._session | self._statistics | {"group.instance.id": instance_id}
+        )
         return Consumer(
             self._connection,
             group,
@@ -119,7 +128,7 @@ class KafkaClients:
             logger=ConsumerLog(on_recreated),
             on_commit=on_commit,
             error_callback=partial(_report, on_error),
-            extra_config=_CONSUMER_OPTIONS | (self._membership | self._statistics if is_member else _OBSERVER_OPTIONS),
+            extra_config=_CONSUMER_OPTIONS | options,
         )
 
     def producer(self, transactional_id: str | None = None) -> Producer:
@@ -142,12 +151,23 @@ class KafkaClients:
             "logger": logging.getLogger(ADMIN_LOGGER),
         }
 
-    def rebalance_watch(self, topic: str, group: str) -> RebalanceWatch | None:
-        """The watch of a member that reads the topic for the group. One without a name needs none."""
-        if "group.instance.id" not in self._membership:
-            return None
-        make_observer = partial(self.consumer, group, is_member=False)
-        return RebalanceWatch(partial(self._unread, topic, group), make_observer, dead_letter_topic(topic))
+    def member(self, topic: str, group: str, listener: Listener) -> GroupMember:
+        """A member that reads the topic for the group, under KAFKA_INSTANCE_ID or a name of its own.
+
+        Every member is static: the broker recognises one that joins again after an outage. Without a name it would wait
+        for the session of its former self to expire.
+        """
+        instance_id = self._instance_id or _random_instance_id(self._client_id)
+        make_observer = partial(self.consumer, group)
+        return GroupMember(
+            partial(self.consumer, group, instance_id=instance_id),
+            topic,
+            listener,
+            ask_topic_id=partial(self.topic_id, topic),
+            make_observer=make_observer,
+            watch=RebalanceWatch(partial(self._unread, topic, group), make_observer, dead_letter_topic(topic)),
+            is_named=self._instance_id is not None,
+        )
 
     def _unread(self, topic: str, group: str) -> set[int] | None:
         """The topic's partitions that no member of the group has; None while the group rebalances."""
@@ -185,6 +205,12 @@ class KafkaClients:
             raise translated(error, self.address) from error
         except TimeoutError as error:  # of an answer that the client should have given up by itself
             raise LogUnavailable(f"Kafka at {self.address}: no answer") from error
+
+
+def _random_instance_id(client_id: str) -> str:
+    """A name of this start, in the characters that Kafka allows, for people who list the group's members."""
+    host = re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname())[:60]
+    return f"{client_id}-{host}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _report(on_error: Callable[[KafkaError], None] | None, error: KafkaError) -> None:

@@ -30,7 +30,7 @@ class SessionOver(KafkaException):  # type: ignore[misc]  # same
     """The group received no heartbeat for a session and dropped this member. The next poll joins again."""
 
     def __init__(self) -> None:
-        super().__init__(KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "group session expired"))
+        super().__init__(KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "the group's session expired, joining again"))
 
 
 def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -26,6 +27,9 @@ _MOST_AT_ONCE: Final = 500
 _SLICE_SECONDS: Final = 0.1
 """One wait within a poll: partitions that arrive meanwhile are started after it."""
 
+_LEAVE_SECONDS: Final = 1.0
+_LEAVE_SLICE_SECONDS: Final = 0.02
+
 OnError = Callable[[KafkaError], None]
 OnCommit = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
 OnRecreated = Callable[[str], None]
@@ -43,7 +47,10 @@ class GroupMember:
         ask_topic_id: Callable[[], str],
         make_observer: Callable[[], Consumer],
         watch: RebalanceWatch | None = None,
+        is_named: bool = True,
     ) -> None:
+        """`is_named`: an operator chose its name. Such a member stays in the group when it closes."""
+        self._is_named = is_named
         self._make_consumer = make_consumer
         self._topic = topic
         self._make_observer = make_observer
@@ -94,14 +101,18 @@ class GroupMember:
             if isinstance(failure, UnstableOffsets):
                 self._deferred = failure
             if records or time.monotonic() >= deadline:
+                if not records and self._assignment.owned.kept:
+                    raise SessionOver  # until the group has assigned anew
                 return records
 
     def _subscribe(self) -> None:
-        on_revoke = self._assignment.on_revoke
-        self._consumer.subscribe(
-            [self._topic], on_assign=self._assignment.on_assign, on_revoke=on_revoke, on_lost=on_revoke
-        )
+        own = self._assignment
+        self._consumer.subscribe([self._topic], on_assign=own.on_assign, on_revoke=own.on_revoke, on_lost=own.on_lost)
         self._is_subscribed = True
+        if self._is_named:  # another process may have had the name
+            self._watch_rebalance()
+
+    def _watch_rebalance(self) -> None:
         if self._watch is not None:
             self._watch.start()
 
@@ -129,7 +140,7 @@ class GroupMember:
 
     def may_be_stale(self) -> bool:
         """Whether a duplicate instance that the broker reports may be a stale member of ours."""
-        return self._liveness.may_be_stale(time.monotonic())
+        return not self._is_named or self._liveness.may_be_stale(time.monotonic())
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`. Also raises SessionOver.
@@ -171,13 +182,27 @@ class GroupMember:
         """As `TopicAssignment.lag`."""
         return self._assignment.lag(self._consumer)
 
+    def revoke_kept(self) -> None:
+        """As `Consumer.revoke_kept`."""
+        self._assignment.revoke_kept()
+
     def close(self) -> None:
-        """Revoke every partition and leave the group."""
+        """Revoke every partition, and leave the group unless named."""
         self._assignment.revoke_all()  # first, because leaving waits for a broker that hangs
+        if not self._is_named and self._is_subscribed:
+            self._leave()
         self._consumer.close()  # calls on_revoke
         if self._watch is not None:
             self._watch.close()
         self._assignment.raise_listener_failure()
+
+    def _leave(self) -> None:
+        """Have the client leave the group, which it does not when it closes, because its membership is static."""
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        with suppress(KafkaException):
+            self._consumer.unsubscribe()
+            while self._consumer.memberid() and time.monotonic() < deadline:  # it has one until it has asked to leave
+                self._consumer.consume(1, timeout=_LEAVE_SLICE_SECONDS)  # calls on_revoke
 
     def _consume(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         # consume(n) would wait until there are n: wait for the first, then take what is there.
@@ -192,6 +217,9 @@ class GroupMember:
         self._assignment.raise_listener_failure()
         if self._commits.fatal is not None:
             self._lose_session(self._commits.fatal)
+        if self._assignment.has_rejoined:
+            self._assignment.has_rejoined = False
+            self._watch_rebalance()
         if self._assignment.restart_if_recreated(self._consumer):
             self._commits.forget()
         if not messages:
@@ -240,14 +268,13 @@ class GroupMember:
                 self._fenced = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, error.args[0].str()))
                 raise self._fenced from error
             self._liveness.rejoin(time.monotonic())
-        logger.warning("group session expired, joining again", topic=self._topic)
+        self._assignment.keep_all()
         broken, self._consumer = self._consumer, self._new_consumer()
         self._is_subscribed = False
         self._commits.forget()
         self._assignment.newest_topic_id = ""  # the new client may have missed a change
         broken.close()
         self._commits.fatal = None  # closing may report one more
-        self._assignment.revoke_all()
         raise SessionOver from error
 
 

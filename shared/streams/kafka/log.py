@@ -6,7 +6,6 @@ its source's offsets in one Kafka transaction.
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Final, Self
 
 from confluent_kafka import KafkaError, KafkaException
@@ -19,7 +18,6 @@ from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record
 from shared.streams.kafka.client import KafkaClients, close_producer, produce
 from shared.streams.kafka.errors import FATAL, REFUSED, translated
 from shared.streams.kafka.facts import topic_facts
-from shared.streams.kafka.group_member import GroupMember
 from shared.streams.kafka.processor import KafkaProcessor
 from shared.streams.kafka.topics import most_message_bytes, new_topic_options, shortcomings
 from shared.streams.parts import SEND_BYTES, parts
@@ -138,14 +136,7 @@ class KafkaConsumer:
 
     def __init__(self, clients: KafkaClients, topic: str, group: str, listener: Listener) -> None:
         self._clients = clients
-        self._member = GroupMember(
-            partial(clients.consumer, group),
-            topic,
-            listener,
-            ask_topic_id=partial(clients.topic_id, topic),
-            make_observer=partial(clients.consumer, group, is_member=False),
-            watch=clients.rebalance_watch(topic, group),
-        )
+        self._member = clients.member(topic, group, listener)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
@@ -167,6 +158,10 @@ class KafkaConsumer:
         """As `Consumer.lag`."""
         with self._clients.outages():
             return self._member.lag()
+
+    def revoke_kept(self) -> None:
+        """As `Consumer.revoke_kept`."""
+        self._member.revoke_kept()
 
     def close(self) -> None:
         """As `Consumer.close`."""

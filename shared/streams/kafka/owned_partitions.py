@@ -13,11 +13,16 @@ class Started(NamedTuple):
 
 
 class OwnedPartitions:
-    """The partitions of one topic. A partition is pending until its start offset is known."""
+    """The partitions of one topic. A partition is pending until its start offset is known.
+
+    It is open from the listener's answer to its assignment until it is revoked, and kept while it is open only because
+    no other member is known to own it: the session of this member is over.
+    """
 
     def __init__(self) -> None:
         self._pending: set[int] = set()
         self._reading: dict[int, Started] = {}
+        self._open: set[int] = set()
         self._has_revoked = False  # since the poll began
 
     @property
@@ -30,6 +35,16 @@ class OwnedPartitions:
         """Partitions that are read, with where that started."""
         return self._reading
 
+    @property
+    def kept(self) -> set[int]:
+        """Partitions that are open, and neither assigned nor revoked."""
+        return self._open - self._pending - self._reading.keys()
+
+    @property
+    def any(self) -> set[int]:
+        """Partitions in any of these states."""
+        return self._open | self._pending | self._reading.keys()
+
     def begin_poll(self) -> None:
         """Forget what the previous poll lost."""
         self._has_revoked = False
@@ -38,20 +53,30 @@ class OwnedPartitions:
         """Take partitions over; they are pending."""
         self._pending.update(partitions)
 
+    def open(self, partition: int) -> None:
+        """The listener has taken a pending partition over."""
+        self._open.add(partition)
+
     def start(self, partition: int, started: Started) -> None:
         """Read a pending partition."""
         self._pending.discard(partition)
         self._reading[partition] = started
 
-    def revoke(self, partitions: Iterable[int]) -> list[int]:
-        """Give partitions up. Returns those that were read."""
+    def keep(self, partitions: Iterable[int]) -> None:
+        """Stop reading partitions; those that are open stay open."""
         gone = set(partitions)
         self._has_revoked = True
         self._pending -= gone
-        read = sorted(gone & self._reading.keys())
-        for partition in read:
+        for partition in gone & self._reading.keys():
             del self._reading[partition]
-        return read
+
+    def revoke(self, partitions: Iterable[int]) -> list[int]:
+        """Give partitions up. Returns those that were open."""
+        gone = set(partitions)
+        self.keep(gone)
+        closing = sorted(gone & self._open)
+        self._open -= gone
+        return closing
 
     def rewind(self) -> None:
         """Make every partition that is read pending again, without giving it up."""

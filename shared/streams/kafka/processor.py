@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Final, Self
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -13,7 +12,6 @@ from shared.runtime.logs import get_logger
 from shared.streams.event_log import Fenced, LogUnavailable, RecordBatch, Refused, StartAtCommitted, ToAppend
 from shared.streams.kafka.client import KafkaClients, close_producer, produce
 from shared.streams.kafka.errors import AWAY, REFUSED, SessionOver, UnstableOffsets, translated
-from shared.streams.kafka.group_member import GroupMember
 
 logger = get_logger(__name__)
 
@@ -33,14 +31,7 @@ class KafkaProcessor:
         self._topic = topic
         self._group = group
         self._transactional_id = f"{group}-{uuid.uuid4()}"
-        self._member = GroupMember(
-            partial(clients.consumer, group),
-            topic,
-            StartAtCommitted(),
-            ask_topic_id=partial(clients.topic_id, topic),
-            make_observer=partial(clients.consumer, group, is_member=False),
-            watch=clients.rebalance_watch(topic, group),
-        )
+        self._member = clients.member(topic, group, StartAtCommitted())
         self._producer: Producer | None = None
         self._left_open = False  # a transaction, by a producer that was dropped
         self._last_output: str | None = None  # topic
@@ -131,7 +122,7 @@ class KafkaProcessor:
         logger.warning("ending the last transaction again", topic=self._topic, aborted=self._last_was_abort)
         producer = self._connected_producer()
         # The group may have dropped this member, but accepts offsets from an observer, which has no instance id.
-        observer = self._clients.consumer(self._group, is_member=False)
+        observer = self._clients.consumer(self._group)
         producer.begin_transaction()
         try:
             place = TopicPartition(self._last_output, 0, 0)

@@ -125,6 +125,9 @@ class RedisConsumer:
         """As `Consumer.rewind`."""
         self._source.rewind()
 
+    def revoke_kept(self) -> None:
+        """As `Consumer.revoke_kept`: nobody else may own them before the lease is lost, and then it is Fenced."""
+
     def lag(self) -> dict[int, int]:
         """As `SoleMember.lag`."""
         return self._source.lag()

@@ -62,7 +62,7 @@ class _OneBadRecord:
         pass
 
     def lag(self) -> dict[int, int]:
-        return {}
+        return {0: 0}
 
 
 class _LogAway(MemoryProducer):
@@ -141,6 +141,10 @@ def test_coverage_stops_while_the_log_is_unavailable(offered: dict[int, Publicat
     assert covered_s[35] == 3600
 
 
+def test_lag_is_unknown_while_the_log_is_unavailable(offered: dict[int, Publication]) -> None:
+    assert [offered[second].reports[0].lag for second in (9, 12, 29, 35)] == [0, None, None, 0]
+
+
 def test_no_segment_is_written_while_the_log_is_unavailable(
     offered: dict[int, Publication],
 ) -> None:
@@ -189,7 +193,69 @@ def test_windows_move_on_while_dead_letters_cannot_be_sent(tmp_path: Path) -> No
     listener.run(log)  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
     assert [letter.value for letter in producer.records] == [b"no json"]
-    waiting = [offer for offer in offered if offer.reports[0].lag]
-    assert len(waiting) >= 3  # published during the outage, with the pending records as lag
+    waiting = [offer for offer in offered if offer.reports[0].lag is None]
+    assert len(waiting) >= 3  # published during the outage, when nobody knows the lag
     assert offered[-1].reports[0].snapshot.event_counts.dead_letters == 1
     assert log.polls > 1  # reading continued
+
+
+class _CutOff(_LogAwayFor):
+    """The log is unavailable to this replica; records when it gave up what it kept."""
+
+    given_up_s: int | None = None
+
+    def revoke_kept(self) -> None:
+        self.given_up_s = self.given_up_s or self.now_s - NOW_S
+
+
+@pytest.mark.parametrize(("others_read_s", "given_up_s"), [(None, None), (13, 16)])
+def test_partitions_are_kept_until_another_replica_reads_the_log_that_this_one_cannot(
+    tmp_path: Path, others_read_s: int | None, given_up_s: int | None
+) -> None:
+    stop = Event()
+    log = _CutOff(away_s=10, back_s=40, stop_s=40, stop=stop)
+    listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=MemoryProducer(),
+        offer=lambda _: None,
+        health=Health("test"),
+        clock=lambda: float(log.now_s),
+        stop=stop,
+        others_read=lambda: others_read_s is not None and log.now_s >= NOW_S + others_read_s,
+    )
+    listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
+    listener.run(log)  # type: ignore[arg-type] # without `close`
+    listener.on_revoked(0)
+    assert log.given_up_s == (None if given_up_s is None else pytest.approx(given_up_s, abs=1))
+
+
+class _AssignsAgain(_LogAwayFor):
+    """Assigns the partition again when the log is back, as after an outage that ended the session."""
+
+    listener: AggregateService
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        records = super().poll(max_records, timeout_seconds)
+        if self.now_s == NOW_S + 30:
+            self.listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
+        return records
+
+
+def test_a_partition_that_is_assigned_again_counts_as_taken_over_then(tmp_path: Path) -> None:
+    stop = Event()
+    log = _AssignsAgain(away_s=10, back_s=30, stop_s=40, stop=stop)
+    offered: list[Publication] = []
+    log.listener = AggregateService(
+        AggregateSettings(state_dir=tmp_path),
+        producer=MemoryProducer(),
+        offer=offered.append,
+        health=Health("test"),
+        clock=lambda: float(log.now_s),
+        stop=stop,
+    )
+    log.listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
+    log.listener.run(log)  # type: ignore[arg-type] # without `close`
+    log.listener.on_revoked(0)
+    since_s = {offer.instant_s - NOW_S: offer.since_s[0] - NOW_S for offer in offered}
+    assert (since_s[9], since_s[29]) == (0, 0)
+    assert since_s[35] >= 29

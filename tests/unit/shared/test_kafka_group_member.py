@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -43,6 +44,7 @@ class ConsumerInMemory:
         self.events: list[tuple[Callable[[], object], list[Message]]] = []
         self.assigned: dict[int, int] = {}  # partition → offset
         self.started: list[tuple[int, int]] = []
+        self.calls: list[str] = []
 
     def memberid(self) -> str:
         return self.member_id
@@ -58,6 +60,9 @@ class ConsumerInMemory:
         happens, messages = self.events.pop(0) if self.events else (lambda: None, [])
         happens()
         return messages
+
+    def position(self, asked: list[TopicPartition]) -> list[TopicPartition]:
+        return asked
 
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return 0, 10
@@ -84,24 +89,44 @@ class ConsumerInMemory:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its public name
         return SimpleNamespace(topics={topic: SimpleNamespace(error=None)})
 
-    def close(self) -> None: ...
+    def unsubscribe(self) -> None:
+        self.calls.append("leave")
+        self.member_id = ""
+
+    def close(self) -> None:
+        self.calls.append("close")
 
 
-class Nobody:
-    def on_assigned(self, assignment: Assignment) -> Position:  # noqa: ARG002 - the interface's
+class Owner:
+    """A listener. Shows the partitions whose state it holds, and its calls."""
+
+    def __init__(self) -> None:
+        self.holds: set[int] = set()
+        self.calls: list[str] = []
+
+    def on_assigned(self, assignment: Assignment) -> Position:
+        self.holds.add(assignment.partition)
+        self.calls.append(f"+{assignment.partition}")
         return FromCommitted()
 
-    def on_revoked(self, partition: int) -> None: ...
+    def on_revoked(self, partition: int) -> None:
+        self.holds.remove(partition)
+        self.calls.append(f"-{partition}")
 
 
-def a_member(ask_topic_id: Callable[[], str] = lambda: "id") -> tuple[GroupMember, list[ConsumerInMemory]]:
+def a_member(
+    ask_topic_id: Callable[[], str] = lambda: "id", owner: Owner | None = None, *, is_named: bool = True
+) -> tuple[GroupMember, list[ConsumerInMemory]]:
     made: list[ConsumerInMemory] = []
 
     def make(on_commit: OnCommit, on_error: OnError, on_recreated: OnRecreated) -> Consumer:
         made.append(ConsumerInMemory(on_commit, on_error, on_recreated))
         return cast(Consumer, made[-1])
 
-    return GroupMember(make, "topic", Nobody(), ask_topic_id=ask_topic_id, make_observer=no_observer), made
+    member = GroupMember(
+        make, "topic", owner or Owner(), ask_topic_id=ask_topic_id, make_observer=no_observer, is_named=is_named
+    )
+    return member, made
 
 
 def no_observer() -> Consumer:
@@ -196,7 +221,7 @@ def test_a_partition_lost_and_regained_within_a_poll_is_read_from_its_start_offs
     consumer.events = [(lambda: consumer.on_assign(consumer, own), []), (_nothing, messages[:3]), (_nothing, [])]
     assert member.poll(10, 1).next_offsets() == {0: 3}
     consumer.events = [
-        (lambda: consumer.on_lost(consumer, own), messages[3:5]),  # fetched before: the new owner reads them
+        (lambda: consumer.on_revoke(consumer, own), messages[3:5]),  # fetched before: the new owner reads them
         (_nothing, []),
         (lambda: consumer.on_assign(consumer, own), []),
         (_nothing, messages[1:4]),
@@ -246,6 +271,105 @@ def test_a_topic_id_reported_by_an_earlier_client_is_ignored() -> None:
     member.poll(10, 0)
     member.poll(10, 0)
     assert member.is_reading(0)
+
+
+def an_owner_of(*partitions: int, ask_topic_id: Callable[[], str] = lambda: "id") -> tuple[Any, Any, Owner]:
+    """A member that reads these partitions, its client, and its listener."""
+    owner = Owner()
+    member, (consumer,) = a_member(ask_topic_id, owner)
+    own = places(dict.fromkeys(partitions, OFFSET_INVALID))
+    consumer.events = [(lambda: consumer.on_assign(consumer, own), [])]
+    member.poll(10, 0)
+    member.poll(10, 0)
+    assert owner.holds == set(partitions)
+    return member, consumer, owner
+
+
+def lose(consumer: ConsumerInMemory, *partitions: int) -> None:
+    own = places(dict.fromkeys(partitions, OFFSET_INVALID))
+    consumer.events = [(lambda: consumer.on_lost(consumer, own), [])]
+
+
+def assign(consumer: ConsumerInMemory, *partitions: int) -> None:
+    own = places(dict.fromkeys(partitions, OFFSET_INVALID))
+    consumer.events = [(lambda: consumer.on_assign(consumer, own), [])]
+
+
+def test_partitions_of_an_expired_session_are_kept_and_not_read_until_the_group_assigns_them_anew() -> None:
+    member, consumer, owner = an_owner_of(0, 1)
+    lose(consumer, 0, 1)
+    for _ in range(3):
+        with pytest.raises(SessionOver):
+            member.poll(10, 0)
+    assert (owner.holds, member.lag(), consumer.assigned) == ({0, 1}, {}, {})
+    assert not member.is_reading(0)
+    assign(consumer, 0)  # the other one has another owner by now
+    member.poll(10, 0)
+    assert owner.holds == {0}
+    member.poll(10, 0)
+    assert (member.is_reading(0), owner.calls) == (True, ["+0", "+1", "-1", "+0"])
+
+
+def test_kept_partitions_are_given_up_on_request() -> None:
+    member, consumer, owner = an_owner_of(0, 1)
+    lose(consumer, 0, 1)
+    with pytest.raises(SessionOver):
+        member.poll(10, 0)
+    member.revoke_kept()
+    assert owner.holds == set()
+    assert list(member.poll(10, 0)) == []
+
+
+def test_partitions_that_are_read_are_not_given_up_on_request() -> None:
+    member, _, owner = an_owner_of(0, 1)
+    member.revoke_kept()
+    assert owner.holds == {0, 1}
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_partitions_of_a_deleted_topic_are_kept(is_deleted: bool) -> None:
+    failure: list[KafkaException] = []
+
+    def ask_topic_id() -> str:
+        if failure:
+            raise failure[0]
+        return "id"
+
+    member, consumer, owner = an_owner_of(0, ask_topic_id=ask_topic_id)
+    if is_deleted:
+        failure.append(KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)))
+    own = places({0: OFFSET_INVALID})
+    consumer.events = [(lambda: consumer.on_revoke(consumer, own), []), (lambda: consumer.on_assign(consumer, []), [])]
+    for _ in range(2):
+        with suppress(SessionOver):
+            member.poll(10, 0)
+    assert owner.holds == ({0} if is_deleted else set())
+
+
+def test_a_member_closes_what_it_kept() -> None:
+    member, consumer, owner = an_owner_of(0)
+    lose(consumer, 0)
+    with pytest.raises(SessionOver):
+        member.poll(10, 0)
+    member.close()
+    assert owner.holds == set()
+
+
+@pytest.mark.parametrize(("is_named", "calls"), [(True, ["close"]), (False, ["leave", "close"])])
+def test_only_a_member_without_a_configured_name_leaves_its_group(is_named: bool, calls: list[str]) -> None:
+    member, (consumer,) = a_member(is_named=is_named)
+    member.poll(10, 0)
+    member.close()
+    assert consumer.calls == calls
+
+
+def test_a_member_without_a_configured_name_is_never_fenced() -> None:
+    member, made = a_member(is_named=False)
+    member.commit({0: 1})
+    made[0].on_commit(KafkaError(KafkaError.FENCED_INSTANCE_ID), places({0: 1}))
+    with pytest.raises(SessionOver):
+        member.poll(1, 0)
+    assert len(made) == 2
 
 
 def _nothing() -> None:

@@ -9,6 +9,7 @@ def reading(*partitions: int) -> OwnedPartitions:
     owned = OwnedPartitions()
     owned.assign(partitions)
     for partition in partitions:
+        owned.open(partition)
         owned.start(partition, STARTED)
     return owned
 
@@ -23,11 +24,24 @@ def test_a_partition_is_pending_until_it_starts() -> None:
     assert (owned.wants(0), owned.wants(2), owned.wants(None)) == (True, False, False)
 
 
-def test_only_partitions_that_were_read_are_reported_as_revoked() -> None:
+def test_only_partitions_that_the_listener_took_over_are_reported_as_revoked() -> None:
+    owned = reading(0, 1)
+    owned.assign([2, 3])
+    owned.open(3)  # and starting it failed
+    assert owned.revoke([3, 2, 1, 7]) == [1, 3]
+    assert (owned.pending, list(owned.reading), owned.any) == ([], [0], {0})
+
+
+def test_a_kept_partition_is_open_and_not_read_until_it_is_assigned_or_revoked() -> None:
     owned = reading(0, 1)
     owned.assign([2])
-    assert owned.revoke([2, 1, 7]) == [1]
-    assert (owned.pending, list(owned.reading)) == ([], [0])
+    owned.keep([0, 1, 2])
+    assert (owned.kept, owned.pending, list(owned.reading), owned.any) == ({0, 1}, [], [], {0, 1})
+    assert not owned.is_settled()
+    owned.assign([0])
+    assert (owned.kept, owned.pending) == ({1}, [0])
+    assert owned.revoke(owned.kept) == [1]
+    assert owned.any == {0}
 
 
 def test_records_fetched_before_a_revocation_in_the_same_poll_are_dropped() -> None:
@@ -55,8 +69,8 @@ def test_a_poll_forgets_what_the_previous_one_lost() -> None:
 def test_a_rewind_gives_nothing_up() -> None:
     owned = reading(0, 1)
     owned.rewind()
-    assert (owned.pending, dict(owned.reading)) == ([0, 1], {})
-    assert owned.revoke([0]) == []
+    assert (owned.pending, dict(owned.reading), owned.kept) == ([0, 1], {}, set())
+    assert owned.revoke([0]) == [0]  # its state is open
 
 
 def test_a_partition_of_an_older_topic_is_outdated() -> None:

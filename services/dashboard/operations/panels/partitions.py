@@ -55,4 +55,6 @@ def _lag(readers: Sequence[ReplicaStatus], number: int) -> str:
     if not readers:
         return '<td class="figure unread" title="no running replica reads this partition">unread</td>'
     names = in_html(", ".join(reader.replica for reader in readers[:_READERS_NAMED]))
-    return f'<td class="figure" title="read by {names}">{grouped(max(reader.lag[number] for reader in readers))}</td>'
+    known = [lag for reader in readers if (lag := reader.lag[number]) is not None]
+    figure = grouped(max(known)) if known else wording.UNKNOWN
+    return f'<td class="figure" title="read by {names}">{figure}</td>'

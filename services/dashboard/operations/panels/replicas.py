@@ -55,7 +55,7 @@ def _row(replica: Replica, now_ms: int, clock: Clock) -> str:
     status, curves = replica.watched.status, replica.watched.curves
     up_seconds = (status.reported_at_ms - status.started_at_ms) / 1000
     name = f"{status.service} {status.replica}"
-    lag, disk, refused = sum(status.lag.values()), sum(status.state_bytes.values()), sum(status.dead_letters.values())
+    lag, disk, refused = status.lag_sum, sum(status.state_bytes.values()), sum(status.dead_letters.values())
     is_reader = bool(status.lag)
     cells = (
         _cell("up", "Up", wording.span(up_seconds), status.version),
@@ -67,7 +67,12 @@ def _row(replica: Replica, now_ms: int, clock: Clock) -> str:
             _rate_curve(curves.events_per_second, now_ms, name) if status.events or is_reader else "",
         ),
         _cell("time", "Batch", _milliseconds(status.batch_ms), _publish(status)),
-        _cell("count", "Lag", grouped(lag) if is_reader else UNKNOWN, _partitions(status) if is_reader else ""),
+        _cell(
+            "count",
+            "Lag",
+            grouped(lag) if is_reader and lag is not None else UNKNOWN,
+            _partitions(status) if is_reader else "",
+        ),
         _cell("count", "Dead letters", grouped(refused) if is_reader else UNKNOWN, _main_reason(status)),
         _cell("size", "RocksDB", wording.size(disk) if status.state_bytes else UNKNOWN, ""),
     )
