@@ -264,6 +264,36 @@ def test_what_a_failure_to_open_means(
         Store(tmp_path / "0", SCHEMA)
 
 
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("IO error: While open a file for random read: /s/0/1.sst: Too many open files", StateUnwritable),
+        ("IO error: While pread offset 0 len 4096: /s/0/1.sst: Cannot allocate memory", StateUnwritable),
+        ("IO error: While pread offset 0 len 4096: /s/0/1.sst: Input/output error", StateUnwritable),
+        ("Corruption: block checksum mismatch: stored = 1, computed = 2 in /s/0/1.sst", StateUnusable),
+        ("IO error: While open a file for random read: /s/0/1.sst: No such file or directory", StateUnusable),
+    ],
+)
+def test_what_a_failure_to_read_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, kind: type[Exception]
+) -> None:
+    failure = Exception(message)  # as rocksdict raises it
+    broken = Mock(get=Mock(side_effect=failure), items=Mock(side_effect=failure))
+    database = Database(tmp_path / "0")
+    with pytest.MonkeyPatch.context() as reading:
+        reading.setattr(database, "_database", broken)
+        with pytest.raises(kind):
+            database.get(b"position")
+        with pytest.raises(kind):
+            list(database.scan(b"", b"\xff"))
+    database.close()
+    monkeypatch.setattr(Database, "get", Mock(side_effect=StateUnwritable("Too many open files")))
+    with pytest.raises(StateUnwritable):
+        Store(tmp_path / "0", SCHEMA)
+    monkeypatch.undo()
+    Store(tmp_path / "0", SCHEMA).close()  # the failure left no lock
+
+
 def test_damage_that_a_write_finds_is_found_by_the_next_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ _PASSING: Final = (
     errno.EMFILE,
     errno.ENFILE,
     errno.ENOMEM,
+    errno.EIO,
     errno.EAGAIN,
     errno.EBUSY,
     errno.ENOLCK,
@@ -48,7 +49,7 @@ class StateUnusable(Exception):  # noqa: N818 - a state of the data
 
 
 class StateUnwritable(Exception):  # noqa: N818 - a condition of the disk
-    """The write did not take effect, for a reason such as a full disk. It can be retried."""
+    """A write did not take effect, or a read got no answer, for a reason such as a full disk. It can be retried."""
 
 
 class Database:
@@ -70,22 +71,22 @@ class Database:
         self._database = _open(self._path)
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key. Raises StateUnusable."""
+        """The value of a key. Raises StateUnusable, or StateUnwritable while the disk or the process prevents it."""
         try:
             value: bytes | None = self._database.get(key)
         except Exception as error:  # rocksdict raises nothing narrower
-            raise StateUnusable(str(error)) from error
+            raise _failure(error) from error
         return value
 
     def scan(self, first: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The entries from key `first` up to but without `end`, in order. Raises StateUnusable."""
+        """The entries from key `first` up to but without `end`, in order. Raises as `get` does."""
         try:
             for key, value in self._database.items(from_key=first):
                 if key >= end:  # type: ignore[operator] # bytes, in raw mode
                     break
                 yield key, value  # type: ignore[misc] # the same
         except Exception as error:
-            raise StateUnusable(str(error)) from error
+            raise _failure(error) from error
 
     def write(self, batch: Batch) -> None:
         """Write a batch as a whole. Raises StateUnwritable, or StateUnusable when RocksDB finds damaged files."""
@@ -156,6 +157,12 @@ def _open(path: Path) -> Rdict:
         if _is_passing(message) or _is_held_by_another_process(path / "LOCK"):
             raise StateUnwritable(message) from error
         raise StateUnusable(message) from error
+
+
+def _failure(error: Exception) -> StateUnusable | StateUnwritable:
+    """What a failed read means: nothing of the data where only a file, memory or the disk was missing for it."""
+    is_passing = isinstance(error, MemoryError) or _is_passing(str(error))
+    return (StateUnwritable if is_passing else StateUnusable)(str(error) or "out of memory")
 
 
 def _is_passing(message: str) -> bool:

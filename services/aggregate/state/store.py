@@ -76,7 +76,7 @@ class Store:
         self._database = Database(path)
         try:
             self._check_schema()
-        except StateUnusable:
+        except (StateUnusable, StateUnwritable):
             self.close()
             raise
 
@@ -107,7 +107,7 @@ class Store:
         self._write(batch, after)
 
     def read(self) -> SavedState | None:
-        """Everything stored; None in a new database. Raises StateUnusable."""
+        """Everything stored; None in a new database. Raises StateUnusable, or StateUnwritable as `Database.get`."""
         if self._database.get(_SCHEMA_KEY) is None:
             return None
         try:

