@@ -1,5 +1,6 @@
 """Connections to Redis or Valkey: the same timeouts and passing errors for every service."""
 
+import re
 from threading import Event
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from redis.connection import (
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import (
+    MasterNotFoundError,
     Sentinel,
     SentinelConnectionPool,
     SentinelManagedConnection,
@@ -86,7 +88,7 @@ def _sentinel_pool(redis_url: str, scheme: str, options: dict[str, Any]) -> Sent
         tls["ssl"] = True
     # A Sentinel is asked through a client of redis-py, which reads no large replies and needs no errors of ours.
     asking = {name: option for name, option in options.items() if name != "parser_class"}
-    sentinel = Sentinel(place.sentinels, sentinel_kwargs={**asking, **login, **tls})
+    sentinel = _Sentinel(place.sentinels, sentinel_kwargs={**asking, **login, **tls})  # type: ignore[no-untyped-call]
     connection = _SentinelTlsConnection if is_tls else _SentinelConnection
     return SentinelConnectionPool(place.master, sentinel, connection_class=connection, **chosen)
 
@@ -116,6 +118,10 @@ class _Waiting(Retry):
         self._dependency = dependency
         self._stop = stop
 
+    def __deepcopy__(self, _: object) -> "_Waiting":
+        """Each connection of redis-py takes a copy."""
+        return self
+
     def call_with_retry(self, do: Any, fail: Any, _: Any = None, with_failure_count: bool = False) -> Any:
         """Called by redis-py with what to do, and with what to do after a failure."""
         failures = 0
@@ -136,6 +142,19 @@ class _Waiting(Retry):
                 raise
 
         return self._dependency.wait_for(call, REDIS_PASSING, self._stop)
+
+
+class _Sentinel(Sentinel):
+    def discover_master(self, service_name: str) -> Any:
+        """As of redis-py; its error says what each Sentinel answered, not how its connection is set."""
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
+        except MasterNotFoundError as error:
+            reasons = "; ".join(_SENTINEL_REASON.findall(str(error))) or "they know none of this name, or it is down"
+            raise MasterNotFoundError(f"the Sentinels name no master {service_name!r}: {reasons}") from None
+
+
+_SENTINEL_REASON: Final = re.compile(r"> - (.*?)(?=, <|$)")
 
 
 class _Client(redis.Redis):

@@ -4,6 +4,7 @@ Every connection of `shared.runtime.redis_client` reads its errors through `erro
 gets the same answer. An error's meaning is its code, the first word of the reply.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ _LASTING_CODES: Final = frozenset(
     ["ERR", "WRONGTYPE", "NOSCRIPT", "NOGROUP", "BUSYGROUP", "BUSYKEY", "CROSSSLOT", "EXECABORT", "NOPROTO", "NOTBUSY"]
 )
 """About the command or the key. Any other code is about the server's state, which its operator or a failover ends."""
+_OLDEST: Final = (6, 2)
 _ABORTED: Final = "Transaction discarded because of: "  # followed by the code of the reason
 
 
@@ -65,7 +67,9 @@ def error_of(reply: str, known: Exception) -> Exception:
 def wrong_server(greeting: Mapping[Any, Any] | None, address: str) -> WrongServer | None:
     """Why the server that greeted so (the reply of HELLO) is the wrong one; None if it is not."""
     facts = {_text(name): value for name, value in (greeting or {}).items()}
-    mode = _text(facts.get("mode", ""))
+    mode, version = _text(facts.get("mode", "")), _text(facts.get("version", ""))
+    if _text(facts.get("server", "")) == "redis" and is_older(version, _OLDEST):
+        return WrongServer(f"REDIS_URL: {address} is Redis {version}; expected Redis 6.2 or later, or Valkey")
     if mode == "cluster":
         return WrongServer(
             f"REDIS_URL: {address} is a node of a Redis Cluster, which Clickpulse does not support: its keys are on "
@@ -78,6 +82,12 @@ def wrong_server(greeting: Mapping[Any, Any] | None, address: str) -> WrongServe
             "such as redis+sentinel://sentinel:26379/mymaster/0"
         )
     return None
+
+
+def is_older(version: str, than: tuple[int, int]) -> bool:
+    """Whether a version such as 6.2.14 is older; an unreadable one is not."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) < than
 
 
 def refused_greeting(error: redis.ResponseError, address: str) -> redis.RedisError:

@@ -324,13 +324,18 @@ def test_a_full_redis_is_unavailable_and_appends_nothing_partially(redis_url: st
         assert list(processor.poll(10, 0.2)) == []
 
 
-def test_a_key_of_another_type_is_reported_and_waited_out(under_test: RedisUnderTest, client: redis.Redis) -> None:
-    topic = a_topic(under_test.log)
-    client.set(stream_key("", topic, 0), "not a stream")
-    with under_test.log.consumer(topic, a_group(), Owner()) as consumer:
-        with pytest.raises(LogUnavailable, match="wrong kind of value"):
+@pytest.mark.parametrize(("name", "expected"), [("{topic}:0", "stream"), ("log:{topic}:{group}", "hash")])
+def test_a_key_of_another_type_is_named_and_waited_out(
+    under_test: RedisUnderTest, client: redis.Redis, name: str, expected: str
+) -> None:
+    topic, group = a_topic(under_test.log), a_group()
+    key = name.format(topic=topic, group=group)
+    client.set(key, "somebody's")
+    with under_test.log.consumer(topic, group, Owner()) as consumer:
+        told = f"key {key} in Redis holds the wrong kind of value, a string, expected a {expected}"
+        with pytest.raises(LogUnavailable, match=told):
             consumer.poll(10, 0.1)
-        client.delete(stream_key("", topic, 0))
+        client.delete(key)
         append(under_test.log, topic, b"0")
         assert values(read(consumer, 1)) == [b"0"]
 

@@ -10,7 +10,9 @@ from itertools import islice
 from threading import Event
 from typing import Final
 
+import redis
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from services.enrich.dead_letters.options import Options, parse
 from services.enrich.dead_letters.replay import CHUNK, Plan, Replay, Replayed, refusal_of_enriched, refusal_of_raw
@@ -20,9 +22,11 @@ from shared.events.refusals import Reason, dead_letter_topic
 from shared.events.timestamps import iso_second
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.logs import configure_logs, get_logger
-from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.redis_client import connect, redis_address
+from shared.runtime.redis_errors import REDIS_PASSING
 from shared.runtime.settings import ConfigurationError, ServiceSettings, read_settings
 from shared.runtime.signals import stop_on_signals
+from shared.runtime.tracebacks import error_text
 from shared.streams.choose import open_log, topic_spec
 from shared.streams.event_log import EventLog, LogUnavailable
 
@@ -52,8 +56,10 @@ def main(argv: Sequence[str]) -> int:
     with stop_on_signals(stop), closing(open_log(settings, SERVICE)) as log:
         try:
             return _JOBS[options.job](_Run(settings, log, stop, options))
-        except LogUnavailable as error:
-            logger.error("giving up", log=log.address, reason=str(error))  # noqa: TRY400 - no trace wanted
+        except ConfigurationError:
+            raise  # about the server
+        except (LogUnavailable, redis.RedisError) as error:
+            logger.error("giving up", log=log.address, reason=error_text(error))  # noqa: TRY400 - no trace wanted
         except Stopped:
             logger.warning("stopped before the end")
     return 1
@@ -142,7 +148,7 @@ def _replay(run: _Run) -> int:
         dependency = Dependency(
             f"the event log at {run.log.address} or Redis at {redis_address(run.settings.redis_url)}"
         )
-        waiting = partial(dependency.wait_for, passing=(LogUnavailable, *REDIS_UNAVAILABLE), stop=run.stop)
+        waiting = partial(dependency.wait_for, passing=(LogUnavailable, *REDIS_PASSING), stop=run.stop)
         # Two concurrent replays would send the same dead letters twice.
         lock = client.lock(f"{run.settings.redis_prefix}enrich:replay-lock:{run.topic}", timeout=_LOCK_SECONDS)
         if not waiting(lambda: lock.acquire(blocking=False)):
@@ -157,7 +163,7 @@ def _replay(run: _Run) -> int:
                 if not is_dry:
                     taken = waiting(partial(replay.send, plan.accepted))
                     waiting(partial(replay.mark, taken, now_ms))
-                waiting(lock.reacquire)
+                waiting(partial(_keep, lock))
                 sent += len(taken)
                 sent_before += plan.sent_before
                 refused += plan.refused
@@ -169,13 +175,22 @@ def _replay(run: _Run) -> int:
             _complain(f"another replay of {run.topic} took over, because this one paused for {_LOCK_SECONDS} s")
             return _BUSY_EXIT_CODE
         finally:
-            with suppress(LockError, *REDIS_UNAVAILABLE):  # it expires by itself
+            with suppress(LockError, *REDIS_PASSING):  # it expires by itself
                 lock.release()
     verb = "would be sent" if is_dry else "sent"
     _say(f"{run.source}: {sent:,} {verb}, {sent_before:,} sent before, {refused.total():,} still refused")
     for reason, count in sorted((+refused).items()):
         _say(f"  refused {count:,}: {reason}")
     return 0
+
+
+def _keep(lock: Lock) -> None:
+    """Hold the lock for another while, also if it expired in an outage. Raises LockError if another replay took it."""
+    try:
+        lock.reacquire()
+    except LockError:
+        if not lock.acquire(blocking=False):
+            raise
 
 
 def _chunks(batches: Iterator[list[DeadLetter]]) -> Iterator[list[DeadLetter]]:

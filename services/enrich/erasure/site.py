@@ -16,7 +16,7 @@ from shared.events.refusals import dead_letter_topic
 from shared.events.time_units import DAY_MS
 from shared.runtime.dependency import Dependency
 from shared.runtime.logs import configure_logs, get_logger
-from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, redis_address
+from shared.runtime.redis_client import connect, redis_address, wait_out
 from shared.runtime.settings import read_settings
 from shared.runtime.signals import stop_on_signals
 from shared.streams.choose import open_log
@@ -54,14 +54,16 @@ class Site:
 def opened_site(command: str, stop: Event) -> Iterator[Site]:
     """Read the settings, connect, and wait until Redis and the log answer.
 
-    Raises ConfigurationError, Stopped, and what redis-py raises for a passing error later.
+    Raises ConfigurationError, Stopped, and what redis-py raises for a lasting error, such as a missing right. The
+    client waits for all others to pass, at any time.
     """
     settings = read_settings(ErasureSettings)
     configure_logs(command, settings.log_format, settings.log_level)
     log = open_log(settings, command)
     try:
         with stop_on_signals(stop), connect(settings.redis_url) as client:
-            Dependency(f"Redis at {redis_address(settings.redis_url)}").wait_for(client.ping, REDIS_UNAVAILABLE, stop)
+            wait_out(client, Dependency(f"Redis at {redis_address(settings.redis_url)}"), stop)
+            client.ping()
             facts = Dependency(f"the event log at {log.address}").wait_for(
                 lambda: log.facts(topics_of(settings)), LogUnavailable, stop
             )

@@ -17,7 +17,7 @@ from services.enrich.privacy.lookup_names import LookupNames
 from services.enrich.settings import LookupSettings
 from shared.runtime.dependency import Stopped
 from shared.runtime.logs import configure_logs, get_logger
-from shared.runtime.redis_client import connect, redis_address
+from shared.runtime.redis_client import check_server, connect, redis_address
 from shared.runtime.settings import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError, read_settings
 from shared.runtime.settings_help import settings_help
 from shared.runtime.signals import stop_on_signals
@@ -77,6 +77,7 @@ def main(argv: Sequence[str]) -> int:
             limits=settings.limits,
             erasure_key=settings.erasure_key,
         )
+        check_server(settings.redis_url)
         try:
             return max(_load(loader, kind, path, options.renames, is_pruned=options.prune) for kind, path in files)
         except (UnreadableFile, redis.RedisError) as error:

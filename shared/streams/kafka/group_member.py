@@ -258,6 +258,9 @@ class GroupMember:
             observer.close()
         self._assignment.skip_to(self._consumer, partition, end)
         self._unreadable = None
+        if end == begin:
+            logger.warning("unreadable records arrived intact, reading them again", topic=self._topic, offset=begin)
+            return RecordBatch(())
         return RecordBatch([stand_in(self._topic, partition, begin, end, reason)])
 
     def _lose_session(self, error: KafkaException) -> NoReturn:

@@ -31,11 +31,14 @@ def stand_in(topic: str, partition: int, begin: int, end: int, reason: str) -> R
 
 
 def end_of_unreadable(observer: Consumer, topic: str, partition: int, begin: int) -> int:
-    """The offset after an unreadable batch, which begins at or before `begin`.
+    """The offset after an unreadable batch, which begins at or before `begin`; `begin` if it can be read after all.
 
+    The client reports the same error for an answer that was damaged on its way, and then no record may be skipped.
     `observer` reads nothing else. A broker that answers late makes the result too small, never too large, and then the
     rest of the batch is found again. Kafka's exceptions pass through.
     """
+    if _delivers(observer, topic, partition, begin):
+        return begin
     place = TopicPartition(topic, partition)
     _, log_end = observer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
     return first_true(
@@ -56,6 +59,19 @@ def first_true(least: int, most: int, is_true: Callable[[int], bool]) -> int:
         else:
             least = middle + 1
     return high
+
+
+def _delivers(observer: Consumer, topic: str, partition: int, offset: int) -> bool:
+    """Whether the record at this offset, or the next one that is left, arrives."""
+    observer.assign([TopicPartition(topic, partition, offset)])
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        for message in observer.consume(1, timeout=_SLICE_SECONDS):
+            error = message.error()
+            if error is None or error.code() in UNREADABLE:
+                return error is None
+            raise KafkaException(error)
+    return False
 
 
 def _is_readable(observer: Consumer, topic: str, partition: int, offset: int, begin: int) -> bool:

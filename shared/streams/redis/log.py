@@ -4,10 +4,12 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Self
+from contextlib import suppress
+from typing import Any, Final, Self
 
 import redis
 
+from shared.runtime.redis_errors import WrongServer, is_older
 from shared.streams.event_log import (
     Listener,
     LogUnavailable,
@@ -26,6 +28,7 @@ from shared.streams.redis.sole_member import SoleMember
 from shared.streams.redis.source import Source, outages
 from shared.streams.redis.topics import Topics, set_retentions
 
+_FIRST_VERSION: Final = (7, 0)
 LEASE_SECONDS: Final = 3.0
 """How long a dead process keeps its successor waiting. A longer pause costs nothing unless another took over."""
 
@@ -61,11 +64,28 @@ class RedisLog:
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
         """As `EventLog.ensure_topics`."""
-        with self._connect() as client, outages(self._topics(client).trimmer), client.pipeline() as transaction:
-            for topic in topics:
-                transaction.hsetnx(topics_key(self._prefix), topic.name, encode_spec(topic))
-            transaction.execute()
-            set_retentions(client, self._prefix, [topic for topic in topics if topic.is_exact])
+        with self._connect() as client:
+            known = self._topics(client)
+            with outages():
+                self._require_streams(client)
+            with outages(known.trimmer, known.key_types), client.pipeline() as transaction:
+                for topic in topics:
+                    transaction.hsetnx(topics_key(self._prefix), topic.name, encode_spec(topic))
+                transaction.execute()
+                set_retentions(client, self._prefix, [topic for topic in topics if topic.is_exact])
+
+    def _require_streams(self, client: redis.Redis) -> None:
+        """Raise WrongServer before Redis 7, which does not count the entries that it ever added to a stream."""
+        with suppress(redis.ResponseError):  # of a server that says nothing of itself
+            reply: Any = client.execute_command("HELLO")
+            pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+            facts = {name: value for name, value in pairs if isinstance(value, bytes)}
+            version = facts.get(b"version", b"").decode()
+            if facts.get(b"server") == b"redis" and is_older(version, _FIRST_VERSION):
+                raise WrongServer(
+                    f"REDIS_URL: {self._address} is Redis {version}; the event log on Redis needs Redis 7 or later, or "
+                    "Valkey. With KAFKA_BROKER, Redis 6.2 suffices"
+                )
 
     def facts(self, topics: Sequence[str]) -> dict[str, TopicFacts]:
         """As `EventLog.facts`."""
@@ -151,7 +171,7 @@ class RedisProducer:
 
     def send(self, records: Sequence[NewRecord]) -> None:
         """As `Producer.send`."""
-        with outages(self._topics.trimmer):
+        with outages(self._topics.trimmer, self._topics.key_types):
             for part in parts(records, SEND_BYTES):
                 # A stream that refuses an entry is repaired, and gets it again.
                 refused = self._append(part)

@@ -109,6 +109,10 @@ class SoleMember:
         """Forget how far we read: the next poll asks the listener again where to start."""
         self._assigned.clear()
 
+    def key_types(self) -> dict[str, str]:
+        """The type of each key of the group."""
+        return {self._offsets_key: "hash", self._lease.key: "string"}
+
     def lag(self) -> dict[int, int]:
         """As `Consumer.lag`, up to a second old.
 

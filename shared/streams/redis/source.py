@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import redis
 
+from shared.runtime.redis_replies import is_wrong_type
 from shared.streams.event_log import LogUnavailable, Record, ToAppend
 from shared.streams.redis.foreign_ids import repair
 from shared.streams.redis.sole_member import SoleMember
@@ -34,14 +35,17 @@ class Source:
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
         """As `SoleMember.poll`."""
-        with outages(self._topics.trimmer):
+        with outages(self._topics.trimmer, self._key_types):
             self._topics.trimmer.trim_when_due()  # first: a full Redis refuses all that writes
             return self.member.poll(max_records, timeout_seconds)
 
     def send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         """Append and commit in one transaction. It fails when this process does not hold the lease."""
-        with outages(self._topics.trimmer):
+        with outages(self._topics.trimmer, self._key_types):
             self._send(records, next_offsets)
+
+    def _key_types(self) -> Mapping[str, str]:
+        return self._topics.key_types() | (self._member.key_types() if self._member is not None else {})
 
     def _send(self, records: Sequence[ToAppend], next_offsets: Mapping[int, int]) -> None:
         # Redis does the rest of a transaction when one of its commands fails. Then this undoes the rest.
@@ -96,12 +100,29 @@ class Source:
 
 
 @contextmanager
-def outages(trimmer: Trimmer | None = None) -> Iterator[None]:
-    """Raise LogUnavailable when Redis cannot be reached or returns an error. Trims the log of a full one."""
+def outages(trimmer: Trimmer | None = None, key_types: Callable[[], Mapping[str, str]] = dict) -> Iterator[None]:
+    """Raise LogUnavailable when Redis cannot be reached or returns an error. Trims the log of a full one.
+
+    `key_types` are those of the log's keys: an error about the type of one names it.
+    """
     try:
         yield
     except _REFUSALS as error:
         if trimmer is not None and isinstance(error, redis.OutOfMemoryError):
             with suppress(*_REFUSALS):
                 trimmer.trim()
-        raise LogUnavailable(str(error)) from error
+        named = trimmer is not None and is_wrong_type(error) and _wrong_key(trimmer.client, key_types())
+        raise LogUnavailable(named or str(error)) from error
+
+
+def _wrong_key(client: redis.Redis, key_types: Mapping[str, str]) -> str | None:
+    """What is wrong with the first key that is of another type."""
+    for key, expected in key_types.items():
+        with suppress(*_REFUSALS):
+            found: Any = client.type(key)
+            if found not in (expected.encode(), b"none"):
+                return (
+                    f"key {key} in Redis holds the wrong kind of value, a {found.decode()}, expected a {expected}; "
+                    "rename or delete it, or set another REDIS_PREFIX"
+                )
+    return None

@@ -66,6 +66,17 @@ class Topics:
                 raise LogUnavailable(f"hash {topics_key(self._prefix)} in Redis: {error}") from error
         return known
 
+    def key_types(self) -> dict[str, str]:
+        """The type of each key of the topics known so far."""
+        return {
+            topics_key(self._prefix): "hash",
+            **{
+                stream_key(self._prefix, spec.name, partition): "stream"
+                for spec in self._known.values()
+                for partition in range(spec.partitions)
+            },
+        }
+
     def append(self, pipeline: Pipeline, records: Sequence[ToAppend]) -> list[str]:
         """Queue the records on `pipeline`, and trim each stream by age and length. Returns the stream of each."""
         streams = []

