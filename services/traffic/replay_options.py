@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.traffic import options
-from services.traffic.formats.choices import Choices, Format
+from services.traffic.formats.choices import OFFERED, Choices, Format
 from services.traffic.formats.columns import FIELDS
 from services.traffic.formats.entries import UnusableRecording
 from services.traffic.formats.logs.apache_format import apache_parser
@@ -126,7 +126,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("file", metavar="FILE", help="the recording, or - for standard input")
     parser.add_argument(
         "--format",
-        choices=["auto", *(name for name in Format if name is not Format.GA4)],
+        choices=["auto", *OFFERED],
         default="auto",
         help="default: detected from the first lines and the file's name",
     )
@@ -139,7 +139,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="of a server log, send every request; by default only page views: GET, a status below 400, no asset",
+        help="of a server log, send every request; by default only page views: GET, a status below 400, no asset."
+        " Of GA4, also the events that accompany each page",
     )
     parser.add_argument(
         "--preset",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class Format(StrEnum):
@@ -24,6 +25,10 @@ class Format(StrEnum):
     def has_columns(self) -> bool:
         """Whether its fields have names that a recording chooses."""
         return self in (Format.NDJSON, Format.CSV, Format.TSV)
+
+
+OFFERED: Final = tuple(name for name in Format if name is not Format.GA4)
+"""The formats that `--format` takes; the other one is a preset."""
 
 
 @dataclass(frozen=True, slots=True)

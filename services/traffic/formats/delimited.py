@@ -13,7 +13,7 @@ from services.traffic.formats.choices import Choices
 from services.traffic.formats.columns import Columns
 from services.traffic.formats.entries import TOO_LONG, Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
-from services.traffic.formats.visitors import NO_USER_ID, visitor_of
+from services.traffic.formats.visitors import NO_USER_ID, address_in, visitor_of
 from services.traffic.formats.whole_numbers import MISSING, float_columns, whole
 from shared.events.refusals import Reason, Refusal
 
@@ -128,9 +128,11 @@ def _document(row: list[str], columns: Columns, raw: bytes, repair: "_Repair") -
     age = event.get("age")
     if isinstance(age, str) and _NUMBER.fullmatch(age):
         event["age"] = float(age) if "." in age else int(age)
-    if "userId" not in event and (ip := event.get("ip")):
-        event["userId"] = visitor_of(str(ip), str(event.get("userAgent") or ""))
-        repair.notes[NO_USER_ID] += 1
+    if ip := event.get("ip"):
+        event["ip"] = address = address_in(str(ip))
+        if "userId" not in event:
+            event["userId"] = visitor_of(address, str(event.get("userAgent") or ""))
+            repair.notes[NO_USER_ID] += 1
     return _encode(event)
 
 

@@ -18,6 +18,8 @@ from services.traffic.formats.entries import Entry, Skip, SkipReason, read_line_
 from services.traffic.formats.lines import Line
 from shared.events.refusals import UNDECODABLE, Reason, Refusal, explain
 
+GA4_NAMES: Final = frozenset({"event_timestamp", "event_name", "user_pseudo_id"})
+"""The fields of every event, which prove the layout."""
 AUTOMATIC: Final = ("session_start", "first_visit", "first_open", "user_engagement", "scroll")
 """Events of GA4 itself, beside the `page_view` or `screen_view` of the same page."""
 _NOT_SET: Final = ("", "(not set)")

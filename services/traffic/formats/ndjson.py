@@ -10,7 +10,7 @@ import msgspec
 from services.traffic.formats.entries import Entry, UnusableRecording, read_line_by_line
 from services.traffic.formats.json_paths import ABSENT, paths, value_at
 from services.traffic.formats.lines import Line
-from services.traffic.formats.visitors import NO_USER_ID, visitor_of
+from services.traffic.formats.visitors import NO_USER_ID, address_in, visitor_of
 from shared.events.refusals import Refusal
 
 _LINES_BEFORE_REFUSAL: Final = 20
@@ -26,7 +26,7 @@ Fields = dict[str, object]
 
 
 class _Visitor(msgspec.Struct):
-    """What a visitor without a user id is known by."""
+    """What a visitor is known by."""
 
     userId: str | int | None = None
     ip: str | None = None
@@ -41,7 +41,8 @@ def read_ndjson(
 ) -> Iterator[Entry]:
     """Objects with our fields read from the paths in `names` (ours → theirs), otherwise unchanged byte for byte.
 
-    An object without a user id gets that of its address and user agent, which `notes` counts. Unless the paths have
+    Of an `ip` with a port or in a list, the client's address is left. An object without a user id gets that of its
+    address and user agent, which `notes` counts. Unless the paths have
     been checked, blocks until each was seen. Raises UnusableRecording when one is not in the first 20 lines.
     """
     if names and not is_checked:
@@ -96,7 +97,7 @@ def _renamed(line: bytes, names: Mapping[str, str]) -> bytes:
         fields: Fields = dict(_decode_object(line))
         values = {ours: value_at(fields, theirs) for ours, theirs in names.items()}
     except _UNDECODABLE:
-        return line  # decoding the document later gives the reason
+        return line
     for theirs in names.values():
         # What is read from inside an object is all that is wanted of it: headers hold cookies and passwords.
         fields.pop(theirs if theirs in fields else theirs.split(".", 1)[0], None)
@@ -106,10 +107,16 @@ def _renamed(line: bytes, names: Mapping[str, str]) -> bytes:
 def _with_visitor(document: bytes, notes: Counter[str]) -> bytes:
     try:
         visitor = _decode_visitor(document)
-        if visitor.userId or not visitor.ip:
+        if not visitor.ip:
+            return document
+        address = address_in(visitor.ip)
+        if visitor.userId and address == visitor.ip:
             return document
         fields: Fields = dict(_decode_object(document))
     except _UNDECODABLE:
-        return document
-    notes[NO_USER_ID] += 1
-    return _encode({**fields, "userId": visitor_of(visitor.ip, visitor.userAgent)})
+        return document  # decoding the document later gives the reason
+    fields["ip"] = address
+    if not visitor.userId:
+        fields["userId"] = visitor_of(address, visitor.userAgent)
+        notes[NO_USER_ID] += 1
+    return _encode(fields)

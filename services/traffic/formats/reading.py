@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from services.traffic.formats.choices import Choices, Format
+from services.traffic.formats.choices import OFFERED, Choices, Format
 from services.traffic.formats.delimited import read_delimited, whole_number_columns
 from services.traffic.formats.entries import Entry, UnusableRecording
-from services.traffic.formats.ga4 import read_ga4
+from services.traffic.formats.ga4 import GA4_NAMES, read_ga4
 from services.traffic.formats.lines import ByteStream, Line, read_lines
 from services.traffic.formats.logs.apache_format import apache_parser
 from services.traffic.formats.logs.reading import of_text, read_log
@@ -32,7 +32,7 @@ _BY_SUFFIX: Final = {
 _BY_DELIMITER: Final = ((",", Format.CSV), (";", Format.CSV), ("|", Format.CSV), ("\t", Format.TSV))
 _DELIMITERS: Final = {Format.CSV: None, Format.TSV: "\t"}  # None: the header shows it
 _TELLING_NAMES: Final = frozenset(("timestamp", "userId"))
-_CHOICES: Final = ", ".join(Format)
+_CHOICES: Final = ", ".join(OFFERED)
 
 _decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -116,9 +116,12 @@ def proven_format(line: bytes, known: AbstractSet[str]) -> Format | None:
         return Format(found_log)
     if line.startswith(b"{"):
         try:
-            return Format.NDJSON if known & _decode_object(line).keys() else None
+            keys = _decode_object(line).keys()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+        if known & keys:
+            return Format.NDJSON
+        return Format.GA4 if keys >= GA4_NAMES else None
     for delimiter, found in _BY_DELIMITER:
         if delimiter in text and known & {cell.strip(' "') for cell in text.split(delimiter)}:
             return found

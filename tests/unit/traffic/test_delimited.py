@@ -131,7 +131,7 @@ def test_one_column_may_be_two_fields() -> None:
 
 def test_without_a_user_id_a_visitor_is_an_address_and_a_user_agent() -> None:
     notes: Counter[str] = Counter()
-    rows = b"1,192.0.2.1,A,\n2,192.0.2.1,A,\n3,192.0.2.1,B,\n4,192.0.2.2,A,\n5,192.0.2.2,A,ann\n6,,A,\n"
+    rows = b"1,192.0.2.1,A,\n2,192.0.2.1,A,\n3,192.0.2.1:80,B,\n4,192.0.2.2,A,\n5,192.0.2.2,A,ann\n6,,A,\n"
     entries = entries_of(b"timestamp,ip,userAgent,userId\n" + rows, notes=notes)
     users = [event.get("userId") for _, event in outcomes_of(entries)]
     assert users[0] == users[1] == visitor_of("192.0.2.1", "A")

@@ -80,6 +80,14 @@ def test_without_a_user_id_a_visitor_is_an_address_and_a_user_agent(absent: dict
     assert notes == {NO_USER_ID: 2}  # in each of two passes
 
 
+@pytest.mark.parametrize("ip", ["192.0.2.1:51544", "192.0.2.1, 10.0.0.1", "[192.0.2.1]"])
+def test_a_visitor_is_the_same_on_each_connection(ip: str) -> None:
+    agent = {"timestamp": 1, "userAgent": "A"}
+    known, anonymous = events_of({**agent, "ip": ip, "userId": "ann"}, {**agent, "ip": ip})
+    assert known == {**agent, "ip": "192.0.2.1", "userId": "ann"}
+    assert anonymous == {**agent, "ip": "192.0.2.1", "userId": visitor_of("192.0.2.1", "A")}
+
+
 @pytest.mark.parametrize("path", ["visitor", "request.url", "request.headers.User-Agent.1", "request.uri.0", "tags.a"])
 def test_an_unknown_path_is_refused_with_those_that_exist(path: str) -> None:
     recording = json.dumps(CADDY).encode() + b"\nno json\n"

@@ -10,6 +10,7 @@ import pytest
 from services.traffic import replay_options
 from services.traffic.formats.entries import SkipReason, UnusableRecording
 from services.traffic.formats.presets import Preset
+from services.traffic.formats.visitors import visitor_of
 from services.traffic.replay import Replay
 from services.traffic.sending import Outbox
 from services.traffic.tally import Tally
@@ -34,6 +35,30 @@ YOOCHOOSE = """\
 1,2014-04-07T10:51:09.277Z,214536502,0
 1,2014-04-07T10:54:09.868Z,214536500,S
 """
+
+
+CLOUDFRONT = """\
+#Version: 1.0
+#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) \
+cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken \
+x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version fle-status \
+fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len \
+sc-range-start sc-range-end
+""" + "".join(
+    "\t".join(
+        f"2019-12-04 21:02:{second:02} LAX1 392 192.0.2.100 {method} d111111abcdef8.cloudfront.net {path} {status} "
+        "https://search.example/ Mozilla/5.0%20(Windows%20NT%2010.0) size=41 - Hit SOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC== "
+        "shop.example https 23 0.001 - TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 Hit HTTP/2.0 - - 11040 0.001 Hit text/html "
+        "78 - -".split()
+    )
+    + "\n"
+    for second, method, path, status in [
+        (31, "GET", "/shoes", 200),
+        (32, "GET", "/logo.png", 200),
+        (33, "POST", "/cart", 200),
+        (34, "GET", "/wp-login.php", 404),
+    ]
+)
 
 
 def ga4(name: str, *items: str, user: str | None = "1026454.4271112504", **parameters: str) -> str:
@@ -105,7 +130,8 @@ def test_a_public_data_set_is_read(preset: str, content: str, expected: list[Row
     assert all(event.keys() <= {"timestamp", "userId", "productId", "eventType"} for event in events)
 
 
-def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [("--preset", "ga4-bigquery"), ()])
+def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(arguments: tuple[str, ...], tmp_path: Path) -> None:
     page = {"page_location": "https://shop.example/tee?a=1", "page_referrer": "https://search.example/"}
     content = "\n".join(
         [
@@ -117,7 +143,7 @@ def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(tmp_path: Path)
             ga4("page_view", user=None),
         ]
     )
-    events, tally = replayed(content, tmp_path, "--preset", "ga4-bigquery")
+    events, tally = replayed(content, tmp_path, *arguments)
     common = {"timestamp": "1606780800000000", "userId": "1026454.4271112504"}
     assert events == [
         {**common, "eventType": "page_view", "url": page["page_location"], "referrer": page["page_referrer"]},
@@ -128,6 +154,20 @@ def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(tmp_path: Path)
     assert dict(tally.skipped) == {SkipReason.AUTOMATIC: 1}
     assert dict(tally.refused) == {Reason.MISSING_FIELD: 1}
     assert tally.read == 6
+
+
+def test_a_cloudfront_log_is_read(tmp_path: Path) -> None:
+    ((event,), tally) = replayed(CLOUDFRONT, tmp_path, "--preset", "cloudfront")
+    assert event == {
+        "timestamp": 1575493351000,
+        "userId": visitor_of("192.0.2.100", "Mozilla/5.0 (Windows NT 10.0)"),
+        "ip": "192.0.2.100",
+        "userAgent": "Mozilla/5.0 (Windows NT 10.0)",
+        "url": "https://shop.example/shoes?size=41",
+        "productId": "/shoes",
+        "referrer": "https://search.example/",
+    }
+    assert tally.skipped == {SkipReason.ASSET: 1, SkipReason.NOT_GET: 1, SkipReason.FAILED: 1}
 
 
 def test_a_map_overrides_a_preset(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ with one too long for an id is a visit without a product. By default only pages 
 400 for something that is no asset.
 """
 
-import hashlib
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -16,11 +15,11 @@ import msgspec
 from services.traffic.formats.entries import Skip, SkipReason
 from services.traffic.formats.logs.assets import is_asset
 from services.traffic.formats.logs.clients import client_address, client_name, is_private_address
+from services.traffic.formats.visitors import visitor_of
 from shared.events.limits import Limits, fits
 from shared.events.refusals import Reason, Refusal
 
 _PRODUCT_BYTES: Final = Limits().id_bytes
-_USER_ID_DIGITS: Final = 16
 _FIRST_FAILURE: Final = 400
 _METHOD: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
@@ -68,7 +67,7 @@ def click_of(request: Request, *, takes_all: bool) -> bytes | Refusal | Skip:
     if client is None:
         return Refusal(Reason.MISSING_FIELD, f"expected the client's address, got {request.client!r:.80}")
     user_agent = _present(request.user_agent)
-    event: dict[str, object] = {"timestamp": request.timestamp_ms, "userId": _user_id(client, user_agent or "-")}
+    event: dict[str, object] = {"timestamp": request.timestamp_ms, "userId": visitor_of(client, user_agent)}
     if address is not None:
         event["ip"] = address
     if user_agent is not None:
@@ -139,11 +138,6 @@ def _unescape(escape: re.Match[bytes]) -> bytes:
 
 def _present(field: str | None) -> str | None:
     return field if field and field != "-" else None
-
-
-@lru_cache(maxsize=4096)
-def _user_id(client: str, agent: str) -> str:
-    return hashlib.md5(f"{client}|{agent}".encode(), usedforsecurity=False).hexdigest()[:_USER_ID_DIGITS]
 
 
 def _path(url: str) -> str | None:
