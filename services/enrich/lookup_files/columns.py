@@ -97,6 +97,12 @@ class Columns:
             fields[self.id_field] = lookup_id.removesuffix(".0")
         return fields
 
+    @property
+    def are_own(self) -> bool:
+        """Whether all columns have the fields' own names, as files written for Clickpulse do."""
+        names = {name for columns in self.sources.values() for name in columns}
+        return not self.export and not self.id_field and names <= {name for own in _OWN_NAMES.values() for name in own}
+
     def __str__(self) -> str:
         read = ", ".join(
             f"{field} from {' or '.join(known)}"

@@ -99,7 +99,7 @@ def report(kind: Kind, summary: Summary, *, is_pruned: bool) -> Iterator[str]:
     line = f"{kind.name}: {summary.loaded:,} loaded, {summary.refused.total():,} refused"
     line += f", {summary.further:,} further rows of a product (variants, images)" if summary.further else ""
     yield line + (f", {summary.pruned:,} deleted" if is_pruned else "")
-    if summary.columns is not None:
+    if summary.columns is not None and not summary.columns.are_own:
         yield f"  {summary.columns}"
     for reason, rows in summary.refused.most_common():
         yield f"  refused {rows:,}: {reason}"

@@ -26,11 +26,17 @@ class UnreadableFile(Exception):  # noqa: N818 - a property of the file
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a file. Only a JSON array and UTF-16 are held in memory. Raises UnreadableFile."""
+    """Yield the rows of a file. Raises UnreadableFile.
+
+    Only a JSON array, UTF-16 and lines that end in CR are held in memory.
+    """
     try:
         with _opened(path) as stream:
             if stream.peek(2)[:2] in _UTF_16:
                 stream = io.BufferedReader(io.BytesIO(stream.read().decode("utf-16").encode()))
+            start = stream.peek(_LONGEST_LINE)
+            if b"\r" in start and b"\n" not in start:  # as spreadsheets on a Mac write it
+                stream = io.BufferedReader(io.BytesIO(stream.read().replace(b"\r", b"\n")))
             first = stream.peek(64).removeprefix(_BYTE_ORDER_MARK).lstrip()[:1]
             if first == b"<":
                 yield from read_feed(stream)

@@ -23,6 +23,7 @@ FORMATS = {
     "ndjson": "\n".join(json.dumps(vase, ensure_ascii=False) for vase in VASES).encode(),
     "csv": 'id,title\nV1,"Blue, tall"\nV2,Größe 2\n'.encode(),
     "tsv": "id\ttitle\r\nV1\tBlue, tall\r\nV2\tGröße 2\r\n".encode(),
+    "CR": 'id,title\rV1,"Blue, tall"\rV2,Größe 2\r'.encode(),
     "bars": "id|title\nV1|Blue, tall\nV2|Größe 2\n".encode(),
     "feed": "<feed><entry><id>V1</id><title>Blue, tall</title></entry><entry><id>V2</id>"
     "<title>Größe 2</title></entry></feed>".encode(),
@@ -264,16 +265,16 @@ def test_ids_that_a_tool_made_decimal_are_whole_unless_one_is_not() -> None:
 
 
 def test_field_that_no_row_has_is_reported() -> None:
-    rows = [{"id": "V1", "title": "Blue", "section": "vases"}, {"id": "V2", "title": "Red", "section": "cups"}]
+    rows = [{"id": "V1", "name": "Blue", "section": "vases"}, {"id": "V2", "name": "Red", "section": "cups"}]
     reading = Reading(PRODUCTS)
     reading.columns = columns_of(PRODUCTS, rows, [])
     for number, row in enumerate(rows, 1):
         reading.read(Row(number, row), Limits())
     lines = list(report(PRODUCTS, Summary(2, Counter(), 0, 0, reading.columns, reading.empty), is_pruned=False))
-    assert lines[:2] == ["products: 2 loaded, 0 refused", "  productId from id, title from title"]
+    assert lines[:2] == ["products: 2 loaded, 0 refused", "  productId from id, title from name"]
     assert len(lines) == 3
     assert "no row has a category" in lines[2]
-    assert lines[2].endswith("The columns are id, title, section; if one holds it, add --map COLUMN=category")
+    assert lines[2].endswith("The columns are id, name, section; if one holds it, add --map COLUMN=category")
 
 
 def test_field_that_only_a_later_row_has_is_read() -> None:
