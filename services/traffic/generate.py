@@ -9,6 +9,7 @@ from threading import Event
 from typing import Final
 
 from services.traffic import options
+from services.traffic.ages import Uncounted, uncounted
 from services.traffic.clock import now_ms, wait_until
 from services.traffic.pacing import LIVE
 from services.traffic.sending import Outbox
@@ -37,7 +38,7 @@ generator that runs at the same time a different --seed."""
 _EPILOG = """\
 examples:
   clickpulse generate
-  clickpulse generate --rate 50 --history 9h
+  clickpulse generate --rate 50 --history 8h
   clickpulse generate --rate 50 --lookups lookups/
 
 exit codes: 0 done, or stopped by Ctrl-C; 2 wrong option."""
@@ -81,7 +82,7 @@ def parse(argv: Sequence[str]) -> GenerateOptions:
         type=options.duration_ms,
         default=0,
         metavar="TIME",
-        help="first send the clicks of the past TIME (such as 90s, 15m, 9h) as fast as possible (default 0)",
+        help="first send the clicks of the past TIME (such as 90s, 15m, 8h) as fast as possible (default 0)",
     )
     parser.add_argument("--count", type=options.count, metavar="N", help="stop after N events")
     parser.add_argument(
@@ -106,25 +107,29 @@ def parse(argv: Sequence[str]) -> GenerateOptions:
 def generate(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> str:
     """Send clicks until `stop` or the chosen end; return the summary."""
     started = time.monotonic()
+    late = 0
     try:
         outbox.connect()
-        _send(chosen, outbox, stop)
+        late = _send(chosen, outbox, stop)
         outbox.flush()
     except Stopped:
         logger.info("stopped", unsent=outbox.unsent)
     seconds = time.monotonic() - started
     unsent = f", {outbox.unsent:,} not sent" if outbox.unsent else ""
-    return f"{outbox.sent:,} events sent in {seconds:,.1f} s, {outbox.sent / max(seconds, 0.001):,.0f}/s{unsent}"
+    lost = f"; {late:,} were late: older than every window, so in no figure" if late else ""
+    return f"{outbox.sent:,} events sent in {seconds:,.1f} s, {outbox.sent / max(seconds, 0.001):,.0f}/s{unsent}{lost}"
 
 
-def _send(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> None:
+def _send(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> int:
+    """Put the clicks into the outbox. Returns how many were late."""
+    late = 0
     start_ms = now_ms()
     end_ms = None if chosen.duration_ms is None else start_ms + chosen.duration_ms
     in_history = chosen.history_ms > 0
     report_ms = start_ms + _REPORT_EVERY_MS
     for event in simulate(chosen.world, start_ms - chosen.history_ms):
         if stop.is_set():
-            return
+            return late
         due_ms = LIVE.due_ms(event.timestamp)
         is_over = end_ms is not None and event.timestamp >= end_ms
         if due_ms > now_ms():
@@ -134,10 +139,12 @@ def _send(chosen: GenerateOptions, outbox: Outbox, stop: Event) -> None:
                 logger.info("history sent", events=outbox.sent, seconds=round((now_ms() - start_ms) / 1000, 1))
             wait_until(end_ms if is_over and end_ms is not None else due_ms, stop)
         if is_over:
-            return
+            return late
         if now_ms() >= report_ms:
             report_ms += _REPORT_EVERY_MS
             logger.info("generating", sent=outbox.sent)
         outbox.put(event.userId, encode_raw(event))
+        late += in_history and uncounted(event.timestamp, now_ms()) is Uncounted.LATE
         if outbox.taken == chosen.count:
-            return
+            return late
+    return late

@@ -11,11 +11,12 @@ _LISTED_DEPTH: Final = 6
 
 ABSENT: Final = msgspec.UNSET
 
-_decode: Final = msgspec.json.Decoder().decode
+_Step = dict[str, msgspec.Raw] | list[msgspec.Raw] | str | int | float | bool | None
+_decode: Final = msgspec.json.Decoder(_Step).decode
 
 
 def value_at(document: object, path: str) -> object:
-    """The value that the path leads to, ABSENT where there is none. Raw values on the way are decoded.
+    """The value that the path leads to, ABSENT where there is none. Raw values are decoded only on the way.
 
     A step is a key of an object, or an index of an array from 0. A key may hold dots itself: the longest that leads to
     a value is taken. Raises msgspec.DecodeError for a raw value that is no JSON.

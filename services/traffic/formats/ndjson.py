@@ -14,6 +14,7 @@ from services.traffic.formats.visitors import NO_USER_ID, address_in, visitor_of
 from shared.events.refusals import Refusal
 
 _LINES_BEFORE_REFUSAL: Final = 20
+_LINES_BEFORE_REFUSAL_OF_A_FILE: Final = 100_000
 _LISTED_PATHS: Final = 40
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -56,7 +57,9 @@ def read_ndjson(
     return read_line_by_line(lines, read)
 
 
-def refuse_unknown_paths(lines: Iterable[Line], names: Mapping[str, str], most_lines: int | None = None) -> None:
+def refuse_unknown_paths(
+    lines: Iterable[Line], names: Mapping[str, str], most_lines: int = _LINES_BEFORE_REFUSAL_OF_A_FILE
+) -> None:
     """Read until every path was seen, `most_lines` at most. Raises UnusableRecording when one was not."""
     unseen = dict(names)
     found: dict[str, None] = {}
@@ -77,7 +80,7 @@ def refuse_unknown_paths(lines: Iterable[Line], names: Mapping[str, str], most_l
     if not found:
         return  # without objects, each line is refused for itself
     ours, theirs = next(iter(unseen.items()))
-    where = "the recording" if most_lines is None else f"the first {read} lines"
+    where = f"the first {read:,} lines" if read == most_lines else "the recording"
     raise UnusableRecording(f"--map {theirs}={ours}: not in {where}, which has {_listed(found)}")
 
 

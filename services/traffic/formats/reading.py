@@ -1,5 +1,6 @@
 """Detects a recording's format and picks its reader."""
 
+import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -85,7 +86,7 @@ def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iter
     chosen = Format.ACCESS_LOG if choices.log_format else choices.format
     seen, proven = ([], chosen) if chosen else _first_lines(lines, _known_names(choices))
     texts = [line.raw.strip() for line in seen if line.raw.strip()]
-    found = proven or (likely_format(texts[0], name) if texts else Format.NDJSON)
+    found = proven or (likely_format(texts, name) if texts else Format.NDJSON)
     if found is None:
         raise UnusableRecording(
             f"cannot detect the format from the first {len(texts)} lines; choose one with --format {_CHOICES}"
@@ -99,7 +100,7 @@ def detect_format(lines: Sequence[bytes], name: str, choices: Choices) -> Format
     """The format that one of the first lines proves, or else the likely one."""
     known = _known_names(choices)
     proven = (proven_format(line.strip(), known) for line in lines)
-    return next((found for found in proven if found), None) or (likely_format(lines[0], name) if lines else None)
+    return next((found for found in proven if found), None) or (likely_format(lines, name) if lines else None)
 
 
 def _known_names(choices: Choices) -> AbstractSet[str]:
@@ -128,8 +129,9 @@ def proven_format(line: bytes, known: AbstractSet[str]) -> Format | None:
     return None
 
 
-def likely_format(first_line: bytes, name: str) -> Format | None:
-    """The format by the first line's look and the file's name, where no line proves one."""
+def likely_format(lines: Sequence[bytes], name: str) -> Format | None:
+    """The format by the look of the first lines and the file's name, where no line proves one."""
+    first_line = lines[0]
     if first_line.startswith(b"{"):
         return Format.NDJSON
     if first_line.startswith(b"["):
@@ -137,7 +139,17 @@ def likely_format(first_line: bytes, name: str) -> Format | None:
     for suffix in reversed(PurePath(name.lower()).suffixes):
         if suffix in _BY_SUFFIX:
             return _BY_SUFFIX[suffix]
-    return next((found for delimiter, found in reversed(_BY_DELIMITER) if delimiter.encode() in first_line), None)
+    return next((found for delimiter, found in reversed(_BY_DELIMITER) if _is_table(lines, delimiter)), None)
+
+
+def _is_table(lines: Sequence[bytes], delimiter: str) -> bool:
+    """Whether the delimiter separates as many cells in each line, as it does not in messages."""
+    texts = [line.decode("utf-8", "replace") for line in lines]
+    try:
+        widths = {len(row) for row in csv.reader(texts, delimiter=delimiter)}
+    except csv.Error:
+        return False
+    return len(widths) == 1 and widths != {1}
 
 
 def _first_lines(lines: Iterator[Line], known: AbstractSet[str]) -> tuple[list[Line], Format | None]:

@@ -156,6 +156,16 @@ def test_a_duration_of_zero_sends_only_the_past() -> None:
     assert events[-1].timestamp >= began_ms - 10_000
 
 
+def test_a_history_beyond_the_windows_is_reported() -> None:
+    def summary(history: str) -> str:
+        outbox = Outbox(MemoryProducer, "click-data", "the log", Event(), Health("generate"))
+        arguments = ("--rate", "0.2", "--visitors", "1000", "--history", history, "--duration", "0")
+        return generate.generate(generate.parse(arguments), outbox, Event())
+
+    assert "were late: older than every window" in summary("10h")
+    assert "late" not in summary("8h")
+
+
 def test_the_count_ends_the_generator() -> None:
     assert len(generated("--rate", "10", "--history", "1h", "--count", "321")) == 321
 

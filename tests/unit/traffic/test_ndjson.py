@@ -23,6 +23,7 @@ CADDY = {
     "user.name": "ann",
     "tags": {"a.b": {"c": 1.50}},
     "status": 200,
+    "order": [{"id": 12345678901234567890123}],
 }
 
 
@@ -45,6 +46,7 @@ def events_of(*objects: object, notes: Counter[str] | None = None, **names: str)
         ("request.headers.User-Agent.0", "Mozilla/5.0"),
         ("user.name", "ann"),
         ("tags.a.b.c", 1.5),
+        ("order.0.id", 12345678901234567890123),
     ],
 )
 def test_a_field_is_read_from_a_path(path: str, value: object) -> None:

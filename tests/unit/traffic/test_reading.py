@@ -126,6 +126,12 @@ def test_the_format_is_detected_behind_a_programs_first_messages() -> None:
     assert read(b"\n".join([noise] * 19 + [LOG_LINE]))[0] is Format.ACCESS_LOG
 
 
+def test_messages_with_commas_are_no_table() -> None:
+    messages = [b"starting, please wait", b"ready", b"listening on 80, 443, and 8080"]
+    assert detect_format(messages, "-", Choices()) is None
+    assert detect_format([b"time,visitor", b'1,"a,b"'], "-", Choices()) is Format.CSV
+
+
 def test_an_undetectable_format_names_the_option() -> None:
     with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log, nginx-json"):
         read(b"garbage\n")
