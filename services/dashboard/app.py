@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from services.dashboard.components import picks, plot, strip
+from services.dashboard.components import board, picks, plot, strip
 from services.dashboard.explore import page as explore
 from services.dashboard.kit import navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
@@ -87,7 +87,7 @@ def _live_pages() -> PageCache:
 
 def _live() -> None:
     seconds = _settings().refresh_seconds
-    live.show(_rollups(), _live_pages(), plot.register_page(), seconds, _draw_navigation, _access.role)
+    live.show(_rollups(), _live_pages(), board.register(), seconds, _draw_navigation, _access.role)
 
 
 def _explore() -> None:
@@ -99,7 +99,7 @@ def _explore() -> None:
 def _operations() -> None:
     settings = _settings()
     address = redis_address(settings.redis_url)
-    operations.show(_status(), address, strip.register(), settings.refresh_seconds, _draw_navigation)
+    operations.show(_status(), board.register(), address, settings.refresh_seconds, _draw_navigation)
 
 
 def _draw_navigation() -> None:

@@ -1,7 +1,6 @@
 """`board.js` alone in a real browser: what it takes over from a page, which nodes it keeps, and how its strip ages."""
 
 import json
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from services.dashboard import components
 from services.dashboard.components import strip
+from services.dashboard.kit.cards.edition import Edition
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -32,13 +32,23 @@ def blank(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-def show(page: Page, wanted: str, **content: Any) -> None:
-    """Hand the element a page, and wait until `wanted` is there."""
+def show(page: Page, wanted: str, before: Edition | None = None, **content: Any) -> Edition:
+    """Hand the element a page, as what changed since `before`, and wait until `wanted` is there."""
     strip_now = {"strip": STRIP.format("live", "Fresh"), "at": "10:00:00 UTC", "refresh_s": 1}
     content = {**strip_now, "figures": "", "cards": [], "notice": "", **content}
-    encoded = zlib.compress(json.dumps(content).encode())
-    page.evaluate("bytes => { board({ data: new Uint8Array(bytes), parentElement: document.body }) }", list(encoded))
+    edition = Edition(json.dumps(content).encode())
+    hand(page, edition.since(before))
     page.wait_for_selector(wanted, state="attached")
+    return edition
+
+
+def hand(page: Page, message: bytes) -> None:
+    page.evaluate(
+        """bytes => board({
+            data: new Uint8Array(bytes), parentElement: document.body, setStateValue: name => { window.said = name },
+        }) && undefined""",
+        list(message),
+    )
 
 
 def test_nothing_but_known_elements_and_attributes_is_taken_over(blank: Page) -> None:
@@ -67,7 +77,13 @@ def test_new_numbers_are_written_into_the_elements_that_are_there(blank: Page) -
 
 
 def test_cards_give_way_to_a_notice_and_come_back(blank: Page) -> None:
-    card = {"name": "pages", "style": "--columns:6", "split": False, "parts": [{"html": '<p class="card-text">x</p>'}]}
+    card = {
+        "name": "pages",
+        "style": "--columns:6",
+        "split": False,
+        "scroll": 0,
+        "parts": [{"html": '<p class="card-text">x</p>'}],
+    }
     show(blank, ".card-pages .card-text", cards=[card])
     show(blank, ".notices .none", notice='<p class="none">none</p>')
     assert blank.locator(".card").count() == 0
@@ -81,6 +97,7 @@ def test_a_card_that_a_page_no_longer_has_is_removed(blank: Page) -> None:
             "name": name,
             "style": f"--columns:{columns}",
             "split": False,
+            "scroll": 0,
             "parts": [{"html": f'<p class="of-{name}"></p>'}],
         }
         for name, columns in (("first", 4), ("second", 8))
@@ -111,6 +128,12 @@ def test_a_screen_reader_announces_the_standing_only_when_it_changes(blank: Page
     assert status.inner_text() == "stale. No new numbers"
 
 
+def stop_clock(page: Page) -> None:
+    """Time passes on the page only when a test says so, however busy the machine is."""
+    page.clock.install(time=0)
+    page.clock.pause_at(3_600_000)
+
+
 AGING = STRIP.format("live", "Numbers are up to the second.").replace("</div>", '<b data-age-s="1.5">1 s ago</b></div>')
 
 
@@ -130,7 +153,7 @@ AGING = STRIP.format("live", "Numbers are up to the second.").replace("</div>", 
 def test_a_strip_that_gets_no_answer_is_never_up_to_the_second(
     blank: Page, refresh_s: float, passed_s: int, standing: str, words: str
 ) -> None:
-    blank.clock.install()
+    stop_clock(blank)
     show(blank, ".a", strip=AGING, refresh_s=refresh_s, figures='<p class="a"></p>')
     blank.clock.run_for(1000 * passed_s)
     blank.wait_for_selector(f'.strip[data-standing="{standing}"]')
@@ -144,7 +167,7 @@ def test_a_strip_that_gets_no_answer_is_never_up_to_the_second(
 
 
 def test_a_lost_connection_is_announced_and_so_is_its_return(blank: Page) -> None:
-    blank.clock.install()
+    stop_clock(blank)
     blank.evaluate("document.body.outerHTML = '<body class=stApp data-test-connection-state=CONNECTED></body>'")
     show(blank, ".a", strip=AGING, figures='<p class="a"></p>')
     status = blank.get_by_role("status")
@@ -156,3 +179,27 @@ def test_a_lost_connection_is_announced_and_so_is_its_return(blank: Page) -> Non
     blank.clock.run_for(1000)
     assert status.inner_text() == "live. Numbers are up to the second."
     assert blank.locator(".strip strong").inner_text() == "live"
+
+
+def test_changes_are_applied_to_the_page_that_is_shown_and_to_no_other(blank: Page) -> None:
+    rows = "".join(f'<tr><td class="n{number}">Größe {number} 🛒</td></tr>' for number in range(50))
+    first = show(blank, ".n0", figures=f"<table><tbody>{rows}</tbody></table>")
+    rows = rows.replace("Größe 7 ", '<b class=\\"new\\">7</b> ').replace('\\"', '"')
+    second = show(blank, ".new", first, figures=f"<table><tbody>{rows}</tbody></table>")
+    assert len(second.since(first)) < 500
+    assert blank.locator(".n8").inner_text() == "Größe 8 🛒"
+    assert blank.evaluate("window.said") is None
+    third = show(blank, ".new", None, figures="<p class='new'>3</p>")
+    hand(blank, second.since(first))  # a page that the browser no longer has
+    assert blank.evaluate("window.said") == "lost"
+    assert blank.locator(".new").inner_text() == "3"
+    hand(blank, third.since(third))
+    assert blank.locator(".new").inner_text() == "3"
+
+
+def test_rows_that_scroll_have_a_name_and_the_keyboard(blank: Page) -> None:
+    parts = [{"html": '<h2 class="title">Latest</h2>'}, {"html": '<p class="rows">x</p>'}]
+    card = {"name": "log", "style": "", "split": False, "scroll": 386, "parts": parts}
+    show(blank, ".rows", cards=[card])
+    box = blank.get_by_role("region", name="Latest")
+    assert box.evaluate("box => [box.tabIndex, box.clientHeight, box.textContent]") == [0, 386, "x"]

@@ -184,7 +184,7 @@ def test_new_numbers_move_nothing_on_the_page(valkey: Any, visit: Visit) -> None
     visit.wait_for_standing("live")
     visit.page.wait_for_selector(".transitions tbody tr")  # the last of the page
     visit.page.evaluate("""() => {
-        window.places = () => [...document.querySelectorAll('.strip, .kpi, [class*="st-key-card-"], .replicas td')]
+        window.places = () => [...document.querySelectorAll('.strip, .kpi, .card, .replicas td')]
             .map(box => JSON.stringify(box.getBoundingClientRect()))
         window.first = window.places().join(';')
         window.moved = window.faded = 0
@@ -216,7 +216,7 @@ def test_markup_from_redis_is_shown_as_text(valkey: Any, visit: Visit) -> None:
     visit.wait_for_standing("failing")
     for place in (".strip", ".replicas", ".transitions"):  # .partitions shows only services that exist
         visit.page.locator(place, has_text="<img src=").first.wait_for()
-    assert visit.page.locator(".st-key-board").locator("img, script, a").count() == 0
+    assert visit.page.locator(".board").locator("img, script, a").count() == 0
     assert visit.page.evaluate("window.pwned") is None
 
 

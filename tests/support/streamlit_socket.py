@@ -1,7 +1,6 @@
 """A client of Streamlit's protocol that asks for what no browser would."""
 
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -16,7 +15,7 @@ _SECONDS: Final = 60
 
 
 class StreamlitSocket:
-    """An open WebSocket. `shown` is the text of everything that arrived; its parts that are compressed, unpacked."""
+    """An open WebSocket. `shown` is the text of everything that arrived."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -79,9 +78,6 @@ class StreamlitSocket:
             case "auth_redirect":
                 self.redirect = message.auth_redirect.url
         self.shown += payload.decode("utf-8", "replace")
-        packed = message.delta.new_element.bidi_component.bytes
-        if packed:
-            self.shown += zlib.decompress(packed).decode()
         return kind
 
 

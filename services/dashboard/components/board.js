@@ -1,6 +1,15 @@
-// The whole live page as one Streamlit element; patch.js, standing.js, figure.js and world_map.js precede this file. It
-// receives a page as compressed JSON (see encoding.py) and patches the existing nodes, so nothing flickers, scrolls or
+// A whole page as one Streamlit element; patch.js, standing.js, figure.js and world_map.js precede this file. It receives
+// what changed since the page it shows (see edition.py) and patches the existing nodes, so nothing flickers, scrolls or
 // loses focus.
+
+// Rows below a card's head that scroll, also by the keyboard.
+const scrolling = (card, place, height, head) => {
+  const box = childOf(card, place, "div", "part scroll")
+  const title = new DOMParser().parseFromString(head, "text/html").querySelector("h2")?.textContent ?? ""
+  const wanted = { role: "region", tabindex: "0", "aria-label": title, style: `height:${height}px` }
+  for (const [name, value] of Object.entries(wanted)) if (box.getAttribute(name) !== value) box.setAttribute(name, value)
+  return box
+}
 
 const forgetAll = (element) => element.querySelectorAll(".live-plot").forEach(forget)
 
@@ -12,7 +21,7 @@ const show = (root, page) => {
     forgetAll(board.lastChild)
     board.lastChild.remove()
   }
-  page.cards.forEach(({ name, style, split, parts }, number) => {
+  page.cards.forEach(({ name, style, split, scroll, parts }, number) => {
     const className = `card card-${name}${split ? " split" : ""}`
     const before = board.children[number]
     if (before && before.className !== className) {
@@ -22,7 +31,7 @@ const show = (root, page) => {
     const card = childOf(board, number, "section", className)
     if (card.getAttribute("style") !== style) card.setAttribute("style", style)
     parts.forEach((part, place) => {
-      const element = childOf(card, place, "div", "part")
+      const element = place && scroll ? scrolling(card, place, scroll, parts[0].html) : childOf(card, place, "div", "part")
       if (part.figure) plotIn(element, { ...part, plotly: PLOTLY })
       else if (part.countries) mapIn(element, part, WORLD).catch(console.error)
       else write(element, part.html)
@@ -31,20 +40,34 @@ const show = (root, page) => {
   write(childOf(root, 4, "div", "notices"), page.notice)
 }
 
-const read = (bytes) =>
-  new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json()
+// Puts the page of a message together from the page before it. False if that is not the page that is shown.
+const receive = (root, message) => {
+  const end = message.indexOf(10)
+  const { edition, before, parts } = JSON.parse(new TextDecoder().decode(message.subarray(0, end)))
+  if (edition === root.edition) return true
+  if (before !== null && before !== root.edition) return false
+  const pieces = []
+  let place = end + 1
+  for (let part = 0; part < parts.length; part += 3) {
+    const [start, length, fresh] = parts.slice(part, part + 3)
+    if (length) pieces.push(root.page.subarray(start, start + length))
+    pieces.push(message.subarray(place, (place += fresh)))
+  }
+  root.page = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  pieces.reduce((at, piece) => (root.page.set(piece, at), at + piece.length), 0)
+  root.edition = edition
+  show(root, JSON.parse(new TextDecoder().decode(root.page)))
+  return true
+}
 
-export default function ({ data, parentElement }) {
-  let root = parentElement.querySelector(".live-page")
+export default function ({ data, parentElement, setStateValue }) {
+  let root = parentElement.querySelector(".board-page")
   if (!root) {
     root = document.createElement("div")
-    root.className = "live-page stHtml"
+    root.className = "board-page stHtml"
     parentElement.append(root)
   }
-  root.wanted = data
-  read(data)
-    .then((page) => root.wanted === data && show(root, page))
-    .catch(console.error)
+  if (!receive(root, data)) setStateValue("lost", Date.now())
   return () => {
     if (!root.isConnected) forgetAll(root)
   }

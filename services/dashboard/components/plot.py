@@ -1,13 +1,10 @@
-"""Elements that are updated in place: one Plotly figure, and the whole live page (Streamlit edge).
+"""A Plotly figure that is updated in place (Streamlit edge).
 
 In Streamlit 1.67 the figure is part of the identity of `st.plotly_chart`, so each new figure recreates the chart: it
-blanks every second and loses its hover label. These elements keep their charts and pass them new figures. plotly.js
-comes from the dashboard's own host, see `web.server`.
-
-The live page is one element because each element costs the server half a millisecond per viewer and refresh.
+blanks every second and loses its hover label. This element keeps its chart and passes it new figures. plotly.js comes
+from the dashboard's own host, see `web.assets`.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +12,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from services.dashboard.components import picks, strip
+from services.dashboard.components import picks
 from services.dashboard.components.picks import Picked
 
 _HERE: Final = Path(__file__).parent
@@ -32,7 +29,7 @@ def register() -> Callable[..., None]:
     `label` is for screen readers. A click on a bar or cell whose customdata is text calls `on_pick` with that text,
     before the run that follows.
     """
-    element: Any = st.components.v2.component("live_plot", js=_script("figure.js", "plot.js"), isolate_styles=False)
+    element: Any = st.components.v2.component("live_plot", js=script("figure.js", "plot.js"), isolate_styles=False)
 
     def draw(figure_json: str, *, label: str, key: str, height: int, on_pick: Picked | None = None) -> None:
         data = {
@@ -48,17 +45,6 @@ def register() -> Callable[..., None]:
     return draw
 
 
-def register_page() -> Callable[[bytes], None]:
-    """Register the live page with Streamlit, once per app run; returns the function that draws an encoded page."""
-    addresses = f"const PLOTLY = {json.dumps(PLOTLY_ADDRESS)}, WORLD = {json.dumps(WORLD_ADDRESS)}\n"
-    script = addresses + strip.script() + _script("figure.js", "world_map.js", "board.js")
-    element: Any = st.components.v2.component("live_page", js=script, isolate_styles=False)
-
-    def draw(page: bytes) -> None:
-        element(data=page, key="live-page", height="content")
-
-    return draw
-
-
-def _script(*names: str) -> str:
+def script(*names: str) -> str:
+    """These files of the folder as one script."""
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)

@@ -1,11 +1,11 @@
 """The Live page (Streamlit edge): one fragment with one element, run at every refresh."""
 
 import time
-from collections.abc import Callable
 from typing import Final, get_args
 
 import streamlit as st
 
+from services.dashboard.components.board import Draw, Viewer
 from services.dashboard.kit import theme
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.live.page_cache import PageCache
@@ -21,7 +21,7 @@ assert set(_AUDIENCES) == set(get_args(Audience))
 def show(
     rollups: RollupSource,
     pages: PageCache,
-    draw: Callable[[bytes], None],
+    draw: Draw,
     refresh_seconds: float,
     navigation: Navigation,
     role: Role,
@@ -42,13 +42,14 @@ def show(
             bind="query-params",
             label_visibility="collapsed",
         )
-    st.fragment(_refresh, run_every=refresh_seconds)(rollups, pages, draw, audience, role, palette.mode)
+    st.fragment(_refresh, run_every=refresh_seconds)(rollups, pages, draw, Viewer(), audience, role, palette.mode)
 
 
 def _refresh(
     rollups: RollupSource,
     pages: PageCache,
-    draw: Callable[[bytes], None],
+    draw: Draw,
+    viewer: Viewer,
     audience: Audience,
     role: Role,
     mode_shown: theme.Mode,
@@ -57,4 +58,4 @@ def _refresh(
     if mode != mode_shown:
         st.rerun()  # the browser switched its colour mode, which the whole page follows
     now_ms = time.time_ns() // 1_000_000
-    draw(pages.page(rollups.observe(audience), audience, role, mode, st.context.timezone, now_ms))
+    draw(pages.page(rollups.observe(audience), audience, role, mode, st.context.timezone, now_ms), viewer)

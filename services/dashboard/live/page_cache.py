@@ -4,10 +4,11 @@ from threading import Lock
 
 from services.dashboard.kit import theme
 from services.dashboard.kit.cards.card import Context
+from services.dashboard.kit.cards.edition import Edition
+from services.dashboard.kit.cards.encoding import encoded
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board
-from services.dashboard.live.encoding import encoded
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Observation, snapshot_of
 from shared.rollups.model import AUDIENCES, Audience
@@ -16,7 +17,7 @@ _Viewer = tuple[Role, theme.Mode, Clock]
 
 
 class PageCache:
-    """The latest encoded pages by audience. Thread-safe; one viewer draws, the others get the same page."""
+    """The latest pages by audience. Thread-safe; one viewer draws, the others get the same page."""
 
     def __init__(self, address: str, colours: CategoryColours, refresh_seconds: float) -> None:
         """`address` is the Redis that the status strip names; `colours` are those of all pages of the process."""
@@ -24,14 +25,14 @@ class PageCache:
         self._address = address
         self._colours = colours
         self._locks = {audience: Lock() for audience in AUDIENCES}
-        self._drawn: dict[Audience, tuple[Observation | None, int, dict[_Viewer, bytes]]] = {
+        self._drawn: dict[Audience, tuple[Observation | None, int, dict[_Viewer, Edition]]] = {
             audience: (None, 0, {}) for audience in AUDIENCES
         }
 
     def page(
         self, observation: Observation, audience: Audience, role: Role, mode: theme.Mode, zone: str | None, now_ms: int
-    ) -> bytes:
-        """The encoded page of an observation; ages on it are as of the second of `now_ms`."""
+    ) -> Edition:
+        """The page of an observation; ages on it are as of the second of `now_ms`."""
         clock = clock_of(zone)
         with self._locks[audience]:
             seen, second, pages = self._drawn[audience]
@@ -44,7 +45,8 @@ class PageCache:
             if (role, mode, clock) not in pages:
                 context = self._context(observation, audience, role, mode, clock, now_s)
                 drawn = board.draw(observation, self._address, context)
-                pages[role, mode, clock] = encoded(drawn, clock.named_time(now_s * 1000), self._refresh_seconds)
+                page = encoded(drawn, clock.named_time(now_s * 1000), self._refresh_seconds)
+                pages[role, mode, clock] = Edition(page)
             return pages[role, mode, clock]
 
     def _context(

@@ -2,7 +2,6 @@
 
 import json
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import services.dashboard
 from shared.runtime.redis_client import connect
+from tests.support.editions import content_of
 from tests.support.samples.rollup import publish, sample_rollup
 from tests.support.servers.server_process import free_port
 
@@ -42,8 +42,7 @@ def run() -> AppTest:
 def content(app: AppTest) -> dict[str, Any]:
     """The page in the form the browser gets: one element, so that a refresh is cheap."""
     (element,) = app.get("bidi_component")
-    decoded: dict[str, Any] = json.loads(zlib.decompress(element.proto.bytes))
-    return decoded
+    return content_of(element.proto.bytes)
 
 
 def page(app: AppTest) -> str:
@@ -51,7 +50,7 @@ def page(app: AppTest) -> str:
     bodies = [element.proto.body for element in app.get("html") if not element.proto.body.startswith("<style>")]
     strips = [element.proto.json for element in app.get("bidi_component") if element.key == "strip"]
     bodies += [json.loads(strip)["strip"] for strip in strips]
-    if any(element.key == "live-page" for element in app.get("bidi_component")):
+    if any(element.key == "board-page" for element in app.get("bidi_component")):
         shown = content(app)
         parts = [part.get("html", "") for card in shown["cards"] for part in card["parts"]]
         bodies += [shown["strip"], shown["figures"], *parts, shown["notice"]]

@@ -1,13 +1,15 @@
 """Pages in the form the browser gets: their parts, and which viewers share one."""
 
 import json
-import zlib
+from dataclasses import replace
 from typing import Any
 
+from services.dashboard.kit.cards.edition import Edition
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.live.page_cache import PageCache
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Live, Observation
+from tests.support.editions import content_of, page_of
 from tests.support.samples.rollup import NOON_MS, sample_rollup
 from tests.unit.dashboard.live.test_board import snapshot_of
 
@@ -18,9 +20,8 @@ def live() -> Observation:
     return Live(snapshot_of(sample_rollup()))
 
 
-def decoded(page: bytes) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(zlib.decompress(page))
-    return content
+def decoded(page: Edition) -> dict[str, Any]:
+    return content_of(page.since(None))
 
 
 def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> None:
@@ -85,3 +86,17 @@ def test_each_role_has_its_own_page() -> None:
     names = [[card["name"] for card in decoded(page)["cards"]] for page in drawn]
     assert "raw" in names[0]
     assert "raw" not in names[1]
+
+
+def test_a_second_costs_a_viewer_what_changed() -> None:
+    pages = PageCache("", CategoryColours(), 1.0)
+    first = pages.page(live(), "all", "analyst", "light", None, NOON_MS)
+    whole = first.since(None)
+    quiet = pages.page(live(), "all", "analyst", "light", None, NOON_MS + 1000)  # the ages of the same numbers
+    rollup = sample_rollup()
+    windows = replace(rollup.audiences["all"], visitors={"5m": 7})
+    busy = Live(snapshot_of(replace(rollup, audiences={**rollup.audiences, "all": windows})))
+    changed = pages.page(busy, "all", "analyst", "light", None, NOON_MS + 2000)
+    assert len(quiet.since(first)) < len(whole) / 5
+    assert len(changed.since(quiet)) < len(whole) / 3
+    assert page_of(changed.since(quiet), page_of(quiet.since(first), page_of(whole))) == page_of(changed.since(None))

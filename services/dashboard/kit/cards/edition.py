@@ -1,0 +1,55 @@
+"""A page as viewers get it: whole, or as what changed since the page that a viewer has. Pure.
+
+Most of a page stays the same from second to second. Chunks that the browser has are named by their place; the browser
+puts the page together again (`board.js`). One edition serves all viewers of the same page, and so does a message.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Final
+
+import msgspec
+
+_CHUNK_START: Final = re.compile(rb"(?=<tr|<div|\{)")  # a row of a table, a figure, or a part of the page
+
+
+class Edition:
+    """A page of UTF-8 JSON. Thread-safe."""
+
+    def __init__(self, page: bytes) -> None:
+        self.digest: Final = blake2b(page, digest_size=8).hexdigest()
+        self._chunks: Final = _CHUNK_START.split(page)
+        self._messages: dict[str | None, bytes] = {}
+
+    def since(self, before: "Edition | None") -> bytes:
+        """The message for a browser that has the edition `before`.
+
+        A line of JSON, `{"edition", "before", "parts"}`, then the bytes that are new. `parts` has three integers for
+        each part of the page: where it starts in `before`, its length there, and the number of new bytes after it.
+        """
+        known = before.digest if before else None
+        if known not in self._messages:
+            parts, new = _changes(before._chunks if before else (), self._chunks)  # noqa: SLF001 - of this class
+            head = {"edition": self.digest, "before": known, "parts": parts}
+            self._messages[known] = msgspec.json.encode(head) + b"\n" + new
+        return self._messages[known]
+
+
+def _changes(before: Sequence[bytes], after: Iterable[bytes]) -> tuple[list[int], bytes]:
+    starts = [0, *accumulate(len(chunk) for chunk in before)]
+    places = {chunk: place for place, chunk in reversed(list(enumerate(before)))}
+    parts, new, expected = [0, 0, 0], [], 0
+    for chunk in after:
+        follows = expected < len(before) and before[expected] == chunk
+        place = expected if follows else places.get(chunk)
+        if place is None:
+            new.append(chunk)
+            parts[-1] += len(chunk)
+            continue
+        if parts[-1] or not follows:
+            parts += [starts[place], 0, 0]
+        parts[-2] += len(chunk)
+        expected = place + 1
+    return parts, b"".join(new)

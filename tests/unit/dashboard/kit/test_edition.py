@@ -1,0 +1,37 @@
+"""Editions: what changed makes the page of the page before, whichever that is."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.dashboard.kit.cards.edition import Edition
+from tests.support.editions import page_of
+
+PAGES = st.lists(st.sampled_from(["<tr>1", "<tr>2", "<tr>é", '{"a":', "<div>🛒", "text", "<tr>", ""]), max_size=30).map(
+    lambda chunks: "".join(chunks).encode()
+)
+
+
+@given(PAGES, PAGES)
+def test_changes_make_the_page_of_any_other(before: bytes, after: bytes) -> None:
+    assert page_of(Edition(after).since(Edition(before)), before) == after
+    assert page_of(Edition(after).since(None)) == after
+
+
+def test_only_what_is_new_is_sent() -> None:
+    rows = [f"<tr>{number}".encode() * 20 for number in range(100)]
+    before, after = Edition(b"".join(rows)), Edition(b"".join([b"<tr>new", *rows[:50], b"<tr>5x", *rows[51:]]))
+    head, _, new = after.since(before).partition(b"\n")
+    assert new == b"<tr>new<tr>5x"
+    assert json.loads(head) == {
+        "edition": after.digest,
+        "before": before.digest,
+        "parts": [0, 0, 7, 0, sum(map(len, rows[:50])), 6, sum(map(len, rows[:51])), sum(map(len, rows[51:])), 0],
+    }
+
+
+def test_an_unchanged_page_is_named_alone() -> None:
+    page = b"<tr>1<tr>1<tr>1" * 1000
+    assert Edition(page).since(Edition(page)).partition(b"\n")[2] == b""
+    assert len(Edition(page).since(Edition(page))) < 120
