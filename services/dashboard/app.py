@@ -19,6 +19,7 @@ from services.dashboard.sign_in import access
 from services.dashboard.sign_in.access import Access
 from services.dashboard.sign_in.gate.documents import account_of
 from services.dashboard.sign_in.secret_files import signing_key
+from services.dashboard.sources.failing_parts import failing_parts
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 from services.dashboard.sources.status_source import StatusSource
@@ -46,6 +47,7 @@ def _rollups() -> RollupSource:
         now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
         names=VisitorNames(signing_key(settings.dashboard_secret_file)),
+        failing=lambda: failing_parts(_status().observe(), _now_ms()),
     )
 
 

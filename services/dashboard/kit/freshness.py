@@ -20,6 +20,7 @@ class Standing(StrEnum):
     """How far to trust the numbers."""
 
     LIVE = "live"
+    CUT_OFF = "cut_off"  # fresh rollups that lack the latest clicks: the log cannot be read
     PARTIAL = "partial"  # fresh rollups that lack a partition: every number is too low
     BEHIND = "behind"  # fresh rollups of old events: the consumer is working through a backlog
     QUIET = "quiet"  # fresh rollups, nothing waiting, no recent event
@@ -56,6 +57,8 @@ def judge(meta: Meta, *, partitions_before: int, now_ms: int) -> Freshness:
         standing = Standing.PARTIAL
     elif is_backlog:
         standing = Standing.BEHIND
+    elif lag is None:
+        standing = Standing.CUT_OFF
     elif event_age is None:
         standing = Standing.WAITING
     elif event_age > QUIET_AFTER_SECONDS:

@@ -3,23 +3,31 @@
 from typing import Final
 
 from services.dashboard.kit import freshness
+from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.freshness import Freshness, Standing
 from services.dashboard.kit.status_strip import age, malformed_strip, status_strip, unreachable_strip, when
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted, counted_or_unknown, duration, grouped, rate
 from services.dashboard.sign_in.access import Role
-from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.observations import Empty, FailingPart, Live, Malformed, Observation, Unreachable
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import Meta
+from shared.status.replica_status import STARTING
 
 _NAMES: Final = {
     Standing.LIVE: "Live",
+    Standing.CUT_OFF: "Cut off",
     Standing.PARTIAL: "Incomplete",
     Standing.BEHIND: "Catching up",
     Standing.QUIET: "Quiet",
     Standing.WAITING: "Waiting",
     Standing.STALE: "Stale",
 }
+
+
+_CLAIMS_ALL_IS_WELL: Final = {Standing.LIVE, Standing.CUT_OFF, Standing.QUIET, Standing.WAITING}
+_LOOKS: Final = {Standing.CUT_OFF: Standing.PARTIAL}
+"""Standings that look like another one."""
 
 
 def rollup_strip(
@@ -37,16 +45,32 @@ def rollup_strip(
             return unreachable_strip(address, since_ms, _for(role, reason), now_ms, of_ms, clock)
         case Malformed(since_ms, reason, last):
             return malformed_strip(since_ms, _for(role, reason), last.meta.as_of_ms if last else None, clock)
-        case Live(snapshot, partitions_before, late_lately):
+        case Live(snapshot, partitions_before, late_lately, failing):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            return _strip(snapshot.meta, fresh, late_lately, clock)
+            causes = " ".join(_cause(part, role, now_ms, clock) for part in failing)
+            return _strip(snapshot.meta, fresh, late_lately, causes, clock)
 
 
 def _for(role: Role, reason: str) -> str:
     return reason if role == "analyst" else ""
 
 
-def _strip(meta: Meta, freshness: Freshness, late_lately: int, clock: Clock) -> str:
+def _cause(failing: FailingPart, role: Role, now_ms: int, clock: Clock) -> str:
+    """A sentence on a failing part, as HTML."""
+    since = f"since {when(failing.since_ms, clock)} ({duration(max(0, now_ms - failing.since_ms) / 1000)})"
+    service = f"<code>clickpulse {in_html(failing.service, 40)}</code>"
+    if failing.part is None:
+        return f"No {service} is running {since}; clicks wait to be counted."
+    what = "is still starting" if failing.part == STARTING else f"fails: {in_html(_named(failing.part), 40)}"
+    detail = f' <span class="detail">{in_html(failing.reason)}</span>' if _for(role, failing.reason) else ""
+    return f"{service} {what}, {since}; clicks wait to be counted.{detail}"
+
+
+def _named(part: str) -> str:
+    return {"log": "the event log", "redis": "Redis", "state": "its state"}.get(part, part)
+
+
+def _strip(meta: Meta, freshness: Freshness, late_lately: int, causes: str, clock: Clock) -> str:
     facts = [
         ("Rollup", f"{age(freshness.rollup_age_seconds)}, {when(meta.as_of_ms, clock)}", ""),
         ("Newest event", "none" if freshness.event_age_seconds is None else age(freshness.event_age_seconds), ""),
@@ -55,10 +79,24 @@ def _strip(meta: Meta, freshness: Freshness, late_lately: int, clock: Clock) -> 
         _coverage(meta, freshness),
         _conservation(meta, late_lately),
     ]
-    reason = _reason(meta, freshness, clock)
+    standing = freshness.standing
+    if causes and standing in _CLAIMS_ALL_IS_WELL:
+        standing = Standing.CUT_OFF
+    if not causes:
+        reason = _reason(meta, freshness, clock)
+    elif standing is Standing.STALE:
+        reason = f"{_stale(freshness, clock)} {causes}"
+    elif standing is Standing.CUT_OFF:
+        reason = causes
+    else:
+        reason = f"{_reason(meta, freshness, clock)} {causes}"
     if freshness.standing is not Standing.STALE:
         reason += _late(late_lately)
-    return status_strip(freshness.standing, _NAMES[freshness.standing], reason, facts)
+    return status_strip(_LOOKS.get(standing, standing), _NAMES[standing], reason, facts)
+
+
+def _stale(freshness: Freshness, clock: Clock) -> str:
+    return f"No new numbers since {when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)})."
 
 
 def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
@@ -83,10 +121,9 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
         case Standing.WAITING:
             return "The pipeline works but has received no event yet. Send some with <code>clickpulse generate</code>."
         case Standing.STALE:
-            return (
-                f"No new numbers since {when(freshness.since_ms, clock)} ({duration(freshness.rollup_age_seconds)}). "
-                "Is <code>clickpulse aggregate</code> running?"
-            )
+            return f"{_stale(freshness, clock)} Is <code>clickpulse aggregate</code> running?"
+        case Standing.CUT_OFF:
+            return "<code>clickpulse aggregate</code> cannot read the event log; clicks wait to be counted."
 
 
 def _late(lately: int) -> str:

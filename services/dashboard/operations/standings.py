@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from services.dashboard.sources.failing_parts import GONE_AFTER_SECONDS
 from services.dashboard.sources.watch import Watched
 from shared.runtime.services import SERVICES, TRAFFIC
 from shared.status.replica_status import STARTING, ReplicaStatus
-
-GONE_AFTER_SECONDS: Final = 6.0
-"""Replicas report once a second. One that is silent for longer was killed, hangs, or has lost Redis."""
 
 _PIPELINE: Final = tuple(service.name for service in (*TRAFFIC, *SERVICES))
 _NEEDED: Final = {service.name for service in SERVICES if service.is_needed}

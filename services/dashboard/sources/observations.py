@@ -32,6 +32,16 @@ class Malformed(Generic[Seen]):
     last: Seen | None
 
 
+@dataclass(frozen=True, slots=True)
+class FailingPart:
+    """A part of a service that fails since `since_ms`; without a part, no replica of the service runs."""
+
+    service: str
+    part: str | None
+    since_ms: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Live:
     """Redis answered with a snapshot."""
@@ -39,6 +49,7 @@ class Live:
     snapshot: Snapshot
     partitions_before: int = 0  # in the latest snapshot that had them all; 0: none since this process started
     late_lately: int = 0  # events of the last minute that were late, as far as this process looked
+    failing: tuple[FailingPart, ...] = ()  # of the services that the numbers need
 
 
 @dataclass(frozen=True, slots=True, eq=False)

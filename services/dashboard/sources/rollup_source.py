@@ -7,7 +7,7 @@ from functools import partial
 import redis
 
 from services.dashboard.sources.late_events import LateEvents
-from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.observations import Empty, FailingPart, Live, Malformed, Observation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.visitor_names import VisitorNames
 from shared.rollups.contract import STATE_LOG_KEY, Snapshot
@@ -29,8 +29,10 @@ class RollupSource:
         now_ms: Callable[[], int],
         elapsed_seconds: Callable[[], float],
         names: VisitorNames | None = None,
+        failing: Callable[[], tuple[FailingPart, ...]] = tuple,
     ) -> None:
-        """Visitors have `names`; by default those of this process."""
+        """Visitors have `names`, by default those of this process. `failing`: what keeps clicks from the numbers."""
+        self._failing = failing
         self._names = names or VisitorNames(secrets.token_bytes(32))
         self._client = client
         self._prefix = prefix
@@ -61,7 +63,7 @@ class RollupSource:
         if snapshot.meta.coverage_8h_s > 0:  # coverage is 0 while a partition is missing
             self._whole_partitions = snapshot.meta.partitions
         self._late = self._late.look(snapshot.meta)
-        return Live(snapshot, self._whole_partitions, self._late.lately)
+        return Live(snapshot, self._whole_partitions, self._late.lately, self._failing())
 
     def _read(self, audience: Audience) -> Snapshot | None:
         """The snapshot; without the state log if that is what cannot be read, as nobody writes it anew each second."""

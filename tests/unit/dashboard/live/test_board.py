@@ -17,7 +17,7 @@ from services.dashboard.kit.theme import LIGHT
 from services.dashboard.live import board
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources import observations
-from services.dashboard.sources.observations import Empty, Live, Malformed, Observation, Unreachable
+from services.dashboard.sources.observations import Empty, FailingPart, Live, Malformed, Observation, Unreachable
 from shared.rollups.contract import Rollup, Snapshot
 from shared.rollups.model import Audience
 from shared.rollups.reading import read
@@ -181,6 +181,45 @@ def test_a_quiet_site_differs_from_a_broken_pipe() -> None:
     strip = live(lag=0, newest_event_ms=NOON_MS - 300_000).strip
     assert standing(strip) == "quiet"
     assert "No event for 5 min, since 11:55:00 UTC. The pipeline works." in text_of(strip)
+
+
+LOG_AWAY = FailingPart("aggregate", "log", NOON_MS - 11_000, "Kafka at <kafka>: refused")
+
+
+@pytest.mark.parametrize(
+    ("meta", "age_s", "expected", "begins"),
+    [
+        ({"lag": None}, 1, "partial", "clickpulse aggregate fails: the event log, since 11:59:49 UTC (12 s)"),
+        ({"lag": 0, "newest_event_ms": NOON_MS - 300_000}, 1, "partial", "clickpulse aggregate fails"),
+        ({"lag": 0, "newest_event_ms": 0}, 1, "partial", "clickpulse aggregate fails"),
+        ({}, 240, "stale", "No new numbers since 12:00:00 UTC (4 min). clickpulse aggregate fails"),
+        ({"lag": 9_000, "newest_event_ms": NOON_MS - 300_000}, 1, "behind", "9,000 events not counted yet"),
+    ],
+)
+def test_the_strip_names_the_failing_part_instead_of_a_pipeline_that_works(
+    meta: dict[str, Any], age_s: float, expected: str, begins: str
+) -> None:
+    observation = Live(snapshot_of(sample_rollup(**meta)), failing=(LOG_AWAY,))
+    strip = drawn(observation, age_s=age_s).strip
+    assert standing(strip) == expected
+    assert begins in text_of(strip)
+    assert "clickpulse aggregate fails: the event log" in text_of(strip)
+    assert "refused" in text_of(strip)
+    assert "<kafka>" not in strip
+    assert not any(claim in text_of(strip) for claim in ("up to the second", "pipeline works", "running?"))
+    assert "refused" not in drawn(observation, age_s=age_s, role="viewer").strip
+
+
+def test_an_unknown_lag_is_no_lag_of_zero() -> None:
+    strip = text_of(live(lag=None).strip)
+    assert "cannot read the event log" in strip
+    assert "Behind unknown" in strip
+
+
+def test_the_strip_says_which_service_does_not_run() -> None:
+    gone = FailingPart("enrich", None, NOON_MS - 60_000, "")
+    strip = drawn(Live(snapshot_of(sample_rollup()), failing=(gone,))).strip
+    assert "No clickpulse enrich is running since 11:59:00 UTC (1 min); clicks wait to be counted." in text_of(strip)
 
 
 def test_a_backlog_says_how_long_it_is() -> None:
