@@ -182,7 +182,8 @@ def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[St
             failure = error
     if failure is not None and not entries:
         raise failure
-    return entries
+    # Several replicas of detect write it, and each may be late.
+    return sorted(entries, key=lambda entry: entry.created, reverse=True)
 
 
 COUNTS: Final[Codec[Mapping[str, int]]] = Codec("hash", dict, _decode_counts)

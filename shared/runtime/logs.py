@@ -16,14 +16,22 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 from shared.runtime.log_bounds import LONGEST_LINE, LONGEST_VALUE, bounded, cut, shortest
 from shared.runtime.tracebacks import described, error_text, written
 
+_EVERYWHERE: Final = ("time", "level", "service", "logger", "message")
+"""The fields of every line, in this order, ahead of its own."""
 _FIXED: Final = {"exc_info", "exception", "_record", "_from_structlog"}
 """What the bounds leave alone: structlog's own, and the traceback, which has its own bounds."""
 
 
 def configure_logs(service: str, log_format: Literal["auto", "console", "json"], level: str) -> None:
     """Set up structlog and route the standard library's loggers through it. Called once per process, by `__main__`."""
+
+    def add_service(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        line["service"] = service  # not a context variable, which other threads do not have
+        return line
+
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_service,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -43,6 +51,7 @@ def configure_logs(service: str, log_format: Literal["auto", "console", "json"],
         else [
             structlog.processors.ExceptionRenderer(_described),
             structlog.processors.EventRenamer("message"),
+            _in_order,
             _as_json,
         ]
     )
@@ -64,7 +73,6 @@ def configure_logs(service: str, log_format: Literal["auto", "console", "json"],
     root.setLevel(level)
     logging.setLogRecordFactory(_record)
     logging.raiseExceptions = False  # it would print the arguments of a line that cannot be formatted
-    structlog.contextvars.bind_contextvars(service=service)
     sys.excepthook = _log_crash
     threading.excepthook = lambda hook: _log_crash(hook.exc_type, hook.exc_value, hook.exc_traceback)
     sys.unraisablehook = lambda hook: _log_crash(
@@ -119,6 +127,10 @@ def _with_bounds(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 def _spoken(value: object) -> object:
     return error_text(value) if isinstance(value, BaseException) else value
+
+
+def _in_order(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    return {**{name: line.pop(name) for name in _EVERYWHERE if name in line}, **line}
 
 
 def _as_json(_: WrappedLogger, __: str, line: EventDict) -> str:

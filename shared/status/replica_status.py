@@ -133,12 +133,12 @@ def _health_changes(before: dict[str, Trouble], now: ReplicaStatus) -> Iterator[
 
 def _partition_changes(before: set[int], now: set[int]) -> Iterator[tuple[Level, str]]:
     if opened := now - before:
-        yield "info", f"reads {_named(opened)}"
+        yield "info", f"reads {partitions_in_words(opened)}"
     if closed := before - now:
-        yield "info", f"no longer reads {_named(closed)}"
+        yield "info", f"no longer reads {partitions_in_words(closed)}"
 
 
-def _named(partitions: Iterable[int]) -> str:
+def partitions_in_words(partitions: Iterable[int]) -> str:
     """`partition 3`, `partitions 0–2, 5`."""
     numbers = sorted(partitions)
     runs: list[tuple[int, int]] = []

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 import redis
 
+from shared.events.timestamps import iso_second
 from shared.runtime.logs import get_logger
 from shared.runtime.once import Once
 from shared.runtime.redis_client import connect
@@ -16,7 +17,7 @@ from shared.runtime.tracebacks import error_text
 from shared.status.complaints import kept_complaints
 from shared.status.gauges import Gauges
 from shared.status.health import Health
-from shared.status.keys import REPORT_SECONDS, remove_departed, write
+from shared.status.keys import REPORT_SECONDS, remove_departed, replicas_of, write
 from shared.status.replica_status import ReplicaStatus, State, Transition, transitions
 from shared.status.sampler import Sampler, replica_name
 
@@ -27,6 +28,8 @@ _REDIS_SECONDS: Final = 1.0
 _PARTING_SECONDS: Final = 2.5
 """How long the process waits for the last report when it ends."""
 _TIDY_REPORTS: Final = 60
+_SILENT_MS: Final = 2_000
+"""A process of our name that reported since runs beside us."""
 _MOST_PENDING: Final = 50
 
 
@@ -53,6 +56,7 @@ class Reporter:
         self._sample = sample
         self._interval_seconds = interval_seconds
         self._before: ReplicaStatus | None = None
+        self._has_looked_back = False
         self._pending: deque[Transition] = deque(maxlen=_MOST_PENDING)
         self._reports = 0
         self._failure = Once()
@@ -81,6 +85,7 @@ class Reporter:
         self._pending.extend(transitions(self._before, status))
         self._before = status
         try:
+            self._look_back(status)
             write(self._client, status, list(self._pending), self._prefix)
             self._pending.clear()
             self._reports += 1
@@ -95,6 +100,29 @@ class Reporter:
             if self._degraded is not None:
                 self._degraded.working("redis")
             self._failure.forget()
+
+    def _look_back(self, status: ReplicaStatus) -> None:
+        """Report that a process of the same name ended without saying so: its last report is about to be replaced."""
+        if self._has_looked_back:
+            return
+        named = replicas_of(self._client, status.service, self._prefix)
+        self._has_looked_back = True
+        for former in named:
+            silent_ms = status.reported_at_ms - former.reported_at_ms
+            if former.replica != status.replica or former.state != "running" or silent_ms < _SILENT_MS:
+                continue
+            last = iso_second(former.reported_at_ms)
+            message = f"restarted after a crash: the process before it reported last at {last}"
+            self._pending.appendleft(
+                Transition(
+                    at_ms=status.reported_at_ms,
+                    service=status.service,
+                    replica=status.replica,
+                    level="warning",
+                    message=message,
+                )
+            )
+            logger.warning("restarted after a crash", last_report=last)
 
 
 @contextmanager

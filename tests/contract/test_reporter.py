@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import fakeredis
 import pytest
 
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import RedisSettings
 from shared.status.gauges import Gauges
 from shared.status.health import Health
-from shared.status.keys import Statuses, read
+from shared.status.keys import Statuses, read, write
 from shared.status.replica_status import ReplicaStatus, State
 from shared.status.reporter import Reporter, reporting
 from tests.support.polling import eventually
-from tests.support.samples.status import sample_status
+from tests.support.samples.status import NOON_MS, sample_status
 from tests.support.servers.server_process import free_port
 from tests.support.servers.valkey import running_valkey
 
@@ -55,6 +56,24 @@ def test_process_reports_while_it_runs_and_at_its_end(redis_url: str) -> None:
         "reads partition 0",
         "stopped",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "silent_ms", "is_crash"), [("running", 9_000, True), ("running", 500, False), ("stopped", 9_000, False)]
+)
+def test_a_process_that_takes_the_name_of_one_that_crashed_says_so(
+    state: State, silent_ms: int, is_crash: bool
+) -> None:
+    client = fakeredis.FakeRedis()
+    former = sample_status("enrich", "shop-0", state=state, reported_at_ms=NOON_MS - silent_ms)
+    write(client, former, [], "")
+    write(client, sample_status("enrich", "other", reported_at_ms=NOON_MS - 9_000), [], "")
+    reporter = Reporter(client, "", lambda state: sample_status("enrich", "shop-0", state=state))
+    reporter.report("running")
+    reporter.report("running")
+    found = [message for message in messages(read(client, "")) if "crash" in message]
+    last = "2026-11-22T11:59:51Z"
+    assert found == ([f"restarted after a crash: the process before it reported last at {last}"] if is_crash else [])
 
 
 def test_raising_block_is_reported_as_failed(redis_url: str) -> None:

@@ -338,3 +338,21 @@ def test_latest_events_that_have_gone_are_removed(client: Client) -> None:
     writer.write(pipeline, replace(rollup, latest_events=[], seed=replace(rollup.seed, raw_data=[])))
     pipeline.execute()
     assert client.lrange(LARGE_KEYS[0], 0, -1) == []
+
+
+def test_the_state_log_is_in_time_order_whoever_wrote_it() -> None:
+    client = fakeredis.FakeRedis()
+    publish(client, sample_rollup())
+    for created in (10.0, 30.5, 20.0):  # several replicas of detect, one of them late
+        client.xadd("state_logs", {"created": created, "msg": f"at {created}"})
+    snapshot = read(client, "all", "")
+    assert snapshot is not None
+    assert [entry.created for entry in snapshot.state_log] == [30.5, 20.0, 10.0]
+
+
+def test_an_unknown_lag_is_read_as_one() -> None:
+    client = fakeredis.FakeRedis()
+    publish(client, sample_rollup(lag=None))
+    snapshot = read(client, "all", "")
+    assert snapshot is not None
+    assert snapshot.meta.lag is None

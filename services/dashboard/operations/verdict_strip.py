@@ -8,7 +8,9 @@ from services.dashboard.kit.time_zones import Clock
 from services.dashboard.kit.wording import UNKNOWN, counted, duration, grouped
 from services.dashboard.operations.snapshot import Snapshot
 from services.dashboard.operations.standings import Replica, Standing, missing_services
+from services.dashboard.operations.unread import unread_partitions
 from services.dashboard.sources.observations import Reported
+from shared.status.replica_status import partitions_in_words
 
 
 def verdict_strip(reported: Reported, snapshot: Snapshot, now_ms: int, clock: Clock) -> str:
@@ -49,6 +51,8 @@ def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> t
         name = {Standing.GONE: "Gone", Standing.DEGRADED: "Degraded", Standing.ENDED: "Failed"}.get(worst, "Failing")
         look = "degraded" if worst is Standing.DEGRADED else "failing"
         return look, name, f"{_problem(problems[0], reported.at_ms, clock)}{_more(problems, 1)}"
+    if unread := unread_partitions(replicas):
+        return "failing", "Unread", " ".join(_unread(service, own) for service, own in unread.items())
     if reported.unreadable:
         noun = counted(len(reported.unreadable), "entry").replace("entrys", "entries")
         return "degraded", "Unreadable", f"{noun} in Redis cannot be read; see the end of the table."
@@ -56,6 +60,14 @@ def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> t
     if starting:
         return "waiting", "Starting", f"{counted(len(starting), 'replica')} still starting."
     return "live", "Healthy", "Every replica reports and none has a problem."
+
+
+def _unread(service: str, partitions: set[int]) -> str:
+    return (
+        f"No replica of <b>{in_html(service, 40)}</b> reads {in_html(partitions_in_words(partitions), 200)}: their "
+        "clicks wait. A rebalance takes seconds; the partitions of a named replica that stopped wait for its session to "
+        "end."
+    )
 
 
 def _severity(replica: Replica) -> tuple[int, int]:

@@ -7,10 +7,13 @@ import sys
 from shared.runtime.log_bounds import LONGEST_LINE
 
 PROGRAM = """
-import logging
+import logging, threading
 from shared.runtime.logs import configure_logs, get_logger
 configure_logs("enrich", {log_format!r}, "INFO")
 get_logger("ours").info("counted", events=3)
+thread = threading.Thread(target=lambda: get_logger("ours").info("counted elsewhere", service="not ours"))
+thread.start()
+thread.join()
 logging.getLogger("theirs").warning("odd %s", "thing")
 logging.getLogger("theirs").debug("not shown")
 try:
@@ -26,7 +29,11 @@ def logged(log_format: str) -> str:
 
 
 def test_json_lines_carry_service_level_time_and_message() -> None:
-    ours, theirs, failure = [json.loads(line) for line in logged("json").splitlines()]
+    lines = [json.loads(line) for line in logged("json").splitlines()]
+    ours, in_thread, theirs, failure = lines
+    assert {tuple(line)[:5] for line in lines} == {("time", "level", "service", "logger", "message")}
+    assert {line["service"] for line in lines} == {"enrich"}
+    assert in_thread["message"] == "counted elsewhere"
     assert (ours["service"], ours["level"], ours["message"], ours["events"]) == ("enrich", "info", "counted", 3)
     assert ours["time"].endswith("Z")
     assert (theirs["level"], theirs["message"], theirs["logger"]) == ("warning", "odd thing", "theirs")
