@@ -191,4 +191,7 @@ def _load_lookups(options: Options, commands: Commands, state_dir: StateDir, sup
     if products is None and visitors is None:
         return
     if supervisor.run(commands.load_lookups(products, visitors)) != 0:
-        raise CannotStart("cannot load the products and visitors; the lines above show why")
+        raise CannotStart(
+            "cannot load the products and visitors; the lines above show why. If a column has another name, start "
+            "without --products and --visitors, then load them with clickpulse load-lookups --map"
+        )

@@ -19,13 +19,16 @@ class UnusableColumns(Exception):  # noqa: N818 - a property of the file, shown 
 class _Export(NamedTuple):
     """The files of a shop or a feed: the columns that show it, and the columns of each field, the best first.
 
-    Names are as `_plain` writes them.
+    Names are as `_plain` writes them. A row of a variant leaves out what the row of its product says; `parent` names
+    that row by one of its `keys`, a column with a prefix.
     """
 
     name: str
     shown_by: Sequence[frozenset[str]]
     columns: Mapping[str, tuple[str, ...]]
     category: Callable[[str], str] = str
+    parent: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 def _first_listed(categories: str) -> str:
@@ -42,12 +45,16 @@ _EXPORTS: Final = (
             "category": ("type", "customproducttype", "productcategory", "standardproducttype"),
             "title": ("title",),
         },
+        parent=("handle", "urlhandle"),
+        keys=(("", "handle"), ("", "urlhandle")),
     ),
     _Export(
         "WooCommerce",
         (frozenset({"id", "name", "categories"}),),
         {"productId": ("id",), "category": ("categories",), "title": ("name",)},
         category=_first_listed,
+        parent=("parent",),
+        keys=(("id:", "id"), ("", "sku")),
     ),
     _Export(
         "Google Merchant",
@@ -87,6 +94,16 @@ class Columns:
     export: str = ""
     category: Callable[[str], str] = str
     id_field: str = ""
+    parent: Sequence[str] = ()
+    keys: Sequence[tuple[str, str]] = ()
+
+    def parent_of(self, row: Fields) -> str:
+        """The key of the row that says what this one leaves out; empty if there is none."""
+        return str(_first_filled(row, self.parent) or "")
+
+    def keys_of(self, row: Fields) -> Sequence[str]:
+        """The names by which other rows may call this one their parent."""
+        return [f"{prefix}{row[column]}" for prefix, column in self.keys if row.get(column)]
 
     def read(self, row: Fields) -> Fields:
         """The fields of a row, each from its first column that is not empty."""
@@ -137,7 +154,15 @@ def columns_of(kind: Kind, rows: Sequence[Fields], renames: Sequence[tuple[str, 
     ids = [_first_filled(row, sources[kind.fields[0]]) for row in rows]
     are_decimal = all(isinstance(one, str) and _DECIMAL.fullmatch(one) for one in ids if one is not None)
     columns = Columns(sources, found, id_field=kind.fields[0] if are_decimal else "")
-    return columns if export is None else replace(columns, export=export.name, category=export.category)
+    if export is None:
+        return columns
+    return replace(
+        columns,
+        export=export.name,
+        category=export.category,
+        parent=[name for plain_name in export.parent for name in by_plain_name.get(plain_name, ())],
+        keys=[(prefix, name) for prefix, plain_name in export.keys for name in by_plain_name.get(plain_name, ())],
+    )
 
 
 def listed(names: Sequence[str]) -> str:

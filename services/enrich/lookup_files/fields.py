@@ -74,14 +74,10 @@ class _Unusable(Exception):  # noqa: N818 - never leaves this module
         self.detail = detail
 
 
-NOTHING_TO_SHOW: Final = "neither category nor title"
-"""The reason for a product without both."""
-
-
 def _stored_product(fields: Fields, limits: Limits) -> Mapping[str, str]:
     category, title = _text(fields, "category"), _text(fields, "title")
     if not category and not title:
-        raise _Unusable(NOTHING_TO_SHOW)
+        raise _Unusable("neither category nor title")
     return product_hash(shortened(category, limits.title_bytes), shortened(title, limits.title_bytes))
 
 

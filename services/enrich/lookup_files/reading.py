@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.enrich.lookup_files.columns import Columns
-from services.enrich.lookup_files.fields import NOTHING_TO_SHOW, Kind, Lookup, RefusedRow, Row
+from services.enrich.lookup_files.fields import Fields, Kind, Lookup, RefusedRow, Row
 from shared.events.limits import Limits
 
 
@@ -16,6 +16,7 @@ class Reading:
         self.further = 0
         self._filled = [False for _ in kind.fields[1:]]
         self._last_id: str | None = None
+        self._values_by_key: dict[str, Fields] = {}  # of an export with variants
 
     @property
     def empty(self) -> Sequence[str]:
@@ -26,11 +27,23 @@ class Reading:
         """The lookup of a row; None for a further row of the product before, which shops export for each variant."""
         if isinstance(row.fields, str) or self.columns is None:
             return RefusedRow(str(row.fields))
-        lookup = self.kind.read(self.columns.read(row.fields), limits)
+        own = self.columns.read(row.fields)
+        lookup = self.kind.read(self._inherited(self.columns, row.fields, own), limits)
+        if lookup.lookup_id is not None and lookup.lookup_id == self._last_id and not any(self._values(own).values()):
+            self.further += 1
+            return None
         if isinstance(lookup, Lookup):
             self._last_id = lookup.lookup_id
             self._filled = [any(pair) for pair in zip(self._filled, lookup.stored.values(), strict=True)]
-        elif lookup.reason == NOTHING_TO_SHOW and lookup.lookup_id == self._last_id:
-            self.further += 1
-            return None
         return lookup
+
+    def _inherited(self, columns: Columns, row: Fields, own: Fields) -> Fields:
+        """The fields of a row, with those of its parent where it has none."""
+        parent = self._values_by_key.get(columns.parent_of(row), {})
+        fields = {name: parent.get(name) if value is None else value for name, value in own.items()}
+        for key in columns.keys_of(row):
+            self._values_by_key.setdefault(key, self._values(fields))
+        return fields
+
+    def _values(self, fields: Fields) -> Fields:
+        return {name: fields.get(name) for name in self.kind.fields[1:]}

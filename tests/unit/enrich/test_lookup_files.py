@@ -3,10 +3,11 @@
 import gzip
 import json
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.enrich.lookup_files.columns import UnusableColumns, columns_of
@@ -102,14 +103,24 @@ def test_file_in_another_format_is_unreadable(tmp_path: Path, content: bytes) ->
         rows_of(tmp_path, content)
 
 
-@given(content=st.binary(max_size=200) | st.text('[]{}",:\n\t1a', max_size=60).map(str.encode))
+@settings(deadline=None)  # it writes a file
+@given(
+    content=st.binary(max_size=200)
+    | st.text('[]{}",:\n\r\t1a', max_size=60).map(str.encode)
+    | st.text("<>/aid ", max_size=60).map(lambda text: f"<a><item><id>1</id>{text}</item></a>".encode())
+    | st.text(',"\n1a', max_size=60).map(lambda text: f"id,name,categories,parent\n{text}".encode())
+)
 def test_any_bytes_are_rows_or_an_unreadable_file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     try:
         rows = rows_of(tmp_path_factory.getbasetemp(), content)
     except UnreadableFile:
         return
+    reading = Reading(PRODUCTS)
+    readable = [row.fields for row in rows if not isinstance(row.fields, str)]
+    with suppress(UnusableColumns):
+        reading.columns = columns_of(PRODUCTS, readable, [])
     for row in rows:
-        assert isinstance(row.fields, str) or isinstance(PRODUCTS.read(row.fields, Limits()), Lookup | RefusedRow)
+        assert isinstance(reading.read(row, Limits()), Lookup | RefusedRow | None)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +150,9 @@ def read(kind: Kind, fields: Fields) -> Lookup | RefusedRow | None:
     return reading.read(Row(1, fields), Limits())
 
 
-@pytest.mark.parametrize("number", [7, 7.0])
-def test_id_may_be_a_number(number: float) -> None:
-    assert read(PRODUCTS, {"id": number, "title": "Blue"}) == Lookup("7", {"cat": "", "title": "Blue"})
+@pytest.mark.parametrize(("number", "text"), [(7, "7"), (7.0, "7"), (0, "0")])
+def test_id_may_be_a_number(number: float, text: str) -> None:
+    assert read(PRODUCTS, {"id": number, "title": "Blue"}) == Lookup(text, {"cat": "", "title": "Blue"})
 
 
 @pytest.mark.parametrize(
@@ -211,7 +222,7 @@ GOOGLE_XML = """\
         (
             WOOCOMMERCE,
             "WooCommerce",
-            {"7": ("Vases", "Blue vase"), "8": ("", "Blue vase - S"), "9": ("Cups, small > Red", "Red cup")},
+            {"7": ("Vases", "Blue vase"), "8": ("Vases", "Blue vase - S"), "9": ("Cups, small > Red", "Red cup")},
         ),
         (GOOGLE_TSV, "Google Merchant", {"V1": ("Home > Vases", "Blue vase"), "V2": ("2169", "Red cup")}),
         (GOOGLE_XML, "Google Merchant", {"V1": ("Home > Vases", "Blue vase"), "V2": ("2169", "Red cup")}),
@@ -229,6 +240,18 @@ def test_export_of_a_shop_is_recognised(
     expected = [Lookup(key, {"cat": category, "title": title}) for key, (category, title) in stored.items()]
     assert found == expected
     assert reading.further == len(rows) - len(expected)
+
+
+def test_variants_have_their_products_title_and_category(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, SHOPIFY.encode())
+    reading = Reading(PRODUCTS)
+    fields = [row.fields for row in rows if not isinstance(row.fields, str)]
+    reading.columns = columns_of(PRODUCTS, fields, [("Variant SKU", "productId")])
+    assert [reading.read(row, Limits()) for row in rows] == [
+        Lookup("BV-S", {"cat": "Vases", "title": "Blue vase"}),
+        Lookup("BV-L", {"cat": "Vases", "title": "Blue vase"}),
+        Lookup("RC", {"cat": "Home & Garden > Kitchen", "title": "Red cup"}),
+    ]
 
 
 def test_columns_are_named_by_the_user() -> None:
