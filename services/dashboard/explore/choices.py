@@ -4,7 +4,7 @@ Choices are kept in the page's address, so they are parsed from untrusted text.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,20 @@ class Choices:
     backlog_minutes: int = 60
     at_minute: int | None = None
     focus: Focus | None = None
+
+
+def usual_breakdown(names: Mapping[str, Sequence[str]]) -> str:
+    """The breakdown before the viewer chooses one: by page where no event has a product. `names` by dimension."""
+    return "page" if _has_only_pages(names) else "category"
+
+
+def usual_density(names: Mapping[str, Sequence[str]]) -> str:
+    """The rows of the heatmap before the viewer chooses them. Pages are too many."""
+    return "country" if _has_only_pages(names) else "category"
+
+
+def _has_only_pages(names: Mapping[str, Sequence[str]]) -> bool:
+    return bool(names["page"]) and not names["category"]
 
 
 def read_focus(text: object, dimensions: Collection[str] = COLUMNS.breakdowns) -> Focus | None:

@@ -91,9 +91,9 @@ def _refresh(
         containers = {name: st.container(key=f"card-{name}") for name in board.panels_of(role)}
     # Controls inside a card come before what depends on them.
     with containers["breakdown"]:
-        breakdown = controls.breakdown()
+        breakdown = controls.breakdown(minutes)
     with containers["density"]:
-        density = controls.density()
+        density = controls.density(minutes)
     with containers["histograms"]:
         backlog_minutes = controls.backlog_minutes(minutes)
     choices = replace(

@@ -5,7 +5,15 @@ from typing import Any, Final
 
 import streamlit as st
 
-from services.dashboard.explore.choices import MEASURES, ROLLING, STEPS, WINDOWS, Choices
+from services.dashboard.explore.choices import (
+    MEASURES,
+    ROLLING,
+    STEPS,
+    WINDOWS,
+    Choices,
+    usual_breakdown,
+    usual_density,
+)
 from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
 from services.dashboard.sources.completed_minutes import CompletedMinutes
@@ -14,8 +22,6 @@ from shared.rollups.model import Audience
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}
 _BACKLOGS: Final = {5: "5 min", 15: "15 min", 60: "1 h", 240: "4 h", 480: "8 h"}
-_DIMENSION: Final = "category"
-"""The breakdown before the viewer chooses one."""
 
 
 def refresh_seconds() -> int:
@@ -41,14 +47,15 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]]) -
     return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling, wanted=wanted)
 
 
-def breakdown() -> str:
+def breakdown(minutes: CompletedMinutes) -> str:
     """The dimension of the breakdown, chosen inside its card."""
-    return _dimension("Break down by", COLUMNS.breakdowns, "breakdown")
+    return _dimension("Break down by", COLUMNS.breakdowns, "breakdown", usual_breakdown(minutes.frame.names))
 
 
-def density() -> str:
+def density(minutes: CompletedMinutes) -> str:
     """The rows of the heatmap, chosen inside its card."""
-    return _dimension("Rows", {name: COLUMNS.breakdowns[name] for name in COLUMNS.filters}, "density")
+    labels = {name: COLUMNS.breakdowns[name] for name in COLUMNS.filters}
+    return _dimension("Rows", labels, "density", usual_density(minutes.frame.names))
 
 
 def backlog_minutes(minutes: CompletedMinutes) -> int:
@@ -87,12 +94,12 @@ def _several(dimension: str, options: list[str]) -> list[str]:
     )
 
 
-def _dimension(label: str, labels: Mapping[str, str], key: str) -> str:
+def _dimension(label: str, labels: Mapping[str, str], key: str, usual: str) -> str:
     dimensions = list(labels)
     chosen: str = st.selectbox(
         label,
         dimensions,
-        index=dimensions.index(_DIMENSION),
+        index=dimensions.index(usual),
         format_func=lambda dimension: labels[dimension],
         key=key,
         bind="query-params",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dashboard.explore import exploration
-from services.dashboard.explore.choices import Choices, Focus, read_focus, read_minute
+from services.dashboard.explore.choices import Choices, Focus, read_focus, read_minute, usual_breakdown, usual_density
 from services.dashboard.explore.counting.latest_events import latest_events
 from services.dashboard.explore.counting.selection import Filter, Span
 from services.dashboard.explore.exploration import explore
@@ -21,6 +21,13 @@ EVENTS = [
     for minute in range(60)
 ]
 HOUR = CompletedMinutes(frame_of(EVENTS), MINUTE, END)
+
+
+def test_a_site_without_products_is_broken_down_by_page() -> None:
+    shop, site = frame_of([Row()]), frame_of([Row(product=None, category=None)])
+    assert (usual_breakdown(shop.names), usual_density(shop.names)) == ("category", "category")
+    assert (usual_breakdown(site.names), usual_density(site.names)) == ("page", "country")
+    assert usual_breakdown(frame_of([Row(product=None, category=None, page=None)]).names) == "category"
 
 
 @given(
