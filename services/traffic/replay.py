@@ -152,7 +152,7 @@ class Replay:
             logger.warning(
                 "no figure will show events of this time",
                 line=entry.line,
-                time=iso_second(timestamp_ms),
+                event_time=iso_second(timestamp_ms),
                 reason=self.tally.advice[why],
             )
         self.tally.uncounted[why] += 1

@@ -119,7 +119,7 @@ def _document(row: list[str], columns: Columns, raw: bytes, repair: "_Repair") -
         except UnicodeDecodeError as error:
             return Refusal(Reason.NOT_UTF8, str(error))
     if any(row[len(columns.header) :]):
-        return Refusal(Reason.UNREADABLE_LINE, f"{len(row)} cells, but the header has {len(columns.header)}")
+        return Refusal(Reason.UNREADABLE_LINE, f"expected {len(columns.header)} cells, got {len(row)}")
     repair.row(row)
     cells = len(row)
     event: dict[str, object] = {
