@@ -45,6 +45,10 @@ REDIS_PASSING: Final[tuple[type[Exception], ...]] = (
 """Errors after which a retry may succeed without a change of rights or settings."""
 
 
+REFUSALS: Final = (redis.exceptions.ResponseError, redis.exceptions.AuthenticationError)
+"""Redis answered, with an error: it can be reached."""
+
+
 def error_of(reply: str, known: Exception) -> Exception:
     """The exception for an error reply; `known` is what redis-py makes of it."""
     code, _, said = reply.partition(" ")

@@ -40,9 +40,10 @@ def rollup_strip(
     match observation:
         case Empty():
             return status_strip("waiting", "Waiting", "Redis answers, but nothing has been published yet.")
-        case Unreachable(since_ms, reason, last):
+        case Unreachable(since_ms, reason, last, is_refused):
             of_ms = last.meta.as_of_ms if last else None
-            return unreachable_strip(address, since_ms, _for(role, reason), now_ms, of_ms, clock)
+            said = _for(role, reason)
+            return unreachable_strip(address, since_ms, said, now_ms, of_ms, clock, is_refused=is_refused)
         case Malformed(since_ms, reason, last):
             return malformed_strip(since_ms, _for(role, reason), last.meta.as_of_ms if last else None, clock)
         case Live(snapshot, partitions_before, late_lately, failing):

@@ -18,14 +18,22 @@ def status_strip(standing: str, name: str, reason_html: str, facts: Iterable[tup
 
 
 def unreachable_strip(
-    address: str, since_ms: int, reason: str, now_ms: int, of_ms: int | None, clock: Clock = UTC_CLOCK
+    address: str,
+    since_ms: int,
+    reason: str,
+    now_ms: int,
+    of_ms: int | None,
+    clock: Clock = UTC_CLOCK,
+    *,
+    is_refused: bool = False,
 ) -> str:
-    """The strip while Redis does not answer. The numbers below are from `of_ms`; None: there are none."""
+    """The strip while Redis does not answer, or refuses to. The numbers are from `of_ms`; None: there are none."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
+    what = "has answered with errors" if is_refused else "has not answered"
     return status_strip(
         "unreachable",
-        "Redis unreachable",
-        f"{in_html(address)} has not answered since {when(since_ms, clock)} ({lasting}). The page retries at every "
+        "Redis refuses to answer" if is_refused else "Redis unreachable",
+        f"{in_html(address)} {what} since {when(since_ms, clock)} ({lasting}). The page retries at every "
         f'refresh and recovers by itself.{_numbers(of_ms, clock)} <span class="detail">{in_html(reason)}</span>',
     )
 

@@ -21,8 +21,9 @@ def draw(observation: StatusObservation, address: str, context: Context) -> Boar
     """Draw what was observed of the Redis at `address`."""
     now_ms, clock = context.now_ms, context.clock
     match observation:
-        case Unreachable(since_ms, reason, last):
-            strip = unreachable_strip(address, since_ms, reason, now_ms, last.at_ms if last else None, clock)
+        case Unreachable(since_ms, reason, last, is_refused):
+            of_ms = last.at_ms if last else None
+            strip = unreachable_strip(address, since_ms, reason, now_ms, of_ms, clock, is_refused=is_refused)
         case Reported():
             if not _has_services(observation):
                 return Board(_WAITING_STRIP, notice=_EMPTY)

@@ -16,11 +16,12 @@ Seen = TypeVar("Seen", covariant=True)
 
 @dataclass(frozen=True, eq=False)  # no slots: typing records the type argument on the instance
 class Unreachable(Generic[Seen]):
-    """Redis does not answer. `last` is its previous answer."""
+    """Redis does not answer, or refuses to, as for a missing right. `last` is its previous answer."""
 
     since_ms: int
     reason: str
     last: Seen | None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, eq=False)

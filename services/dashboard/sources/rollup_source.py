@@ -13,6 +13,7 @@ from services.dashboard.sources.visitor_names import VisitorNames
 from shared.rollups.contract import STATE_LOG_KEY, Snapshot
 from shared.rollups.model import AUDIENCES, Audience, MalformedRollup
 from shared.rollups.reading import read
+from shared.runtime.redis_errors import REFUSALS
 from shared.runtime.redis_replies import ReplyTooLarge
 from shared.runtime.tracebacks import error_text
 from shared.status.unreadable import UNREADABLE
@@ -56,7 +57,7 @@ class RollupSource:
             return Malformed(since_ms, str(error), _last_snapshot(before))
         except (redis.RedisError, OSError) as error:
             since_ms = before.since_ms if isinstance(before, Unreachable) else self._now_ms()
-            return Unreachable(since_ms, error_text(error), _last_snapshot(before))
+            return Unreachable(since_ms, error_text(error), _last_snapshot(before), isinstance(error, REFUSALS))
         if snapshot is None:
             return Empty()
         snapshot = self._names.shown(snapshot)

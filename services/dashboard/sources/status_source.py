@@ -11,6 +11,7 @@ import redis
 from services.dashboard.sources.observations import Reported, StatusObservation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.watch import Watch
+from shared.runtime.redis_errors import REFUSALS
 from shared.runtime.tracebacks import error_text
 from shared.status import keys as status_keys
 from shared.status.keys import without_departed
@@ -46,7 +47,7 @@ class StatusSource:
         except (redis.RedisError, OSError) as error:
             self._watch.interrupted()
             since_ms = before.since_ms if isinstance(before, Unreachable) else now_ms
-            return Unreachable(since_ms, error_text(error), _last(before))
+            return Unreachable(since_ms, error_text(error), _last(before), isinstance(error, REFUSALS))
         replicas = without_departed(reports.replicas, now_ms)
         return Reported(self._watch.look(replicas, now_ms), reports.unreadable, reports.transitions, now_ms)
 

@@ -251,6 +251,15 @@ def test_an_unreachable_redis_is_named_and_the_last_numbers_stay() -> None:
     assert shown.cards
 
 
+def test_a_redis_that_denies_access_is_not_called_unreachable() -> None:
+    denied = "access denied by the ACL of Redis: User dashboard has no permissions to run the 'hgetall' command"
+    shown = drawn(Unreachable(NOON_MS, denied, None, is_refused=True), age_s=14)
+    assert "Redis refuses to answer" in text_of(shown.strip)
+    assert f"{ADDRESS} has answered with errors since" in text_of(shown.strip)
+    assert "access denied by the ACL of Redis" in text_of(shown.strip)
+    assert "has not answered" not in text_of(shown.strip)
+
+
 def test_an_unreachable_redis_from_the_start_leaves_no_stale_zeros() -> None:
     shown = drawn(Unreachable(NOON_MS, "Connection refused.", None))
     assert shown.cards == ()
