@@ -198,8 +198,8 @@ class _Checked(AbstractConnection):
             super().connect_check_health(*arguments, **options)
         except redis.AuthenticationError:
             raise
-        except (redis.ConnectionError, redis.InvalidResponse) as error:
-            if hint := self._mismatch(str(error)):
+        except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as error:
+            if hint := self._mismatch(f"{error} {error.__context__ or ''}"):
                 raise redis.ConnectionError(f"{error}; {hint}") from error
             raise
 
@@ -219,6 +219,8 @@ class _Checked(AbstractConnection):
         if isinstance(self, SSLConnection):
             if any(sign in said for sign in _PLAIN_SIGNS):
                 return "the server does not speak TLS here; expected redis:// in REDIS_URL, or the port with TLS"
+            if "handshake operation timed out" in said:
+                return "unless the server hangs, it does not speak TLS here; expected redis:// in REDIS_URL"
         elif any(sign in said for sign in _TLS_SIGNS):
             return "the server closed the connection or speaks another protocol; if it expects TLS, write rediss://"
         return None

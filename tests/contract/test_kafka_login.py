@@ -130,6 +130,22 @@ def test_a_certificate_of_another_authority_is_reported(kafka: SecuredKafka) -> 
 
 
 @pytest.mark.parametrize(
+    ("port", "protocol", "reason"),
+    [
+        ("SSL", "PLAINTEXT", "KAFKA_SECURITY_PROTOCOL=PLAINTEXT, but .* speaks TLS; expected SSL or SASL_SSL"),
+        ("SASL_SSL", "SASL_PLAINTEXT", "KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT, but .* speaks TLS"),
+        ("SASL_PLAINTEXT", "SASL_SSL", "KAFKA_SECURITY_PROTOCOL=SASL_SSL, but .* closes TLS connections"),
+        ("SASL_PLAINTEXT", "PLAINTEXT", "if it asks for a login, set KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT"),
+    ],
+)
+def test_a_mismatch_of_tls_and_login_is_named(kafka: SecuredKafka, port: str, protocol: str, reason: str) -> None:
+    login = (
+        options(kafka, protocol, "PLAIN" if protocol.startswith("SASL") else None) if protocol != "PLAINTEXT" else {}
+    )
+    refusal_of(login | {"KAFKA_SECURITY_PROTOCOL": protocol, "KAFKA_BROKER": kafka.addresses[port]}, reason)
+
+
+@pytest.mark.parametrize(
     ("service", "wrong", "reason"),
     [
         ("enrich", {"KAFKA_SASL_PASSWORD": "guess"}, "Authentication failed"),

@@ -75,6 +75,15 @@ def test_a_server_under_another_name_is_refused(site: Site) -> None:
     assert "mismatch" in str(error.value) or "verify failed" in str(error.value)
 
 
+def test_a_mismatch_of_tls_and_plain_text_is_named(site: Site, redis_url: str) -> None:
+    for url, reason in (
+        (site.url.replace("rediss://", "redis://"), "if it expects TLS, write rediss://"),
+        (redis_url.replace("redis://", "rediss://"), "it does not speak TLS here; expected redis://"),
+    ):
+        with connect(url, timeout_seconds=1) as client, pytest.raises(redis.ConnectionError, match=reason):
+            client.ping()
+
+
 def refused(chosen: ServiceSettings, reason: str) -> None:
     """As an error that services wait out."""
     with connect(chosen.redis_url) as client, pytest.raises(redis.ConnectionError, match=f"(?i){reason}"):

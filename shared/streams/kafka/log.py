@@ -18,6 +18,7 @@ from shared.streams.event_log import Listener, LogUnavailable, NewRecord, Record
 from shared.streams.kafka.client import KafkaClients, close_producer, produce
 from shared.streams.kafka.errors import FATAL, REFUSED, translated
 from shared.streams.kafka.facts import topic_facts
+from shared.streams.kafka.mismatch import mismatch
 from shared.streams.kafka.processor import KafkaProcessor
 from shared.streams.kafka.topics import most_message_bytes, new_topic_options, shortcomings
 from shared.streams.parts import SEND_BYTES, parts
@@ -34,6 +35,7 @@ class KafkaLog:
 
     def __init__(self, settings: ServiceSettings, client_id: str, health: Health | None = None) -> None:
         self._clients = KafkaClients(settings, client_id, health)
+        self._protocol = settings.kafka_security_protocol
         self._checked: set[TopicSpec] = set()
 
     @property
@@ -49,8 +51,12 @@ class KafkaLog:
             existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
         except KafkaException as error:
             admin.poll(0.1)  # reports why, such as a wrong password: the call itself only times out
-            refused = [refusal for refusal in refusals if refusal.code() in _REFUSED]
-            reasons = [str(refusal.str()).partition(" (after ")[0] for refusal in refused[-1:]]
+            refused = [
+                str(refusal.str()) for refusal in refusals if refusal.code() in _REFUSED or "SSL" in refusal.str()
+            ]
+            reasons = [reason.partition(" (after ")[0] for reason in refused[-1:]]
+            if not reasons or "PLAINTEXT" in reasons[0]:  # librdkafka's guess
+                reasons = [found] if (found := mismatch(self.address, self._protocol)) else reasons
             raise LogUnavailable("; ".join([str(translated(error, self.address)), *reasons])) from error
         with self._clients.outages():
             self._check(
