@@ -86,13 +86,15 @@ def _decode_leniently(value: bytes) -> RawEvent | Refusal:
         return Refusal(Reason.BAD_TIMESTAMP, f"timestamp: expected {ACCEPTED}, got {wire.timestamp!r:.80}")
     if wire.userId == "":
         return Refusal(Reason.MISSING_FIELD, "userId is empty")
-    for name in _IDENTITIES:
-        identity = getattr(wire, name)
-        if isinstance(identity, float) and not _is_exact(identity):
-            return Refusal(Reason.WRONG_TYPE, f"{name}: expected text or a whole number below 2^53, got {identity!r}")
+    if isinstance(wire.userId, float) or isinstance(wire.productId, float) or isinstance(wire.eventId, float):
+        for name in _IDENTITIES:
+            identity = getattr(wire, name)
+            if isinstance(identity, float) and not _is_exact(identity):
+                error = f"{name}: expected text or a whole number below 2^53, got {identity!r}"
+                return Refusal(Reason.WRONG_TYPE, error)
     return RawEvent(
         timestamp=timestamp_ms,
-        userId=_identity(wire.userId),
+        userId=wire.userId if isinstance(wire.userId, str) else _identity(wire.userId),
         productId=_product_id(wire.productId),
         ip=wire.ip,
         userAgent=wire.userAgent,
@@ -112,7 +114,7 @@ def _product_id(product_id: str | float | None) -> str | None:
 
 
 def _identity(value: str | float) -> str:
-    """The id as text. pandas and Spark write a whole number as 700.0 when another row has none."""
+    """The id as text. pandas and Spark write a whole number as 700.0 where another row has none."""
     return value if isinstance(value, str) else str(int(value))
 
 
