@@ -90,8 +90,8 @@ def _decode_leniently(value: bytes) -> RawEvent | Refusal:
         for name in _IDENTITIES:
             identity = getattr(wire, name)
             if isinstance(identity, float) and not _is_exact(identity):
-                error = f"{name}: expected text or a whole number below 2^53, got {identity!r}"
-                return Refusal(Reason.WRONG_TYPE, error)
+                expected = "expected text or a whole number below 2^53"
+                return Refusal(Reason.WRONG_TYPE, f"{name}: {expected}, got {identity!r}")
     return RawEvent(
         timestamp=timestamp_ms,
         userId=wire.userId if isinstance(wire.userId, str) else _identity(wire.userId),
