@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.events.addresses import plain_address
 
+_QUOTES: Final = " \t\"'()<>"
 _LONGEST_FIELD: Final = 1024  # characters; a list of proxies may be forged
 _IN_BRACKETS: Final = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?")
 _IPV4_WITH_PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}")
@@ -26,8 +27,8 @@ _PRIVATE: Final = [
 def client_address(field: str) -> str | None:
     """The plain address in a field that names the client; None without one.
 
-    Takes a port behind it, a zone, quotes, brackets, and a list of addresses as in `X-Forwarded-For` and `Forwarded`.
-    Of a list, the client is the first public address, because proxies append theirs; else the first one.
+    Takes a port behind it, a zone, a name and `=` before it, quotes, brackets, and a list as in `X-Forwarded-For`. Of a
+    list, the client is the first public address, because proxies append theirs; else the first one.
 
     >>> client_address("[2001:db8::1]:51544"), client_address("10.0.0.1, 203.0.113.7:80"), client_address("unknown")
     ('2001:db8::1', '203.0.113.7', None)
@@ -55,9 +56,8 @@ def client_name(field: str) -> str | None:
 
 def _address_of(item: str) -> IPv4Address | IPv6Address | None:
     """The address in one item of a list."""
-    text = item.split(";", 1)[0].strip(" \t\"'")
-    if text[:4].lower() == "for=":
-        text = text[4:].strip('"')
+    text = item.split(";", 1)[0].strip(_QUOTES)
+    text = text.rpartition("=")[2].strip(_QUOTES)  # `for=…`, `client=…`
     if found := _IN_BRACKETS.fullmatch(text) or _IPV4_WITH_PORT.fullmatch(text):
         text = found[1]
     return plain_address(text.split("%", 1)[0])

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from services.traffic.formats.logs.clients import client_address, client_name, is_private_address
 from services.traffic.formats.logs.log_times import parse_log_time_ms
 from services.traffic.formats.logs.requests import Request, origin_of, split_request, status_of, unescaped
+from shared.events.addresses import plain_address
 from shared.events.refusals import Reason, Refusal
 
 # Possessive quantifiers, so that a hostile line costs only linear time.
@@ -177,13 +178,18 @@ def _client(before: list[str], between: list[str]) -> tuple[str, str]:
         is_machine = place + 1 < len(before) and before[place + 1].endswith(":")
         if not is_machine and client_address(before[place]):
             first = place
-            while first and before[first - 1].endswith(","):
+            while first and (before[first - 1].endswith(",") or _is_behind(before[first], before[first - 1])):
                 first -= 1
-            return " ".join(before[first : place + 1]), before[first - 1] if first else ""
+            return ", ".join(before[first : place + 1]), before[first - 1] if first else ""
     for field in between:
         if client_address(field):
             return field, before[-1] if before else ""
     return _named_client(before)
+
+
+def _is_behind(address: str, forwarded: str) -> bool:
+    """Whether an address is that of a proxy, and the field before it the `X-Forwarded-For` of its request."""
+    return is_private_address(address) and plain_address(forwarded) is not None and not is_private_address(forwarded)
 
 
 def _named_client(before: list[str]) -> tuple[str, str]:

@@ -12,24 +12,33 @@ from services.traffic.formats.logs.json_fields import text_of, time_ms_of
 from services.traffic.formats.logs.requests import Request, origin_of, split_request, status_of
 from shared.events.refusals import Refusal
 
-_CLIENT: Final = ("remote_addr", "client_ip", "clientip", "remote_ip", "remoteAddr", "remote_host", "client", "ip")
-_FORWARDED: Final = ("http_x_forwarded_for", "x_forwarded_for", "x-forwarded-for", "xff", "forwarded_for")
-_TIME: Final = ("time_iso8601", "msec", "time_local", "timestamp", "@timestamp", "time", "ts", "date")
-_REQUEST: Final = ("request", "request_line")
-_METHOD: Final = ("request_method", "method", "http_method", "requestMethod", "verb")
-_TARGET: Final = ("request_uri", "uri", "url", "path", "requestUrl", "document_uri")
-_QUERY: Final = ("args", "query_string", "query")
-_STATUS: Final = ("status", "status_code", "response", "response_code", "response_status", "http_status", "code")
-_AGENT: Final = ("http_user_agent", "user_agent", "userAgent", "useragent", "agent", "http_agent")
-_REFERRER: Final = ("http_referer", "http_referrer", "referer", "referrer")
-_HOST: Final = ("http_host", "vhost", "virtual_host", "host", "server_name", "domain")
+# In lower case, without what separates words.
+_CLIENT: Final = (
+    *("remoteaddr", "remoteaddress", "clientip", "clientaddr", "clientaddress", "remoteip", "sourceip", "srcip"),
+    *("downstreamremoteaddress", "remotehost", "client", "ip"),
+)
+_FORWARDED: Final = ("httpxforwardedfor", "xforwardedfor", "xff", "forwardedfor")
+_TIME: Final = (
+    *("timeiso8601", "msec", "timelocal", "timestamp", "starttime", "requesttimestamp", "datetime", "time", "ts"),
+    "date",
+)
+_REQUEST: Final = ("request", "requestline")
+_METHOD: Final = ("requestmethod", "method", "httpmethod", "verb")
+_TARGET: Final = ("requesturi", "uri", "url", "path", "requesturl", "requestpath", "documenturi")
+_QUERY: Final = ("args", "querystring", "query")
+_STATUS: Final = ("status", "statuscode", "response", "responsecode", "responsestatus", "httpstatus", "code")
+_AGENT: Final = ("httpuseragent", "useragent", "agent", "httpagent")
+_REFERRER: Final = ("httpreferer", "httpreferrer", "referer", "referrer")
+_HOST: Final = ("httphost", "vhost", "virtualhost", "host", "authority", "servername", "domain")
+_SEPARATORS: Final = str.maketrans("", "", "_-.@ ")
 
 
-def parse_nginx_json(fields: Mapping[str, Any]) -> Request | Refusal | None:
+def parse_nginx_json(found: Mapping[str, Any]) -> Request | Refusal | None:
     """The request; None for an object without a client, a request or a status, or that is a click."""
+    fields = {name.translate(_SEPARATORS).lower(): value for name, value in found.items()}
     client, status = text_of(fields, *_CLIENT, *_FORWARDED), text_of(fields, *_STATUS)
     line, method = text_of(fields, *_REQUEST), text_of(fields, *_METHOD)
-    if client is None or status is None or (line is None and method is None) or "userId" in fields:
+    if client is None or status is None or (line is None and method is None) or "userId" in found:
         return None
     target = text_of(fields, *_TARGET)
     if line is not None and (method is None or target is None):

@@ -48,7 +48,7 @@ def read_log(lines: Iterable[Line], parse: Parse, *, takes_all: bool) -> Iterato
         found = [
             one
             for piece in (_SEPARATOR.split(raw) if b"\0" in raw else (raw,))
-            for one in requests_in(piece.decode("utf-8", "replace").strip(), parse)
+            for one in requests_in(piece.decode("utf-8", "replace").strip("\ufeff \t"), parse)
         ]
         if not found:
             yield Entry(number, raw, None)

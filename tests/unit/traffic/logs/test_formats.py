@@ -36,6 +36,15 @@ ELSEWHERE = {
     "referrer": "https://s.example/",
     "vhost": "shop.example:443",
 }
+ENVOY = {
+    "start_time": "2026-11-26T10:00:00.000Z",
+    "downstream_remote_address": "203.0.113.7:51544",
+    "method": "GET",
+    "path": "/shoes",
+    "response_code": 200,
+    "user-agent": AGENT,
+    "authority": "shop.example",
+}
 CADDY: dict[str, object] = {
     "level": "info",
     "ts": 1795687200.0,
@@ -116,6 +125,7 @@ def event_of(entries: list[Entry]) -> dict[str, object]:
         pytest.param(COMBINED, Format.ACCESS_LOG, "", id="combined"),
         pytest.param(json.dumps(NGINX), Format.NGINX_JSON, SITE, id="nginx"),
         pytest.param(json.dumps(ELSEWHERE), Format.NGINX_JSON, SITE, id="other names"),
+        pytest.param(json.dumps(ENVOY), Format.NGINX_JSON, SITE, id="envoy"),
         pytest.param(json.dumps(CADDY), Format.CADDY, SITE, id="caddy"),
         pytest.param(json.dumps(TRAEFIK), Format.TRAEFIK, SITE, id="traefik"),
         pytest.param(IIS, Format.W3C, SITE, id="iis"),
