@@ -40,6 +40,11 @@ class Service:
         code = None if self._process is None else self._process.poll()
         assert code is None, f"{self.name} exited by itself with code {code}, see {self.log}"
 
+    def exit_code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        assert self._process is not None, f"{self.name} was not started"
+        return self._process.poll()
+
     def kill(self) -> None:
         """Send SIGKILL."""
         process = self._signalled(signal.SIGKILL)

@@ -29,7 +29,7 @@ READERS: Final[dict[str, type[BaseSettings]]] = {
 }
 ITS_OWN: Final = re.compile(
     # Compose runs these servers itself, generates their logins and the replicas' secret, and mounts the state.
-    r"REDIS_(URL|USERNAME|PASSWORD|SSL_\w+)|KAFKA_(BROKER|SECURITY_PROTOCOL|SASL_\w+|SSL_\w+)|CLUSTER_SECRET|STATE_DIR"
+    r"REDIS_(URL|USERNAME|PASSWORD|SSL_\w+|SENTINEL_\w+)|KAFKA_(BROKER|SECURITY_PROTOCOL|SASL_\w+|SSL_\w+)|CLUSTER_SECRET|STATE_DIR"
     # The log is Kafka's.
     r"|REDIS_LOG_(RECORDS|MEGABYTES)"
     # The containers listen on every interface of their own; DASHBOARD_LISTEN says where the port is published.
