@@ -1,6 +1,7 @@
 """A dependency that may be unavailable for a while: wait for it, report it, log when an outage starts and ends."""
 
 import re
+import time
 from collections.abc import Callable
 from threading import Event
 from typing import Final, TypeVar
@@ -19,8 +20,8 @@ Answer = TypeVar("Answer")
 
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 1.0  # work resumes within seconds of the dependency's return
-_ATTEMPTS_PER_LINE: Final = 50
 _NUMBERS: Final = re.compile(r"\d+")  # such as milliseconds, which differ each time
+_REFUSAL: Final = re.compile(r"auth|pass|certificate|\bssl|\btls|denied|permission|NOPERM", re.IGNORECASE)
 
 
 class Stopped(Exception):  # noqa: N818 - a request of the owner, not a mistake
@@ -30,12 +31,18 @@ class Stopped(Exception):  # noqa: N818 - a request of the owner, not a mistake
 class Dependency:
     """Redis, the event log or the disk, as one thread sees it.
 
-    An outage runs from the first `failed` to `answered`. Each kind of error in it is logged once, because the first is
-    often a timeout and only a later one names the wrong password. Every fiftieth failure is logged as a reminder.
+    An outage runs from the first `failed` to `answered`, and has a line in the log at either end. A refusal in between
+    is logged too: the first failure is often a timeout, and only a later one names the wrong password.
     """
 
     def __init__(
-        self, name: str, health: Health | None = None, part: str | None = None, *, is_optional: bool = False
+        self,
+        name: str,
+        health: Health | None = None,
+        part: str | None = None,
+        *,
+        is_optional: bool = False,
+        elapsed_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """`name` is for messages ("Redis at 127.0.0.1:6379"), `part` names it in the health report.
 
@@ -47,6 +54,8 @@ class Dependency:
         self._is_optional = is_optional
         self._failures = 0  # since it last answered
         self._kinds = Once()
+        self._elapsed_seconds = elapsed_seconds
+        self._failing_since = 0.0
 
     @property
     def is_available(self) -> bool:
@@ -60,8 +69,10 @@ class Dependency:
         if self._health is not None:
             report = self._health.degraded if self._is_optional else self._health.failing
             report(self._part, f"{self._name} is unavailable: {said}; {consequence}")
-        is_new = self._kinds.is_new(_NUMBERS.sub("", f"{consequence}: {said}"))
-        if is_new or self._failures % _ATTEMPTS_PER_LINE == 1:
+        if self._failures == 1:
+            self._failing_since = self._elapsed_seconds()
+        is_new = self._kinds.is_new(_NUMBERS.sub("", said))
+        if self._failures == 1 or (is_new and _REFUSAL.search(said)):
             logger.warning(consequence, dependency=self._name, error=said, attempt=self._failures)
 
     def answered(self) -> None:
@@ -69,7 +80,8 @@ class Dependency:
         if self._health is not None:
             self._health.working(self._part)
         if self._failures:
-            logger.info("available again", dependency=self._name, attempts=self._failures + 1)
+            seconds = round(self._elapsed_seconds() - self._failing_since, 1)
+            logger.info("available again", dependency=self._name, attempts=self._failures + 1, seconds=seconds)
             self._failures = 0
             self._kinds.forget()
 

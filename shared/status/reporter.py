@@ -93,7 +93,7 @@ class Reporter:
                 remove_departed(self._client, status.service, status.reported_at_ms, self._prefix)
         except redis.RedisError as error:
             if self._failure.is_new():
-                logger.info("cannot report the status, retrying each second", error=error_text(error))
+                logger.debug("cannot report the status, retrying each second", error=error_text(error))
             if self._degraded is not None:
                 self._degraded.degraded("redis", f"Redis is unavailable: {error_text(error)}; showing the last numbers")
         else:

@@ -65,7 +65,7 @@ def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> t
 def _unread(service: str, partitions: set[int]) -> str:
     return (
         f"No replica of <b>{in_html(service, 40)}</b> reads {in_html(partitions_in_words(partitions), 200)}: their "
-        "clicks wait. A rebalance takes seconds; the partitions of a named replica that stopped wait for its session to "
+        "clicks wait. A rebalance takes seconds; those of a named replica that stopped wait for its session to "
         "end."
     )
 

@@ -21,7 +21,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.status.health import Health
 from shared.streams.event_log import Listener, LogUnavailable, ToAppend
 from shared.streams.kafka.client_log import ADMIN_LOGGER, CONSUMER_LOGGER, ConsumerLog, quiet_client_logs
-from shared.streams.kafka.errors import translated
+from shared.streams.kafka.errors import LAST_CAUSE, OUTAGE, translated
 from shared.streams.kafka.group_member import GroupMember
 from shared.streams.kafka.open_transactions import TransactionWatch
 from shared.streams.kafka.rebalance_watch import RebalanceWatch, assigned_partitions
@@ -127,7 +127,7 @@ class KafkaClients:
             auto_commit_enable=False,
             logger=ConsumerLog(on_recreated),
             on_commit=on_commit,
-            error_callback=partial(_report, on_error),
+            error_callback=partial(report, on_error),
             extra_config=_CONSUMER_OPTIONS | options,
         )
 
@@ -135,9 +135,14 @@ class KafkaClients:
         """A producer. With a transactional id its first use connects, and ends its predecessor's open transaction."""
         options = _PRODUCER_OPTIONS | {"batch.size": self._batch_bytes}
         if transactional_id is None:
-            return Producer(self._connection, extra_config=options)
+            return Producer(self._connection, error_callback=_on_producer_error, extra_config=options)
         transactional = {**_TRANSACTIONAL_OPTIONS, "transactional.id": transactional_id}
-        return Producer(self._connection, extra_config=options | transactional, transactional=True)
+        return Producer(
+            self._connection,
+            error_callback=_on_producer_error,
+            extra_config=options | transactional,
+            transactional=True,
+        )
 
     def limit_batches(self, topic_bytes: int) -> None:
         """Make producers send no larger batch than a topic takes: it would refuse the small records in it too."""
@@ -213,10 +218,17 @@ def _random_instance_id(client_id: str) -> str:
     return f"{client_id}-{host}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def _report(on_error: Callable[[KafkaError], None] | None, error: KafkaError) -> None:
-    logging.getLogger(CONSUMER_LOGGER).error("Kafka consumer error: %s", error.str())
+def report(on_error: Callable[[KafkaError], None] | None, error: KafkaError) -> None:
+    """Called by a client. An outage has one line in the log, the service's, with the cause that clients report."""
+    if error.code() in OUTAGE:
+        LAST_CAUSE.note(error, time.monotonic())
+    else:
+        logging.getLogger(CONSUMER_LOGGER).error("Kafka client error: %s", error.str())
     if on_error is not None:
         on_error(error)
+
+
+_on_producer_error: Final = partial(report, None)
 
 
 def produce(

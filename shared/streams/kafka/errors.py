@@ -1,5 +1,6 @@
 """Kafka's errors: which are fatal, which mean that the broker is unreachable, and what they mean to callers."""
 
+import time
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -26,6 +27,32 @@ class UnstableOffsets(KafkaException):  # type: ignore[misc]  # confluent_kafka 
     """The broker withholds committed offsets because a transaction that commits some has not ended."""
 
 
+OUTAGE: Final = (*AWAY, KafkaError._RESOLVE, KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - same
+"""A client reports it of a connection that it makes again by itself."""
+
+_RECENT_SECONDS: Final = 60.0
+
+
+class LastCause:
+    """Why the clients of this process lost their connection last, which their calls do not say: they time out."""
+
+    def __init__(self) -> None:
+        self._reported = ("", float("-inf"))  # swapped whole, because several threads report
+
+    def note(self, error: KafkaError, now: float) -> None:
+        """A client reported an error, at an instant of a monotonic clock."""
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name; it names no cause
+            self._reported = (str(error.str()).partition(" (after ")[0], now)
+
+    def recent(self, now: float) -> str:
+        """The cause of an outage now; empty when none was reported lately."""
+        cause, at = self._reported
+        return cause if now - at <= _RECENT_SECONDS else ""
+
+
+LAST_CAUSE: Final = LastCause()
+
+
 class SessionOver(KafkaException):  # type: ignore[misc]  # same
     """The group received no heartbeat for a session and dropped this member. The next poll joins again."""
 
@@ -39,4 +66,5 @@ def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:
     message = f"Kafka at {address}: {reason.str()} ({reason.name()})"
     if reason.code() == KafkaError.FENCED_INSTANCE_ID:
         return Fenced(f"another process joined the group with the same KAFKA_INSTANCE_ID; give each its own. {message}")
-    return LogUnavailable(message)
+    cause = LAST_CAUSE.recent(time.monotonic()) if reason.code() in AWAY else ""
+    return LogUnavailable(f"{message}; {cause}" if cause and cause not in message else message)

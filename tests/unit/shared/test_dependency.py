@@ -37,17 +37,36 @@ def test_waits_until_the_dependency_answers_and_logs_both_ends() -> None:
     ]
 
 
-def test_each_kind_of_failure_is_logged_once() -> None:
-    failures = ["timed out after 12 ms", "wrong password", "timed out after 9 ms", "wrong password"]
+def test_an_outage_has_a_line_at_either_end_and_one_for_a_refusal() -> None:
+    refused = ["connection refused"] * 120
+    failures = ["timed out after 12 ms", *refused, "wrong password", "timed out after 9 ms", "wrong password"]
 
     def call() -> None:
         if failures:
             raise Away(failures.pop(0))
 
     with capture_logs() as lines:
-        Dependency("Redis").wait_for(call, Away, Event())
+        dependency = Dependency("Redis")
+        for _ in range(len(failures) + 1):
+            try:
+                call()
+            except Away as error:
+                dependency.failed(error, "waiting")
+            else:
+                dependency.answered()
     logged = [(line["error"], line["attempt"]) for line in lines if line["event"] == "waiting"]
-    assert logged == [("timed out after 12 ms", 1), ("wrong password", 2)]
+    assert logged == [("timed out after 12 ms", 1), ("wrong password", 122)]
+
+
+def test_the_end_of_an_outage_says_how_long_it_was() -> None:
+    clock = iter([100.0, 172.25])
+    dependency = Dependency("Redis", elapsed_seconds=lambda: next(clock))
+    with capture_logs() as lines:
+        dependency.failed("away", "waiting")
+        dependency.failed("still away", "reading is paused")
+        dependency.answered()
+        dependency.answered()
+    assert [(line["event"], line.get("seconds")) for line in lines] == [("waiting", None), ("available again", 72.2)]
 
 
 def test_stop_ends_the_wait() -> None:
