@@ -53,7 +53,7 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
         replica = replica_name(settings.kafka_instance_id)
         # The random part distinguishes this start from earlier ones, because the process id in a container is often 1.
         name = f"{replica}:{secrets.token_hex(4)}"
-        publisher = TimedPublisher(RedisPublisher(client, settings, name), gauges)
+        publisher = TimedPublisher(RedisPublisher(client, settings, name, replica), gauges)
         sender = stack.enter_context(Sender(publisher, health))
         quick = stack.enter_context(connect(settings.redis_url, timeout_seconds=_QUICK_SECONDS))
         others = OtherReaders(quick, settings.redis_prefix, SERVICE, replica)

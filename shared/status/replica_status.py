@@ -40,7 +40,7 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """A process at one instant. A figure that a service does not have is absent."""
 
     service: str
-    replica: str  # its KAFKA_INSTANCE_ID, else host:pid
+    replica: str  # as `sampler.replica_name`
     version: str
     started_at_ms: int
     reported_at_ms: int

@@ -21,8 +21,12 @@ _STATE_SECONDS: Final = 5.0
 
 
 def replica_name(instance_id: str | None = None) -> str:
-    """A name that is unique in the service: KAFKA_INSTANCE_ID, else host and process id."""
-    return instance_id or f"{socket.gethostname()}:{os.getpid()}"
+    """A name that is unique in the service: KAFKA_INSTANCE_ID, else the host, and its process id unless in a container.
+
+    A container's host is what `docker ps` and Kubernetes list, and its process has the id 1 each time.
+    """
+    host, process_id = socket.gethostname(), os.getpid()
+    return instance_id or (host if process_id == 1 else f"{host}:{process_id}")
 
 
 class Sampler:

@@ -33,12 +33,14 @@ _MOST_PARTITIONS: Final = 1024  # of a topic, see PARTITIONS
 class RedisPublisher:
     """One replica's publisher. Not thread-safe."""
 
-    def __init__(self, client: redis.Redis, settings: AggregateSettings, name: str) -> None:
-        """`name` is unique to this replica."""
+    def __init__(
+        self, client: redis.Redis, settings: AggregateSettings, name: str, shown_name: str | None = None
+    ) -> None:
+        """`name` is unique to this start of this replica. Readers and logs get `shown_name`, the one in its status."""
         prefix = settings.redis_prefix
         self._client = client
         self._prefix = prefix
-        self._name = name
+        self._shown_name = shown_name or name
         self._expose_pii = settings.expose_pii
         self._counted_events = CountedDecoder(SOURCE_FIELDS, settings.limits)
         seal = Seal(settings.cluster_secret, prefix)
@@ -122,7 +124,7 @@ class RedisPublisher:
             partitions: Any = self._client.hget(self._prefix + META_KEY, "partitions")
             self._partitions = _partitions_of(partitions or b"")
         self._partitions = max(self._partitions, len(reports))
-        snapshot, meta = merge_reports(reports, self._partitions, self._name, self._indexes)
+        snapshot, meta = merge_reports(reports, self._partitions, self._shown_name, self._indexes)
         ready = published(snapshot, meta, expose_pii=self._expose_pii, counted_events=self._counted_events)
         if self._replicas.published_s() != self._own_s:
             self._writer.forget()
@@ -138,11 +140,11 @@ class RedisPublisher:
         self._meta = meta
         self._own_s = instant_s
         if not self._leads:
-            logger.info("this replica publishes", name=self._name)
+            logger.info("this replica publishes", replica=self._shown_name)
             self._leads = True
 
     def _step_down(self) -> None:
-        logger.info("another replica publishes", name=self._name)
+        logger.info("another replica publishes", replica=self._shown_name)
         self._leads = False
         self._partitions = None
 

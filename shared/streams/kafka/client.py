@@ -91,7 +91,7 @@ class KafkaClients:
         self._batch_bytes = _BATCH_BYTES
         self._statistics: dict[str, Any] = {}
         if health is not None:
-            callback = TransactionWatch(health).on_statistics
+            callback = TransactionWatch(health, self.address).on_statistics
             self._statistics = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": callback}
         # When the session expires the others get a dead replica's partitions, and a commit without a broker gives up.
         self._session = {"session.timeout.ms": settings.kafka_session_seconds * 1000}

@@ -66,5 +66,11 @@ def translated(error: KafkaException, address: str) -> LogUnavailable | Fenced:
     message = f"Kafka at {address}: {reason.str()} ({reason.name()})"
     if reason.code() == KafkaError.FENCED_INSTANCE_ID:
         return Fenced(f"another process joined the group with the same KAFKA_INSTANCE_ID; give each its own. {message}")
+    if isinstance(error, UnstableOffsets):
+        return LogUnavailable(
+            f"{message}; a transaction withholds the group's offsets. If this lasts a minute, find it and abort it: "
+            f"kafka-transactions.sh --bootstrap-server {address} find-hanging --max-transaction-timeout 1"
+            " --topic __consumer_offsets"
+        )
     cause = LAST_CAUSE.recent(time.monotonic()) if reason.code() in AWAY else ""
     return LogUnavailable(f"{message}; {cause}" if cause and cause not in message else message)

@@ -69,8 +69,10 @@ def read_statistics(text: str) -> tuple[dict[Place, Ends], float]:
 class TransactionWatch:
     """Degrades health while transactions stay open. Called by one client, within its own calls."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: Health, address: str) -> None:
+        """`address` is the broker's, for the command that ends a transaction."""
         self._health = health
+        self._address = address
         self._transactions = OpenTransactions()
         self._places: set[Place] = set()  # reported ones
 
@@ -79,18 +81,32 @@ class TransactionWatch:
         found = self._transactions.look(*read_statistics(text))
         for place in found.keys() - self._places:
             topic, partition = place
-            logger.error("transaction stays open", topic=topic, partition=partition, offset=found[place][0])
+            offset, _ = found[place]
+            command = abort_command(self._address, place, offset)
+            logger.error("transaction stays open", topic=topic, partition=partition, offset=offset, command=command)
         if found:
-            self._health.degraded(_PART, "; ".join(_described(place, *found[place]) for place in sorted(found)))
+            self._health.degraded(_PART, "; ".join(self._described(place, *found[place]) for place in sorted(found)))
         elif self._places:
             self._health.working(_PART)
             logger.info("no transaction stays open any more")
         self._places = set(found)
 
+    def _described(self, place: Place, offset: int, seconds: float) -> str:
+        topic, partition = place
+        return (
+            f"{topic} partition {partition}: a transaction has been open for {seconds:.0f} s and holds back all records"
+            f" from offset {offset}. End its producer, or its records: {abort_command(self._address, place, offset)}"
+        )
 
-def _described(place: Place, offset: int, seconds: float) -> str:
+
+def abort_command(address: str, place: Place, offset: int) -> str:
+    """The command of Kafka that aborts the transaction whose first record is at the offset.
+
+    It also ends one that hangs: a broker of one node that crashed may have lost the end of a transaction, and takes it
+    for ended. No timeout ends that.
+    """
     topic, partition = place
     return (
-        f"{topic} partition {partition}: a transaction has been open for {seconds:.0f} s and holds back all records"
-        f" from offset {offset}"
+        f"kafka-transactions.sh --bootstrap-server {address} abort --topic {topic} --partition {partition}"
+        f" --start-offset {offset}"
     )

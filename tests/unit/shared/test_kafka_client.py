@@ -7,7 +7,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.streams.event_log import Fenced, LogUnavailable
 from shared.streams.kafka import client, errors
 from shared.streams.kafka.client import KafkaClients
-from shared.streams.kafka.errors import LastCause, translated
+from shared.streams.kafka.errors import LastCause, UnstableOffsets, translated
 
 TRANSPORT, ALL_DOWN = KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - public names
 
@@ -47,3 +47,9 @@ def test_a_cause_is_forgotten_after_a_minute() -> None:
     causes = LastCause()
     causes.note(KafkaError(TRANSPORT, "refused"), now=100.0)
     assert (causes.recent(159.0), causes.recent(161.0)) == ("refused", "")
+
+
+def test_withheld_offsets_come_with_the_command_that_finds_the_transaction() -> None:
+    withheld = UnstableOffsets(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+    command = "kafka-transactions.sh --bootstrap-server kafka:9092 find-hanging --max-transaction-timeout 1"
+    assert command in str(translated(withheld, "kafka:9092"))

@@ -1,6 +1,7 @@
 """The status that a process reports."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,8 @@ def test_stopped_replica_has_no_troubles(sampler: Sampler, health: Health) -> No
     assert sampler.sample("stopped").troubles == {}
 
 
-def test_replica_is_named_by_its_instance_id_or_by_host_and_process() -> None:
+def test_replica_is_named_by_its_instance_id_or_by_host_and_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert replica_name("shop-0") == "shop-0"
     assert replica_name().endswith(f":{os.getpid()}")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert replica_name() == socket.gethostname()  # in a container
