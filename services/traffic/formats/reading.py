@@ -16,6 +16,7 @@ from services.traffic.formats.entries import Entry, UnusableRecording
 from services.traffic.formats.ga4 import GA4_NAMES, read_ga4
 from services.traffic.formats.lines import ByteStream, Line, read_lines
 from services.traffic.formats.logs.apache_format import apache_parser
+from services.traffic.formats.logs.combined import has_log_time
 from services.traffic.formats.logs.reading import of_text, read_log
 from services.traffic.formats.logs.table import LOG_FORMATS, proven_log_format
 from services.traffic.formats.ndjson import read_ndjson, refuse_unknown_paths
@@ -139,6 +140,8 @@ def likely_format(lines: Sequence[bytes], name: str) -> Format | None:
     for suffix in reversed(PurePath(name.lower()).suffixes):
         if suffix in _BY_SUFFIX:
             return _BY_SUFFIX[suffix]
+    if has_log_time(first_line.decode("utf-8", "replace")):
+        return Format.ACCESS_LOG  # its lines are refused one by one, with their reason
     return next((found for delimiter, found in reversed(_BY_DELIMITER) if _is_table(lines, delimiter)), None)
 
 

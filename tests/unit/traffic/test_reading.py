@@ -107,6 +107,7 @@ def test_an_overlong_line_is_refused_unparsed() -> None:
         (b"timestamp\tuserId, or so", "-", Format.TSV),
         (b"timestamp,userId\tx", "clicks.csv.gz", Format.CSV),
         (b"garbage", "access.log.zip", Format.ACCESS_LOG),
+        (LOG_LINE[:60] + b"; cut, off", "-", Format.ACCESS_LOG),
         (b"garbage", "2026.clicks.JSONL.bz2", Format.NDJSON),
         (b"garbage", "clicks", None),
     ],

@@ -55,6 +55,11 @@ def parse_combined(line: str) -> tuple[Request | Refusal, str] | None:
     return outcome, rest if "[" in rest and _TIME.search(rest) else ""
 
 
+def has_log_time(line: str) -> bool:
+    """Whether a line has a time in brackets, as nearly every text log of a server has, also one that is not known."""
+    return _TIME.search(line) is not None
+
+
 def _parse_any(line: str) -> tuple[Request | Refusal, str] | None:
     times = list(islice(_TIME.finditer(line), _MOST_TIMES))
     for time, next_time in zip_longest(times, times[1:]):
