@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.events.time_units import HOUR_SECONDS
 from shared.runtime.settings import ServiceSettings
@@ -46,6 +46,13 @@ class AggregateSettings(ServiceSettings):
         default=False,
         description="Keep full IP addresses and birth dates, instead of truncated addresses and no birth dates.",
     )
+
+    @field_validator("state_dir")
+    @classmethod
+    def _is_no_file(cls, path: Path) -> Path:
+        if path.exists() and not path.is_dir():
+            raise ValueError("expected a folder, or a path where one can be created")
+        return path
 
     @property
     def topic_state_dir(self) -> Path:

@@ -8,7 +8,7 @@ def bootstrap_servers(text: str) -> str:
     places = [place.strip() for place in text.split(",")]
     for number, place in enumerate(places, 1):
         if (wrong := _problem(place)) is not None:
-            which = f"address {number} of {len(places)} " if len(places) > 1 else ""
+            which = f"address {number} of {len(places)} " if len(places) > 1 else "the address "
             raise ValueError(f"{which}{wrong}; expected host:port[,host:port]")
     return ",".join(places)
 

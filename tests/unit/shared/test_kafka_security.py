@@ -66,7 +66,7 @@ def test_certificates_are_read_at_startup(monkeypatch: pytest.MonkeyPatch, tmp_p
 @pytest.mark.parametrize(
     ("broker", "problem"),
     [
-        ("kafka://kafka:9092", "a scheme"),
+        ("kafka://kafka:9092", "KAFKA_BROKER: the address has a scheme"),
         ("PLAINTEXT://kafka:9092", "a scheme"),
         ("user:hunter2@kafka:9092", "a login"),
         ("kafka:9092,user:hunter2@kafka2:9092", "address 2 of 2 has a login"),
