@@ -50,7 +50,11 @@ class AggregateSettings(ServiceSettings):
     @field_validator("state_dir")
     @classmethod
     def _is_no_file(cls, path: Path) -> Path:
-        if path.exists() and not path.is_dir():
+        try:
+            is_usable = path.is_dir() or not path.exists()
+        except OSError:  # such as a name that is too long
+            is_usable = False
+        if not is_usable:
             raise ValueError("expected a folder, or a path where one can be created")
         return path
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def missing_files(given: Mapping[str, str]) -> list[str]:
     """A complaint about each variable whose file is missing."""
-    return [f"{name}: no file or folder {path}" for name, path in given.items() if not Path(path).exists()]
+    return [f"{name}: no file or folder {path}" for name, path in given.items() if not _exists(path)]
 
 
 def lonely_certificate(
@@ -22,7 +22,7 @@ def lonely_certificate(
 
 def unusable_ca(variable: str, location: str | None, *, may_be_folder: bool) -> list[str]:
     """A complaint about a file that holds no CA certificate."""
-    if location is None or not Path(location).exists():
+    if location is None or not _exists(location):
         return []
     if Path(location).is_dir():
         return [] if may_be_folder else [f"{variable}: {location} is a folder; expected a file, for example ca.pem"]
@@ -41,7 +41,7 @@ def unusable_certificate(
     """A complaint about a client certificate and key that cannot be used together."""
     if certificate_location is None or key_location is None:
         return []
-    if not (Path(certificate_location).exists() and Path(key_location).exists()):
+    if not (_exists(certificate_location) and _exists(key_location)):
         return []
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate_location, key_location, _refuse)
@@ -56,6 +56,13 @@ def unusable_certificate(
     except OSError as error:
         return [f"{certificate}, {key}: cannot read {certificate_location} or {key_location}: {error.strerror}"]
     return []
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 class _Encrypted(Exception):  # noqa: N818 - a property of the key
