@@ -20,6 +20,7 @@ from shared.events.refusals import Reason, Refusal
 _LONGEST_ROW_LINES: Final = 100
 """A quoted cell may hold line breaks; a row with more lines counts as an unclosed quote."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_TO_UTF8: Final = "; Excel writes Windows-1252: iconv -f CP1252 -t UTF-8 FILE | clickpulse replay -"
 _WHOLE_NUMBERS: Final = ("timestamp", "userId", "productId", "eventId")
 """The fields that a fraction never belongs to."""
 
@@ -117,7 +118,7 @@ def _document(row: list[str], columns: Columns, raw: bytes, repair: "_Repair") -
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            return Refusal(Reason.NOT_UTF8, str(error))
+            return Refusal(Reason.NOT_UTF8, f"{error}{_TO_UTF8}")
     if any(row[len(columns.header) :]):
         return Refusal(Reason.UNREADABLE_LINE, f"expected {len(columns.header)} cells, got {len(row)}")
     repair.row(row)

@@ -108,6 +108,14 @@ def test_a_bad_row_does_not_affect_others(row: bytes, reason: Reason, rows_after
     assert [event["timestamp"] for _, event in outcomes[2:]] == [str(number) for number in range(1, rows_after + 1)]
 
 
+def test_text_of_excel_in_windows_1252_is_refused_with_the_remedy() -> None:
+    recording = "timestamp;userId;url\n1;ann;/café\n2;bob;/tea\n".encode("cp1252")
+    first, second = (entry.document for entry in entries_of(recording))
+    assert isinstance(first, Refusal)
+    assert "iconv -f CP1252 -t UTF-8" in first.error
+    assert isinstance(second, bytes)
+
+
 def test_a_long_cell_is_accepted() -> None:
     url = "u" * (LONGEST_LINE_BYTES - 20)
     assert outcomes_of(entries_of(HEADER + f"1,a,p,{url}\n".encode()))[0][1]["url"] == url
