@@ -38,8 +38,9 @@ WATCH: Final = """
     }
     new PerformanceObserver(list => list.getEntries().forEach(note)).observe({ type: 'layout-shift', buffered: true })
     const look = () => {
-        const number = document.querySelector('.kpi .number')?.textContent ?? ''
-        if (/\\d|–/.test(number)) window.firstNumber = performance.now()
+        const number = document.querySelector('.kpi .number')
+        const isShown = number?.checkVisibility({ visibilityProperty: true })
+        if (isShown && /\\d|–/.test(number.textContent)) window.firstNumber = performance.now()
         else requestAnimationFrame(look)
     }
     requestAnimationFrame(look)

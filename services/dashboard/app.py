@@ -140,6 +140,4 @@ _here = st.navigation(_PAGES, position="hidden")
 if _access.may_see(_here.url_path):
     _here.run()
 else:
-    st.html(
-        f"<style>{theme.stylesheet()}{theme.variables(theme.palette_of(st.context.theme.type))}</style>{_NOT_SHARED}"
-    )
+    st.html(f"<style>{theme.variables(theme.palette_of(st.context.theme.type))}</style>{_NOT_SHARED}")

@@ -203,3 +203,21 @@ def test_rows_that_scroll_have_a_name_and_the_keyboard(blank: Page) -> None:
     show(blank, ".rows", cards=[card])
     box = blank.get_by_role("region", name="Latest")
     assert box.evaluate("box => [box.tabIndex, box.clientHeight, box.textContent]") == [0, 386, "x"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_shown"),
+    [
+        ("", False),
+        ('<div class="strip"></div>', False),  # of Explore, whose other parts would push it away
+        ('<div class="strip"></div><i class="kpi"></i><i class="page-end"></i>', False),
+        ('<div class="strip"></div><i class="kpi"></i><i class="scrubber"></i><i class="page-end"></i>', True),
+        ('<div class="board-page"></div>', True),
+        ('<div class="strip"></div><div class="notice"></div>', True),
+        ('<div class="stException"></div>', True),
+    ],
+)
+def test_a_page_appears_when_its_parts_are_there(blank: Page, parts: str, *, is_shown: bool) -> None:
+    blank.add_style_tag(path=HERE.parent / "kit" / "style.css")
+    blank.evaluate("parts => { document.body.innerHTML = `<main class=stMainBlockContainer>${parts}</main>` }", parts)
+    assert blank.locator("main").evaluate("main => getComputedStyle(main).visibility === 'visible'") is is_shown

@@ -54,7 +54,7 @@ def show(
     role: Role,
 ) -> None:
     """Show the page to this viewer, and keep it current at the rate the viewer chose."""
-    st.html(f"<style>{theme.stylesheet()}{theme.stylesheet(_STYLE_FILE)}</style>")
+    st.html(f"<style>{theme.stylesheet(_STYLE_FILE)}</style>")
     with st.container(key="topbar", horizontal=True):
         navigation()
         with st.container(key="refresh-controls", horizontal=True, width="content"):
@@ -123,7 +123,7 @@ def _refresh(
     for card in drawn.cards:
         with containers[card.name]:
             _show(card, found, elements, role)
-    st.html(f"<style>{container_rules(drawn.cards)}</style>")
+    st.html(f"<style>{container_rules(drawn.cards)}</style><i class='page-end'></i>")
 
 
 def _options(minutes: CompletedMinutes, dimension: str) -> list[str]:

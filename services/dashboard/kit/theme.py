@@ -13,7 +13,8 @@ Mode = Literal["light", "dark"]
 
 FONT: Final = '"Source Sans", sans-serif'  # Streamlit's own, served by the dashboard
 
-_STYLE_FILE: Final = Path(__file__).with_name("style.css")
+STYLE_FILE: Final = Path(__file__).with_name("style.css")
+"""What all pages share; the document loads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +106,8 @@ def variables(palette: Palette) -> str:
     return f":root{{{properties};{slots};{devices}}}"
 
 
-def stylesheet(file: Path = _STYLE_FILE) -> str:
-    """The CSS that all pages share, or that of one page; it names no colours."""
+def stylesheet(file: Path) -> str:
+    """The CSS of one page; it names no colours."""
     return file.read_text(encoding="utf-8")
 
 

@@ -28,7 +28,6 @@ def show(
 ) -> None:
     """Show the page to this viewer and keep it current."""
     palette = theme.palette_of(st.context.theme.type)
-    st.html(f"<style>{theme.stylesheet()}</style>")
     st.html(f"<style>{theme.variables(palette)}</style>")
     with st.container(key="topbar", horizontal=True):
         navigation()

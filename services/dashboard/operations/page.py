@@ -24,7 +24,7 @@ _STYLE_FILE: Final = Path(__file__).with_name("operations.css")
 def show(source: StatusSource, draw: Draw, address: str, refresh_seconds: float, navigation: Navigation) -> None:
     """Show the page to this viewer and keep it current."""
     palette = theme.palette_of(st.context.theme.type)
-    st.html(f"<style>{theme.stylesheet()}{theme.stylesheet(_STYLE_FILE)}</style>")
+    st.html(f"<style>{theme.stylesheet(_STYLE_FILE)}</style>")
     st.html(f"<style>{theme.variables(palette)}</style>")
     with st.container(key="topbar", horizontal=True):
         navigation()

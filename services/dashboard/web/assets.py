@@ -16,6 +16,8 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.dashboard.components.plot import PLOTLY_ADDRESS, PLOTLY_FILE, WORLD_ADDRESS, WORLD_FILE
+from services.dashboard.kit.theme import STYLE_FILE
+from services.dashboard.web.page_document import STYLE_ADDRESS
 
 _STREAMLIT: Final = Path(streamlit.__file__).parent / "static"
 _STREAMLIT_FOLDERS: Final = ("static/js", "static/css")  # what else it has, fonts and pictures, is compressed already
@@ -45,6 +47,7 @@ class Assets:
 def _files() -> Iterable[tuple[str, Path]]:
     yield PLOTLY_ADDRESS, PLOTLY_FILE
     yield WORLD_ADDRESS, WORLD_FILE
+    yield STYLE_ADDRESS, STYLE_FILE
     for folder in _STREAMLIT_FOLDERS:
         for file in (_STREAMLIT / folder).iterdir():
             if file.suffix in _MEDIA_TYPES:

@@ -8,8 +8,11 @@ the document loads, under any base path.
 
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import streamlit
+
+from services.dashboard.kit import theme
 
 EXPLORE: Final = "explore"
 OPERATIONS: Final = "operations"
@@ -17,9 +20,15 @@ PATHS: Final = ("", EXPLORE, OPERATIONS)
 """The paths of all pages, the live page first. None has a slash, so all are in the server's folder."""
 
 _WHERE: Final = '<script>window.__streamlit = { BACKEND_BASE_URL: new URL(".", location.href).href }</script>'
+STYLE_ADDRESS: Final = f"assets/style-{crc32(theme.STYLE_FILE.read_bytes()):08x}.css"
+_ROOT: Final = '<div id="root"></div>'
+# After the head, where Streamlit puts its own styles, and before anything is drawn, so that nothing moves.
+_STYLE: Final = f'<link rel="stylesheet" href="./{STYLE_ADDRESS}">'
 _INDEX: Final = Path(streamlit.__file__).parent / "static" / "index.html"
 
 
 def page_document() -> str:
-    """The installed Streamlit's document, with the place of its server."""
-    return _INDEX.read_text(encoding="utf-8").replace("<head>", f"<head>\n    {_WHERE}", 1)
+    """The installed Streamlit's document, with the place of its server and the stylesheet that all pages share."""
+    document = _INDEX.read_text(encoding="utf-8").replace("<head>", f"<head>\n    {_WHERE}", 1)
+    assert _ROOT in document
+    return document.replace(_ROOT, f"{_STYLE}\n    {_ROOT}", 1)

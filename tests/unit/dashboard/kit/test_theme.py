@@ -95,7 +95,7 @@ def test_series_colours_are_distinct_and_visible(palette: Palette) -> None:
 
 def test_the_stylesheet_uses_only_declared_css_properties() -> None:
     declared = theme.variables(LIGHT)
-    used = {part.split(")")[0].split(",")[0] for part in theme.stylesheet().split("var(")[1:]}
+    used = {part.split(")")[0].split(",")[0] for part in theme.stylesheet(theme.STYLE_FILE).split("var(")[1:]}
     assert {name for name in used if f"{name}:" not in declared} == {
         "--tone",
         "--size",

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from services.dashboard import components
 from services.dashboard.components.plot import PLOTLY_ADDRESS, PLOTLY_FILE, WORLD_ADDRESS
 from services.dashboard.web.assets import Assets
-from services.dashboard.web.page_document import page_document
+from services.dashboard.web.page_document import STYLE_ADDRESS, page_document
 
 BASE = "/shop/stats/"
 SCRIPTS = re.findall(r'(?:src|href)="\./(static/(?:js|css)/[^"]+)"', page_document())
@@ -21,7 +21,7 @@ def client() -> TestClient:
     return TestClient(Assets(Starlette(), base_path=BASE))
 
 
-@pytest.mark.parametrize("path", [PLOTLY_ADDRESS, WORLD_ADDRESS, SCRIPTS[0], SCRIPTS[-1]])
+@pytest.mark.parametrize("path", [PLOTLY_ADDRESS, WORLD_ADDRESS, STYLE_ADDRESS, SCRIPTS[0], SCRIPTS[-1]])
 def test_a_file_is_compressed_and_kept_by_browsers(client: TestClient, path: str) -> None:
     packed = client.get(BASE + path, headers={"Accept-Encoding": "gzip, br"})
     plain = client.get(BASE + path, headers={"Accept-Encoding": "identity"})
