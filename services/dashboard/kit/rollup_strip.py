@@ -1,5 +1,6 @@
 """The status strip of a rollup, which Live and Explore show. Pure, HTML out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from services.dashboard.kit import freshness
@@ -48,7 +49,7 @@ def rollup_strip(
             return malformed_strip(since_ms, _for(role, reason), last.meta.as_of_ms if last else None, clock)
         case Live(snapshot, partitions_before, late_lately, failing):
             fresh = freshness.judge(snapshot.meta, partitions_before=partitions_before, now_ms=now_ms)
-            causes = " ".join(_cause(part, role, now_ms, clock) for part in failing)
+            causes = _causes(failing, role, now_ms, clock)
             return _strip(snapshot.meta, fresh, late_lately, causes, clock)
 
 
@@ -56,15 +57,27 @@ def _for(role: Role, reason: str) -> str:
     return reason if role == "analyst" else ""
 
 
-def _cause(failing: FailingPart, role: Role, now_ms: int, clock: Clock) -> str:
-    """A sentence on a failing part, as HTML."""
-    since = f"since {when(failing.since_ms, clock)} ({duration(max(0, now_ms - failing.since_ms) / 1000)})"
-    service = f"<code>clickpulse {in_html(failing.service, 40)}</code>"
-    if failing.part is None:
-        return f"No {service} is running {since}; clicks wait to be counted."
-    what = "is still starting" if failing.part == STARTING else f"fails: {in_html(_named(failing.part), 40)}"
-    detail = f' <span class="detail">{in_html(failing.reason)}</span>' if _for(role, failing.reason) else ""
-    return f"{service} {what}, {since}; clicks wait to be counted.{detail}"
+def _causes(failing: Sequence[FailingPart], role: Role, now_ms: int, clock: Clock) -> str:
+    """A sentence for each part that fails, in however many services, as HTML."""
+    by_part: dict[str | None, list[FailingPart]] = {}
+    for own in failing:
+        by_part.setdefault(own.part, []).append(own)
+    return " ".join(_cause(part, own, role, now_ms, clock) for part, own in by_part.items())
+
+
+def _cause(part: str | None, failing: Sequence[FailingPart], role: Role, now_ms: int, clock: Clock) -> str:
+    first = min(failing, key=lambda own: own.since_ms)
+    since = f"since {when(first.since_ms, clock)} ({duration(max(0, now_ms - first.since_ms) / 1000)})"
+    services = [f"<code>clickpulse {in_html(own.service, 40)}</code>" for own in failing]
+    is_one = len(services) == 1
+    if part is None:
+        return f"No {' and no '.join(services)} is running {since}; clicks wait to be counted."
+    if part == STARTING:
+        what = f"{'is' if is_one else 'are'} still starting"
+    else:
+        what = f"fail{'s' if is_one else ''}: {in_html(_named(part), 40)}"
+    detail = f' <span class="detail">{in_html(first.reason)}</span>' if _for(role, first.reason) else ""
+    return f"{' and '.join(services)} {what}, {since}; clicks wait to be counted.{detail}"
 
 
 def _named(part: str) -> str:

@@ -210,6 +210,15 @@ def test_the_strip_names_the_failing_part_instead_of_a_pipeline_that_works(
     assert "refused" not in drawn(observation, age_s=age_s, role="viewer").strip
 
 
+def test_services_that_fail_at_the_same_part_share_a_sentence() -> None:
+    earlier = FailingPart("enrich", "log", NOON_MS - 59_000, "no broker")
+    strip = text_of(drawn(Live(snapshot_of(sample_rollup()), failing=(LOG_AWAY, earlier))).strip)
+    assert (
+        "clickpulse aggregate and clickpulse enrich fail: the event log, since 11:59:01 UTC (1 min); "
+        "clicks wait to be counted. no broker Rollup"
+    ) in strip
+
+
 def test_an_unknown_lag_is_no_lag_of_zero() -> None:
     strip = text_of(live(lag=None).strip)
     assert "cannot read the event log" in strip
