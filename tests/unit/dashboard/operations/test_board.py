@@ -67,7 +67,7 @@ def test_a_healthy_pipeline_has_a_sentence_and_a_row_per_replica() -> None:
     assert second.endswith("partitions 3 3 not_json 9.3 MB")
     assert third == f"detect detect-1 Healthy nothing to report {usual} 12 of 2 partitions 0 –"
     assert card(shown, "replicas").count('class="spark"') == 9
-    assert 'aria-label="CPU of enrich enrich-1, last 10 s: 20 % to 20 %"' in card(shown, "replicas")
+    assert 'aria-label="CPU of enrich enrich-1, last 1 min: 20 % to 20 %"' in card(shown, "replicas")
 
 
 def test_key_figures_sum_the_running_replicas() -> None:
