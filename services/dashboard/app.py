@@ -8,7 +8,7 @@ import streamlit as st
 
 from services.dashboard.components import board, picks, plot, strip
 from services.dashboard.explore import page as explore
-from services.dashboard.kit import navigation, theme
+from services.dashboard.kit import history, navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.notice import notice
 from services.dashboard.live import page as live
@@ -136,6 +136,7 @@ _PAGES = [
     st.Page(_operations, title="Operations", url_path=OPERATIONS),
 ]
 _here = st.navigation(_PAGES, position="hidden")
+history.restore_choices()
 # Here too, because a session can ask for another page without any request that the gate sees.
 if _access.may_see(_here.url_path):
     _here.run()

@@ -139,6 +139,8 @@ def test_numbers_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) 
     visit.page.keyboard.press("Enter")
     last = [event for event in events if event["minute"] == end - 1]
     eventually(lambda: rows.count() == len(last), "the events of the last minute", 60)
+    below = "document.querySelector('.st-key-card-events').getBoundingClientRect().bottom - innerHeight"
+    eventually(lambda: visit.page.evaluate(below) <= 0, "the events in view", 60)
     assert iso_second((end - 1) * MINUTE_MS)[11:16] in head.inner_text()
     visit.page.get_by_role("button", name="Toys").click()
     toys = [event for event in events if event["category"] == "Toys"]

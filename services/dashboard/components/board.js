@@ -1,6 +1,6 @@
-// A whole page as one Streamlit element; patch.js, standing.js, figure.js and world_map.js precede this file. It receives
-// what changed since the page it shows (see edition.py) and patches the existing nodes, so nothing flickers, scrolls or
-// loses focus.
+// A whole page as one Streamlit element; patch.js, standing.js, history.js, figure.js and world_map.js precede this
+// file. It receives what changed since the page it shows (see edition.py) and patches the existing nodes, so nothing
+// flickers, scrolls or loses focus.
 
 // Rows below a card's head that scroll, also by the keyboard.
 const scrolling = (card, place, height, head) => {

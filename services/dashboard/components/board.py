@@ -37,9 +37,8 @@ Draw = Callable[[Edition, Viewer], None]
 def register() -> Draw:
     """Register the element with Streamlit, once per app run; returns the function that shows an edition to a viewer."""
     addresses = f"const PLOTLY = {json.dumps(PLOTLY_ADDRESS)}, WORLD = {json.dumps(WORLD_ADDRESS)}\n"
-    element: Any = st.components.v2.component(
-        "board", js=addresses + strip.script() + script("figure.js", "world_map.js", "board.js"), isolate_styles=False
-    )
+    js = addresses + strip.script() + script("history.js", "figure.js", "world_map.js", "board.js")
+    element: Any = st.components.v2.component("board", js=js, isolate_styles=False)
 
     def draw(edition: Edition, viewer: Viewer) -> None:
         element(

@@ -1,5 +1,5 @@
 // Shows the dashboard's HTML and reports which of its buttons ([data-pick]) was pressed. Streamlit's own HTML element
-// cannot report anything.
+// cannot report anything. leading.js precedes this file.
 export default function ({ data, parentElement, setStateValue }) {
   let box = parentElement.querySelector(".picks")
   if (!box) {
@@ -15,7 +15,9 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   box.onclick = ({ target }) => {
     const button = target.closest("[data-pick]")
-    if (button) setStateValue("picked", { what: button.dataset.pick, at: Date.now() })
+    if (!button) return
+    setStateValue("picked", { what: button.dataset.pick, at: Date.now() })
+    leadTo(data.leads_to)
   }
   // A requested file comes with the data until its arrival is reported.
   if (!data.file || box.file === data.file.token) return

@@ -40,16 +40,25 @@ def listening(key: str, on_pick: Picked) -> dict[str, Any]:
 def register() -> tuple[Callable[..., None], Callable[..., None]]:
     """Register both with Streamlit, once per app run.
 
-    Returns two functions. `show(html, key, on_pick, file, on_got)` shows HTML whose buttons have a `data-pick`; it
-    sends `file`, if any, until the browser reports the file's token to `on_got`.
+    Returns two functions. `show(html, key, on_pick, leads_to, file, on_got)` shows HTML whose buttons have a
+    `data-pick`. A pick scrolls to the element that the selector `leads_to` names, if any. `file`, if any, is sent until
+    the browser reports its token to `on_got`.
     `scrub(first, last, at, bars, clock, key, on_move)` takes three minutes, of which `at` is the shown one (None: the
     newest), the heights of the curve from 0 to 1, and the viewer's clock. `on_move` receives a minute in UTC.
     """
-    html_element = _element("picks")
+    html_element = _element("leading", "picks")
     slider_element = _element("scrubber")
 
-    def show(html: str, *, key: str, on_pick: Picked, file: File | None = None, on_got: Picked | None = None) -> None:
-        data: dict[str, Any] = {"html": html}
+    def show(
+        html: str,
+        *,
+        key: str,
+        on_pick: Picked,
+        leads_to: str | None = None,
+        file: File | None = None,
+        on_got: Picked | None = None,
+    ) -> None:
+        data: dict[str, Any] = {"html": html, "leads_to": leads_to}
         handlers = listening(key, on_pick)
         if file is not None:
             data["file"] = {"name": file.name, "type": file.media_type, "text": file.text, "token": file.token}
@@ -69,6 +78,6 @@ def register() -> tuple[Callable[..., None], Callable[..., None]]:
     return show, scrub
 
 
-def _element(name: str) -> Any:
-    script = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
-    return st.components.v2.component(f"clickpulse_{name}", js=script, isolate_styles=False)
+def _element(*names: str) -> Any:
+    script = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return st.components.v2.component(f"clickpulse_{names[-1]}", js=script, isolate_styles=False)

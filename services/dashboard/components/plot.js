@@ -1,4 +1,4 @@
-// One chart as a Streamlit element; figure.js precedes this file.
+// One chart as a Streamlit element; figure.js and leading.js precede this file.
 export default function ({ data, parentElement, setStateValue }) {
   const chart = plotIn(parentElement, data)
   chart.classList.toggle("pickable", data.pickable)
@@ -7,7 +7,9 @@ export default function ({ data, parentElement, setStateValue }) {
     ? (points) => {
         const picked = points.map(({ customdata }) => customdata).find((about) => typeof about === "string")
         // The time makes picking the same thing again a change. Trigger values may get lost under frequent refreshes.
-        if (picked) setStateValue("picked", { what: picked, at: Date.now() })
+        if (!picked) return
+        setStateValue("picked", { what: picked, at: Date.now() })
+        leadTo(data.leads_to)
       }
     : undefined
   // Streamlit also calls this when newer data replaces a run, while the chart stays on the page.

@@ -24,20 +24,30 @@ WORLD_ADDRESS: Final = f"assets/world-{crc32(WORLD_FILE.read_bytes()):08x}.json"
 
 
 def register() -> Callable[..., None]:
-    """Register the chart with Streamlit, once per app run; returns `draw(figure_json, label, key, height, on_pick)`.
+    """Register the chart with Streamlit, once per app run; returns `draw`.
 
     `label` is for screen readers. A click on a bar or cell whose customdata is text calls `on_pick` with that text,
-    before the run that follows.
+    before the run that follows, and scrolls to the element that the selector `leads_to` names, if any.
     """
-    element: Any = st.components.v2.component("live_plot", js=script("figure.js", "plot.js"), isolate_styles=False)
+    js = script("figure.js", "leading.js", "plot.js")
+    element: Any = st.components.v2.component("live_plot", js=js, isolate_styles=False)
 
-    def draw(figure_json: str, *, label: str, key: str, height: int, on_pick: Picked | None = None) -> None:
+    def draw(
+        figure_json: str,
+        *,
+        label: str,
+        key: str,
+        height: int,
+        on_pick: Picked | None = None,
+        leads_to: str | None = None,
+    ) -> None:
         data = {
             "figure": figure_json,
             "label": label,
             "height": height,
             "plotly": PLOTLY_ADDRESS,
             "pickable": bool(on_pick),
+            "leads_to": leads_to,
         }
         listening = {} if on_pick is None else picks.listening(key, on_pick)
         element(data=data, key=key, height=height, **listening)

@@ -23,8 +23,9 @@ def register() -> Callable[..., None]:
     `at` is the time the page was drawn at, in the viewer's zone. The element ages from its arrival in the browser until
     the next one: a page that is paused (0 `refresh_seconds`), disconnected or not answered says so.
     """
-    own = (_FOLDER / "strip.js").read_text(encoding="utf-8")
-    element: Any = st.components.v2.component("clickpulse_strip", js=f"{script()}\n{own}", isolate_styles=False)
+    history, own = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("history.js", "strip.js"))
+    js = f"{history}\n{script()}\n{own}"
+    element: Any = st.components.v2.component("clickpulse_strip", js=js, isolate_styles=False)
 
     def show(html: str, *, at: str, refresh_seconds: float) -> None:
         element(data={"strip": html, "at": at, "refresh_s": refresh_seconds}, key="strip", height="content")

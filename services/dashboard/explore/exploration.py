@@ -1,12 +1,12 @@
 """Everything that is counted for a viewer's choices. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from services.dashboard.explore.choices import EVERYTHING, STEPS, Choices
 from services.dashboard.explore.columns import COLUMNS, ExploreColumns
 from services.dashboard.explore.counting import distributions, series
-from services.dashboard.explore.counting.selection import Filter, Selection, Span, distinct_visitors, select, views
+from services.dashboard.explore.counting.selection import Selection, Span, distinct_visitors, select, views
 from services.dashboard.explore.counting.series import Change, Series, Statistics
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 
@@ -100,7 +100,7 @@ def _focused(minutes: CompletedMinutes, choices: Choices, selection: Selection) 
     names = choices.wanted.names
     if focus.dimension is not None:
         names = (*names, (focus.dimension, frozenset({focus.name})))
-    return select(minutes.frame, focus.span, Filter(choices.wanted.audience, names))
+    return select(minutes.frame, focus.span, replace(choices.wanted, names=names))
 
 
 def curve(minutes: CompletedMinutes, first_minute: int) -> list[float]:

@@ -30,6 +30,8 @@ from services.dashboard.sources.segment_source import SegmentSource
 _STYLE_FILE: Final = Path(__file__).with_name("explore.css")
 _MOST_OPTIONS: Final = 250
 _SCRUBBED_MINUTES: Final = 60
+_EVENTS: Final = ".st-key-card-events"
+"""A pick scrolls there, because the events are below what is picked."""
 
 _recall = Recall()  # shared by all viewers of the process
 
@@ -84,7 +86,7 @@ def _refresh(
         st.html(board.EMPTY)
         return
     with st.container(key="card-controls"):
-        chosen = controls.choices(minutes, lambda name: _options(minutes, name))
+        chosen = controls.choices(minutes, lambda name: _options(minutes, name), role)
         at_minute = _scrubber(minutes, elements, clock)
     above = st.container(key="above")
     with st.container(key="board"):
@@ -159,9 +161,14 @@ def _show_part(part: Part, key: str, elements: Elements, role: Role) -> None:
         case Chart():
             on_pick = address.pick if part.is_pickable and can_pick else None
             elements.draw(
-                part.figure_json, label=part.label, key=f"chart-{key}", height=part.height_px, on_pick=on_pick
+                part.figure_json,
+                label=part.label,
+                key=f"chart-{key}",
+                height=part.height_px,
+                on_pick=on_pick,
+                leads_to=_EVENTS,
             )
         case Pickable() if can_pick:
-            elements.show(part, key=key, on_pick=address.pick)
+            elements.show(part, key=key, on_pick=address.pick, leads_to=_EVENTS)
         case html:
             st.html(html)

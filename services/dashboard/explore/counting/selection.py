@@ -1,12 +1,19 @@
 """The span of minutes and the filter that a viewer chose, and the events that match. Pure."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
 from services.dashboard.sources.segments import Array, Frame
 from shared.rollups.model import Audience
+
+SEARCHED: Final = ("page", "productId")
+"""The dimensions with too many names for a list."""
+
+_VISITOR: Final = re.compile("([0-9]{1,9}):([0-9]{1,10})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +30,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An audience, and the names that pass by dimension; a dimension that is absent lets all pass."""
+    """An audience, the names that pass by dimension, and a text; what is absent lets all pass.
+
+    An event has the text if its page or product contains it, in any case, or if it is its visitor (`partition:number`,
+    as the table of events shows it). `finds_visitors` is False for who may not see single visitors.
+    """
 
     audience: Audience = "all"
     names: tuple[tuple[str, frozenset[str]], ...] = ()
+    search: str = ""
+    finds_visitors: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +93,24 @@ def select(frame: Frame, span: Span, wanted: Filter) -> Selection:
         # One entry more, for the code of an absent text, -1.
         passes = np.array([*(name in names for name in frame.names[dimension]), False])
         tests.append(passes[frame.codes[dimension][rows]])
+    if wanted.search:
+        tests.append(_has_text(frame, rows, wanted.search, finds_visitors=wanted.finds_visitors))
     if not tests:
         return Selection(frame, span, rows)
     return Selection(frame, span, rows.start + np.flatnonzero(np.logical_and.reduce(tests)))
+
+
+def _has_text(frame: Frame, rows: slice, text: str, *, finds_visitors: bool) -> Array:
+    folded = text.casefold()
+    found = np.zeros(rows.stop - rows.start, np.bool_)
+    for dimension in SEARCHED:
+        passes = np.array([*(folded in name.casefold() for name in frame.names[dimension]), False])
+        found |= passes[frame.codes[dimension][rows]]
+    visitor = _VISITOR.fullmatch(text) if finds_visitors else None
+    if visitor is not None:
+        partition, number = (int(digits) for digits in visitor.groups())
+        found |= (frame.partitions[rows] == partition) & (frame.visitor_numbers[rows] == number)
+    return found
 
 
 def views(selection: Selection) -> int:

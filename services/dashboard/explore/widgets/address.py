@@ -5,6 +5,7 @@ from typing import Final
 import streamlit as st
 
 from services.dashboard.explore.choices import is_shown, read_focus
+from services.dashboard.kit import history
 from shared.events.time_units import MINUTE_MS
 from shared.events.timestamps import iso_second
 
@@ -17,9 +18,10 @@ def kept(parameter: str) -> str | None:
     """What was picked or came with the address, which is updated to match.
 
     The session wins over the address: while the viewer moves on, the browser still asks with the previous address.
+    After Back or Forward the address wins.
     """
     key = _PREFIX + parameter
-    if key not in st.session_state:
+    if key not in st.session_state or history.is_navigation():
         st.session_state[key] = st.query_params.get(parameter)
     value: str | None = st.session_state[key]
     if value is None:

@@ -16,12 +16,14 @@ from services.dashboard.explore.choices import (
 )
 from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
+from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 from shared.rollups.model import Audience
 
 _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot": "Bots"}
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}
 _BACKLOGS: Final = {5: "5 min", 15: "15 min", 60: "1 h", 240: "4 h", 480: "8 h"}
+_LONGEST_SEARCH: Final = 200
 
 
 def refresh_seconds() -> int:
@@ -30,7 +32,7 @@ def refresh_seconds() -> int:
     return seconds
 
 
-def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]]) -> Choices:
+def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], role: Role) -> Choices:
     """The choices above the cards; `options_of` returns the names that a filter offers."""
     windows = {length: label for length, label in WINDOWS.items() if length <= _reach(minutes)}
     with st.container(key="choices", horizontal=True):
@@ -42,8 +44,9 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]]) -
         spans = {span: label for span, label in ROLLING.items() if not 0 < span <= step}
         rolling = _switch("Rolling mean", spans, 0, "rolling")
     with st.container(key="filters", horizontal=True):
+        search = _search(role)
         chosen = [(name, frozenset(_several(name, options_of(name)))) for name in COLUMNS.filters]
-    wanted = Filter(audience, tuple((name, names) for name, names in chosen if names))
+    wanted = Filter(audience, tuple((name, names) for name, names in chosen if names), search, role == "analyst")
     return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling, wanted=wanted)
 
 
@@ -80,6 +83,18 @@ def _switch(label: str, options: Any, default: Any, key: str, *, is_labelled: bo
         bind="query-params",
         label_visibility="visible" if is_labelled else "collapsed",
     )
+
+
+def _search(role: Role) -> str:
+    """A text that pages, products or visitors must have; a visitor is for analysts."""
+    text: str | None = st.text_input(
+        "Search",
+        key="search",
+        bind="query-params",
+        max_chars=_LONGEST_SEARCH,
+        placeholder="Page, product or visitor" if role == "analyst" else "Page or product",
+    )
+    return (text or "").strip()[:_LONGEST_SEARCH]
 
 
 def _several(dimension: str, options: list[str]) -> list[str]:

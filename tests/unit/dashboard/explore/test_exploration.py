@@ -170,6 +170,40 @@ def test_a_sample_counts_for_the_events_it_represents() -> None:
     assert not selection.within(Span(MINUTE + 2, 1)).is_sampled
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("shoes", [0, 2]),  # a page, in any case, and a product
+        ("/C/SHOES", [0]),
+        ("ß", [3]),
+        ("1:7", [2, 4]),  # a visitor, and a page that has the text
+        ("01:7", [2]),
+        ("1:", [4]),
+        ("9:9999999999", []),
+        ("(", []),
+    ],
+)
+def test_a_search_finds_pages_products_and_visitors(text: str, found: list[int]) -> None:
+    events = [
+        Row(millisecond=0, page="/c/Shoes", product=None),
+        Row(millisecond=1, page=None, product="p1"),
+        Row(millisecond=2, page="/", product="SHOES-9", partition=1, visitor=7),
+        Row(millisecond=3, page="/größe/straße", partition=7, visitor=1),
+        Row(millisecond=4, page="/at/1:7"),
+    ]
+    frame, span = frame_of(events), Span(MINUTE + 1, 1)
+    selection = select(frame, span, Filter(search=text))
+    assert sorted(frame.timestamps[selection.rows] - MINUTE * 60_000) == found
+    # Who may not see single visitors finds none.
+    unseen = select(frame, span, Filter(search=text, finds_visitors=False))
+    assert sorted(frame.timestamps[unseen.rows] - MINUTE * 60_000) == [
+        row for row in found if (text, row) not in SECRET
+    ]
+
+
+SECRET = {("1:7", 2), ("01:7", 2)}
+
+
 def test_statistics_leave_out_unknown_buckets() -> None:
     statistics = series.describe(series.Series(MINUTE, 5, [4, 9, None, 4, 7]))
     assert (statistics.latest, statistics.mean) == (7, 6)

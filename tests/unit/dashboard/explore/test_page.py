@@ -90,6 +90,9 @@ def test_a_live_pipeline_fills_every_panel(client: Any) -> None:
         ({"source": "Other"}, "4", "3"),  # what the samples have in columns that no row names
         ({"source": "Direct"}, "0", "0"),
         ({"category": "Nowhere & <b>"}, "0", "0"),
+        ({"search": "P1"}, "4", "3"),
+        ({"search": "1:1"}, "1", "1"),
+        ({"search": "nowhere"}, "0", "0"),
         ({"window": "15 min", "by": "5 min", "show": "Visitors"}, "4", "3"),
         ({"window": "never", "by": "-1", "events": "x/y", "at": "noon", "refresh": "0 s"}, "4", "3"),
     ],
