@@ -1,6 +1,6 @@
 """Re-runs the failure table of docs/operations.md: `python -m tests.faults.failure_table [ROW …]`.
 
-Each row is broken for real on a site with the log on Redis. Then what it says about logs and health is checked, and
+Each row is broken for real on a site of its own. Then what it says about logs and health is checked, and
 that the site counts again. NOT_RERUN lists the others, with the reason; a test compares both with the table.
 """
 
@@ -26,22 +26,19 @@ from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import NewRecord
-from shared.streams.redis.layout import stream_key
+from shared.streams.redis.layout import offsets_key, stream_key
 from tests.faults.service import Service
 from tests.support.polling import eventually
+from tests.support.servers.kafka.broker import Kafka
 from tests.support.servers.server_process import free_port
 from tests.support.servers.valkey import Valkey
 
-_NEEDS_KAFKA: Final = "needs Kafka"
+_NEEDS_KAFKA: Final = "not written yet; needs Kafka"
 NOT_RERUN: Final = {
-    "Broker unreachable": "needs Kafka; make test-faults cuts and crashes the broker",
-    "Redis flushed": "needs Kafka: here a flush empties the log, too",
     "Disk full": "needs a file system of its own; tests/unit/aggregate/test_service.py has the refused write",
     "State damaged while in use": "not controllable from outside; tests/attacks/test_damaged_state.py",
-    "aggregate replica dies": _NEEDS_KAFKA,
-    "enrich replica dies": _NEEDS_KAFKA,
+    "aggregate replica dies": "needs a second replica; tests/pipeline/test_replicas.py",
     "Lag grows": "needs a load that this machine does not sustain",
-    "A partition is stuck": _NEEDS_KAFKA,
     "Records expired unread": "needs hours of retention to pass",
     "Clocks differ": "needs two hosts",
     "The log refuses a record": _NEEDS_KAFKA,
@@ -53,12 +50,14 @@ NOT_RERUN: Final = {
 
 
 class Site:
-    """A Valkey with the log, enrich and aggregate."""
+    """A Valkey, with the log or beside a Kafka, enrich and aggregate."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_kafka: bool) -> None:
         self.valkey = Valkey(folder, fsync="everysec")
+        self.kafka = Kafka(folder) if has_kafka else None
+        self._broker = self.kafka.address if self.kafka else None
         self.state = folder / "state"
-        self.settings = ServiceSettings(redis_url=self.valkey.url, partitions=1)
+        self.settings = ServiceSettings(redis_url=self.valkey.url, kafka_broker=self._broker, partitions=1)
         self.client: Any = connect(self.valkey.url)
         self._folder = folder
         self._ports: dict[str, int] = {}
@@ -72,7 +71,7 @@ class Site:
         self._ports[name] = free_port()
         environment = {
             "REDIS_URL": self.valkey.url,
-            "KAFKA_BROKER": "",
+            "KAFKA_BROKER": self._broker or "",
             "PARTITIONS": "1",
             "STATE_DIR": str(self.state),
             "HEALTH_PORT": str(self._ports[name]),
@@ -85,6 +84,8 @@ class Site:
     def start(self) -> None:
         """Start everything, and wait until it counts."""
         self.valkey.start()
+        if self.kafka is not None:
+            self.kafka.start()
         self.enrich.start()
         self.aggregate.start()
         self.counts_again()
@@ -94,6 +95,8 @@ class Site:
         for service in self._services:
             service.end()
         self.valkey.kill()
+        if self.kafka is not None:
+            self.kafka.kill()
 
     def send(self, *values: bytes, topic: str | None = None) -> None:
         """Append records to the raw topic, or another."""
@@ -154,6 +157,31 @@ def click(ahead_ms: int = 0) -> bytes:
     return json.dumps({"timestamp": time.time_ns() // 1_000_000 + ahead_ms, "userId": "ada"}).encode()
 
 
+def _broker_unreachable(site: Site) -> None:
+    assert site.kafka is not None
+    site.kafka.kill()
+    site.logs("aggregate", "retrying")
+    site.logs("enrich", "waiting")
+    site.fails("aggregate", "log")
+    site.fails("enrich", "log")
+    site.kafka.start()
+    site.logs("aggregate", "available again")
+
+
+def _redis_flushed(site: Site) -> None:
+    site.client.flushall()
+    eventually(lambda: site.counted() > 0, "complete again")
+    assert site.is_ready("aggregate")
+
+
+def _enrich_dies(site: Site) -> None:
+    site.enrich.kill()
+    site.send(click())
+    counted = site.counted()
+    site.enrich.start()
+    eventually(lambda: site.counted() > counted, "the click that came meanwhile is counted")
+
+
 def _redis_unreachable(site: Site) -> None:
     site.valkey.kill()
     site.logs("aggregate", "cannot publish, retrying with the newest rollup")
@@ -171,6 +199,34 @@ def _redis_full(site: Site) -> None:
         site.fails("aggregate", "redis")
     finally:
         site.client.config_set("maxmemory", limit)
+
+
+def _redis_refuses_writes(site: Site) -> None:
+    site.client.config_set("min-replicas-to-write", 1)
+    try:
+        site.logs("aggregate", "NOREPLICAS")
+        site.fails("aggregate", "redis")
+    finally:
+        site.client.config_set("min-replicas-to-write", 0)
+
+
+def _redis_denies(site: Site) -> None:
+    site.client.execute_command("ACL SETUSER", "default", "-hset", "-set")
+    try:
+        site.logs("aggregate", "access denied by the ACL of Redis")
+    finally:
+        site.client.execute_command("ACL SETUSER", "default", "+hset", "+set")
+
+
+def _foreign_key(site: Site) -> None:
+    key = offsets_key("", site.settings.raw_topic, "enrich")
+    saved = site.client.dump(key)
+    site.client.set(key, "mine")
+    try:
+        site.logs("enrich", "in Redis holds the wrong kind of value")
+        site.fails("enrich", "log")
+    finally:
+        site.client.restore(key, 0, saved, replace=True)
 
 
 def _state_unusable(site: Site) -> None:
@@ -240,9 +296,17 @@ def _second_replica(site: Site) -> None:
     eventually(lambda: second.exit_code() == 3, "it ends with exit code 3")
 
 
-ROWS: Final[dict[str, Callable[[Site], None]]] = {
+ON_KAFKA: Final[dict[str, Callable[[Site], None]]] = {
+    "Broker unreachable": _broker_unreachable,
+    "Redis flushed": _redis_flushed,  # on the Redis log a flush empties the log, too
+    "enrich replica dies": _enrich_dies,
+}
+ON_REDIS: Final[dict[str, Callable[[Site], None]]] = {
     "Redis unreachable": _redis_unreachable,
     "Redis full": _redis_full,
+    "Redis refuses to write": _redis_refuses_writes,
+    "Redis denies access": _redis_denies,
+    "A key of another type in the Redis log": _foreign_key,
     "State unusable": _state_unusable,
     "State locked": _state_locked,
     "All aggregate replicas down": _all_aggregates_down,
@@ -253,6 +317,7 @@ ROWS: Final[dict[str, Callable[[Site], None]]] = {
     "aggregate refuses events": _aggregate_refuses,
     "Second replica on the Redis log, or duplicate instance": _second_replica,
 }
+ROWS: Final = {**ON_KAFKA, **ON_REDIS}
 """How to break a row of the table, and what it says then."""
 
 
@@ -263,9 +328,9 @@ def rows_of(document: str) -> list[str]:
 
 
 @contextmanager
-def a_site(folder: Path) -> Iterator[Site]:
+def a_site(folder: Path, *, has_kafka: bool) -> Iterator[Site]:
     """A site that counts."""
-    site = Site(folder)
+    site = Site(folder, has_kafka=has_kafka)
     try:
         site.start()
         yield site
@@ -282,7 +347,7 @@ def main() -> int:
     for row in wanted:
         folder = Path(tempfile.mkdtemp(prefix="clickpulse-failure-"))
         try:
-            with a_site(folder) as site:
+            with a_site(folder, has_kafka=row in ON_KAFKA) as site:
                 ROWS[row](site)
                 site.counts_again()
         except AssertionError as error:
