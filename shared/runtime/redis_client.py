@@ -28,7 +28,7 @@ from redis.sentinel import (
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_errors import REDIS_PASSING, refused_greeting, wrong_server
-from shared.runtime.redis_replies import MOST_REPLY_BYTES, ReplyTooLarge, limited_parser
+from shared.runtime.redis_replies import MOST_REPLY_BYTES, ReplyTooLarge, parser_of
 from shared.runtime.redis_url import SENTINEL_SCHEMES, redis_address, sentinel_of
 
 __all__ = ["REDIS_UNAVAILABLE", "check_server", "connect", "redis_address", "wait_out"]
@@ -63,7 +63,7 @@ def connect(
         "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "retry": Retry(NoBackoff(), 0),
-        "parser_class": limited_parser(float("inf") if most_reply_bytes is None else most_reply_bytes),
+        "parser_class": parser_of(most_reply_bytes),
     }
     scheme = redis_url.partition("://")[0]
     pool: Any = (

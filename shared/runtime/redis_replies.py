@@ -34,20 +34,25 @@ def is_exhausted(error: Exception) -> bool:
     return isinstance(error, redis.ResponseError) and "exhausted the last possible ID" in str(error)
 
 
-def limited_parser(most_bytes: float) -> type[BaseParser]:
-    """The parser of redis-py's connections with the errors of `redis_errors`; ReplyTooLarge above `most_bytes`."""
+def parser_of(most_bytes: int | None) -> type[BaseParser]:
+    """The parser of redis-py's connections with the errors of `redis_errors`.
+
+    It raises ReplyTooLarge for a reply above `most_bytes`; None: any reply is read, without the cost of counting.
+    """
+    if most_bytes is None:
+        return _AnyHiredisParser if HIREDIS_AVAILABLE else _AnyParser
     parser = _LimitedHiredisParser if HIREDIS_AVAILABLE else _LimitedParser
     return type(parser.__name__, (parser,), {"most_bytes": most_bytes})
 
 
-def _too_large(most_bytes: float) -> ReplyTooLarge:
+def _too_large(most_bytes: int) -> ReplyTooLarge:
     return ReplyTooLarge(f"Redis returned more than {most_bytes:,} bytes at once, which no key of ours holds")
 
 
 class _CountingReader:
     """A hiredis reader that counts what it is fed."""
 
-    def __init__(self, reader: Any, most_bytes: float) -> None:
+    def __init__(self, reader: Any, most_bytes: int) -> None:
         self.fed_bytes = 0
         self.gets = reader.gets
         self.has_data = reader.has_data
@@ -68,8 +73,16 @@ class _Errors(BaseParser):
         return error_of(response, known)
 
 
-class _LimitedHiredisParser(_Errors, _HiredisParser):
-    most_bytes: float
+class _AnyHiredisParser(_Errors, _HiredisParser):
+    pass
+
+
+class _AnyParser(_Errors, _RESP3Parser):  # it reads RESP2 as well
+    pass
+
+
+class _LimitedHiredisParser(_AnyHiredisParser):
+    most_bytes: int
 
     def on_connect(self, connection: Any, **options: Any) -> None:
         super().on_connect(connection, **options)  # type: ignore[no-untyped-call]
@@ -82,7 +95,7 @@ class _LimitedHiredisParser(_Errors, _HiredisParser):
 
 
 class _LimitedBuffer(SocketBuffer):
-    most_bytes: float
+    most_bytes: int
     received_bytes = 0
 
     def _read_from_socket(self, length: int | None = None, *arguments: Any, **options: Any) -> bool:
@@ -98,8 +111,8 @@ class _LimitedBuffer(SocketBuffer):
         self.received_bytes = 0
 
 
-class _LimitedParser(_Errors, _RESP3Parser):  # it reads RESP2 as well
-    most_bytes: float
+class _LimitedParser(_AnyParser):
+    most_bytes: int
 
     def on_connect(self, connection: Any) -> None:
         super().on_connect(connection)  # type: ignore[no-untyped-call]

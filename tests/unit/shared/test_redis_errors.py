@@ -8,11 +8,11 @@ import redis
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.runtime.redis_errors import REDIS_PASSING, AccessDenied, WrongServer, refused_greeting, wrong_server
-from shared.runtime.redis_replies import limited_parser
+from shared.runtime.redis_replies import parser_of
 
 
 def parse(reply: str) -> Any:
-    parser: Any = limited_parser(1000)
+    parser: Any = parser_of(1000)
     return parser.parse_error(reply)
 
 
