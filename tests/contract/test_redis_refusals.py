@@ -23,9 +23,12 @@ from shared.privacy.erasure_list import ErasureList
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, wait_out
 from shared.runtime.redis_errors import REDIS_PASSING
-from shared.streams.event_log import Record
+from shared.runtime.settings import ServiceSettings
+from shared.streams.choose import open_log
+from shared.streams.event_log import LogUnavailable, Record
 from tests.conftest import or_skip
 from tests.support.polling import eventually
+from tests.support.servers.event_logs import Owner, a_group, a_topic
 from tests.support.servers.valkey import running_valkey
 
 NOW_MS = 1_795_000_000_000
@@ -140,3 +143,24 @@ def test_a_command_without_a_loop_waits_too_and_can_be_stopped(tmp_path: Path) -
             Timer(0.3, stop.set).start()
             with pytest.raises(Stopped):
                 write(client)
+
+
+def test_a_reader_of_the_log_does_not_come_and_go_while_redis_refuses_writes(tmp_path: Path) -> None:
+    with or_skip(lambda: running_valkey(tmp_path)) as url, connect(url) as operator:
+        log = open_log(ServiceSettings(redis_url=url), "test")
+        topic = a_topic(log)
+        with log.consumer(topic, a_group(), Owner()) as consumer:
+            consumer.poll(1, 0)
+            operator.config_set("min-replicas-to-write", 1)
+
+            def is_refused() -> bool:
+                try:
+                    consumer.poll(1, 0.05)
+                except LogUnavailable:
+                    return True
+                return False
+
+            eventually(is_refused, "a renewal of the lease")
+            assert [is_refused() for _ in range(5)] == [True] * 5
+            operator.config_set("min-replicas-to-write", 0)
+            assert not is_refused()

@@ -68,6 +68,7 @@ class Lease:
                 transaction.execute()
             except redis.WatchError:
                 return  # it changed meanwhile: the next poll checks again
+        self.held()
 
     def hold(self, transaction: Pipeline) -> None:
         """Start a MULTI on `transaction` that renews the lease. It fails with WatchError if the lease changes hands.
@@ -86,11 +87,13 @@ class Lease:
         if owner != self._token:
             self._owned = False
             raise self._fenced("another process took over while this one was paused")
-        now = time.monotonic()
         transaction.multi()
         transaction.set(self.key, self._token, px=self._milliseconds)
         transaction.hset(self._offsets_key, OWNER_FIELD, self._token)
-        self._renewed_at = now
+
+    def held(self) -> None:
+        """The transaction took effect. Without that every poll renews, so that none succeeds in a Redis that refuses."""
+        self._renewed_at = time.monotonic()
 
     def release(self) -> None:
         """Free the lease at once, if we hold it. Nothing remains of a group that committed nothing."""

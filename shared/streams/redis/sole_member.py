@@ -98,7 +98,8 @@ class SoleMember:
                 transaction.hset(self._offsets_key, str(partition), before)
 
     def committed(self, next_offsets: Mapping[int, int]) -> None:
-        """The commit took effect."""
+        """The commit took effect, under the lease."""
+        self._lease.held()
         self._committed.update(next_offsets)
 
     def hold(self, transaction: Pipeline) -> None:
