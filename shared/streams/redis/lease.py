@@ -92,7 +92,7 @@ class Lease:
         transaction.hset(self._offsets_key, OWNER_FIELD, self._token)
 
     def held(self) -> None:
-        """The transaction took effect. Without that every poll renews, so that none succeeds in a Redis that refuses."""
+        """The transaction took effect. Otherwise every poll renews: none succeeds in a Redis that refuses writes."""
         self._renewed_at = time.monotonic()
 
     def release(self) -> None:
