@@ -1,0 +1,1 @@
+"""axe-core, which finds what keeps people from using a page."""
