@@ -6,9 +6,9 @@ from typing import Final
 
 import streamlit as st
 
-from services.dashboard.components import board, picks, plot, strip
+from services.dashboard.components import board, history, picks, plot, strip
 from services.dashboard.explore import page as explore
-from services.dashboard.kit import history, navigation, theme
+from services.dashboard.kit import navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.notice import notice
 from services.dashboard.live import page as live

@@ -4,8 +4,8 @@ from typing import Final
 
 import streamlit as st
 
+from services.dashboard.components import history
 from services.dashboard.explore.choices import is_shown, read_focus
-from services.dashboard.kit import history
 from shared.events.time_units import MINUTE_MS
 from shared.events.timestamps import iso_second
 
