@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -64,14 +65,20 @@ class Watched:
             server.kill()
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    site = Watched(tmp_path)
+@contextmanager
+def running(site: Watched | Valkey) -> Iterator[str]:
+    """Its URL."""
     try:
         site.start()
-        yield site
+        yield site.url
     finally:
         site.kill()
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with or_skip(lambda: nullcontext(Watched(tmp_path))) as site, running(site):
+        yield site
 
 
 def test_clients_and_the_event_log_follow_sentinel_to_the_new_master(watched: Watched) -> None:
@@ -128,12 +135,12 @@ def test_an_unknown_master_a_wrong_password_and_a_plain_url_of_a_sentinel_are_na
 
 @pytest.fixture(scope="module")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Valkey(tmp_path_factory.mktemp("cluster"), options=("--cluster-enabled", "yes"))
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.kill()
+    folder = tmp_path_factory.mktemp("cluster")
+    with (
+        or_skip(lambda: nullcontext(Valkey(folder, options=("--cluster-enabled", "yes")))) as server,
+        running(server) as url,
+    ):
+        yield url
 
 
 @pytest.mark.parametrize(
