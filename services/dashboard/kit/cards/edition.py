@@ -5,14 +5,15 @@ puts the page together again (`board.js`). One edition serves all viewers of the
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Final
 
 import msgspec
 
-_CHUNK_START: Final = re.compile(rb"(?=<tr|<div|\{)")  # a row of a table, a figure, or a part of the page
+_CHUNK_START: Final = re.compile(rb"(?=<t[rd]|<div|<i |\{|,\d+\.\d%)")
+"""A row or cell of a table, a figure, a part of the page, or a point of a curve."""
 
 
 class Edition:
@@ -31,25 +32,27 @@ class Edition:
         """
         known = before.digest if before else None
         if known not in self._messages:
-            parts, new = _changes(before._chunks if before else (), self._chunks)  # noqa: SLF001 - of this class
+            parts, new = _changes(before._chunks if before else [], self._chunks)  # noqa: SLF001 - of this class
             head = {"edition": self.digest, "before": known, "parts": parts}
             self._messages[known] = msgspec.json.encode(head) + b"\n" + new
         return self._messages[known]
 
 
-def _changes(before: Sequence[bytes], after: Iterable[bytes]) -> tuple[list[int], bytes]:
+def _changes(before: list[bytes], after: Iterable[bytes]) -> tuple[list[int], bytes]:
     starts = [0, *accumulate(len(chunk) for chunk in before)]
     places = {chunk: place for place, chunk in reversed(list(enumerate(before)))}
-    parts, new, expected = [0, 0, 0], [], 0
+    parts, new, expected, replaced = [0, 0, 0], [], 0, 0
     for chunk in after:
-        follows = expected < len(before) and before[expected] == chunk
-        place = expected if follows else places.get(chunk)
+        # Most often the next chunk is the one after the last, or after as many as are new here. Others have moved.
+        near = (place for place in (expected, expected + replaced) if before[place : place + 1] == [chunk])
+        place = next(near, places.get(chunk))
         if place is None:
             new.append(chunk)
             parts[-1] += len(chunk)
+            replaced += 1
             continue
-        if parts[-1] or not follows:
+        if parts[-1] or place != expected:
             parts += [starts[place], 0, 0]
         parts[-2] += len(chunk)
-        expected = place + 1
+        expected, replaced = place + 1, 0
     return parts, b"".join(new)

@@ -35,3 +35,12 @@ def test_an_unchanged_page_is_named_alone() -> None:
     page = b"<tr>1<tr>1<tr>1" * 1000
     assert Edition(page).since(Edition(page)).partition(b"\n")[2] == b""
     assert len(Edition(page).since(Edition(page))) < 120
+
+
+def test_a_point_of_a_curve_that_moves_is_sent_alone() -> None:
+    points = [f"{place / 2:.1f}% 94.0%" for place in range(200)]
+    before = Edition(f"<i style='clip-path:polygon({','.join(points)})'>".encode())
+    points[60], points[-1] = "30.0% 12.3%", "99.5% 45.6%"
+    after = Edition(f"<i style='clip-path:polygon({','.join(points)})'>".encode())
+    assert after.since(before).partition(b"\n")[2] == b",30.0% 12.3%,99.5% 45.6%)'>"
+    assert len(after.since(before)) < 200
