@@ -38,6 +38,16 @@ _UNSUPPORTED: Final = {
     b"\x1f\x9d": "uncompress -c",
     b"7z\xbc\xaf\x27\x1c": "7z x -so",
 }
+_TAR: Final = b"ustar"
+_TAR_PLACE: Final = 257
+_NO_TEXT: Final = {
+    b"PAR1": "a Parquet",
+    b"Obj\x01": "an Avro",
+    b"ORC\x00": "an ORC",
+    b"SQLite format 3\x00": "an SQLite",
+    b"\xd0\xcf\x11\xe0": "an Excel",
+    b"%PDF-": "a PDF",
+}
 # What decompressors raise besides OSError for truncated or corrupt bytes.
 _DAMAGE: Final = (EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, ZstdError)
 _IDLE_SECONDS: Final = 0.2
@@ -62,7 +72,26 @@ def open_recording(path: str, wait: "PipeWait") -> Iterator[OpenRecording]:
         if head.startswith(_ZIP) and size is None:
             source = stack.enter_context(_spooled(source))  # a zip's index is at its end
         unpacked = stack.enter_context(_decompressed(source, head))
+        if unpacked is not source and (head := _head(unpacked)).startswith(_GZIP):  # twice, as some servers do
+            unpacked = stack.enter_context(_decompressed(unpacked, head))
+        _refuse_other_files(_head(unpacked))
         yield OpenRecording(stack.enter_context(as_utf8(unpacked)), size, source.tell)
+
+
+def _head(stream: io.BufferedReader) -> bytes:
+    try:
+        return stream.peek(_TAR_PLACE + len(_TAR))
+    except OSError:
+        return b""  # damaged, which whoever reads it finds out again
+
+
+def _refuse_other_files(head: bytes) -> None:
+    """Raise UnusableRecording for a file that is no text, by its first bytes."""
+    if head[_TAR_PLACE:].startswith(_TAR):
+        raise UnusableRecording("a tar archive; use: tar -xOf FILE | clickpulse replay -")
+    for magic, kind in _NO_TEXT.items():
+        if head.startswith(magic):
+            raise UnusableRecording(f"{kind} file is no text; export it as CSV or as one JSON object per line")
 
 
 def is_repeatable(path: str) -> bool:
@@ -184,6 +213,8 @@ def _open_zip(source: BinaryIO) -> zipfile.ZipFile:
 
 def _open_member(archive: zipfile.ZipFile) -> IO[bytes]:
     files = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+    if any(info.filename == "[Content_Types].xml" for info in files):
+        raise UnusableRecording("an Excel file is no text; export it as CSV")
     if len(files) != 1:
         raise UnusableRecording(f"expected one file in the zip archive, got {len(files)}; unzip it and name the file")
     try:

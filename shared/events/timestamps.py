@@ -19,7 +19,7 @@ _MILLISECONDS_BELOW: Final = 10**14
 _MICROSECONDS_BELOW: Final = 10**17
 _LONGEST_TEXT: Final = 64  # characters; a longer text is no timestamp
 # What databases and Java write after an ISO time: "UTC", or the zone's name behind its offset.
-_ZONE: Final = re.compile(r" ?(?:(UTC|GMT|Z)|([+-]\d\d(?::?\d\d)?)?\[[\w/+-]+\])$", re.ASCII)
+_ZONE: Final = re.compile(r" ?(?:(UTC|GMT|Z)|([+-]\d\d(?::?\d\d)?)(?:\[[\w/+-]+\])?|\[[\w/+-]+\])$", re.ASCII)
 
 ACCEPTED: Final = "epoch s, ms, µs or ns, or ISO 8601 such as 2026-11-22T10:30:00Z, from 1970 to 9999"
 """What `parse_timestamp_ms` takes, for messages."""

@@ -76,7 +76,7 @@ def _open(lines: Iterable[Line], delimiter: str | None, choices: Choices) -> _Ta
         return None
     if delimiter is None:
         delimiter = columns.delimiter_of(",".join(choices.header) or first, choices.names)
-    rows = csv.reader(source, delimiter=delimiter, strict=True)
+    rows = csv.reader(source, delimiter=delimiter, strict=True, skipinitialspace=True)
     if choices.header:
         return _Table(columns.columns_of(choices.header, choices.names), source, rows)
     try:

@@ -58,7 +58,7 @@ def read_lines(stream: ByteStream) -> Iterator[Line]:
 
 
 def _line(number: int, raw: bytes) -> Line:
-    if number == 1:
+    while raw.startswith(_BYTE_ORDER_MARK):  # also where files were joined
         raw = raw.removeprefix(_BYTE_ORDER_MARK)
     return Line(number, raw[: LONGEST_LINE_BYTES + 1])
 

@@ -1,10 +1,11 @@
 """Detects a recording's format and picks its reader."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain
+from itertools import chain, islice
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
@@ -36,6 +37,9 @@ _DELIMITERS: Final = {Format.CSV: None, Format.TSV: "\t"}  # None: the header sh
 _TELLING_NAMES: Final = frozenset(("timestamp", "userId"))
 _CHOICES: Final = ", ".join(OFFERED)
 
+_ONE_OBJECT_A_LINE: Final = (Format.NDJSON, Format.GA4)
+_ARRAY: Final = re.compile(rb"\[\s*(?:[\[{]|$)")
+_PROSE: Final = re.compile(r": |\[")  # of a server's messages, in which no name of a column is found
 _decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -86,7 +90,11 @@ def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iter
     lines = read_lines(stream)
     chosen = Format.ACCESS_LOG if choices.log_format else choices.format
     seen, proven = ([], chosen) if chosen else _first_lines(lines, _known_names(choices))
+    if proven in _ONE_OBJECT_A_LINE and not seen:
+        seen = list(islice(lines, 2))
     texts = [line.raw.strip() for line in seen if line.raw.strip()]
+    if proven in (None, *_ONE_OBJECT_A_LINE):
+        _refuse_json_document(texts)
     found = proven or (likely_format(texts, name) if texts else Format.NDJSON)
     if found is None:
         raise UnusableRecording(
@@ -95,6 +103,14 @@ def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iter
     if choices.names and not found.has_columns:
         raise UnusableRecording(f"--map works with ndjson, csv and tsv; the fields of {found} are fixed")
     return found, chain(seen, lines)
+
+
+def _refuse_json_document(lines: Sequence[bytes]) -> None:
+    """Raise UnusableRecording for a JSON array, or an object over several lines: their lines are not JSON."""
+    if lines and _ARRAY.match(lines[0]):
+        raise UnusableRecording("the file is a JSON array; convert it to one object per line with `jq -c '.[]'`")
+    if lines and lines[0] == b"{" and lines[1:2] and lines[1].startswith(b'"'):
+        raise UnusableRecording("its JSON objects span several lines; convert it to one per line with `jq -c .`")
 
 
 def detect_format(lines: Sequence[bytes], name: str, choices: Choices) -> Format | None:
@@ -135,8 +151,6 @@ def likely_format(lines: Sequence[bytes], name: str) -> Format | None:
     first_line = lines[0]
     if first_line.startswith(b"{"):
         return Format.NDJSON
-    if first_line.startswith(b"["):
-        raise UnusableRecording("the file is a JSON array; convert it to one object per line with `jq -c '.[]'`")
     for suffix in reversed(PurePath(name.lower()).suffixes):
         if suffix in _BY_SUFFIX:
             return _BY_SUFFIX[suffix]
@@ -149,10 +163,11 @@ def _is_table(lines: Sequence[bytes], delimiter: str) -> bool:
     """Whether the delimiter separates as many cells in each line, as it does not in messages."""
     texts = [line.decode("utf-8", "replace") for line in lines]
     try:
-        widths = {len(row) for row in csv.reader(texts, delimiter=delimiter)}
+        rows = list(csv.reader(texts, delimiter=delimiter))
     except csv.Error:
         return False
-    return len(widths) == 1 and widths != {1}
+    widths = {len(row) for row in rows}
+    return not any(_PROSE.search(cell) for cell in rows[0]) and len(widths) == 1 and widths != {1}
 
 
 def _first_lines(lines: Iterator[Line], known: AbstractSet[str]) -> tuple[list[Line], Format | None]:

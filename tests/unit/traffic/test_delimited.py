@@ -185,6 +185,11 @@ def test_without_a_first_pass_a_column_is_float_until_a_value_proves_otherwise()
 cell = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
+def test_spaces_behind_a_delimiter_are_no_part_of_a_cell() -> None:
+    (entry,) = entries_of(b'timestamp, userId, productId\n1, "u,1",  p1\n')
+    assert outcomes_of([entry]) == [(2, {"timestamp": "1", "userId": "u,1", "productId": "p1"})]
+
+
 @given(st.lists(st.tuples(cell, cell, cell), max_size=8), st.sampled_from([",", "\t"]))
 def test_the_output_of_a_csv_writer_is_read_back(rows: list[tuple[str, str, str]], delimiter: str) -> None:
     written = io.StringIO()

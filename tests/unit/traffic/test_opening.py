@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -30,10 +31,18 @@ def zipped(*names: str) -> bytes:
     return packed.getvalue()
 
 
+def tarred() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("access.log"))
+    return packed.getvalue()
+
+
 PACKED = {
     "plain": LINES,
     "gzip": gzip.compress(LINES),
     "gzip in two parts": gzip.compress(LINES[:1000]) + gzip.compress(LINES[1000:]),
+    "gzip twice": gzip.compress(gzip.compress(LINES)),
     "bz2": bz2.compress(LINES),
     "xz": lzma.compress(LINES),
     "zstd": zstd.compress(LINES),
@@ -96,6 +105,9 @@ def test_a_silent_pipe_ends_on_stop_and_calls_on_idle_meanwhile() -> None:
         (b"\x04\x22\x4d\x180000", "lz4 -dc FILE"),
         (zipped("a.log", "b.log"), "expected one file in the zip archive, got 2"),
         (zipped("a.log")[:-30], "cannot read the zip archive"),
+        (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel file"),
+        (b"PAR1\x15\x04", "a Parquet file"),
+        (gzip.compress(tarred()), "a tar archive; use: tar -xOf FILE"),
     ],
 )
 def test_an_unreadable_packing_is_reported(content: bytes, complaint: str, tmp_path: Path, wait: PipeWait) -> None:

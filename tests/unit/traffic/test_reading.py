@@ -47,8 +47,9 @@ def test_many_lines_that_end_in_cr_alone_are_read() -> None:
         assert [int(raw) for _, raw in read_lines(io.BytesIO(recording))] == list(range(size // 8))
 
 
-def test_a_byte_order_mark_is_removed_from_the_first_line() -> None:
-    assert list(read_lines(io.BytesIO(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"))) == [(1, b"a"), (2, b"\xef\xbb\xbfb")]
+def test_byte_order_marks_are_removed_also_where_files_were_joined() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert list(read_lines(io.BytesIO(mark * 2 + b"a\n" + mark + b"b\n"))) == [(1, b"a"), (2, b"b")]
 
 
 @pytest.mark.parametrize("excess", [1, 2, 3, 100, 3 * LONGEST_LINE_BYTES])
@@ -131,13 +132,28 @@ def test_messages_with_commas_are_no_table() -> None:
     messages = [b"starting, please wait", b"ready", b"listening on 80, 443, and 8080"]
     assert detect_format(messages, "-", Choices()) is None
     assert detect_format([b"time,visitor", b'1,"a,b"'], "-", Choices()) is Format.CSV
+    error = (
+        b'2026/11/26 10:00:00 [error] 12#12: open() failed, client: 203.0.113.7, server: s, request: "GET / HTTP/1.1"'
+    )
+    assert detect_format([error, error], "-", Choices()) is None
+    assert detect_format([b"[Thu Nov 26 10:00:00 2026] [core:error] [pid 1] AH00126: Invalid"], "-", Choices()) is None
 
 
 def test_an_undetectable_format_names_the_option() -> None:
     with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log, nginx-json"):
         read(b"garbage\n")
+
+
+CLICK = b'{"timestamp":1,"userId":"a"}'
+
+
+@pytest.mark.parametrize("chosen", [None, Format.NDJSON, Format.GA4])
+@pytest.mark.parametrize(
+    "recording", [b"[%s]" % CLICK, b"[\n%s,\n%s\n]\n" % (CLICK, CLICK), b'{\n"timestamp": 1,\n"userId": "a"\n}', b"[ "]
+)
+def test_json_over_several_lines_is_refused_with_the_way_to_convert_it(recording: bytes, chosen: Format | None) -> None:
     with pytest.raises(UnusableRecording, match="jq"):
-        read(b'[{"timestamp": 1}]\n')
+        read_entries(io.BytesIO(recording), "clicks.json", Choices(format=chosen), Counter())
 
 
 def test_an_empty_recording_has_no_entries() -> None:

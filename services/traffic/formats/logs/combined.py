@@ -20,7 +20,7 @@ from shared.events.refusals import Reason, Refusal
 # Possessive quantifiers, so that a hostile line costs only linear time.
 _QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _PLAIN_LINE: Final = re.compile(
-    rf"([0-9A-Fa-f.:]++) \S++ \S++ \[([^\]]{{20,40}}+)\] {_QUOTED} ([0-9]{{3}}) (?:[0-9]++|-)"
+    rf"([0-9A-Fa-f.:]++) - \S++ \[([^\]]{{20,40}}+)\] {_QUOTED} ([0-9]{{3}}) (?:[0-9]++|-)"
     rf"(?: (?!\"[0-9.]++\"){_QUOTED} {_QUOTED}|(?= *+$))"
 )
 """Nearly every line of most logs."""
@@ -29,7 +29,7 @@ _TIME: Final = re.compile(
 )
 _ENDS_WITH_TIME: Final = re.compile(_TIME.pattern + r"\s*$")
 _FIELD: Final = re.compile(rf"{_QUOTED}|(\S++)")
-_NUMBER: Final = re.compile(r"[0-9.]+")
+_NUMBER: Final = re.compile(r"[0-9]*\.?[0-9]+")
 _IS_STATUS: Final = re.compile(r"[0-9]{3}")
 _MOST_FIELDS: Final = 64
 _MOST_TIMES: Final = 8
@@ -71,10 +71,16 @@ def _parse_any(line: str) -> tuple[Request | Refusal, str] | None:
                 return _CUT_OFF, line[time.end() :]
             continue  # the time of a prefix
         at, status_at = place
-        client, host = _client(line[: time.start()].split(), [field.text for field in fields[:at]])
+        before, between = line[: time.start()].split(), [field.text for field in fields[:at]]
         texts, end = behind
-        referrer, agent = _referrer_and_agent(texts)
-        outcome = _request(client, host, time[1], fields[at].text, fields[status_at].text, referrer, agent, texts[2:])
+        client, host = _client(before, between)
+        pages = [text for text in texts if plain_address(text) is None]
+        referrer, agent = _referrer_and_agent(pages)
+        if not before and not between:
+            client, agent, host = _behind_request(texts)
+            referrer, texts = None, []
+        addresses = [text for text in texts if text not in pages[:2]]
+        outcome = _request(client, host, time[1], fields[at].text, fields[status_at].text, referrer, agent, addresses)
         rest = line[end:] if end >= 0 else ""
         return outcome, rest if _TIME.search(rest) else ""
     return None
@@ -144,7 +150,7 @@ def _request_place(fields: Sequence[_Field]) -> tuple[int, int] | None:
 
 def _until_quoted(fields: Sequence[_Field], start: int) -> Iterator[int]:
     for place in range(start, len(fields)):
-        if fields[place].is_quoted:
+        if fields[place].is_quoted and not _NUMBER.fullmatch(fields[place].text):
             return
         yield place
 
@@ -155,12 +161,15 @@ def _behind(fields: Sequence[_Field]) -> tuple[list[str], int] | None:
     None when a quoted text does not end. Numbers in quotes are times and sizes.
     """
     texts: list[str] = []
+    pages = 0  # of the texts: referrer and user agent, which an address is not
     end = fields[0].end if fields else -1
     for field in fields:
-        is_wanted = len(texts) < 2
+        is_wanted = pages < 2
         if field.is_quoted and not _NUMBER.fullmatch(field.text):
             texts.append(field.text)
-            end = field.end if is_wanted else end
+            if is_wanted and plain_address(field.text) is None:
+                pages += 1
+                end = field.end
         elif field.text.startswith('"') and not field.is_quoted and is_wanted:
             return None
     return texts, end
@@ -170,6 +179,18 @@ def _referrer_and_agent(texts: Sequence[str]) -> tuple[str | None, str | None]:
     if len(texts) == 1:
         return (texts[0], None) if "://" in texts[0][:12] else (None, texts[0])
     return (texts[0], texts[1]) if texts else (None, None)
+
+
+def _behind_request(texts: Sequence[str]) -> tuple[str, str | None, str]:
+    """Client, user agent and virtual host of a line that begins with its time, as of Envoy.
+
+    They are `X-Forwarded-For`, the agent, a request id and the host. An address with a port is that of a server.
+    """
+    at = next((at for at, text in enumerate(texts) if plain_address(text.split(",", 1)[0].strip())), None)
+    if at is None:
+        return "-", None, ""
+    _, agent, _, host = [*texts[at : at + 4], None, None, None][:4]
+    return texts[at], agent, host or ""
 
 
 def _quoted_in(rest: str) -> list[str]:
@@ -185,7 +206,9 @@ def _client(before: list[str], between: list[str]) -> tuple[str, str]:
             first = place
             while first and (before[first - 1].endswith(",") or _is_behind(before[first], before[first - 1])):
                 first -= 1
-            return ", ".join(before[first : place + 1]), before[first - 1] if first else ""
+            host = before[first - 1] if first else ""
+            # Lighttpd writes the virtual host in place of the identity.
+            return ", ".join(before[first : place + 1]), host or (before[place + 1] if place == len(before) - 3 else "")
     for field in between:
         if client_address(field):
             return field, before[-1] if before else ""

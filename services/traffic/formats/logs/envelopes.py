@@ -13,8 +13,10 @@ import msgspec
 _DEEPEST: Final = 3
 _LINE_FIELDS: Final = ("log", "message", "MESSAGE", "msg", "line", "@message", "_raw", "body", "event", "textPayload")
 """The line, in Docker and fluentd, Filebeat, journald, others, Loki, …"""
-_OBJECT_FIELDS: Final = (*_LINE_FIELDS, "log_processed", "json", "jsonPayload", "parsed")
+_OBJECT_FIELDS: Final = (*_LINE_FIELDS, "_source", "result", "log_processed", "json", "jsonPayload", "parsed")
 _BROKEN_ESCAPE: Final = re.compile(r"\\x([0-9A-Fa-f]{2})")
+
+_CSV_CELL: Final = re.compile(r'"([^"]*+(?:""[^"]*+)++)"(?:[,;\t].*)?')
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -33,14 +35,23 @@ def object_in(line: str) -> Mapping[str, Any] | None:
     return None
 
 
+def without_cell(line: str) -> str:
+    """The line that is the first cell of a CSV, as log searches export it; any other line as it is."""
+    found = _CSV_CELL.fullmatch(line) if line.startswith('"') else None
+    return found[1].replace('""', '"') if found else line
+
+
 def objects_in(line: str) -> Iterator[Mapping[str, Any]]:
     """The JSON object that a line ends with, and those it wraps, the outermost first."""
     return _objects(object_in(line), _DEEPEST)
 
 
 def wrapped_lines(line: str) -> Iterator[str]:
-    """The lines of text that a JSON object in this line wraps."""
-    for fields in objects_in(line):
+    """The lines of text that this line wraps: in a JSON object, or with escaped quotes."""
+    objects = list(objects_in(line))
+    if not objects and r"\"" in line:
+        yield line.replace(r"\"", '"')
+    for fields in objects:
         for name in _LINE_FIELDS:
             if isinstance(text := fields.get(name), str):
                 yield from text.splitlines()

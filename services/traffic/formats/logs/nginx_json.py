@@ -2,7 +2,7 @@
 
     {"time_iso8601":"2026-10-10T13:55:36+02:00","remote_addr":"192.0.2.1","request":"GET /shoes HTTP/1.1", …}
 
-Sites choose the names: nginx's own variables, and the common ones of other servers.
+Sites choose the names: nginx's own variables, and the common ones of other servers and of Cloudflare.
 """
 
 from collections.abc import Mapping
@@ -19,17 +19,37 @@ _CLIENT: Final = (
 )
 _FORWARDED: Final = ("httpxforwardedfor", "xforwardedfor", "xff", "forwardedfor")
 _TIME: Final = (
-    *("timeiso8601", "msec", "timelocal", "timestamp", "starttime", "requesttimestamp", "datetime", "time", "ts"),
+    *(
+        "timeiso8601",
+        "msec",
+        "timelocal",
+        "timestamp",
+        "starttime",
+        "edgestarttimestamp",
+        "requesttimestamp",
+        "datetime",
+        "time",
+        "ts",
+    ),
     "date",
 )
 _REQUEST: Final = ("request", "requestline")
-_METHOD: Final = ("requestmethod", "method", "httpmethod", "verb")
-_TARGET: Final = ("requesturi", "uri", "url", "path", "requesturl", "requestpath", "documenturi")
+_METHOD: Final = ("requestmethod", "clientrequestmethod", "method", "httpmethod", "verb")
+_TARGET: Final = ("requesturi", "clientrequesturi", "uri", "url", "path", "requesturl", "requestpath", "documenturi")
 _QUERY: Final = ("args", "querystring", "query")
-_STATUS: Final = ("status", "statuscode", "response", "responsecode", "responsestatus", "httpstatus", "code")
-_AGENT: Final = ("httpuseragent", "useragent", "agent", "httpagent")
-_REFERRER: Final = ("httpreferer", "httpreferrer", "referer", "referrer")
-_HOST: Final = ("httphost", "vhost", "virtualhost", "host", "authority", "servername", "domain")
+_STATUS: Final = (
+    "status",
+    "edgeresponsestatus",
+    "statuscode",
+    "response",
+    "responsecode",
+    "responsestatus",
+    "httpstatus",
+    "code",
+)
+_AGENT: Final = ("httpuseragent", "clientrequestuseragent", "useragent", "agent", "httpagent")
+_REFERRER: Final = ("httpreferer", "clientrequestreferer", "httpreferrer", "referer", "referrer")
+_HOST: Final = ("httphost", "clientrequesthost", "vhost", "virtualhost", "host", "authority", "servername", "domain")
 _SEPARATORS: Final = str.maketrans("", "", "_-.@ ")
 
 
@@ -38,7 +58,8 @@ def parse_nginx_json(found: Mapping[str, Any]) -> Request | Refusal | None:
     fields = {name.translate(_SEPARATORS).lower(): value for name, value in found.items()}
     client, status = text_of(fields, *_CLIENT, *_FORWARDED), text_of(fields, *_STATUS)
     line, method = text_of(fields, *_REQUEST), text_of(fields, *_METHOD)
-    if client is None or status is None or (line is None and method is None) or "userId" in found:
+    has_request = any(name in fields for name in (*_REQUEST, *_METHOD))  # empty, if the client sent nothing
+    if client is None or status is None or not has_request or "userId" in found:
         return None
     target = text_of(fields, *_TARGET)
     if line is not None and (method is None or target is None):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.traffic.formats.entries import TOO_LONG, Entry
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
-from services.traffic.formats.logs.envelopes import objects_in, wrapped_lines
+from services.traffic.formats.logs.envelopes import objects_in, without_cell, wrapped_lines
 from services.traffic.formats.logs.requests import Request, click_of
 from shared.events.refusals import Reason, Refusal
 
@@ -15,6 +15,7 @@ Parse = Callable[[str], tuple[Request | Refusal | None, str] | None]
 for a line of another kind."""
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")  # of `docker compose logs`
+_MARK: Final = "\ufeff"  # also within a line: RFC 5424 has one before the message
 _SEPARATOR: Final = re.compile(rb"\0+")
 """NUL bytes fill a log file that was truncated while a server wrote to it."""
 
@@ -48,7 +49,7 @@ def read_log(lines: Iterable[Line], parse: Parse, *, takes_all: bool) -> Iterato
         found = [
             one
             for piece in (_SEPARATOR.split(raw) if b"\0" in raw else (raw,))
-            for one in requests_in(piece.decode("utf-8", "replace").strip("\ufeff \t"), parse)
+            for one in requests_in(piece.decode("utf-8", "replace").replace(_MARK, "").strip(" \t"), parse)
         ]
         if not found:
             yield Entry(number, raw, None)
@@ -59,13 +60,14 @@ def read_log(lines: Iterable[Line], parse: Parse, *, takes_all: bool) -> Iterato
 
 def is_request(line: str, parse: Parse) -> bool:
     """Whether the line holds a request of this format, also one that would be skipped or has no valid time."""
+    line = without_cell(line)
     parsed = parse(line)
     return parsed is not None or any(parse(text.strip()) for text in wrapped_lines(line))
 
 
 def requests_in(line: str, parse: Parse) -> Iterator[tuple[str, Request | Refusal | None]]:
     """The requests of a line, each with its text; None for a comment. Text of another kind is a refusal."""
-    line = _COLOUR.sub("", line) if "\x1b" in line else line
+    line = without_cell(_COLOUR.sub("", line) if "\x1b" in line else line)
     while line:
         parsed = parse(line)
         if parsed is None:

@@ -6,6 +6,7 @@
 Times are UTC. IIS separates fields by spaces and writes `+` for a space, CloudFront by tabs and escapes with `%20`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from shared.events.refusals import Reason, Refusal
 
 _FIELDS_DIRECTIVE: Final = "#fields:"
 _DATE_DIRECTIVE: Final = "#date:"
+_CELL: Final = re.compile(r'"([^"]*+)"|(\S++)')  # the standard quotes text with spaces
 _UNESCAPE_TIMES: Final = 2  # CloudFront escapes the escape
 
 
@@ -39,7 +41,10 @@ def w3c_parser() -> Parse:
             elif name.lower() == _DATE_DIRECTIVE:
                 date = value.strip().split(" ", 1)[0]
             return None, ""
-        return _request_of_cells(line.split("\t") if "\t" in line else line.split(), columns, date), ""
+        cells = line.split("\t") if "\t" in line else line.split()
+        if len(cells) != len(columns) and '"' in line:
+            cells = [quoted or bare for quoted, bare in _CELL.findall(line)]
+        return _request_of_cells(cells, columns, date), ""
 
     return parse
 

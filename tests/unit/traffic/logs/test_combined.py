@@ -176,6 +176,12 @@ SHOP = "https://shop.example"
         ("2026-11-26T10:00:00.123456789+00:00 stdout F 203.0.113.7", "203.0.113.7", ""),
         ("\x1b[36mweb-1  | \x1b[0m203.0.113.7", "203.0.113.7", ""),
         ("[pod/web-1/nginx] 203.0.113.7", "203.0.113.7", ""),
+        ("/var/log/nginx/access.log:203.0.113.7", "203.0.113.7", ""),
+        ("12:203.0.113.7", "203.0.113.7", ""),
+        ("access.log:12:203.0.113.7:51544", "203.0.113.7", ""),
+        ("access.log:12:2001:db8::1", "2001:db8::1", ""),
+        ("203.0.113.7/32", "203.0.113.7", ""),
+        ("2001:db8:1:2:3:4:5:6:51544", "2001:db8:1:2:3:4:5:6", ""),
         ("in24.inetnebr.com", None, ""),
         ("shop.example:80 in24.inetnebr.com", None, "http://shop.example"),
     ],
@@ -189,16 +195,46 @@ def test_the_client_is_its_plain_address(client: str, ip: str | None, origin: st
 
 
 @pytest.mark.parametrize(
-    "client", ["-", "unknown", "unix:", "999.1.1.1", "shop.example:443 -", "shop.example -", "10.0.0.5 nginx: -"]
+    "client",
+    [
+        "-",
+        "unknown",
+        "access.log:-",
+        "2001:db8::/64",
+        "unix:",
+        "999.1.1.1",
+        "shop.example:443 -",
+        "shop.example -",
+        "10.0.0.5 nginx: -",
+    ],
 )
 def test_a_line_without_a_client_is_refused(client: str) -> None:
     assert reason_of(before(client)) == Reason.MISSING_FIELD
+
+
+def test_the_virtual_host_of_lighttpd_is_in_place_of_the_identity() -> None:
+    found = event_of_line(line().replace(b"192.0.2.1 - -", b"192.0.2.1 shop.example -"))
+    assert found == event_of_line(line()) | {"url": "https://shop.example/shoes?size=41"}
+
+
+ENVOY = (
+    '[2026-11-26T10:00:00.123Z] "GET /a HTTP/2" 200 - 0 512 3 2 "CLIENT" "Mozilla/5.0" "4f2a9c" "shop.example"'
+    ' "10.0.0.1:80"'
+)
+
+
+def test_a_server_behind_envoy_is_not_the_client() -> None:
+    event = event_of_line(ENVOY.replace("CLIENT", "203.0.113.7, 10.0.0.3").encode())
+    assert event["ip"] == "203.0.113.7"
+    assert (event["userAgent"], event["url"]) == ("Mozilla/5.0", "https://shop.example/a")
+    assert reason_of(ENVOY.replace("CLIENT", "-").encode()) == Reason.MISSING_FIELD
 
 
 def test_a_proxy_in_a_private_network_is_not_the_client() -> None:
     forwarded = b' "203.0.113.9, 10.0.0.1"'
     assert event_of_line(before("172.17.0.1") + forwarded)["ip"] == "203.0.113.9"
     assert event_of_line(before("203.0.113.7") + forwarded)["ip"] == "203.0.113.7"
+    assert event_of_line(before("shop.example:443 172.17.0.1") + b' "203.0.113.9"')["ip"] == "203.0.113.9"
     assert event_of_line(before("172.17.0.1") + b' 12 "web@docker" "http://10.0.0.5:80" 3ms')["ip"] == "172.17.0.1"
 
 
@@ -212,6 +248,8 @@ def test_a_proxy_in_a_private_network_is_not_the_client() -> None:
         ('1.1" 200', '1.1" 4f2a9c 200'),
         ("200 187", "200 187 4f2a9c 0.003"),
         ("200 187", '200 187 "0.003" "0.002"'),
+        ("200 187", '"200" "187"'),
+        ('"', '\\"'),
         (" - - ", " "),
         ("192.0.2.1 - - [20/Feb/2016:00:00:45 -0500]", "[20/Feb/2016:00:00:45 -0500] 192.0.2.1"),
         ("20/Feb/2016:00:00:45 -0500", "20/Feb/2016:00:00:45.000 -0500"),

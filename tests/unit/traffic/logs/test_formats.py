@@ -158,6 +158,10 @@ ENVELOPES: dict[str, Callable[[str], str]] = {
     "cri": lambda line: "2026-11-26T10:00:01.123456789Z stdout F " + line,
     "compose": lambda line: "web-1  | " + line,
     "syslog": lambda line: "<190>Nov 26 10:00:01 10.0.0.5 web: " + line,
+    "syslog with a mark": lambda line: "<190>1 2026-11-26T10:00:01Z 10.0.0.5 web 1 - - \ufeff" + line,
+    "elasticdump": lambda line: json.dumps({"_index": "logs", "_source": {"message": line}}),
+    "splunk": lambda line: json.dumps({"preview": False, "result": {"_raw": line}}),
+    "cell of a CSV": lambda line: '"' + line.replace('"', '""') + '"',
 }
 
 
