@@ -91,7 +91,7 @@ def _load(loader: Loader, kind: Kind, path: Path, renames: Sequence[tuple[str, s
     summary = loader.load(kind, path, renames, is_pruned=is_pruned)
     for line in report(kind, summary, is_pruned=is_pruned):
         print(line)  # noqa: T201 - the command's answer
-    return 0 if summary.loaded or not summary.refused else 1
+    return 0 if summary.loaded else 1
 
 
 def report(kind: Kind, summary: Summary, *, is_pruned: bool) -> Iterator[str]:
@@ -101,6 +101,8 @@ def report(kind: Kind, summary: Summary, *, is_pruned: bool) -> Iterator[str]:
     yield line + (f", {summary.pruned:,} deleted" if is_pruned else "")
     if summary.columns is not None and not summary.columns.are_own:
         yield f"  {summary.columns}"
+    if not (summary.loaded or summary.refused):
+        yield f"  warning: the file holds no {kind.name}"
     for reason, rows in summary.refused.most_common():
         yield f"  refused {rows:,}: {reason}"
     if summary.columns is not None and summary.loaded:

@@ -13,7 +13,7 @@ from services.traffic.formats.choices import Choices
 from services.traffic.formats.columns import Columns
 from services.traffic.formats.entries import TOO_LONG, Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
-from services.traffic.formats.visitors import NO_USER_ID, address_in, visitor_of
+from services.traffic.formats.visitors import NO_USER_ID, address_in, tells_visitors_apart, visitor_of
 from services.traffic.formats.whole_numbers import MISSING, float_columns, whole
 from shared.events.refusals import Reason, Refusal
 
@@ -28,9 +28,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Table(NamedTuple):
-    """The rows below the header, and the lines that each comes from."""
+    """The rows below the header, and the lines that each comes from. Databases pad the cells between `|`."""
 
     columns: Columns
+    is_padded: bool
     source: "_RowLines"
     rows: Iterator[list[str]]
 
@@ -78,12 +79,12 @@ def _open(lines: Iterable[Line], delimiter: str | None, choices: Choices) -> _Ta
         delimiter = columns.delimiter_of(",".join(choices.header) or first, choices.names)
     rows = csv.reader(source, delimiter=delimiter, strict=True, skipinitialspace=True)
     if choices.header:
-        return _Table(columns.columns_of(choices.header, choices.names), source, rows)
+        return _Table(columns.columns_of(choices.header, choices.names), delimiter == "|", source, rows)
     try:
         header = next(rows)
     except csv.Error as error:
         raise UnusableRecording(f"cannot read the header: {error}") from None
-    return _Table(columns.columns_of([cell.strip() for cell in header], choices.names), source, rows)
+    return _Table(columns.columns_of([cell.strip() for cell in header], choices.names), delimiter == "|", source, rows)
 
 
 def _rows(table: _Table) -> Iterator[tuple[list[Line], list[str] | Refusal]]:
@@ -100,7 +101,7 @@ def _rows(table: _Table) -> Iterator[tuple[list[Line], list[str] | Refusal]]:
             is_long = len(line.raw) > LONGEST_LINE_BYTES
             yield [line], TOO_LONG if is_long else Refusal(Reason.UNREADABLE_LINE, str(error))
             continue
-        yield table.source.taken, row
+        yield table.source.taken, [cell.rstrip() for cell in row] if table.is_padded else row
 
 
 def _read_rows(table: _Table, notes: Counter[str], floats: frozenset[int] | None) -> Iterator[Entry]:
@@ -131,7 +132,7 @@ def _document(row: list[str], columns: Columns, raw: bytes, repair: "_Repair") -
         event["age"] = float(age) if "." in age else int(age)
     if ip := event.get("ip"):
         event["ip"] = address = address_in(str(ip))
-        if "userId" not in event:
+        if "userId" not in event and tells_visitors_apart(address):
             event["userId"] = visitor_of(address, str(event.get("userAgent") or ""))
             repair.notes[NO_USER_ID] += 1
     return _encode(event)

@@ -10,7 +10,7 @@ import msgspec
 from services.traffic.formats.entries import Entry, UnusableRecording, read_line_by_line
 from services.traffic.formats.json_paths import ABSENT, paths, value_at
 from services.traffic.formats.lines import Line
-from services.traffic.formats.visitors import NO_USER_ID, address_in, visitor_of
+from services.traffic.formats.visitors import NO_USER_ID, address_in, tells_visitors_apart, visitor_of
 from shared.events.refusals import Refusal
 
 _LINES_BEFORE_REFUSAL: Final = 20
@@ -29,7 +29,7 @@ Fields = dict[str, object]
 class _Visitor(msgspec.Struct):
     """What a visitor is known by."""
 
-    userId: str | int | None = None
+    userId: str | int | float | None = None
     ip: str | None = None
     userAgent: str | None = None
 
@@ -113,13 +113,14 @@ def _with_visitor(document: bytes, notes: Counter[str]) -> bytes:
         if not visitor.ip:
             return document
         address = address_in(visitor.ip)
-        if visitor.userId and address == visitor.ip:
+        has_id = visitor.userId not in (None, "")  # 0 is one
+        if address == visitor.ip and (has_id or not tells_visitors_apart(address)):
             return document
         fields: Fields = dict(_decode_object(document))
     except _UNDECODABLE:
         return document  # decoding the document later gives the reason
     fields["ip"] = address
-    if not visitor.userId:
+    if not has_id and tells_visitors_apart(address):
         fields["userId"] = visitor_of(address, visitor.userAgent)
         notes[NO_USER_ID] += 1
     return _encode(fields)

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import PurePath
 from typing import Final, NamedTuple
@@ -54,9 +55,10 @@ def survey(stream: ByteStream, name: str, choices: Choices) -> Survey:
 
     Raises UnusableRecording when the format cannot be detected or does not fit, or when `choices` names what it lacks.
     """
-    found, lines = _open(stream, name, choices)
+    found, lines, proof = _open(stream, name, choices)
     if found in _DELIMITERS:
-        return Survey(whole_number_columns(lines, _DELIMITERS[found], choices))
+        with _pointing_to(proof):
+            return Survey(whole_number_columns(lines, _DELIMITERS[found], choices))
     if found is Format.NDJSON and choices.names:
         refuse_unknown_paths(lines, choices.names)
     return Survey(frozenset())
@@ -70,13 +72,14 @@ def read_entries(
     `notes` counts what the reader changed, by description. Blocks until a line proves the format, for 20 lines at most.
     Raises UnusableRecording when the format cannot be detected or does not fit.
     """
-    found, lines = _open(stream, name, choices)
+    found, lines, proof = _open(stream, name, choices)
     match found:
         case Format.NDJSON:
             return found, read_ndjson(lines, choices.names, notes, is_checked=surveyed is not None)
         case Format.CSV | Format.TSV:
             floats = surveyed.floats if surveyed else None
-            return found, read_delimited(lines, _DELIMITERS[found], choices, notes, floats)
+            with _pointing_to(proof):
+                return found, read_delimited(lines, _DELIMITERS[found], choices, notes, floats)
         case Format.GA4:
             return found, read_ga4(lines, takes_all=choices.takes_all)
         case _:
@@ -85,8 +88,21 @@ def read_entries(
             return found, read_log(lines, parse, takes_all=choices.takes_all)
 
 
-def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iterator[Line]]:
-    """The format and all lines."""
+@contextmanager
+def _pointing_to(proof: int) -> Iterator[None]:
+    """Name the line that looks like the header, where the first one is none."""
+    try:
+        yield
+    except UnusableRecording as error:
+        if proof < 2:
+            raise
+        raise UnusableRecording(
+            f"{error}. Line {proof} looks like the header: tail -n +{proof} FILE | clickpulse replay -"
+        ) from None
+
+
+def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iterator[Line], int]:
+    """The format, all lines, and the number of the line that proved the format, 0 without one."""
     lines = read_lines(stream)
     chosen = Format.ACCESS_LOG if choices.log_format else choices.format
     seen, proven = ([], chosen) if chosen else _first_lines(lines, _known_names(choices))
@@ -102,7 +118,7 @@ def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iter
         )
     if choices.names and not found.has_columns:
         raise UnusableRecording(f"--map works with ndjson, csv and tsv; the fields of {found} are fixed")
-    return found, chain(seen, lines)
+    return found, chain(seen, lines), seen[-1].number if seen and proven and not chosen else 0
 
 
 def _refuse_json_document(lines: Sequence[bytes]) -> None:

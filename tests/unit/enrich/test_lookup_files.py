@@ -293,6 +293,8 @@ def test_field_that_no_row_has_is_reported() -> None:
     reading.columns = columns_of(PRODUCTS, rows, [])
     for number, row in enumerate(rows, 1):
         reading.read(Row(number, row), Limits())
+    empty = list(report(PRODUCTS, Summary(0, Counter(), 0), is_pruned=False))
+    assert empty == ["products: 0 loaded, 0 refused", "  warning: the file holds no products"]
     lines = list(report(PRODUCTS, Summary(2, Counter(), 0, 0, reading.columns, reading.empty), is_pruned=False))
     assert lines[:2] == ["products: 2 loaded, 0 refused", "  productId from id, title from name"]
     assert len(lines) == 3

@@ -137,6 +137,11 @@ def test_one_column_may_be_two_fields() -> None:
     assert outcomes_of(entries)[0][1] == {"timestamp": "1", "userId": "192.0.2.1", "ip": "192.0.2.1"}
 
 
+def test_what_is_no_address_makes_no_visitor() -> None:
+    outcomes = outcomes_of(entries_of(b"timestamp,ip,userAgent\n1,-,A\n1,unknown,A\n"))
+    assert not any("userId" in event for _, event in outcomes)
+
+
 def test_without_a_user_id_a_visitor_is_an_address_and_a_user_agent() -> None:
     notes: Counter[str] = Counter()
     rows = b"1,192.0.2.1,A,\n2,192.0.2.1,A,\n3,192.0.2.1:80,B,\n4,192.0.2.2,A,\n5,192.0.2.2,A,ann\n6,,A,\n"
@@ -188,6 +193,13 @@ cell = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["C
 def test_spaces_behind_a_delimiter_are_no_part_of_a_cell() -> None:
     (entry,) = entries_of(b'timestamp, userId, productId\n1, "u,1",  p1\n')
     assert outcomes_of([entry]) == [(2, {"timestamp": "1", "userId": "u,1", "productId": "p1"})]
+
+
+def test_the_padding_of_a_databases_table_is_no_part_of_a_cell() -> None:
+    entries = entries_of(
+        b" timestamp | userId | productId \n-----------+--------+-----------\n 1         | u1     | p1\n"
+    )
+    assert outcomes_of(entries)[1] == (3, {"timestamp": "1", "userId": "u1", "productId": "p1"})
 
 
 @given(st.lists(st.tuples(cell, cell, cell), max_size=8), st.sampled_from([",", "\t"]))

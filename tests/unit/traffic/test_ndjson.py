@@ -90,6 +90,18 @@ def test_a_visitor_is_the_same_on_each_connection(ip: str) -> None:
     assert anonymous == {**agent, "ip": "192.0.2.1", "userId": visitor_of("192.0.2.1", "A")}
 
 
+@pytest.mark.parametrize("user", [0, 700.0, "a"])
+def test_a_user_id_of_any_kind_is_kept(user: object) -> None:
+    (event,) = events_of({"timestamp": 1, "userId": user, "ip": "192.0.2.1:443"})
+    assert event == {"timestamp": 1, "userId": user, "ip": "192.0.2.1"}
+
+
+@pytest.mark.parametrize("ip", ["-", "unknown", "null"])
+def test_what_is_no_address_makes_no_visitor(ip: str) -> None:
+    (event,) = events_of({"timestamp": 1, "ip": ip, "userAgent": "A"})
+    assert "userId" not in event
+
+
 @pytest.mark.parametrize("path", ["visitor", "request.url", "request.headers.User-Agent.1", "request.uri.0", "tags.a"])
 def test_an_unknown_path_is_refused_with_those_that_exist(path: str) -> None:
     recording = json.dumps(CADDY).encode() + b"\nno json\n"

@@ -139,6 +139,13 @@ def test_messages_with_commas_are_no_table() -> None:
     assert detect_format([b"[Thu Nov 26 10:00:00 2026] [core:error] [pid 1] AH00126: Invalid"], "-", Choices()) is None
 
 
+def test_lines_before_the_header_of_a_table_are_named() -> None:
+    with pytest.raises(UnusableRecording, match=r"Line 4 looks like the header: tail -n \+4 FILE"):
+        read(b"Report;;\nNovember;;\n\ntimestamp;userId\n1;a\n")
+    with pytest.raises(UnusableRecording, match=r"name it with --map NAME=timestamp$"):
+        read(b"time,userId\n1,a\n")
+
+
 def test_an_undetectable_format_names_the_option() -> None:
     with pytest.raises(UnusableRecording, match="--format ndjson, csv, tsv, access-log, nginx-json"):
         read(b"garbage\n")
