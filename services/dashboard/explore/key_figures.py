@@ -64,6 +64,6 @@ def _change(change: Change) -> str:
     if change.latest is None or change.before is None:
         return _tile("Change", wording.UNKNOWN, foot, None)
     difference = change.latest - change.before
-    share = f", {100 * difference / change.before:+.0f}\u00a0%".replace("-", "−") if change.before else ""
+    share = f", {wording.signed_percent(difference / change.before)}" if change.before else ""
     kind = "up" if difference > 0 else "down" if difference < 0 else ""
     return _tile("Change", f"{difference:+,}".replace("-", "−"), foot + share, None, kind=kind)

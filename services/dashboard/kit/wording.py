@@ -90,3 +90,9 @@ def milliseconds(amount: float) -> str:
 def whole_percentage(part: float) -> str:
     """`0.183` is `18 %`."""
     return f"{grouped(round(100 * part))} %"
+
+
+def signed_percent(part: float) -> str:
+    """`0.183` is `+18 %` and `-0.0012` is `−0.1 %`: no change that there is reads as none."""
+    digits = 1 if 0 < abs(part) < 0.1 else 0
+    return f"{100 * part:+.{digits}f}\u00a0%".replace("-", "−")

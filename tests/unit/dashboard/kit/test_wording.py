@@ -46,3 +46,14 @@ def test_milliseconds_keep_their_significant_digits() -> None:
 
 def test_a_share_of_a_core_is_a_whole_percentage() -> None:
     assert [wording.whole_percentage(share) for share in (0, 0.183, 1.999, 12.5)] == ["0 %", "18 %", "200 %", "1,250 %"]
+
+
+def test_a_small_change_does_not_read_as_none() -> None:
+    parts = (0, 0.0949, -0.0012, 0.183, -1)
+    assert [wording.signed_percent(part) for part in parts] == [
+        "+0\u00a0%",
+        "+9.5\u00a0%",
+        "−0.1\u00a0%",
+        "+18\u00a0%",
+        "−100\u00a0%",
+    ]
