@@ -35,6 +35,7 @@ logger = get_logger(__name__)
 
 _SHOW_EVERY_LINES: Final = 256
 _LONG_WAIT_MS: Final = MINUTE_MS
+_SIGNAL_SECONDS: Final = 0.2
 
 
 class Replay:
@@ -214,6 +215,11 @@ def _is_address(ip: str | None) -> bool:
     return plain_address(ip) is not None
 
 
+def _is_stopped(options: ReplayOptions, stop: Event) -> bool:
+    """Whether Ctrl-C ended it. The program that writes the pipe gets the same Ctrl-C, and may end the pipe first."""
+    return stop.is_set() if is_repeatable(options.file) else stop.wait(_SIGNAL_SECONDS)
+
+
 def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, str]:
     """Replay; return the exit code and the summary. Raises UnusableRecording before sending anything."""
     started = time.monotonic()
@@ -223,8 +229,7 @@ def replay(options: ReplayOptions, outbox: Outbox, stop: Event) -> tuple[int, st
     if running.damage is not None:
         logger.error("recording ended early", file=options.file, error=running.damage)
         return 1, summary
-    # A pipe that was silent until Ctrl-C is no failure.
-    if outbox.sent == 0 and not (stop.is_set() and running.tally.read == 0):
+    if outbox.sent == 0 and not (running.tally.read == 0 and _is_stopped(options, stop)):
         logger.error("nothing was sent", file=options.file)
         return 1, summary
     return 0, summary

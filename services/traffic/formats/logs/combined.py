@@ -46,6 +46,8 @@ class _Field(NamedTuple):
 
 def parse_combined(line: str) -> tuple[Request | Refusal, str] | None:
     """The first request of a line, and the rest of the line where another one follows; None for another line."""
+    if line.startswith('{"'):
+        return None  # what JSON wraps is unwrapped first
     found = _PLAIN_LINE.match(line)
     if found is None or client_address(found[1]) is None:
         return _parse_any(line)
@@ -204,7 +206,7 @@ def _client(before: list[str], between: list[str]) -> tuple[str, str]:
         is_machine = place + 1 < len(before) and before[place + 1].endswith(":")
         if not is_machine and client_address(before[place]):
             first = place
-            while first and (before[first - 1].endswith(",") or _is_behind(before[first], before[first - 1])):
+            while first and (before[first - 1].endswith(",") or _is_behind(before, first)):
                 first -= 1
             host = before[first - 1] if first else ""
             # Lighttpd writes the virtual host in place of the identity.
@@ -215,9 +217,12 @@ def _client(before: list[str], between: list[str]) -> tuple[str, str]:
     return _named_client(before)
 
 
-def _is_behind(address: str, forwarded: str) -> bool:
+def _is_behind(before: Sequence[str], place: int) -> bool:
     """Whether an address is that of a proxy, and the field before it the `X-Forwarded-For` of its request."""
-    return is_private_address(address) and plain_address(forwarded) is not None and not is_private_address(forwarded)
+    if not is_private_address(before[place]) or plain_address(before[place - 1]) is None:
+        return False
+    is_list = place > 1 and before[place - 2].endswith(",")
+    return is_list or not is_private_address(before[place - 1])
 
 
 def _named_client(before: list[str]) -> tuple[str, str]:

@@ -11,12 +11,24 @@ from typing import Any, Final
 import msgspec
 
 _DEEPEST: Final = 3
-_LINE_FIELDS: Final = ("log", "message", "MESSAGE", "msg", "line", "@message", "_raw", "body", "event", "textPayload")
+_LINE_FIELDS: Final = (
+    "log",
+    "message",
+    "MESSAGE",
+    "msg",
+    "short_message",
+    "line",
+    "@message",
+    "_raw",
+    "body",
+    "event",
+    "textPayload",
+)
 """The line, in Docker and fluentd, Filebeat, journald, others, Loki, …"""
 _OBJECT_FIELDS: Final = (*_LINE_FIELDS, "_source", "result", "log_processed", "json", "jsonPayload", "parsed")
 _BROKEN_ESCAPE: Final = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
-_CSV_CELL: Final = re.compile(r'"([^"]*+(?:""[^"]*+)++)"(?:[,;\t].*)?')
+_CSV_CELL: Final = re.compile(r'(?:^|[,;\t])"([^"]*+(?:""[^"]*+)++)"(?=$|[,;\t])')
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -36,8 +48,8 @@ def object_in(line: str) -> Mapping[str, Any] | None:
 
 
 def without_cell(line: str) -> str:
-    """The line that is the first cell of a CSV, as log searches export it; any other line as it is."""
-    found = _CSV_CELL.fullmatch(line) if line.startswith('"') else None
+    """The line in a cell of a CSV, with its quotes doubled, as log searches export it; else the text as it is."""
+    found = _CSV_CELL.search(line) if '""' in line else None
     return found[1].replace('""', '"') if found else line
 
 

@@ -62,11 +62,13 @@ def parse_nginx_json(found: Mapping[str, Any]) -> Request | Refusal | None:
     if client is None or status is None or not has_request or "userId" in found:
         return None
     target = text_of(fields, *_TARGET)
-    if line is not None and (method is None or target is None):
+    if line is not None and line.startswith("/"):  # as in the JSON that Apache's users write: `%U`
+        target = target or line
+    elif line is not None and (method is None or target is None):
         method, target = split_request(line)
     query = text_of(fields, *_QUERY)
     if target and query and "?" not in target:
-        target = f"{target}?{query}"
+        target = f"{target}?{query.removeprefix('?')}"
     timestamp_ms = time_ms_of(fields, *_TIME)
     if isinstance(timestamp_ms, Refusal):
         return timestamp_ms

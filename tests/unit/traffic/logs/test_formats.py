@@ -161,6 +161,8 @@ ENVELOPES: dict[str, Callable[[str], str]] = {
     "syslog with a mark": lambda line: "<190>1 2026-11-26T10:00:01Z 10.0.0.5 web 1 - - \ufeff" + line,
     "elasticdump": lambda line: json.dumps({"_index": "logs", "_source": {"message": line}}),
     "splunk": lambda line: json.dumps({"preview": False, "result": {"_raw": line}}),
+    "graylog": lambda line: json.dumps({"version": "1.1", "host": "web", "short_message": line}),
+    "second cell of a CSV": lambda line: '2026-11-26,"' + line.replace('"', '""') + '","{}"',
     "cell of a CSV": lambda line: '"' + line.replace('"', '""') + '"',
 }
 
@@ -169,6 +171,17 @@ ENVELOPES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("envelope", ENVELOPES)
 def test_a_line_is_read_in_any_envelope(line: str, envelope: str) -> None:
     assert event_of(read(ENVELOPES[envelope](line))[1]) == event_of(read(line)[1])
+
+
+def test_each_line_that_json_wraps_is_read() -> None:
+    entries = read(json.dumps({"log": f"{COMBINED}\n{COMBINED}\n", "stream": "stdout"}))[1]
+    assert [event_of([entry]) for entry in entries] == [event_of(read(COMBINED)[1])] * 2
+
+
+def test_apache_may_write_path_and_query_apart() -> None:
+    apache = {"time": "26/Nov/2026:10:00:00 +0000", "remoteIP": "203.0.113.7", "request": "/shoes", "query": "?a=1"}
+    event = event_of(read(json.dumps(apache | {"method": "GET", "status": "200", "userAgent": AGENT}))[1])
+    assert (event["ip"], event["url"]) == ("203.0.113.7", "/shoes?a=1")
 
 
 def test_nginx_escapes_that_are_no_json_are_read() -> None:
