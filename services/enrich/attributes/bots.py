@@ -18,7 +18,7 @@ from ua_parser.regex import Resolver
 from services.enrich.attributes.own_words import own_words
 
 _OWN_PATTERNS: Final = (
-    r"pre-?(?:load|fetch|render)",  # fills a cache, before any visitor asks
+    r"pre-?(?:load|fetch|render)|cache.?warm|\bwarm(?:er|up)",  # fills a cache, before any visitor asks
     r"metri[cx]",  # measures pages
     r"like gecko; compatible;",  # a program that introduces itself within a browser's user agent
     r"<\?|<script|\x24\{",  # an attack (\x24 is a dollar) on whoever shows it

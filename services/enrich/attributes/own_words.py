@@ -25,13 +25,13 @@ _BROWSER: Final = re.compile(
 )
 # Crawlers introduce themselves in brackets or with a plus, or by an address that ends in what they are.
 _ADDRESS: Final = (
-    r"(?:https?://|www\.)(?!\S*(?:bots?|crawl\w*|spider\w*|monitor\w*)(?:\.\w+)?/?[\]}>\"']*(?:[\s,;|]|$))[^\s()]+"
+    r"(?:https?://|www\.)(?![^\s?]*(?:bots?|crawl\w*|spider\w*|monitor\w*)(?:\.\w+)?/?[\]}>\"']*(?:[\s,;|]|$))[^\s()]+"
 )
 _FIELD: Final = rf"[\"']?[\w-]+[\"']? ?[:=] ?[\"']?(?:{_ADDRESS}|[\w.:-]+[\"']?)"
-_CAUSE: Final = rf"\(?(?:initiator|origin|referr?er|source)[ /:=]+{_ADDRESS}\)?"
+_CAUSE: Final = r"\(?(?:initiator|origin|referr?er|source)[ /:=]+(?:https?://|www\.)[^\s()]+\)?"  # of any page
 _APPENDED: Final = re.compile(
     r"(?: \(Edition [\w -]+\))?[ ,;|\[{<-]+"
-    rf"(?:{_ADDRESS}(?: {_ADDRESS})*|{_CAUSE}|{_FIELD}(?:[ ,;|]+{_FIELD})*|\(\))[ \]}}>\"]*",
+    rf"(?:{_ADDRESS}(?: {_ADDRESS})*|(?>{_CAUSE}|{_FIELD})(?:[ ,;|]+(?>{_CAUSE}|{_FIELD}))*+|\(\))[ \]}}>\"]*",
     re.IGNORECASE,
 )
 
