@@ -96,7 +96,7 @@ def test_a_viewer_sees_the_pages_without_single_visitors(visit: Visit, files: Pa
 def test_an_open_page_says_when_its_sign_in_ends_and_leads_back(visit: Visit, files: PasswordFiles) -> None:
     keep(visit, files.session("analyst", seconds=10))
     visit.page.goto(f"{visit.url}/explore?refresh=Paused")  # even one that asks for nothing
-    expect(visit.page.get_by_role("status")).to_have_text("Your sign-in has ended.", timeout=60_000)
+    expect(visit.page.get_by_role("status").filter(has_text="Your sign-in has ended.")).to_be_visible(timeout=60_000)
     sign_in(visit.page, PASSWORDS["viewer"])
     visit.arrive(".strip")
     eventually(lambda: path_of(visit).startswith("/explore"), "the page that was open")
