@@ -49,6 +49,7 @@ _MANY: Final = 4_096  # events
 _SESSION_WINDOW: Final = "30m"  # as long as the gap that ends one
 
 _Ordered = TypeVar("_Ordered", str, tuple[str, str])
+# The ranking's own function, so that both share the groups that are remembered by it.
 _PRODUCT_ID: Final = next(
     shown.text_of
     for dimension in RANKED_DIMENSIONS

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -17,16 +18,16 @@ NOW_S = 1_795_343_400
 
 
 def service(
-    state_dir: Path, stop: Event | None = None, producer: MemoryProducer | None = None, gauges: Gauges | None = None
+    state_dir: Path, stop: Event | None = None, producer: MemoryProducer | None = None, **options: Any
 ) -> AggregateService:
+    """The service, which publishes nowhere at NOW_S unless the options say otherwise."""
+    defaults: dict[str, Any] = {"offer": lambda _: None, "clock": lambda: float(NOW_S)}
     return AggregateService(
         AggregateSettings(state_dir=state_dir),
         producer=producer or MemoryProducer(),
-        offer=lambda _: None,
         health=Health("test"),
-        clock=lambda: float(NOW_S),
         stop=stop or Event(),
-        gauges=gauges,
+        **(defaults | options),
     )
 
 
@@ -120,14 +121,7 @@ def offered(tmp_path: Path) -> dict[int, Publication]:
     stop = Event()
     log = _LogAwayFor(away_s=10, back_s=30, stop_s=40, stop=stop)
     offered: list[Publication] = []
-    listener = AggregateService(
-        AggregateSettings(state_dir=tmp_path),
-        producer=MemoryProducer(),
-        offer=offered.append,
-        health=Health("test"),
-        clock=lambda: float(log.now_s),
-        stop=stop,
-    )
+    listener = service(tmp_path, stop, offer=offered.append, clock=lambda: float(log.now_s))
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
     listener.run(log)  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
@@ -181,14 +175,7 @@ def test_windows_move_on_while_dead_letters_cannot_be_sent(tmp_path: Path) -> No
     stop = Event()
     log, producer = _SecondsGoBy(60, stop), MemoryProducer(outages=4)
     offered: list[Publication] = []
-    listener = AggregateService(
-        AggregateSettings(state_dir=tmp_path),
-        producer=producer,
-        offer=offered.append,
-        health=Health("test"),
-        clock=log.clock,
-        stop=stop,
-    )
+    listener = service(tmp_path, stop, producer, offer=offered.append, clock=log.clock)
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
     listener.run(log)  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
@@ -214,13 +201,10 @@ def test_partitions_are_kept_until_another_replica_reads_the_log_that_this_one_c
 ) -> None:
     stop = Event()
     log = _CutOff(away_s=10, back_s=40, stop_s=40, stop=stop)
-    listener = AggregateService(
-        AggregateSettings(state_dir=tmp_path),
-        producer=MemoryProducer(),
-        offer=lambda _: None,
-        health=Health("test"),
+    listener = service(
+        tmp_path,
+        stop,
         clock=lambda: float(log.now_s),
-        stop=stop,
         others_read=lambda: others_read_s is not None and log.now_s >= NOW_S + others_read_s,
     )
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
@@ -245,14 +229,7 @@ def test_a_partition_that_is_assigned_again_counts_as_taken_over_then(tmp_path: 
     stop = Event()
     log = _AssignsAgain(away_s=10, back_s=30, stop_s=40, stop=stop)
     offered: list[Publication] = []
-    log.listener = AggregateService(
-        AggregateSettings(state_dir=tmp_path),
-        producer=MemoryProducer(),
-        offer=offered.append,
-        health=Health("test"),
-        clock=lambda: float(log.now_s),
-        stop=stop,
-    )
+    log.listener = service(tmp_path, stop, offer=offered.append, clock=lambda: float(log.now_s))
     log.listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=0))
     log.listener.run(log)  # type: ignore[arg-type] # without `close`
     log.listener.on_revoked(0)

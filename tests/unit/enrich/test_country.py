@@ -6,6 +6,7 @@ import pycountry
 import pytest
 
 from services.enrich.attributes.country import Allocations, Countries, country_name, public_address
+from shared.events.limits import FIELD_LIMITS, Limits, Text
 
 country_of = Countries(Allocations()).by_ip.__getitem__
 
@@ -155,3 +156,14 @@ def test_never_asks_for_the_code_of_a_non_public_address() -> None:
     codes = CountingCodes()
     assert Countries(codes).by_ip["10.0.0.1"] == Countries(codes).by_ip["8.8.8.8:80"] == "Unknown"
     assert codes.asked == 0
+
+
+def test_only_names_of_uninhabited_islands_take_events_to_the_slow_decoder() -> None:
+    """Text outside ASCII next to a name leaves it a fourth of its limit: see `shared.events.limits.within`."""
+    row = FIELD_LIMITS["country"]
+    assert isinstance(row, Text)
+    names = {country_name(country.alpha_2) for country in pycountry.countries}
+    assert {name for name in names if len(name) > row.bytes(Limits()) // 4} == {
+        "Heard Island and McDonald Islands",
+        "South Georgia and the South Sandwich Islands",
+    }
