@@ -1,5 +1,5 @@
 # One image per service:  docker build --build-arg SERVICE=aggregate -t clickpulse-aggregate .
-# SERVICE is enrich, aggregate, detect, dashboard or traffic, the names of the last stages below.
+# SERVICE is collect, enrich, aggregate, detect, dashboard or traffic, the names of the last stages below.
 
 ARG SERVICE
 # Pin it by digest, PYTHON=python:3.11-slim-bookworm@sha256:…, as docs/containers.md says.
@@ -37,7 +37,7 @@ RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --s
  && cd /var/lib/clickpulse \
  && install -d -o clickpulse -g clickpulse access \
     access/kafka access/redis access/operator access/lookups \
-    access/enrich access/aggregate access/detect access/dashboard access/traffic
+    access/collect access/enrich access/aggregate access/detect access/dashboard access/traffic
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HEALTH_ADDRESS=0.0.0.0 HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state
@@ -47,6 +47,12 @@ USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=90s --start-interval=3s --retries=3 CMD ["clickpulse", "health"]
 ENTRYPOINT ["clickpulse"]
+
+FROM runtime AS collect
+# 8080 is the health endpoint's, as in every image.
+ENV COLLECT_ADDRESS=0.0.0.0 COLLECT_PORT=8000
+EXPOSE 8000
+CMD ["collect"]
 
 FROM runtime AS enrich
 CMD ["enrich"]

@@ -1,7 +1,7 @@
 # One command per job, the same ones CI runs. Needs git, make and Python 3.11 to 3.13; installs uv if missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint format types imports docs sbom fuzz attack bench load
+.PHONY: help demo test test-faults lint format types imports docs script sbom fuzz attack soak bench load
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -57,17 +57,24 @@ docs: install ## Generate the tables of docs/
 	@.venv/bin/python -m tools.access_tables
 	@.venv/bin/python -m tools.licences
 
+script: install ## Build the script of web pages; needs npm
+	@.venv/bin/python -m tools.browser_script
+
 sbom: install ## Write a CycloneDX bill of materials, sbom.cdx.json. ARGS=FILE
 	@.venv/bin/python -m tools.sbom $(ARGS)
 
-fuzz: install ## Send a million mutated events through enrich. ARGS="--seed 7 --events 20000"
+fuzz: install ## Send a million mutated events through enrich, and as many requests to collect. ARGS="--seed 7 --events 20000"
 	@.venv/bin/python -m tests.fuzz.enrich $(ARGS)
+	@.venv/bin/python -m tests.fuzz.collect $(ARGS)
 
 test-faults: install ## Inject a thousand crashes and outages. ARGS="--seed 7 --kills 100"
 	@.venv/bin/python -m tests.faults $(ARGS)
 
 attack: install ## Attack a running site: floods, bombs and lies, at full size; the tests run short versions
 	@ATTACK_LONG=1 .venv/bin/pytest tests/attacks $(ARGS)
+
+soak: install ## A million pages an hour and an attacker with new names only, on Kafka. ARGS="--minutes 10"
+	@.venv/bin/python -W ignore -m tests.attacks.soak $(ARGS)
 
 bench: install ## Measure against the design's limits; at most five minutes
 	@.venv/bin/python -m benchmarks $(ARGS)

@@ -18,6 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks import name_memory
 from benchmarks.memory import IS_MEASURABLE, VISITORS
 from benchmarks.processes import Figures, figures_of, figures_of_killed
 from benchmarks.report import Value, circumstances, table, write_results
@@ -25,7 +26,13 @@ from tests.support.servers.kafka.broker import running_kafka
 from tests.support.servers.valkey import running_valkey
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
-STEPS: Final = (("baselines", "floor"), ("baselines", "passthrough"), ("steps", "aggregate"), ("steps", "enrich"))
+STEPS: Final = (
+    ("baselines", "bare_floor"),
+    ("baselines", "floor"),
+    ("baselines", "passthrough"),
+    ("steps", "aggregate"),
+    ("steps", "enrich"),
+)
 WINDOW_EVENTS: Final = 20_000  # few, because each costs Quix Streams' windows at least a tenth of a millisecond
 MILLION: Final = 1_000_000
 
@@ -94,6 +101,7 @@ def _steps(events: int, runs: int, environment: Environment) -> Figures:
     medians = {name: median(values) for name, values in measured.items()}
     return {
         **{name: round(us, 2) for name, us in medians.items()},
+        "aggregate_bare_ratio": round(medians["aggregate_us"] / medians["bare_floor_us"], 2),
         "aggregate_ratio": round(medians["aggregate_us"] / medians["floor_us"], 2),
         "enrich_ratio": round(medians["enrich_us"] / medians["passthrough_us"], 2),
     }
@@ -103,6 +111,7 @@ def _publishes(window_events: int, environment: Environment) -> Figures:
     figures: Figures = {}
     for events, label in ((10_000, "10k"), (100_000, "100k"), (window_events, "1m")):
         figures |= figures_of("publish", str(events), label, environment=environment)
+    figures |= figures_of("publish", str(window_events), "1m_names", "names", environment=environment)
     return figures
 
 
@@ -110,6 +119,7 @@ def _memory_and_disk(events: int, state: Path, environment: Environment) -> Figu
     figures: Figures = {}
     if IS_MEASURABLE:
         figures |= figures_of("memory", str(VISITORS), environment=environment)
+        figures |= figures_of("name_memory", str(name_memory.EVENTS), environment=environment)
     return figures | figures_of_killed("state", str(events), str(state), environment=environment)
 
 

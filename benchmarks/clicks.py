@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from shared.events.enriched import encode_enriched
 from shared.events.schema import DEVICE_TYPES, EnrichedEvent
@@ -31,9 +32,28 @@ _USER_AGENTS: Final = {
     "Bot": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Other": "curl/8.14.1",
 }
+_AGENTS: Final = {
+    "Desktop": ("Chrome", "Windows"),
+    "Mobile": ("Mobile Safari", "iOS"),
+    "Tablet": ("Chrome", "Android"),
+    "Bot": ("Googlebot", "Other"),
+    "Other": ("Samsung Internet", "Tizen"),
+}
 _PEOPLES_DEVICES: Final = tuple(device for device in DEVICE_TYPES if device != "Bot")
 _SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that multiplying by it maps every number to a different id
 _64_BITS: Final = (1 << 64) - 1
+
+# Of 200 people's clicks, three fill a cart and one is an order; one of seven comes from a campaign. Of forty orders,
+# two are in another currency and one is a refund.
+_CARTS: Final = frozenset({20, 90, 160})
+_ORDER: Final = 195
+_CAMPAIGN_EVERY: Final = 7
+_OF: Final = 200
+_CAMPAIGNS: Final = tuple(
+    f"&utm_source={source}&utm_medium={medium}&utm_campaign={campaign}-{number}"
+    for source, medium, campaign in (("google", "cpc", "brand"), ("newsletter", "email", "weekly"))
+    for number in range(10)
+)
 
 
 class Variety(NamedTuple):
@@ -82,7 +102,7 @@ class Clicks:
         partition = visitor % PARTITIONS
         offset = self._next_offset[partition]
         self._next_offset[partition] += 1
-        event = _event(time_ms, visitor, page, self._variety, f"{self._seed:04x}-{self._number:09x}")
+        event = _event(time_ms, visitor, page, self._variety, self._seed, self._number)
         self._number += 1
         return Record(partition, offset, time_ms, event.userId.encode(), encode_enriched(event))
 
@@ -95,8 +115,10 @@ def _slices(from_ms: int, until_ms: int, events: int) -> Iterator[tuple[int, int
         yield from_ms + span_ms * done // events, from_ms + span_ms * (done + size) // events, size
 
 
-def _event(time_ms: int, visitor: int, page: int, variety: Variety, event_id: str) -> EnrichedEvent:
+def _event(time_ms: int, visitor: int, page: int, variety: Variety, seed: int, number: int) -> EnrichedEvent:
     is_bot = visitor % _BOT_EVERY == 0
+    place = number % _OF
+    is_order = place == _ORDER and not is_bot
     device = "Bot" if is_bot else _PEOPLES_DEVICES[visitor % len(_PEOPLES_DEVICES)]
     has_product = page < variety.products
     # Positional arguments in field order: keywords take five times as long.
@@ -112,10 +134,29 @@ def _event(time_ms: int, visitor: int, page: int, variety: Variety, event_id: st
         "U" if is_bot else "FM"[visitor % 2],
         _COUNTRIES[visitor % len(_COUNTRIES)],
         device,
+        *_AGENTS[device],
         None if is_bot else 17 + visitor % 60,
         None if is_bot else f"{1949 + visitor % 60}-{1 + visitor % 12:02}-{1 + visitor % 28:02}",
-        event_id,
-        "page_view",
-        f"https://shop.example/{'p' if has_product else 'journal'}/page-{page}?from=home",
+        f"{seed:04x}-{number:09x}",
+        "add_to_cart" if place in _CARTS and not is_bot else "purchase" if is_order else "page_view",
+        f"https://shop.example/{'p' if has_product else 'journal'}/page-{page}?from=home"
+        f"{'' if is_bot or number % _CAMPAIGN_EVERY else _CAMPAIGNS[page % len(_CAMPAIGNS)]}",
         "https://shop.example/" if variety.sources == 1 else f"https://site-{page % variety.sources}.example/",
+        *(_sale(page, number) if is_order else ()),
+    )
+
+
+def _sale(page: int, number: int) -> tuple[UnsetType, UnsetType, str, str, int, str, str, str]:
+    """The fields of an order from `profileGender` on."""
+    order = number // _OF % 40
+    cents = 500 + page * 37 % 20_000
+    return (
+        UNSET,
+        UNSET,
+        f"{'-' if order == 39 else ''}{cents // 100}.{cents % 90 + 9}",
+        "GBP" if order in (7, 27) else "EUR",
+        1 + number % 3,
+        f"order-{number:x}",
+        f"{cents // 200}.5",
+        "app" if number % 5 == 0 else "web",
     )

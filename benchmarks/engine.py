@@ -18,6 +18,7 @@ import redis
 from benchmarks.clicks import PARTITIONS
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Publication, Sender
+from services.aggregate.rollups.merging import NameIndexes, merge, name_indexes
 from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
@@ -133,3 +134,15 @@ def empty_partition(now_s: int) -> Partition:
 
 def _opened(directory: Path | None, assignment: Assignment, now_s: int) -> Partition:
     return resume(_NoStore(), assignment, now_s) if directory is None else open_partition(directory, assignment, now_s)
+
+
+def known_pages(partition: Partition) -> int:
+    """The distinct pages of the last hour."""
+    return len(partition.snapshot().popularity_1h["page"].names)
+
+
+def merged(partitions: Sequence[Partition]) -> NameIndexes:
+    """What the publisher remembers of the names of partitions."""
+    indexes = name_indexes()
+    merge([partition.snapshot() for partition in partitions], indexes)
+    return indexes

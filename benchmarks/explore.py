@@ -32,6 +32,7 @@ _FIRST_MINUTE: Final = 29_922_390
 _REPEATS: Final = 9
 _NAMES: Final = {
     "productId": 5000, "category": 14, "page": 5000, "country": 120, "deviceType": 5, "gender": 3, "eventType": 4,
+    "source": 200, "channel": 8, "campaign": 60, "browser": 25, "operatingSystem": 9, "site": 2,
 }  # fmt: skip
 
 
@@ -40,8 +41,12 @@ def main() -> int:
     client = fakeredis.FakeRedis()
     _fill(client, np.random.default_rng(7))
     reader = SegmentSource(
-        client, "", now_ms=lambda: 0, elapsed_seconds=count().__next__, most_events=2 * EVENTS
-    )  # fmt: skip
+        client,
+        "",
+        now_ms=lambda: (_FIRST_MINUTE + MINUTES) * MINUTE_MS,  # segments of the future are not read
+        elapsed_seconds=count().__next__,
+        most_events=2 * EVENTS,
+    )
     began = time.process_time()
     minutes = reader.look()
     _print("read and decode the hour", 1000 * (time.process_time() - began))

@@ -6,7 +6,6 @@ buffers, some ten megabytes per partition even with few visitors, would dominate
 visitor has one event with an eventId, and most events have left the trailing hour.
 """
 
-import ctypes
 import gc
 import sys
 import time
@@ -17,6 +16,7 @@ from benchmarks.clicks import Clicks
 from benchmarks.engine import Engine
 from benchmarks.processes import answer, quieten_logs
 from shared.events.time_units import HOUR_SECONDS
+from shared.runtime.free_memory import return_free_memory
 
 VISITORS: Final = 200_000
 _FEW_VISITORS: Final = 10_000
@@ -27,7 +27,7 @@ IS_MEASURABLE: Final = _SMAPS.exists()
 def resident_bytes() -> int:
     """The resident set of this process, after the allocator returned free memory."""
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
+    return_free_memory()
     for line in _SMAPS.read_text().splitlines():
         if line.startswith("Rss:"):
             return int(line.split()[1]) * 1024

@@ -1,8 +1,8 @@
 """Raw clicks at a steady rate: `python -m benchmarks.paced_clicks RATE SECONDS`, settings from the environment.
 
 It is cheap, because it shares the machine with the services under load: the clicks of the simulated shop are encoded
-once and sent repeatedly, each time with the current time and a new eventId. The markers are the only bots; the shop's
-bots are left out. Every SLOT_SECONDS it sends what is due, and catches up if it falls behind.
+once and sent repeatedly, each time with the current time, a new eventId and, of orders, a new orderId. The markers are
+the only bots; the shop's bots are left out. Every SLOT_SECONDS it sends what is due, and catches up if it falls behind.
 """
 
 import subprocess
@@ -16,8 +16,9 @@ import msgspec
 
 from benchmarks.markers import MARKERS, USER_AGENT, Made, product
 from benchmarks.processes import quieten_logs
-from services.enrich.attributes.device import device_types
-from services.traffic.simulation import World, simulate
+from services.enrich.attributes.agent import agents
+from services.traffic.simulation import simulate
+from services.traffic.world import World
 from shared.events.raw import encode_raw
 from shared.events.schema import RawEvent
 from shared.runtime.process import spare_garbage_collector
@@ -38,10 +39,10 @@ class PacedClicks:
     """Builds the clicks of a slot."""
 
     def __init__(self, topic: str) -> None:
-        people = (click for click in simulate(WORLD, _now_ms()) if device_types[click.userAgent] != "Bot")
-        self._people = cycle([_key_and_end(click) for click in islice(people, _POOL_CLICKS)])
+        people = (click for click in simulate(WORLD, _now_ms()) if agents[click.userAgent].device_type != "Bot")
+        self._people = cycle([_pooled(click) for click in islice(people, _POOL_CLICKS)])
         self._markers = [
-            _key_and_end(RawEvent(timestamp=0, userId=product(n), productId=product(n), userAgent=USER_AGENT))
+            _pooled(RawEvent(timestamp=0, userId=product(n), productId=product(n), userAgent=USER_AGENT))
             for n in range(MARKERS)
         ]
         self._topic = topic
@@ -51,25 +52,27 @@ class PacedClicks:
     def clicks(self, number: int) -> list[NewRecord]:
         """The next `number` clicks of people, with the current time."""
         now_ms = _now_ms()
-        return [self._record(now_ms, key, end) for key, end in islice(self._people, number)]
+        return [self._record(now_ms, *pooled) for pooled in islice(self._people, number)]
 
     def marker(self, number: int) -> NewRecord:
         """The next marker's click, with the current time."""
         now_ms = _now_ms()
-        key, end = self._markers[number % MARKERS]
         self.made[product(number % MARKERS)].append(now_ms)
-        return self._record(now_ms, key, end)
+        return self._record(now_ms, *self._markers[number % MARKERS])
 
-    def _record(self, now_ms: int, key: bytes, end: bytes) -> NewRecord:
-        value = b'{"timestamp":%d,"eventId":"%x-%x",%b' % (now_ms, now_ms, next(self._numbers), end)
+    def _record(self, now_ms: int, key: bytes, end: bytes, is_sale: bool) -> NewRecord:
+        number = next(self._numbers)
+        value = b'{"timestamp":%d,"eventId":"%x-%x",%b' % (now_ms, now_ms, number, end)
+        if is_sale:
+            value = b'%b,"orderId":"%x-%x"}' % (value[:-1], now_ms, number)
         return NewRecord(self._topic, key, value)
 
 
-def _key_and_end(click: RawEvent) -> tuple[bytes, bytes]:
-    """A click's key, and the part of its value after the timestamp and the eventId."""
-    value = encode_raw(msgspec.structs.replace(click, timestamp=0, eventId=None))
+def _pooled(click: RawEvent) -> tuple[bytes, bytes, bool]:
+    """A click's key, the part of its value after the timestamp and the ids, and whether it is an order or a refund."""
+    value = encode_raw(msgspec.structs.replace(click, timestamp=0, eventId=None, orderId=None))
     assert value.startswith(_BEGINNING)
-    return click.userId.encode(), value[len(_BEGINNING) :]
+    return click.userId.encode(), value[len(_BEGINNING) :], click.orderId is not None
 
 
 def _now_ms() -> int:

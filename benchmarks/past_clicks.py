@@ -42,7 +42,7 @@ def main(rate: float, seconds: int) -> None:
     client: Producer = clients.producer()._producer  # noqa: SLF001 - see `produce`
     people, numbers = cycle(list(_pool())), count()
     spare_garbage_collector()
-    _take_times_of(clients, topic, "CreateTime")  # so that we set the arrival
+    take_times_of(clients, topic, "CreateTime")  # so that we set the arrival
     began_at = time.time() - seconds
     for slot in count(1):
         until = began_at + slot * _SLOT_SECONDS
@@ -51,17 +51,20 @@ def main(rate: float, seconds: int) -> None:
             break
         time_ms = int((until - _SLOT_SECONDS) * 1000)
         due = round(slot * _SLOT_SECONDS * rate) - round((slot - 1) * _SLOT_SECONDS * rate)
-        for key, before, after in islice(people, due):
-            value = b'{"timestamp":%d%bpast-%x%b' % (time_ms, before, next(numbers), after)
-            _append(client, topic, key, value, time_ms)
+        for key, before, between, after in islice(people, due):
+            number = next(numbers)
+            value = b'{"timestamp":%d%bpast-%x%b' % (time_ms, before, number, between)
+            if after:
+                value = b"%bpast-%x%b" % (value, number, after)
+            append(client, topic, key, value, time_ms)
         client.poll(0)
     assert client.flush(_FLUSH_SECONDS) == 0
-    _take_times_of(clients, topic, "LogAppendTime")
+    take_times_of(clients, topic, "LogAppendTime")
     answer({"clicks": next(numbers)})
 
 
-def _pool() -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Clicks as their key, the part between the timestamp and the eventId, and the rest."""
+def _pool() -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
+    """Clicks as their key and the parts between the timestamp, the eventId and, of a sale, the orderId."""
     for batch in Clicks(seed=7, visitors=WORLD.visitors).between(0, 1000, _POOL_CLICKS):
         for record in batch:
             assert record.key is not None
@@ -69,10 +72,12 @@ def _pool() -> Iterator[tuple[bytes, bytes, bytes]]:
                 _timestamp, _, rest = record.value.partition(b",")
                 before, id_field, rest = rest.partition(b'"eventId":"')
                 _event_id, _, after = rest.partition(b'"')
-                yield record.key, b"," + before + id_field, b'"' + after
+                between, order_field, rest = after.partition(b'"orderId":"')
+                _order_id, _, after = rest.partition(b'"')
+                yield record.key, b"," + before + id_field, b'"' + between + order_field, after and b'"' + after
 
 
-def _append(client: Producer, topic: str, key: bytes, value: bytes, time_ms: int) -> None:
+def append(client: Producer, topic: str, key: bytes, value: bytes, time_ms: int) -> None:
     while True:
         try:
             client.produce(topic, value, key, timestamp=time_ms, on_delivery=_delivered)
@@ -87,7 +92,7 @@ def _delivered(error: KafkaError | None, _: Message) -> None:
         raise KafkaException(error)
 
 
-def _take_times_of(clients: KafkaClients, topic: str, kind: str) -> None:
+def take_times_of(clients: KafkaClients, topic: str, kind: str) -> None:
     entry = ConfigEntry("message.timestamp.type", kind, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     admin = AdminClient(clients.admin_options())

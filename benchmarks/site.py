@@ -12,8 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from services.demo.programs import GOALS_FILE
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
-from services.traffic.simulation import World
+from services.traffic.world import World
 from shared.runtime.redis_client import connect
 from tests.support.servers.kafka.broker import running_kafka
 from tests.support.servers.valkey import running_valkey
@@ -59,6 +60,7 @@ def fresh_site(servers: Servers, **options: str) -> dict[str, str]:
         "STATE_DIR": str(servers.folder / f"state-{run}"),
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "WARNING",
+        "GOALS_FILE": str(GOALS_FILE),
         **options,
     }
 

@@ -25,7 +25,8 @@ from services.enrich.service import EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
-from services.traffic.simulation import World, simulate
+from services.traffic.simulation import simulate
+from services.traffic.world import World
 from shared.events.raw import encode_raw
 from shared.events.refusals import dead_letter_topic
 from shared.runtime.process import spare_garbage_collector

@@ -30,7 +30,7 @@ from shared.runtime.redis_client import connect
 CALLS: Final = 30
 _COLUMNS: Final = (
     "timestamp", "original_timestamp", "userId", "ip", "userAgent", "productId", "category", "title", "gender",
-    "country", "deviceType", "age", "birthdate",
+    "country", "deviceType", "browser", "operatingSystem", "age", "birthdate",
 )  # fmt: skip
 _LAST_HOUR: Final = "last_hour_data"
 _HALF_HOURS: Final = "eight_hours_aggregation"

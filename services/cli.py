@@ -16,6 +16,12 @@ def _demo(argv: Sequence[str]) -> int:
     return main(argv)
 
 
+def _collect(argv: Sequence[str]) -> int:
+    from services.collect.__main__ import main
+
+    return main(argv)
+
+
 def _enrich(argv: Sequence[str]) -> int:
     from services.enrich.__main__ import main
 
@@ -110,6 +116,7 @@ class Subcommand:
 
 
 _RUN: Final[dict[str, Callable[[Sequence[str]], int]]] = {
+    "collect": _collect,
     "enrich": _enrich,
     "aggregate": _aggregate,
     "detect": _detect,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import redis
+from hypothesis import settings
 
 from tests.support.servers.kafka.broker import Kafka, running_kafka
 from tests.support.servers.server_process import ServerMissing
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 Server = TypeVar("Server")
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 _LONGEST_FIRST = (
     "tests/faults/test_kafka",

@@ -14,13 +14,22 @@ _CREATED: Final = ("Create", "Describe", "DescribeConfigs")
 def kafka_rights(names: Names) -> tuple[KafkaRight, ...]:
     """The rights of every service that connects to Kafka. Lookups and the dashboard have none."""
     return (
+        *_writing("collect", names.raw),
+        *_writing("collect", dead_letter_topic(names.raw)),
         *_between("enrich", names.raw, "enrich", names.enriched, dead_letter_topic(names.raw)),
         *_reading("aggregate", names.enriched, names.aggregate_group),
         *_writing("aggregate", dead_letter_topic(names.enriched)),
+        *_of_sites(names),
         *_between("detect", names.enriched, "detect", names.offers, dead_letter_topic(names.offers)),
         *_writing("traffic", names.raw),
         *_writing("traffic", dead_letter_topic(names.raw)),
     )
+
+
+def _of_sites(names: Names) -> Iterator[KafkaRight]:
+    """Each site has a group of its own."""
+    if names.site_prefixes:
+        yield KafkaRight("aggregate", "group", f"{names.aggregate_group}-", "Read", is_prefix=True)
 
 
 def _between(user: str, source: str, group: str, *targets: str) -> Iterator[KafkaRight]:

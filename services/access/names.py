@@ -11,3 +11,5 @@ class Names:
     enriched: str = "enriched-click-data"
     offers: str = "special-offers"
     aggregate_group: str = "aggregate"
+    site_prefixes: tuple[str, ...] = ()
+    """Further prefixes of Redis keys, under which groups of aggregate publish a site each."""

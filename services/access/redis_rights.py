@@ -11,7 +11,7 @@ from typing import Final
 
 from services.access.names import Names
 from shared.events.refusals import dead_letter_topic
-from shared.privacy.erasure_list import ERASURES_KEY, HONOURED_KEY
+from shared.privacy.erasure_list import ERASURES_KEY, HONOURED_KEY, SITES_KEY
 from shared.rollups.contract import NATIVE_CONTRACT, SEED_CONTRACT, STATE_LOG_KEY
 from shared.status.keys import replicas_key, transitions_key
 from shared.streams.redis.layout import lease_key, offsets_key, topics_key
@@ -57,15 +57,14 @@ class RedisRights:
     commands: tuple[str, ...]
     selectors: _Selectors = ()
     """Further keys, each with the only commands that it may use on them."""
+    site_prefixes: tuple[str, ...] = ()
+    """Prefixes under which it has the same rights on the keys of a site."""
 
     def line(self, prefix: str, password: str | None) -> str:
         """The user's line in an ACL file. It holds the password's hash; without a password nobody can log in."""
-        both = set(self.reads) & set(self.writes)
-        keys = [
-            *(f"%R~{_escaped(prefix)}{key}" for key in self.reads if key not in both),
-            *(f"%W~{_escaped(prefix)}{key}" for key in self.writes if key not in both),
-            *(f"~{_escaped(prefix)}{key}" for key in self.reads if key in both),
-        ]
+        keys = _keys(prefix, self.reads, self.writes)
+        for site in self.site_prefixes:
+            keys += _keys(site, *(tuple(key for key in own if _is_of_site(key)) for own in (self.reads, self.writes)))
         state = ["off"] if password is None else ["on", f"#{sha256(password.encode()).hexdigest()}"]
         commands = [command if command.startswith("-") else f"+{command}" for command in self.commands]
         selectors = [
@@ -75,10 +74,30 @@ class RedisRights:
         return " ".join(["user", self.user, *state, "resetchannels", "-@all", *keys, *commands, *selectors])
 
 
+def _keys(prefix: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> list[str]:
+    both = set(reads) & set(writes)
+    return [
+        *(f"%R~{_escaped(prefix)}{key}" for key in reads if key not in both),
+        *(f"%W~{_escaped(prefix)}{key}" for key in writes if key not in both),
+        *(f"~{_escaped(prefix)}{key}" for key in reads if key in both),
+    ]
+
+
+def _is_of_site(key: str) -> bool:
+    """Whether a site has a key of its own; the log and the erasures are those of all."""
+    return key in _ROLLUPS or key.startswith(("rollup:", "aggregate:", "status:", STATE_LOG_KEY))
+
+
 def redis_rights(names: Names, *, is_log_on_redis: bool) -> tuple[RedisRights, ...]:
     """The rights of every service. With the event log on Kafka, nobody may touch one on Redis."""
     raw, enriched = names.raw, names.enriched
     return (
+        _rights(
+            "collect",
+            reads=("collect:salt:*", "collect:crossing:*"),
+            writes=("collect:salt:*", "collect:crossing:*"),
+            log=_appending(names, raw, dead_letter_topic(raw)) if is_log_on_redis else None,
+        ),
         _rights(
             "enrich",
             reads=("product:*", "visitor:*", "enrich:salt:*", "enrich:crossing:*", _LOOKUP_KEY, ERASURES_KEY),
@@ -87,11 +106,12 @@ def redis_rights(names: Names, *, is_log_on_redis: bool) -> tuple[RedisRights, .
         ),
         _rights(
             "aggregate",
-            reads=("rollup:*", "aggregate:*", ERASURES_KEY),
-            writes=(*_ROLLUPS, "aggregate:*", HONOURED_KEY, ERASURES_KEY),
+            reads=("rollup:*", "aggregate:*", ERASURES_KEY, SITES_KEY),
+            writes=(*_ROLLUPS, "aggregate:*", HONOURED_KEY, ERASURES_KEY, SITES_KEY),
             log=_processing(names, enriched, names.aggregate_group, dead_letter_topic(enriched))
             if is_log_on_redis
             else None,
+            site_prefixes=names.site_prefixes,
         ),
         _rights(
             "detect",
@@ -104,6 +124,7 @@ def redis_rights(names: Names, *, is_log_on_redis: bool) -> tuple[RedisRights, .
         _rights(
             "dashboard",
             reads=(*_ROLLUPS, STATE_LOG_KEY, "status:*"),
+            site_prefixes=names.site_prefixes,
         ),
         _rights(
             "traffic",
@@ -160,7 +181,9 @@ def _appending(names: Names, *topics: str) -> _LogRights:
 
 def _processing(names: Names, source: str, group: str, *targets: str) -> _LogRights:
     """Read a topic for a group, and append to others. Repairs streams in which others left impossible ids."""
-    own = (_escaped(offsets_key("", source, group)), _escaped(lease_key("", source, group)))
+    own: tuple[str, ...] = (_escaped(offsets_key("", source, group)), _escaped(lease_key("", source, group)))
+    if names.site_prefixes and group == names.aggregate_group:  # each site has a group of its own
+        own = (*own, f"{_escaped(offsets_key('', source, group))}-*")
     to = _appending(names, source, *targets)
     return _LogRights((*own, *to.writes), (*own, *to.writes), to.selectors)
 
@@ -177,6 +200,7 @@ def _rights(
     writes: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
     log: _LogRights | None = None,
+    site_prefixes: tuple[str, ...] = (),
 ) -> RedisRights:
     """A user's rights with those of reporting its services' status, by default that of the service of its name."""
     own = tuple(_own_status((user,) if services is None else services))
@@ -187,6 +211,7 @@ def _rights(
         writes=_unique(*writes, *log_writes, *own),
         commands=(*_COMMANDS, *commands, *(("info",) if log else ())),
         selectors=log.selectors if log else (),
+        site_prefixes=site_prefixes,
     )
 
 

@@ -9,13 +9,18 @@ from functools import partial
 from threading import Event
 from typing import Final
 
+from services.aggregate.columns.goals import Goals
+from services.aggregate.goals_file import read_goals
+from services.aggregate.goals_watch import GoalsWatch
 from services.aggregate.publishing.other_readers import OtherReaders
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import SERVICE, AggregateSettings
+from services.aggregate.state.folder import folder_of_group
 from shared.events.refusals import dead_letter_topic
+from shared.privacy.erasure_list import PublishedSite
 from shared.privacy.erasure_watch import ErasureWatch
 from shared.runtime.process import STARTING, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect
@@ -37,10 +42,11 @@ def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 3 fenced. Raises ConfigurationError."""
     service_parser(SERVICE, _DESCRIPTION, AggregateSettings).parse_args(argv)
     settings = read_settings(AggregateSettings)
-    return run_process(SERVICE, settings, partial(_run, settings))
+    goals = read_goals(settings.goals_file)
+    return run_process(SERVICE, settings, partial(_run, settings, goals))
 
 
-def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
+def _run(settings: AggregateSettings, goals: Goals, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     topic = settings.enriched_topic
     await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
     spare_garbage_collector()
@@ -49,15 +55,18 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
     # The contexts close in reverse order: the loop ends with a last rollup, the consumer checkpoints and closes the
     # partitions, and the sender publishes its last offer.
     with ExitStack() as stack:
+        stack.enter_context(folder_of_group(settings.topic_state_dir, settings.site or ""))
+        stack.enter_context(GoalsWatch(settings.goals_file, goals, health))
         client = stack.enter_context(connect(settings.redis_url))
         replica = replica_name(settings.kafka_instance_id)
         # The random part distinguishes this start from earlier ones, because the process id in a container is often 1.
         name = f"{replica}:{secrets.token_hex(4)}"
-        publisher = TimedPublisher(RedisPublisher(client, settings, name, replica), gauges)
+        publisher = TimedPublisher(RedisPublisher(client, settings, name, replica, health), gauges)
         sender = stack.enter_context(Sender(publisher, health))
         quick = stack.enter_context(connect(settings.redis_url, timeout_seconds=_QUICK_SECONDS))
         others = OtherReaders(quick, settings.redis_prefix, SERVICE, replica)
-        erasures = stack.enter_context(ErasureWatch(client, settings.redis_prefix, topic=topic))
+        site = None if settings.site is None else PublishedSite(settings.site, settings.redis_prefix)
+        erasures = stack.enter_context(ErasureWatch(client, settings.shared_prefix, topic=topic, site=site))
         service = AggregateService(
             settings,
             producer=stack.enter_context(log.producer()),
@@ -66,10 +75,11 @@ def _run(settings: AggregateSettings, log: EventLog, health: Health, gauges: Gau
             gauges=gauges,
             erasures=erasures,
             others_read=others,
+            goals=goals,
             clock=time.time,
             stop=stop,
         )
-        service.run(stack.enter_context(log.consumer(topic, settings.aggregate_group, service)))
+        service.run(stack.enter_context(log.consumer(topic, settings.group, service)))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,11 @@ _RETRY_SECONDS: Final = 3
 class DeadLetters:
     """The dead letters of one topic. Used by one thread."""
 
-    def __init__(self, topic: str, producer: Producer, log: Dependency, gauges: Gauges) -> None:
-        """`topic` is the topic that the records were read from. `log` receives failed attempts."""
+    def __init__(self, topic: str, producer: Producer | None, log: Dependency, gauges: Gauges) -> None:
+        """`topic` is the topic that the records were read from. `log` receives failed attempts.
+
+        Without a producer they are only counted: another group keeps them.
+        """
         self._topic = topic
         self._producer = producer
         self._log = log
@@ -56,6 +59,8 @@ class DeadLetters:
         return True
 
     def _send(self, letters: list[NewRecord]) -> None:
+        if self._producer is None:
+            return
         try:
             self._producer.send(letters)
         except Refused as refused:  # the others are sent

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from services.aggregate.columns.goals import NO_GOALS, Goals
 from services.aggregate.state.opening import delete_unowned
 from services.aggregate.state.partition import Partition
 from shared.privacy.erasures import NO_ERASURES, Erasures
@@ -45,8 +46,10 @@ class NoErasures:
 class Erasing:
     """Compares the erasures that partitions honour with those in force. Used by one thread."""
 
-    def __init__(self, known: KnownErasures, directory: Path) -> None:
-        """`directory` holds the partitions' databases."""
+    def __init__(self, known: KnownErasures, directory: Path, goals: Goals = NO_GOALS, site: str = "") -> None:
+        """`directory` holds the partitions' databases, which these goals and this site belong to."""
+        self._goals = goals
+        self._site = site
         self._known = known
         self._directory = directory
         self._seen = NO_ERASURES
@@ -71,7 +74,7 @@ class Erasing:
         self._known.honour(honoured_ms if erasures else {})
         if erasures is self._seen or not self._may_rebuild(partitions, now_s):
             return
-        delete_unowned(self._directory, partitions, erasures)
+        delete_unowned(self._directory, partitions, erasures, self._goals, self._site)
         if not all(partition.erasures.covers(erasures) for partition in partitions.values()):
             try:
                 consumer.rewind()

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import attrgetter
 from threading import Event
 from typing import Final
 
-from services.aggregate.accounts import set_accounts
+from services.aggregate.accounts import other_names_note, other_sales_note, set_accounts
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
+from services.aggregate.columns.goals import NO_GOALS, Goals
 from services.aggregate.dead_letters import DeadLetters
 from services.aggregate.erasing import Erasing, KnownErasures, NoErasures
 from services.aggregate.publishing.sender import Publication
@@ -17,15 +16,25 @@ from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.settings import AggregateSettings
 from services.aggregate.state.database import StateUnwritable
 from services.aggregate.state.opening import open_partition
-from services.aggregate.state.partition import Partition
+from services.aggregate.state.partition import CHECKPOINT_SECONDS, Partition
 from shared.events.counted import CountedDecoder
 from shared.events.refusals import Refusal
 from shared.runtime.dependency import Dependency, Stopped
+from shared.runtime.free_memory import return_free_memory
 from shared.runtime.logs import get_logger
 from shared.runtime.tracebacks import error_text
 from shared.status.gauges import Gauges
 from shared.status.health import Health
-from shared.streams.event_log import Assignment, Consumer, LogUnavailable, Position, Producer, Record
+from shared.streams.event_log import (
+    Assignment,
+    Consumer,
+    LogUnavailable,
+    Position,
+    Producer,
+    Record,
+    RecordBatch,
+    as_batch,
+)
 
 logger = get_logger(__name__)
 
@@ -37,8 +46,6 @@ _POLL_RECORDS: Final = 500
 """Records that are read and decoded together: few enough to stay in the processor's cache."""
 _BATCH_BYTES: Final = 32 << 20
 """Records with this many bytes are folded at once: refused ones are kept until then."""
-
-_partition_of = attrgetter("partition")
 
 
 class AggregateService:
@@ -56,6 +63,7 @@ class AggregateService:
         gauges: Gauges | None = None,
         erasures: KnownErasures | None = None,
         others_read: Callable[[], bool] = lambda: False,
+        goals: Goals = NO_GOALS,
     ) -> None:
         """`clock` returns epoch seconds; `offer` takes each second's publication.
 
@@ -63,25 +71,34 @@ class AggregateService:
         """
         self._settings = settings
         self._offer = offer
+        self._health = health
         self._log = Dependency("the event log", health, "log")
         self._state = Dependency(f"the state in {settings.state_dir}", health, "state")
         self._clock = clock
         self._stop = stop
         self._gauges = gauges or Gauges()
-        self._dead_letters = DeadLetters(settings.enriched_topic, producer, self._log, self._gauges)
+        # Of one site, the group of all sites keeps them: a second copy would be replayed a second time.
+        keeps_dead_letters = settings.site is None
+        self._dead_letters = DeadLetters(
+            settings.enriched_topic, producer if keeps_dead_letters else None, self._log, self._gauges
+        )
         self._poll_records = min(_POLL_RECORDS, settings.aggregate_batch_records)
         self._partitions: dict[int, Partition] = {}
         self._since_s: dict[int, int] = {}  # when each was assigned last
         self._others_read = others_read
         self._cut_off_seconds = 0  # for how long others have read the log and this replica has not
-        self._collected: list[Record] = []  # not received by the partitions yet
+        self._collected: list[RecordBatch] = []  # not received by the partitions yet
+        self._collected_records = 0
         self._counted_events = CountedDecoder(SOURCE_FIELDS, settings.limits)
         self._unfolded = 0  # records read but not folded yet
         self._unfolded_bytes = 0  # of their values
         self._is_storing = True  # whether the last fold could be stored, and its dead letters sent
         self._rates: dict[int, ReadRate] = {}
         self._now_s = int(clock())
-        self._erasing = Erasing(erasures or NoErasures(), settings.topic_state_dir)
+        self._next_checkpoint_s = 0
+        self._goals = goals
+        self._site = settings.site or ""
+        self._erasing = Erasing(erasures or NoErasures(), settings.topic_state_dir, goals, self._site)
 
     def run(self, consumer: Consumer) -> None:
         """Fold and publish until asked to stop. Raises Fenced."""
@@ -142,8 +159,11 @@ class AggregateService:
         self._give_up_kept(consumer)
         self._erase(consumer)
         due = [partition for partition in self._partitions.values() if partition.is_checkpoint_due()]
-        if due and self._is_storing:
-            self._store(due[0].checkpoint)  # one per second, so that no publish waits for all of them
+        if due and self._is_storing and now_s >= self._next_checkpoint_s:
+            # Far apart, because nothing is folded meanwhile: each takes up to a second, and the next publish waits.
+            self._next_checkpoint_s = now_s + CHECKPOINT_SECONDS // (2 * len(self._partitions))
+            self._store(due[0].checkpoint)
+            return_free_memory()  # which encoding left, and the allocator would keep
 
     def _give_up_kept(self, consumer: Consumer) -> None:
         """Close what the group may have given to a replica that reads the log, and that waits for our state.
@@ -179,10 +199,13 @@ class AggregateService:
 
     def _collect(self, records: Sequence[Record]) -> None:
         """Collect records until decoding is worthwhile, and their columns until folding is."""
-        self._collected += records
-        self._unfolded += len(records)
-        self._unfolded_bytes += sum([len(record.value) for record in records])
-        if len(self._collected) >= self._poll_records:
+        if records:
+            batch = as_batch(records)
+            self._collected.append(batch)
+            self._collected_records += len(batch)
+            self._unfolded += len(batch)
+            self._unfolded_bytes += sum(map(len, batch.values))
+        if self._collected_records >= self._poll_records:
             self._receive()
         if self._unfolded >= self._settings.aggregate_batch_records or self._unfolded_bytes >= _BATCH_BYTES:
             self._fold()
@@ -191,11 +214,13 @@ class AggregateService:
             self._stop.wait(min(_LINGER_SECONDS, self._until_next_second()))
 
     def _receive(self) -> None:
-        collected, self._collected = self._collected, []
-        collected.sort(key=_partition_of)  # stable: offsets stay in order
-        for number, group in groupby(collected, key=_partition_of):
+        collected, self._collected, self._collected_records = self._collected, [], 0
+        if not collected:
+            return
+        first, *others = collected
+        for number, records in first.followed_by(others).by_partition().items():
             if number in self._partitions:  # else revoked during the poll: its next owner reads these
-                self._partitions[number].receive(list(group))
+                self._partitions[number].receive(records)
 
     def _fold(self) -> None:
         """Fold everything read. What cannot be stored or sent is retried next time, and reading pauses."""
@@ -227,12 +252,19 @@ class AggregateService:
         directory = self._settings.topic_state_dir
         partition: Partition = self._state.wait_for(
             lambda: open_partition(
-                directory, assignment, self._now_s, self._settings.segment_seconds, self._erasing.current()
+                directory,
+                assignment,
+                self._now_s,
+                self._settings.segment_seconds,
+                self._erasing.current(),
+                self._goals,
+                self._site,
             ),
             StateUnwritable,
             self._stop,
         )
-        partition.limit(self._counted_events)
+        settings = self._settings
+        partition.limit(self._counted_events, settings.max_names, settings.max_sales, settings.revenue_currency)
         return partition
 
     # --- publishing --------------------------------------------------------------------------------------------------
@@ -242,6 +274,8 @@ class AggregateService:
         lag = {n: known[n] + partition.unfolded if n in known else None for n, partition in self._partitions.items()}
         self._gauges.lag = lag
         reports = {number: self._report(partition, lag[number]) for number, partition in self._partitions.items()}
+        self._account_for_other_names()
+        self._account_for_other_sales()
         set_accounts(self._gauges, {number: partition.read for number, partition in self._partitions.items()}, reports)
         self._offer(
             Publication(
@@ -254,6 +288,26 @@ class AggregateService:
                 {number: self._since_s[number] for number in self._partitions},
             )
         )
+
+    def _account_for_other_names(self) -> None:
+        """Count the events whose names did not fit, and degrade the health while the figures of the hour have any."""
+        for partition in self._partitions.values():
+            self._gauges.add_counted_as_other(partition.take_counted_as_other())
+        shown = sorted({dimension for partition in self._partitions.values() for dimension in partition.others_shown()})
+        if shown:
+            self._health.degraded("names", other_names_note(shown, self._settings.max_names))
+        else:
+            self._health.working("names")
+
+    def _account_for_other_sales(self) -> None:
+        """The same for the sales beyond the limit."""
+        partitions = self._partitions.values()
+        self._gauges.sales_counted_as_other += sum(partition.take_sales_counted_as_other() for partition in partitions)
+        if any(partition.shows_other_sales() for partition in partitions):
+            note = other_sales_note(self._settings.max_sales, self._settings.revenue_currency)
+            self._health.degraded("sales", note)
+        else:
+            self._health.working("sales")
 
     def _report(self, partition: Partition, lag: int | None) -> PartitionReport:
         """`lag` is None while it is unknown: reading has not started, or the log is unavailable."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from services.dashboard.components import board, history, picks, plot, strip
+from services.dashboard.components import board, history, picks, plot, strip, wall_button
 from services.dashboard.explore import page as explore
 from services.dashboard.kit import navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
@@ -20,6 +20,7 @@ from services.dashboard.sign_in.access import Access
 from services.dashboard.sign_in.gate.documents import account_of
 from services.dashboard.sign_in.secret_files import signing_key
 from services.dashboard.sources.failing_parts import failing_parts
+from services.dashboard.sources.observations import FailingPart
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 from services.dashboard.sources.status_source import StatusSource
@@ -38,33 +39,42 @@ def _settings() -> DashboardSettings:
     return read_settings(DashboardSettings)
 
 
+# The sources of each site, by the prefix of its keys.
+
+
 @st.cache_resource(show_spinner=False)
-def _rollups() -> RollupSource:
+def _rollups(prefix: str) -> RollupSource:
     settings = _settings()
     return RollupSource(
         connect(settings.redis_url, most_reply_bytes=_MOST_ROLLUP_BYTES),
-        settings.redis_prefix,
+        prefix,
         now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
         names=VisitorNames(signing_key(settings.dashboard_secret_file)),
-        failing=lambda: failing_parts(_status().observe(), _now_ms()),
+        failing=lambda: _failing(prefix),
     )
 
 
-@st.cache_resource(show_spinner=False)
-def _segments() -> SegmentSource:
-    settings = _settings()
-    return SegmentSource(
-        connect(settings.redis_url), settings.redis_prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic
-    )
+def _failing(prefix: str) -> tuple[FailingPart, ...]:
+    """What keeps clicks from the numbers: under a prefix of its own, a site has an aggregate and no enrich."""
+    own = failing_parts(_status(prefix).observe(), _now_ms())
+    shared_prefix = _settings().redis_prefix
+    if prefix == shared_prefix:
+        return own
+    shared = failing_parts(_status(shared_prefix).observe(), _now_ms())
+    return own + tuple(part for part in shared if part.service != "aggregate")
 
 
 @st.cache_resource(show_spinner=False)
-def _status() -> StatusSource:
-    settings = _settings()
+def _segments(prefix: str) -> SegmentSource:
+    return SegmentSource(connect(_settings().redis_url), prefix, now_ms=_now_ms, elapsed_seconds=time.monotonic)
+
+
+@st.cache_resource(show_spinner=False)
+def _status(prefix: str) -> StatusSource:
     source = StatusSource(
-        connect(settings.redis_url, most_reply_bytes=_MOST_STATUS_BYTES),
-        settings.redis_prefix,
+        connect(_settings().redis_url, most_reply_bytes=_MOST_STATUS_BYTES),
+        prefix,
         now_ms=_now_ms,
         elapsed_seconds=time.monotonic,
     )
@@ -82,31 +92,36 @@ def _category_colours() -> CategoryColours:
 
 
 @st.cache_resource(show_spinner=False)
-def _live_pages() -> PageCache:
+def _live_pages(prefix: str) -> PageCache:  # noqa: ARG001 - one for each
     settings = _settings()
     return PageCache(redis_address(settings.redis_url), _category_colours(), settings.refresh_seconds)
 
 
 def _live() -> None:
-    seconds = _settings().refresh_seconds
-    live.show(_rollups(), _live_pages(), board.register(), seconds, _draw_navigation, _access.role)
+    seconds, into_wall = _settings().refresh_seconds, wall_button.register()
+    live.show(
+        _rollups(_prefix), _live_pages(_prefix), board.register(), into_wall, seconds, _draw_navigation, _access.role
+    )
 
 
 def _explore() -> None:
     address = redis_address(_settings().redis_url)
     elements = explore.Elements(plot.register(), *picks.register(), strip.register())
-    explore.show(_rollups(), _segments(), elements, _category_colours(), address, _draw_navigation, _access.role)
+    explore.show(
+        _rollups(_prefix), _segments(_prefix), elements, _category_colours(), address, _draw_navigation, _access.role
+    )
 
 
 def _operations() -> None:
     settings = _settings()
     address = redis_address(settings.redis_url)
-    operations.show(_status(), board.register(), address, settings.refresh_seconds, _draw_navigation)
+    operations.show(_status(_prefix), board.register(), address, settings.refresh_seconds, _draw_navigation)
 
 
 def _draw_navigation() -> None:
     shown = [page for page in _PAGES if _access.may_see(page.url_path)]
-    navigation.show(shown, _here, account_of(_access) if _settings().has_sign_in else "")
+    account = account_of(_access) if _settings().has_sign_in else ""
+    navigation.show(shown, _here, account, [site.label for site in _sites])
 
 
 def _access_of_run() -> Access:
@@ -128,7 +143,7 @@ st.set_page_config(
     page_title="Clickpulse", page_icon=Path(__file__).with_name("favicon.svg"), layout="wide", menu_items={}
 )
 _access = _access_of_run()
-_status()  # watches from the first viewer of any page
+_sites = _access.sites(_settings().sites)
 # In the order of the top bar. A page is a function above, a line here and a path in `page_document`.
 _PAGES = [
     st.Page(_live, title="Live", url_path="live", default=True),
@@ -138,7 +153,10 @@ _PAGES = [
 _here = st.navigation(_PAGES, position="hidden")
 history.restore_choices()
 # Here too, because a session can ask for another page without any request that the gate sees.
-if _access.may_see(_here.url_path):
+if _access.may_see(_here.url_path) and _sites:
+    _chosen = navigation.site_of([site.label for site in _sites], is_back=history.is_navigation())
+    _prefix = next(site.prefix for site in _sites if site.label == _chosen)
+    _status(_prefix)  # watches from the first viewer of any page
     _here.run()
 else:
     st.html(f"<style>{theme.variables(theme.palette_of(st.context.theme.type))}</style>{_NOT_SHARED}")

@@ -11,6 +11,7 @@ from services.dashboard.sign_in.settings import SignInSettings
 from services.dashboard.web.hosts import read_listed
 from services.dashboard.web.response_headers import read_ancestors
 from shared.runtime.settings import HealthSettings, LogSettings, RedisSettings
+from shared.runtime.site_prefixes import SitePrefix, read_site_prefixes
 
 
 def _checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
@@ -55,9 +56,22 @@ class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettin
     streamlit_server_base_url_path: str = Field(
         default="", description="Path under which a proxy serves the dashboard, shop/stats, if the proxy keeps it."
     )
+    dashboard_sites: Annotated[str, AfterValidator(_checked_by(read_site_prefixes))] = Field(
+        default="",
+        examples=["All sites=,Shop=shop:"],
+        description=(
+            "Sites to switch between, each with the REDIS_PREFIX of its numbers: All sites=,Shop=shop:. The first one "
+            "is shown first. Unset: only those under REDIS_PREFIX."
+        ),
+    )
     refresh_seconds: float = Field(
         default=1.0, ge=0.5, le=60, description="Seconds between refreshes of an open page, 0.5 to 60."
     )
+
+    @property
+    def sites(self) -> tuple[SitePrefix, ...]:
+        """Whose numbers the dashboard shows, at least one."""
+        return read_site_prefixes(self.dashboard_sites) or (SitePrefix("", self.redis_prefix),)
 
     @model_validator(mode="after")
     def _refuse_open_address(self) -> Self:

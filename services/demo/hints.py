@@ -19,9 +19,17 @@ def redis_command(*, port: int | None, has_redis_cli: bool, uvx: str) -> str:
 
 
 def ready_lines(
-    *, dashboard_port: int, redis: str, prefix: str, state_dir: Path, seconds: float, empty: Sequence[str] = ()
+    *,
+    dashboard_port: int,
+    collect_port: int,
+    has_shop: bool,
+    redis: str,
+    prefix: str,
+    state_dir: Path,
+    seconds: float,
+    empty: Sequence[str] = (),
 ) -> Sequence[str]:
-    """The dashboard's URL, Redis commands to copy, and how to stop; `empty` are the keys that have no data."""
+    """URLs, Redis commands to copy, and how to stop; `empty` are the keys that have no data."""
     more = f" and {len(empty) - _EMPTY_NAMED} more keys" if len(empty) > _EMPTY_NAMED else ""
     return (
         f"Clickpulse is ready; every figure has data after {seconds:.0f} s."
@@ -29,6 +37,9 @@ def ready_lines(
         else f"Clickpulse is ready after {seconds:.0f} s. No data in {', '.join(empty[:_EMPTY_NAMED])}{more}.",
         "",
         f"Dashboard   http://127.0.0.1:{dashboard_port}",
+        f"Shop        http://127.0.0.1:{collect_port}   (click there, and see it on the dashboard)"
+        if has_shop
+        else f"Collector   http://127.0.0.1:{collect_port}   (docs/collector.md)",
         f"Redis       {redis} HGETALL {prefix}rollup:meta",
         f"            {redis} ZREVRANGE {prefix}rollup:all:products:1h 0 9 WITHSCORES",
         f"Data in     {state_dir} (--fresh clears it)",

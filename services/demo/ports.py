@@ -1,6 +1,7 @@
 """Finds free ports on this machine."""
 
 import socket
+from collections.abc import Container
 from typing import Final
 
 _TRIED: Final = 100
@@ -27,10 +28,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def first_free(port: int) -> int:
-    """`port`, or the next free one above it. Raises NoFreePort."""
+def first_free(port: int, taken: Container[int] = ()) -> int:
+    """`port`, or the next free one above it that nobody will have `taken`. Raises NoFreePort."""
     last = min(port + _TRIED, 65_536)
     for candidate in range(port, last):
-        if is_free(candidate):
+        if candidate not in taken and is_free(candidate):
             return candidate
     raise NoFreePort(f"ports {port} to {last - 1} of 127.0.0.1 are all in use")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from services.demo.options import Options
 from shared.events.time_units import HOUR_SECONDS
 from shared.runtime import services
 
+COLLECT: Final = "collect"
 STORE: Final = "valkey"
 TRAFFIC: Final = "traffic"
 LOOKUPS: Final = "lookups"
@@ -19,6 +20,10 @@ STOP_ORDER: Final = (TRAFFIC, *SERVICES, STORE)
 ENDPOINTS: Final = (*SERVICES, TRAFFIC)
 NAMES: Final = (*SERVICES, TRAFFIC, LOOKUPS, STORE)
 
+SHOP_FILE: Final = "shop.json"
+"""In the folder of lookups: the catalogue as the shop reads it."""
+
+GOALS_FILE: Final = Path(__file__).with_name("goals.toml")
 HISTORY_SECONDS: Final = 8 * HOUR_SECONDS
 _LEAST_HISTORY_SECONDS: Final = 10
 
@@ -36,6 +41,9 @@ def service_environment(
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("LOG_FORMAT", "console")
+    environment.setdefault("GOALS_FILE", str(GOALS_FILE))
+    # Whoever clicks in the shop says who they are, so that a path can earn them an offer.
+    environment.setdefault("TRUST_CLAIMED_PROFILE", "true")
     if embedded:
         # The embedded log lives in memory, so keep only what a rebuild reads.
         environment.setdefault("RETENTION_HOURS", "9")
@@ -52,6 +60,12 @@ class Commands:
     def service(self, name: str) -> Program:
         """A program of SERVICES."""
         return self._clickpulse(name, name)
+
+    def collect(self, port: int, shop_file: Path | None) -> Program:
+        """The collector, with a shop if there is a catalogue."""
+        program = self._clickpulse(COLLECT, COLLECT)
+        shop = {} if shop_file is None else {"COLLECT_SHOP": str(shop_file)}
+        return replace(program, environment={**program.environment, "COLLECT_PORT": str(port), **shop})
 
     def make_lookups(self, options: Options, folder: Path) -> Program:
         """Writes the generated catalogue and visitors into `folder`."""

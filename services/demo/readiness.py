@@ -14,6 +14,8 @@ from shared.rollups.segment_keys import SEGMENTS_KEY
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 
 _TIMEOUT_SECONDS: Final = 1.0
+_OPTIONAL: Final = ("goals", "revenue", "other_currencies", "campaigns", "rising")
+"""How the names of figures begin that a site may have nothing of: bots never buy, and recordings hold no campaigns."""
 _UNREADABLE: Final[tuple[type[Exception], ...]] = (
     *REDIS_UNAVAILABLE,
     redis.exceptions.ResponseError,
@@ -49,7 +51,10 @@ def published(client: redis.Redis, prefix: str) -> Published:
 
 
 def keys_without_data(client: redis.Redis, prefix: str) -> frozenset[str]:
-    """The keys that the dashboard reads and that hold nothing, or nothing but zeros; all of them before a rollup."""
+    """The keys that the dashboard reads and that hold nothing, or nothing but zeros; all of them before a rollup.
+
+    Without those that a site may have nothing of.
+    """
     try:
         snapshots = {audience: read(client, audience, prefix) for audience in AUDIENCES}
         segments = client.hlen(prefix + SEGMENTS_KEY)
@@ -59,7 +64,8 @@ def keys_without_data(client: redis.Redis, prefix: str) -> frozenset[str]:
     found = {SEGMENTS_KEY: segments, **{row.key: getattr(site, name, None) for name, row in SNAPSHOT_ROWS.items()}}
     for audience, snapshot in snapshots.items():
         for name in AUDIENCE_ROWS:
-            found[audience_key(audience, name)] = getattr(snapshot.windows, name) if snapshot else None
+            if not name.startswith(_OPTIONAL):
+                found[audience_key(audience, name)] = getattr(snapshot.windows, name) if snapshot else None
     return frozenset(prefix + key for key, value in found.items() if not _has_data(value))
 
 

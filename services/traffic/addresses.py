@@ -5,6 +5,8 @@ from itertools import accumulate
 from random import Random
 from typing import Final, NamedTuple
 
+from services.traffic.weighted import draw
+
 Block = IPv4Network | IPv6Network
 
 
@@ -80,7 +82,7 @@ _IPV6_SHARE: Final = 0.35
 
 def draw_country(rng: Random) -> Country:
     """A random country, by weight."""
-    return rng.choices(COUNTRIES, cum_weights=_CUMULATIVE_WEIGHTS)[0]
+    return draw(rng, COUNTRIES, _CUMULATIVE_WEIGHTS)
 
 
 def draw_address(rng: Random, country: Country) -> str:

@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 
 from services.traffic.catalogue import CATEGORY_SLUGS, PRODUCTS, CatalogueProduct
 from services.traffic.visitors import Visitor
+from services.traffic.weighted import draw
 
-SITE: Final = "https://shop.example"
+HOST: Final = "shop.example"
+SITE: Final = f"https://{HOST}"
 
 
 class Page(NamedTuple):
@@ -19,9 +21,6 @@ class Page(NamedTuple):
 
 
 _HOME: Final = Page(f"{SITE}/")
-_CART: Final = Page(f"{SITE}/cart")
-_CHECKOUT: Final = Page(f"{SITE}/checkout")
-_THANKS: Final = Page(f"{SITE}/checkout/thank-you")
 _ASIDE: Final = tuple(
     Page(f"{SITE}/{path}")
     for path in ("about", "delivery-and-returns", "journal", "journal/gift-guide", "size-guide", "account/orders")
@@ -44,30 +43,26 @@ _GOES_WITH: Final = {
     "home & garden": "tools",
     "tools": "home & garden",
 }
-_REFERRERS: Final = (
-    (38, None),
-    (34, "https://www.google.com/"),
-    (6, "https://www.bing.com/"),
-    (4, "https://duckduckgo.com/"),
-    (7, "https://www.instagram.com/"),
-    (4, "https://www.facebook.com/"),
-    (3, "https://www.reddit.com/"),
-    (4, "https://newsletter.shop.example/"),
-)
-_REFERRER_WEIGHTS: Final = tuple(accumulate(weight for weight, _ in _REFERRERS))
+_PRODUCT_PAGES: Final = {
+    category: tuple(Page(f"{SITE}/p/{product.slug}", product) for product in products)
+    for category, products in PRODUCTS.items()
+}
 assert len(_CATEGORIES) == len(_CATEGORY_WEIGHTS)
 
 
-def browse(rng: Random, visitor: Visitor) -> Iterator[Page]:
-    """An endless stream of a person's pages; a session takes as many as it needs."""
-    category = _draw_category(rng, visitor)
-    entrance = rng.random()
+def browse(rng: Random, visitor: Visitor, advertised: str | None = None) -> Iterator[Page]:
+    """An endless stream of a person's pages; a session takes as many as it needs.
+
+    The first one shows the category that was `advertised`, if any.
+    """
+    category = advertised or _draw_category(rng, visitor)
+    entrance = rng.random() if advertised is None else rng.uniform(0.4, 0.95)
     if entrance < 0.4:
         page = _HOME
     elif entrance < 0.65:
         page = _category_page(category)
     elif entrance < 0.95:
-        page = _product_page(rng, category)
+        page = draw_product_page(rng, category)
     else:
         page = rng.choice(_ASIDE)
     while True:
@@ -85,12 +80,12 @@ def crawl(rng: Random) -> Iterator[Page]:
         elif kind < 0.4:
             yield _category_page(category, rng.randint(1, 4))
         else:
-            yield _page_of(rng.choice(PRODUCTS[category]))
+            yield rng.choice(_PRODUCT_PAGES[category])
 
 
-def draw_referrer(rng: Random) -> str | None:
-    """The referrer of a session; None for a typed or bookmarked address."""
-    return rng.choices(_REFERRERS, cum_weights=_REFERRER_WEIGHTS)[0][1]
+def draw_product_page(rng: Random, category: str) -> Page:
+    """The page of a product of this category; its best sellers are drawn most often."""
+    return draw(rng, _PRODUCT_PAGES[category], _SHELF_WEIGHTS[category])
 
 
 def _next(rng: Random, page: Page, category: str) -> tuple[Page, str]:
@@ -99,40 +94,26 @@ def _next(rng: Random, page: Page, category: str) -> tuple[Page, str]:
     if page.product is not None:
         related = _GOES_WITH.get(category)
         if related is not None and wish < 0.3:
-            return _product_page(rng, related), related
+            return draw_product_page(rng, related), related
         if wish < 0.65:
-            return _product_page(rng, category), category
-        if wish < 0.8:
-            return _category_page(category), category
-        return (_CART if wish < 0.92 else _HOME), category
-    if page is _CART:
-        return (_CHECKOUT if wish < 0.55 else _product_page(rng, category)), category
-    if page is _CHECKOUT:
-        return (_THANKS if wish < 0.7 else _CART), category
+            return draw_product_page(rng, category), category
+        return (_category_page(category) if wish < 0.9 else _HOME), category
     if wish < 0.6:
-        return _product_page(rng, category), category
+        return draw_product_page(rng, category), category
     if wish < 0.7:
         return Page(f"{SITE}/search?q={rng.choice(_SEARCHES)}"), category
     if wish < 0.75:
         return rng.choice(_ASIDE), category
-    other = rng.choices(_CATEGORIES, cum_weights=_CATEGORY_WEIGHTS)[0]
+    other = draw(rng, _CATEGORIES, _CATEGORY_WEIGHTS)
     return _category_page(other), other
 
 
 def _draw_category(rng: Random, visitor: Visitor) -> str:
     if visitor.favourites and rng.random() < 0.5:
         return rng.choice(visitor.favourites)
-    return rng.choices(_CATEGORIES, cum_weights=_CATEGORY_WEIGHTS)[0]
+    return draw(rng, _CATEGORIES, _CATEGORY_WEIGHTS)
 
 
 def _category_page(category: str, number: int = 1) -> Page:
     more = f"?page={number}" if number > 1 else ""
     return Page(f"{SITE}/c/{CATEGORY_SLUGS[category]}{more}")
-
-
-def _product_page(rng: Random, category: str) -> Page:
-    return _page_of(rng.choices(PRODUCTS[category], cum_weights=_SHELF_WEIGHTS[category])[0])
-
-
-def _page_of(product: CatalogueProduct) -> Page:
-    return Page(f"{SITE}/p/{product.slug}", product)

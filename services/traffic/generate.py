@@ -14,7 +14,8 @@ from services.traffic.clock import now_ms, wait_until
 from services.traffic.pacing import LIVE
 from services.traffic.sending import Outbox
 from services.traffic.settings import TrafficSettings
-from services.traffic.simulation import World, simulate
+from services.traffic.simulation import simulate
+from services.traffic.world import World
 from shared.events.raw import encode_raw
 from shared.events.time_units import MINUTE_MS
 from shared.runtime.dependency import Stopped
@@ -31,8 +32,10 @@ _DESCRIPTION = """\
 Send realistic clicks of a simulated shop to the event log, until Ctrl-C, --count or --duration.
 
 People from many countries on desktops, phones and tablets, and some bots, visit and return depending on the hour of
-the day (UTC), view a few pages and products, and leave. The clicks depend only on the options and the time: with the
-same options, a restarted command sends the same clicks with the same ids for the same minutes. Give a second
+the day (UTC). They come through search engines, advertisements, mails, social networks and assistants, some by a
+campaign that starts and ends, and view a few pages and products. Two or three of a hundred sessions end with an order,
+of three carts two are abandoned, and some orders are refunded. The clicks depend only on the options and the time: with
+the same options, a restarted command sends the same clicks with the same ids for the same minutes. Give a second
 generator that runs at the same time a different --seed."""
 
 _EPILOG = """\

@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
-from services.traffic.catalogue import PRODUCTS
-from services.traffic.simulation import World
+from services.traffic.catalogue import CATEGORY_SLUGS, PRODUCTS
 from services.traffic.visitors import person
+from services.traffic.world import World
 
 PRODUCTS_FILE: Final = "products.json"
 VISITORS_FILE: Final = "visitors.ndjson"
+SHOP_FILE: Final = "shop.json"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -20,6 +21,22 @@ def products() -> list[dict[str, str]]:
     """The catalogue: `productId`, `category`, `title`."""
     return [
         {"productId": product.product_id, "category": product.category, "title": product.title}
+        for shelf in PRODUCTS.values()
+        for product in shelf
+    ]
+
+
+def shop() -> list[dict[str, str | int]]:
+    """The catalogue as the collector's shop reads it: `productId`, `category`, `title`, and what its pages need."""
+    return [
+        {
+            "productId": product.product_id,
+            "category": product.category,
+            "categorySlug": CATEGORY_SLUGS[product.category],
+            "title": product.title,
+            "slug": product.slug,
+            "priceCents": product.price_cents,
+        }
         for shelf in PRODUCTS.values()
         for product in shelf
     ]
@@ -38,8 +55,9 @@ def visitors(world: World) -> Iterator[dict[str, str]]:
 
 
 def write_lookups(world: World, directory: Path) -> None:
-    """Write both files; creates the directory if missing. Raises OSError."""
+    """Write these files; creates the directory if missing. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / PRODUCTS_FILE).write_bytes(msgspec.json.format(_encode(products()), indent=2) + b"\n")
+    (directory / SHOP_FILE).write_bytes(_encode(shop()) + b"\n")
     with (directory / VISITORS_FILE).open("wb") as file:
         file.writelines(_encode(visitor) + b"\n" for visitor in visitors(world))

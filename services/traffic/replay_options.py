@@ -11,6 +11,7 @@ from services.traffic.formats.columns import FIELDS
 from services.traffic.formats.entries import UnusableRecording
 from services.traffic.formats.logs.apache_format import apache_parser
 from services.traffic.formats.presets import LAYOUTS, Preset, with_preset
+from services.traffic.formats.sales import SALE_FIELDS
 from services.traffic.opening import STANDARD_INPUT, is_repeatable
 from services.traffic.settings import TrafficSettings
 from shared.runtime.settings_help import settings_help
@@ -32,6 +33,7 @@ examples:
   clickpulse replay clicks.jsonl.gz --shift-to-now
   clickpulse replay shop.csv --map visitor=userId --map sku=productId --speed 60
   clickpulse replay logs.ndjson --map ts=timestamp --map client_ip=ip --map request.headers.User-Agent.0=userAgent
+  clickpulse replay orders.csv --map total=value --map order=orderId --map kind=eventType --sales purchase
   clickpulse replay 2019-Oct.csv.gz --preset rees46 --shift-to-now
   clickpulse replay access.log.zip --shift-to-now --speed 1 --loop
   clickpulse replay intranet.log --log-format '%h %l %u %t "%r" %>s %b %D' --all
@@ -89,8 +91,9 @@ def _choices(parser: ArgumentParser, given: Namespace) -> Choices:
     if len(names) < len(given.map):
         parser.error("--map: give each field one column, such as --map visitor=userId --map sku=productId")
     chosen = None if given.format == "auto" else Format(given.format)
-    _check_log_options(parser, chosen, given.log_format, has_names=bool(names))
-    choices = Choices(format=chosen, names=names, log_format=given.log_format, takes_all=given.all)
+    _check_log_options(parser, chosen, given.log_format, "--map" if names else "--sales" if given.sales else None)
+    sales = frozenset(given.sales)
+    choices = Choices(format=chosen, names=names, log_format=given.log_format, takes_all=given.all, sales=sales)
     if given.preset is not None:
         if given.log_format is not None:
             parser.error(f"--preset {given.preset} says the format; leave out --log-format")
@@ -101,10 +104,10 @@ def _choices(parser: ArgumentParser, given: Namespace) -> Choices:
 
 
 def _check_log_options(
-    parser: ArgumentParser, chosen: Format | None, log_format: str | None, *, has_names: bool
+    parser: ArgumentParser, chosen: Format | None, log_format: str | None, of_columns: str | None
 ) -> None:
-    if has_names and (log_format or (chosen and not chosen.has_columns)):
-        parser.error("--map works with ndjson, csv and tsv; the fields of a server log are fixed")
+    if of_columns and (log_format or (chosen and not chosen.has_columns)):
+        parser.error(f"{of_columns} works with ndjson, csv and tsv; the fields of a server log are fixed")
     if log_format is None:
         return
     if chosen not in (None, Format.ACCESS_LOG):
@@ -156,6 +159,15 @@ def _parser() -> ArgumentParser:
         default=[],
         help="read field OURS from column THEIRS, in JSON from a path such as request.headers.User-Agent.0; repeatable,"
         " and two fields may have one column (ndjson, csv, tsv)",
+    )
+    parser.add_argument(
+        "--sales",
+        metavar="EVENT_TYPE",
+        action="append",
+        default=[],
+        help="read "
+        + ", ".join(name for name in FIELDS if name in SALE_FIELDS)
+        + " only from events of this type, where others carry a price, too; repeatable (ndjson, csv, tsv)",
     )
     parser.add_argument(
         "--speed",

@@ -6,6 +6,7 @@ from random import Random
 from typing import Final, Literal, NamedTuple
 
 from services.traffic.addresses import Block, draw_from
+from services.traffic.weighted import draw
 
 Device = Literal["Desktop", "Mobile", "Tablet"]
 
@@ -95,10 +96,10 @@ _BOT_WEIGHTS: Final = tuple(accumulate(bot.weight for bot in BOTS))
 
 def draw_browser(rng: Random) -> str:
     """A random browser user agent."""
-    return rng.choices(BROWSERS, cum_weights=_BROWSER_WEIGHTS)[0].user_agent
+    return draw(rng, BROWSERS, _BROWSER_WEIGHTS).user_agent
 
 
 def draw_bot(rng: Random) -> tuple[str, str]:
     """A random bot's address and user agent."""
-    bot = rng.choices(BOTS, cum_weights=_BOT_WEIGHTS)[0]
+    bot = draw(rng, BOTS, _BOT_WEIGHTS)
     return draw_from(rng, bot.block), bot.user_agent

@@ -11,7 +11,11 @@ from services.traffic.catalogue import PRODUCTS
 from services.traffic.user_agents import draw_bot, draw_browser
 
 BOT_ADDRESSES: Final = 240
+CURRENCIES: Final = {"GB": "GBP", "CH": "CHF"}
+"""By country; all others pay in euros."""
+
 _WITH_PROFILE: Final = 0.85
+_WITH_APP: Final = 0.3  # of people with a phone
 _EARLIEST_BIRTH: Final = date(1945, 1, 1)
 _LATEST_BIRTH: Final = date(2009, 12, 31)
 _USUAL_BIRTH: Final = date(1989, 1, 1)
@@ -36,6 +40,8 @@ class Visitor:
     user_agent: str
     profile: Profile | None = None
     favourites: tuple[str, ...] = ()  # categories
+    currency: str = "EUR"
+    platform: str = "web"
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -45,7 +51,10 @@ def person(seed: int, number: int) -> Visitor:
     user_id = f"{rng.getrandbits(64):016x}"
     profile = _draw_profile(rng) if rng.random() < _WITH_PROFILE else None
     favourites = tuple(rng.sample(_CATEGORIES, 2))
-    return Visitor(user_id, draw_address(rng, draw_country(rng)), draw_browser(rng), profile, favourites)
+    country = draw_country(rng)
+    address, user_agent = draw_address(rng, country), draw_browser(rng)
+    platform = "app" if "Mobile" in user_agent and rng.random() < _WITH_APP else "web"
+    return Visitor(user_id, address, user_agent, profile, favourites, CURRENCIES.get(country.code, "EUR"), platform)
 
 
 @lru_cache(maxsize=BOT_ADDRESSES)

@@ -12,12 +12,15 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar, Union, get_args, 
 import msgspec
 from msgspec import Meta
 
+from shared.events.hosts import LONGEST_HOST
 from shared.events.refusals import Reason, Refusal
 from shared.events.timestamps import LATEST_MS
 
 MARKER: Final = "…"
 OLDEST_YEARS: Final = 150
 """A higher age is a mistake, so it counts as unknown."""
+MOST_PIECES: Final = 10**9
+"""A greater quantity is a mistake, so it counts as unknown."""
 
 _MARKER_BYTES: Final = len(MARKER.encode())
 _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
@@ -81,7 +84,16 @@ FIELD_LIMITS: Final[Mapping[str, Text | Number]] = {
     "profileGender": Text(_KNOWN_WORD_BYTES),
     "country": Text(_KNOWN_WORD_BYTES),
     "deviceType": Text(_KNOWN_WORD_BYTES),
+    "browser": Text(_KNOWN_WORD_BYTES),
+    "operatingSystem": Text(_KNOWN_WORD_BYTES),
     "birthdate": Text(_KNOWN_WORD_BYTES),
+    "value": Text(_KNOWN_WORD_BYTES),
+    "currency": Text(_KNOWN_WORD_BYTES),
+    "quantity": Number(0, MOST_PIECES),
+    "orderId": Text("id_bytes", is_identity=True),
+    "cost": Text(_KNOWN_WORD_BYTES),
+    "platform": Text("type_bytes"),
+    "site": Text(LONGEST_HOST),
 }
 """Every field of an event has a row. The timestamp's range is checked where events are decoded."""
 

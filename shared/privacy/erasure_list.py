@@ -1,7 +1,7 @@
 """The list of erasures in Redis, and what the services report of it. Redis's exceptions pass through."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis
 from redis.client import Pipeline
@@ -15,7 +15,18 @@ ERASURES_KEY: Final = "privacy:erasures"
 """Token of a visitor → until when it is erased, and until when that is kept, epoch ms. Holds no id."""
 HONOURED_KEY: Final = "privacy:honoured"
 """`<topic>:<partition>` → the newest erasure that aggregate's state of the partition honours, epoch ms."""
+SITES_KEY: Final = "privacy:sites"
+"""Site with a group of its own → when that last ran, epoch ms, and its REDIS_PREFIX."""
 MOST_ERASURES: Final = 100_000
+_MOST_SITES: Final = 10_000
+_LONGEST_BYTES: Final = 512
+
+
+class PublishedSite(NamedTuple):
+    """A site that a group of aggregate publishes under its own prefix."""
+
+    name: str
+    prefix: str
 
 
 class ErasureList:
@@ -27,6 +38,7 @@ class ErasureList:
         self._most = most
         self._erasures_key = prefix + ERASURES_KEY
         self._honoured_key = prefix + HONOURED_KEY
+        self._sites_key = prefix + SITES_KEY
 
     def read(self, now_ms: int) -> dict[str, Erasure]:
         """The erasures in force, by token."""
@@ -81,23 +93,62 @@ class ErasureList:
         if self._client.type(self._erasures_key) not in {b"hash", b"none"}:
             self._client.delete(self._erasures_key)
 
-    def report(self, topic: str, honoured_ms: Mapping[int, int]) -> None:
-        """Report the newest erasure that the state of each partition honours."""
+    def report(self, topic: str, honoured_ms: Mapping[int, int], site: str = "") -> None:
+        """Report the newest erasure that the state of each partition honours, in the group of a site or of all."""
         if honoured_ms:
             pipeline = self._client.pipeline(transaction=False)
             mapping: dict[Any, Any] = {
-                f"{topic}:{partition}": instant_ms for partition, instant_ms in honoured_ms.items()
+                f"{_state(topic, site)}:{partition}": instant_ms for partition, instant_ms in honoured_ms.items()
             }
             pipeline.hset(self._honoured_key, mapping=mapping)
             pipeline.pexpire(self._honoured_key, KEPT_MS)
             pipeline.execute()
 
-    def honoured(self, topic: str) -> dict[int, int]:
+    def honoured(self, topic: str, site: str = "") -> dict[int, int]:
         """The newest erasure that the state of each partition honours."""
         fields: Any = self._client.hgetall(self._honoured_key)
         found = {}
         for name, text in fields.items():
             named, _, partition = name.rpartition(b":")
-            if named == topic.encode() and partition.isdigit() and text.isdigit() and len(text) < 20:
+            if named == _state(topic, site).encode() and partition.isdigit() and text.isdigit() and len(text) < 20:
                 found[int(partition)] = int(text)
         return found
+
+    def note_site(self, site: PublishedSite, now_ms: int) -> None:
+        """Note that the group of a site runs, and drop those that have not for as long as erasures are kept."""
+        if self._client.type(self._sites_key) not in {b"hash", b"none"}:
+            self._client.delete(self._sites_key)
+        ended = [name for name in self._noted(now_ms - KEPT_MS, ended=True) if name != site.name]
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.hset(self._sites_key, site.name, f"{now_ms} {site.prefix}")
+        pipeline.pexpire(self._sites_key, KEPT_MS)
+        if ended:
+            pipeline.hdel(self._sites_key, *ended)
+        pipeline.execute()
+
+    def sites(self, now_ms: int) -> list[PublishedSite]:
+        """The sites whose group has run for as long as erasures are kept: their state and keys may hold visitors."""
+        return [PublishedSite(name, prefix) for name, prefix in sorted(self._noted(now_ms - KEPT_MS).items())]
+
+    def _noted(self, since_ms: int, *, ended: bool = False) -> dict[str, str]:
+        """The prefix of each site that was noted since an instant; or not since, if `ended`."""
+        if self._client.type(self._sites_key) != b"hash":
+            return {}
+        entries: Any = self._client.hlen(self._sites_key)
+        if entries > _MOST_SITES:
+            UNREADABLE.drop(SITES_KEY, f"{entries} sites, at most {_MOST_SITES} fit", "deleted")
+            self._client.delete(self._sites_key)
+            return {}
+        fields: Any = self._client.hgetall(self._sites_key)
+        found = {}
+        for name, text in fields.items():
+            digits, _, prefix = text.partition(b" ")
+            is_one = digits.isdigit() and len(digits) < 20 and len(text) <= _LONGEST_BYTES and prefix
+            if (not is_one or int(digits) < since_ms) == ended:
+                found[name.decode("utf-8", "replace")] = prefix.decode("utf-8", "replace")
+        return found
+
+
+def _state(topic: str, site: str) -> str:
+    """What a group's state is called; no topic has a slash."""
+    return f"{topic}/{site}" if site else topic

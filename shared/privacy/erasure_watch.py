@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import redis
 
-from shared.privacy.erasure_list import ErasureList
+from shared.privacy.erasure_list import ErasureList, PublishedSite
 from shared.privacy.erasures import Erasures
 from shared.runtime.logs import get_logger
 from shared.runtime.once import Once
@@ -27,10 +27,19 @@ class ErasureWatch:
     With a `topic`, it also restores in Redis what Redis lost, and reports what the topic's state honours.
     """
 
-    def __init__(self, client: redis.Redis, prefix: str, *, key: bytes = b"", topic: str | None = None) -> None:
-        """`key` is that of `token_of`."""
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str,
+        *,
+        key: bytes = b"",
+        topic: str | None = None,
+        site: PublishedSite | None = None,
+    ) -> None:
+        """`key` is that of `token_of`; `site` the one whose events the state counts, None for all."""
         self._list = ErasureList(client, prefix)
         self._topic = topic
+        self._site = site
         self._erasures = Erasures(key=key)
         self._key = key
         self._honoured_ms: Mapping[int, int] = {}
@@ -62,7 +71,9 @@ class ErasureWatch:
             lost = {token: erasure for token, erasure in known.by_token.items() if token not in found.by_token}
             if lost:
                 self._list.add(lost, now_ms)
-            self._list.report(self._topic, self._honoured_ms)
+            if self._site is not None:
+                self._list.note_site(self._site, now_ms)
+            self._list.report(self._topic, self._honoured_ms, self._site.name if self._site is not None else "")
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):

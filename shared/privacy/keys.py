@@ -33,6 +33,12 @@ VISITOR_KEYS: Final = (
         "`SEGMENT_HOURS` and two minutes after its minute",
     ),
     VisitorKey("aggregate:reports:<instant>", "with several replicas: their latest events", "10 s"),
+    VisitorKey(
+        "collect:salt:<day>",
+        "what links a collector's visitors to address, user agent and site",
+        "a day after the day",
+    ),
+    VisitorKey("collect:crossing:<day>", "visitors of sessions over midnight UTC", "a day after the day"),
     VisitorKey("enrich:lookup-key", "with `HASH_USER_ID`, what links lookups to userIds", "never by itself"),
     VisitorKey("enrich:salt:<period>", "what links pseudonyms to userIds", "a day after the period"),
     VisitorKey("enrich:crossing:<period>", "pseudonyms of sessions over a rotation", "a day after the period"),

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import msgspec
 
 from shared.events.timestamps import iso_second, parse_iso_second
-from shared.rollups.model import SCHEMA_VERSION, Meta, PublishedEvent, Sessions, StateLogEntry
+from shared.rollups.model import SCHEMA_VERSION, Meta, PublishedEvent, Rising, Sessions, StateLogEntry
 
 RedisType = Literal["hash", "zset", "list", "stream", "string"]
 Value = TypeVar("Value")
@@ -40,33 +40,37 @@ MOST_ENTRIES: Final = 10_000
 _LONGEST_NAME_BYTES: Final = 4_096
 
 
-def _number(digits: bytes | str) -> int:
+def number_of(digits: bytes | str) -> int:
+    """A count. Raises ValueError for anything but up to 16 digits."""
     if not (digits.isdigit() and digits.isascii() and len(digits) <= 16 and int(digits) <= GREATEST):
         raise ValueError(f"expected a number up to 2**53, got {digits[:40]!r}")
     return int(digits)
 
 
-def _real(text: bytes | str, greatest: float = GREATEST) -> float:
+def real_of(text: bytes | str, greatest: float = GREATEST) -> float:
+    """A number from 0 to `greatest`. Raises ValueError."""
     number = float(text) if len(text) <= 40 else math.nan
     if not 0 <= number <= greatest:
         raise ValueError(f"expected a number up to {greatest:,}, got {text[:40]!r}")
     return number
 
 
-def _name(text: bytes) -> str:
+def name_of(text: bytes) -> str:
+    """A text of bounded length. Raises ValueError."""
     if len(text) > _LONGEST_NAME_BYTES:
         raise ValueError(f"a name of {len(text):,} bytes")
     return text.decode()
 
 
-def _few(reply: Any) -> Any:
+def few(reply: Any) -> Any:
+    """The reply. Raises ValueError when it has more than MOST_ENTRIES."""
     if len(reply) > MOST_ENTRIES:
         raise ValueError(f"{len(reply):,} entries")
     return reply
 
 
 def _decode_counts(reply: Mapping[bytes, bytes]) -> dict[str, int]:
-    return {_name(label): _number(count) for label, count in _few(reply).items()}
+    return {name_of(label): number_of(count) for label, count in few(reply).items()}
 
 
 def _encode_series(counts: Mapping[int, int]) -> dict[str, int]:
@@ -79,11 +83,30 @@ def _decode_series(reply: Mapping[bytes, bytes]) -> dict[int, int]:
 
 def _decode_ranking(reply: Iterable[tuple[bytes, float]]) -> dict[str, int]:
     # Greatest first, ties to the smaller member bytewise. No Redis command returns this order.
-    ranked = sorted(_few(reply), key=lambda member_score: (-member_score[1], member_score[0]))
+    ranked = sorted(few(reply), key=lambda member_score: (-member_score[1], member_score[0]))
     for _, score in ranked:
         if not 0 <= score <= GREATEST:  # nor not a number
             raise ValueError(f"a score of {score}")
-    return {_name(member): int(score) for member, score in ranked}
+    return {name_of(member): int(score) for member, score in ranked}
+
+
+class _Risen(msgspec.Struct):
+    member: str
+    events: int
+    expected: float
+    score: float
+
+
+def _encode_rising(rising: Mapping[str, Rising]) -> list[bytes]:
+    return [msgspec.json.encode(_Risen(member, *own)) for member, own in rising.items()]
+
+
+def _decode_rising(reply: Iterable[bytes]) -> dict[str, Rising]:
+    found = [msgspec.json.decode(own, type=_Risen) for own in few(list(reply))]
+    for own in found:
+        for number in (own.events, own.expected, own.score):
+            real_of(str(number))
+    return {own.member: Rising(own.events, own.expected, own.score) for own in found}
 
 
 def _encode_sessions(sessions: Sessions) -> dict[str, str]:
@@ -98,11 +121,11 @@ def _encode_sessions(sessions: Sessions) -> dict[str, str]:
 
 def _decode_sessions(reply: Mapping[bytes, bytes]) -> Sessions:
     return Sessions(
-        active=_number(reply[b"active"]),
-        started_1h=_number(reply[b"started_1h"]),
-        bounce_rate_1h=_real(reply[b"bounce_rate_1h"], 1),
-        views_per_session_1h=_real(reply[b"views_per_session_1h"]),
-        duration_s_1h=_real(reply[b"duration_s_1h"]),
+        active=number_of(reply[b"active"]),
+        started_1h=number_of(reply[b"started_1h"]),
+        bounce_rate_1h=real_of(reply[b"bounce_rate_1h"], 1),
+        views_per_session_1h=real_of(reply[b"views_per_session_1h"]),
+        duration_s_1h=real_of(reply[b"duration_s_1h"]),
     )
 
 
@@ -111,16 +134,21 @@ def _encode_meta(meta: Meta) -> dict[str, Any]:
     return {**texts, "lag": "" if meta.lag is None else meta.lag, "published_at": meta.published_at}
 
 
+_BEFORE_SITES: Final = {"site": "", "other_site": "0"}
+"""What a release that knew no sites does not write."""
+
+
 def _decode_meta(reply: Mapping[bytes, bytes]) -> Meta:
     decoders: Mapping[str, Callable[[str], Any]] = {
-        "events_per_second": _real,
+        "events_per_second": real_of,
         "publisher": str,
-        "lag": lambda text: _number(text) if text else None,
+        "site": str,
+        "lag": lambda text: number_of(text) if text else None,
     }
-    texts = {_name(name): _name(text) for name, text in _few(reply).items()}
+    texts = _BEFORE_SITES | {name_of(name): name_of(text) for name, text in few(reply).items()}
     if texts.get("schema") != str(SCHEMA_VERSION):
         raise ValueError(f"schema {texts.get('schema')!r}, expected {SCHEMA_VERSION}")
-    meta = Meta(**{field.name: decoders.get(field.name, _number)(texts[field.name]) for field in fields(Meta)})
+    meta = Meta(**{field.name: decoders.get(field.name, number_of)(texts[field.name]) for field in fields(Meta)})
     parse_iso_second(meta.published_at)  # raises for an `as_of_ms` out of range
     if meta.newest_event_ms > _LATEST_MS:
         raise ValueError("newest_event_ms is out of range")
@@ -136,7 +164,8 @@ def _encode_info(info: Info) -> dict[str, bytes]:
 
 def _decode_info(reply: Mapping[bytes, bytes]) -> Info:
     return {
-        _name(product): msgspec.json.decode(about, type=dict[str, str | None]) for product, about in _few(reply).items()
+        name_of(product): msgspec.json.decode(about, type=dict[str, str | None])
+        for product, about in few(reply).items()
     }
 
 
@@ -145,7 +174,7 @@ def _encode_events(events: list[PublishedEvent]) -> list[bytes]:
 
 
 def _decode_events(reply: Iterable[bytes]) -> list[PublishedEvent]:
-    events = [msgspec.json.decode(event, type=PublishedEvent) for event in _few(reply)]
+    events = [msgspec.json.decode(event, type=PublishedEvent) for event in few(reply)]
     for event in events:
         for name, value in event.items():
             _check_field(name, value)
@@ -175,7 +204,7 @@ def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[St
     failure: Exception | None = None
     for _, own in reply:
         try:
-            created = _real(own[b"created"], _LATEST_MS / 1000)
+            created = real_of(own[b"created"], _LATEST_MS / 1000)
             user_id = own.get(b"userId", b"").decode()
             entries.append(StateLogEntry(created=created, message=own[b"msg"].decode(), user_id=user_id))
         except (ValueError, KeyError) as error:
@@ -189,6 +218,7 @@ def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[St
 COUNTS: Final[Codec[Mapping[str, int]]] = Codec("hash", dict, _decode_counts)
 SERIES: Final[Codec[Mapping[int, int]]] = Codec("hash", _encode_series, _decode_series)  # start → count, oldest first
 RANKING: Final[Codec[Mapping[str, int]]] = Codec("zset", dict, _decode_ranking)  # greatest first
+RISING: Final[Codec[Mapping[str, Rising]]] = Codec("list", _encode_rising, _decode_rising)  # highest score first
 SESSIONS: Final[Codec[Sessions]] = Codec("hash", _encode_sessions, _decode_sessions)
 META: Final[Codec[Meta]] = Codec("hash", _encode_meta, _decode_meta)
 INFO: Final[Codec[Info]] = Codec("hash", _encode_info, _decode_info)

@@ -5,19 +5,24 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Final
 
-from shared.rollups.codecs import BYTES, COUNTS, EVENTS, INFO, META, RANKING, SERIES, SESSIONS, STATE_LOG
+from shared.rollups.codecs import BYTES, COUNTS, EVENTS, INFO, META, RANKING, RISING, SERIES, SESSIONS, STATE_LOG
+from shared.rollups.commerce import CURRENCIES_SHOWN, MOST_GOALS, GoalCounts, Revenue, Sales
+from shared.rollups.commerce_codecs import AMOUNTS, CONVERSIONS, CURRENCIES, GOALS, REVENUE, SALES
 from shared.rollups.model import (
     HALF_HOURS_SHOWN,
     LATEST_EVENTS_SHOWN,
     LATEST_VISITORS_SHOWN,
     MINUTES_SHOWN,
+    RISING_SHOWN,
     SESSION_BUCKETS_SHOWN,
     Audience,
     Meta,
     PublishedEvent,
+    Rising,
     Sessions,
     StateLogEntry,
 )
@@ -31,6 +36,16 @@ STATE_LOG_LENGTH: Final = 10
 
 Counts = Mapping[str, int]
 Series = Mapping[int, int]  # start (epoch ms) → count, oldest first
+
+
+def _sales(name: str, by: str) -> Row:
+    content = f'JSON `{{"name", "revenue", "orders"}}` by {by}, greatest revenue first, see [Revenue](#revenue)'
+    return Row(f"rollup:<audience>:revenue:{name}", SALES, content, limit=100)
+
+
+def _rising(name: str) -> Row:
+    content = 'JSON `{"member", "events", "expected", "score"}`, highest score first, see [Rising](#rising)'
+    return Row(f"rollup:<audience>:rising:{name}", RISING, content, limit=RISING_SHOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +116,7 @@ class AudienceRollup:
             "rollup:<audience>:categories:1h",
             RANKING,
             "`category` → events, last hour",
+            limit=1_000,
             segment=SegmentColumn(
                 "category", "Category", "null when the event shows no product", plural="Categories", is_nullable=True
             ),
@@ -122,6 +138,7 @@ class AudienceRollup:
             "rollup:<audience>:countries:1h",
             RANKING,
             "`country` → events, last hour",
+            limit=1_000,
             segment=SegmentColumn("country", "Country", "name, or Unknown", plural="Countries"),
         ),
     ]
@@ -141,9 +158,171 @@ class AudienceRollup:
             ),
         ),
     ]
+    channels_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:channels:1h",
+            RANKING,
+            "[channel](channels.md) → events, last hour",
+            segment=SegmentColumn(
+                "channel",
+                "Channel",
+                "Direct, Organic search, Social, Email, AI assistant, Referral, Paid or Internal",
+                plural="Channels",
+            ),
+        ),
+    ]
+    campaigns_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:campaigns:1h",
+            RANKING,
+            "`utm_campaign` with source and medium, as `spring_sale (newsletter / email)`, at most 256 bytes → events, "
+            "last hour",
+            limit=100,
+            segment=SegmentColumn(
+                "campaign", "Campaign", "the same; null without `utm_campaign`", plural="Campaigns", is_nullable=True
+            ),
+        ),
+    ]
+    browsers_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:browsers:1h",
+            RANKING,
+            "`browser` → events, last hour; of bots their own names",
+            segment=SegmentColumn("browser", "Browser", "from a closed list, or Other", plural="Browsers"),
+        ),
+    ]
+    operating_systems_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:operating_systems:1h",
+            RANKING,
+            "`operatingSystem` → events, last hour",
+            segment=SegmentColumn(
+                "operatingSystem", "Operating system", "from a closed list, or Other", plural="Operating systems"
+            ),
+        ),
+    ]
+    event_types_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:event_types:1h",
+            RANKING,
+            "`eventType` → events, last hour",
+            limit=100,
+            segment=SegmentColumn("eventType", "Event type", "as sent, or `page_view`", plural="Event types"),
+        ),
+    ]
+    sites_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:sites:1h",
+            RANKING,
+            "`site` → events, last hour",
+            limit=100,
+            segment=SegmentColumn(
+                "site",
+                "Site",
+                "a host; null where none was sent",
+                plural="Sites",
+                is_nullable=True,
+            ),
+        ),
+    ]
+    previous: Mapping[str, Counts] = field(default_factory=dict)
+    """By attribute of a ranking that `has_previous`: the ranking of the hour before, see `PREVIOUS_ROWS`."""
+    previous_events: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:events:1h:prev",
+            COUNTS,
+            "ranking (`pages_1h`) → events of the hour before with a name in it: the total for shares",
+        ),
+    ]
+    entry_pages_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:entry_pages:1h",
+            RANKING,
+            "page → sessions started in the last hour whose first event with a page has it",
+            limit=100,
+        ),
+    ]
+    exit_pages_1h: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:exit_pages:1h",
+            RANKING,
+            "page → sessions started in the last hour whose last event with a page, up to T, has it",
+            limit=100,
+        ),
+    ]
+    pages_5m: Annotated[
+        Counts, Row("rollup:<audience>:pages:5m", RANKING, "page → distinct visitors, last 5 minutes", limit=100)
+    ]
+    products_5m: Annotated[
+        Counts,
+        Row("rollup:<audience>:products:5m", RANKING, "`productId` → distinct visitors, last 5 minutes", limit=100),
+    ]
+    rising_pages: Annotated[Mapping[str, Rising], _rising("pages")]
+    rising_products: Annotated[Mapping[str, Rising], _rising("products")]
+    rising_sources: Annotated[Mapping[str, Rising], _rising("sources")]
+    rising_campaigns: Annotated[Mapping[str, Rising], _rising("campaigns")]
     devices_10m: Annotated[
         Counts, Row("rollup:<audience>:devices:10m", RANKING, "`deviceType` → distinct visitors, last 10 minutes")
     ]
+    goals: Annotated[
+        Mapping[str, GoalCounts],
+        Row("rollup:<audience>:goals", GOALS, "goal → JSON, see [Goals](#goals)", limit=MOST_GOALS),
+    ]
+    goals_1h: Annotated[
+        Counts, Row("rollup:<audience>:goals:1h", RANKING, "goal → conversions, last hour, also 0", limit=MOST_GOALS)
+    ]
+    goals_1m: Annotated[
+        Mapping[int, Mapping[str, int]],
+        Row(
+            "rollup:<audience>:goals:1m",
+            CONVERSIONS,
+            "minute → JSON `{goal: conversions}` of the goals with any; absent when there are no goals",
+            limit=MINUTES_SHOWN,
+        ),
+    ]
+    revenue: Annotated[Revenue, Row("rollup:<audience>:revenue", REVENUE, "see [Revenue](#revenue)")]
+    other_currencies: Annotated[
+        Mapping[str, Revenue],
+        Row(
+            "rollup:<audience>:revenue:currencies",
+            CURRENCIES,
+            "every other currency with sales in eight hours → JSON with the fields of `…:revenue`",
+            limit=CURRENCIES_SHOWN + 1,
+        ),
+    ]
+    revenue_as_other: Annotated[
+        Counts,
+        Row(
+            "rollup:<audience>:revenue:as_other",
+            COUNTS,
+            "orders and refunds beyond `MAX_SALES`, whose names count as (other): `1h`, `8h`",
+        ),
+    ]
+    revenue_1m: Annotated[
+        Mapping[int, Decimal],
+        Row("rollup:<audience>:revenue:1m", AMOUNTS, "minute → revenue", limit=MINUTES_SHOWN),
+    ]
+    revenue_30m: Annotated[
+        Mapping[int, Decimal],
+        Row("rollup:<audience>:revenue:30m", AMOUNTS, "half hour → revenue", limit=HALF_HOURS_SHOWN),
+    ]
+    revenue_products_1h: Annotated[Mapping[str, Sales], _sales("products:1h", "`productId`, last hour")]
+    revenue_products_8h: Annotated[Mapping[str, Sales], _sales("products:8h", "`productId`, last eight hours")]
+    revenue_categories_1h: Annotated[Mapping[str, Sales], _sales("categories:1h", "`category`, last hour")]
+    revenue_categories_8h: Annotated[Mapping[str, Sales], _sales("categories:8h", "`category`, last eight hours")]
+    revenue_sources_1h: Annotated[Mapping[str, Sales], _sales("sources:1h", "traffic source, last hour")]
+    revenue_sources_8h: Annotated[Mapping[str, Sales], _sales("sources:8h", "traffic source, last eight hours")]
+    revenue_campaigns_1h: Annotated[Mapping[str, Sales], _sales("campaigns:1h", "campaign, last hour")]
+    revenue_campaigns_8h: Annotated[Mapping[str, Sales], _sales("campaigns:8h", "campaign, last eight hours")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +332,12 @@ class SiteRollup:
     meta: Annotated[Meta, Row(META_KEY, META, "see [Meta](#meta)")]
     products_info: Annotated[
         Mapping[str, Mapping[str, str | None]],
-        Row("rollup:products:info", INFO, '`productId` → JSON `{"title", "category"}`, of the ranked products'),
+        Row(
+            "rollup:products:info",
+            INFO,
+            '`productId` → JSON `{"title", "category"}`, of the products in `products:1h`, `products:5m`, '
+            "`rising:products` and `revenue:products`, for all audiences",
+        ),
     ]
     latest_visitors: Annotated[
         list[PublishedEvent],
@@ -201,12 +385,14 @@ class Snapshot(SiteRollup):
 
 
 AUDIENCE_ROWS: Final = rows_of(AudienceRollup)
+PREVIOUS_ROWS: Final = {name: row.previous for name, row in AUDIENCE_ROWS.items() if row.has_previous}
 SITE_ROWS: Final = rows_of(SiteRollup)
 SEED_ROWS: Final = rows_of(SeedRollup)
 SNAPSHOT_ROWS: Final = rows_of(Snapshot)
 NATIVE_CONTRACT: Final = (
     *SITE_ROWS.values(),
     *AUDIENCE_ROWS.values(),
+    *PREVIOUS_ROWS.values(),
     Row(SEGMENTS_KEY, COUNTS, "`<minute>:<partition>` → version of that segment"),
     Row("segment:<minute>:<partition>", BYTES, "events of that minute, see [Minute segments](#minute-segments)"),
 )
@@ -215,4 +401,9 @@ SEED_CONTRACT: Final = (*SEED_ROWS.values(), SNAPSHOT_ROWS["state_log"])
 
 def audience_key(audience: Audience, attribute: str) -> str:
     """The key of an attribute of `AudienceRollup`: `audience_key("human", "views_1m")` is `rollup:human:views:1m`."""
-    return AUDIENCE_ROWS[attribute].key.replace("<audience>", audience)
+    return of_audience(AUDIENCE_ROWS[attribute], audience)
+
+
+def of_audience(row: Row, audience: Audience) -> str:
+    """The key of a row of one audience."""
+    return row.key.replace("<audience>", audience)

@@ -7,8 +7,16 @@ import redis
 from redis.client import Pipeline
 
 from shared.rollups.codecs import MOST_ENTRIES, UNREADABLE, RedisType
-from shared.rollups.contract import AUDIENCE_ROWS, SNAPSHOT_ROWS, STATE_LOG_KEY, AudienceRollup, Snapshot, audience_key
-from shared.rollups.model import Audience, MalformedRollup
+from shared.rollups.contract import (
+    AUDIENCE_ROWS,
+    PREVIOUS_ROWS,
+    SNAPSHOT_ROWS,
+    STATE_LOG_KEY,
+    AudienceRollup,
+    Snapshot,
+    of_audience,
+)
+from shared.rollups.model import Audience, MalformedRollup, Meta
 from shared.rollups.rows import Row
 
 _ASK: Final[dict[RedisType, Callable[[Pipeline, str, int | None], object]]] = {
@@ -27,7 +35,9 @@ def read(client: redis.Redis, audience: Audience, prefix: str, *, with_state_log
     """
     asked = {name: row for name, row in SNAPSHOT_ROWS.items() if with_state_log or row.key != STATE_LOG_KEY}
     site = [(prefix + row.key, row) for row in asked.values()]
-    own = [(prefix + audience_key(audience, attribute), row) for attribute, row in AUDIENCE_ROWS.items()]
+    own = [
+        (prefix + of_audience(row, audience), row) for rows in (AUDIENCE_ROWS, PREVIOUS_ROWS) for row in rows.values()
+    ]
     pipeline = client.pipeline(transaction=True)
     for key, row in site + own:
         ask(pipeline, key, row)
@@ -41,9 +51,26 @@ def read(client: redis.Redis, audience: Audience, prefix: str, *, with_state_log
     if not replies[0]:  # the meta
         return None
     values = [_decoded(key, row, reply) for (key, row), reply in zip(site + own, replies, strict=True)]
-    windows = AudienceRollup(**dict(zip(AUDIENCE_ROWS, values[len(site) :], strict=True)))
+    figures = values[len(site) :]
+    previous = dict(zip(PREVIOUS_ROWS, figures[len(AUDIENCE_ROWS) :], strict=True))
+    windows = AudienceRollup(**dict(zip(AUDIENCE_ROWS, figures, strict=False)), previous=previous)
     found: dict[str, Any] = {"state_log": [], **dict(zip(asked, values, strict=False))}
     return Snapshot(windows=windows, **found)
+
+
+def read_meta(client: redis.Redis, prefix: str) -> Meta | None:
+    """Read how fresh and how complete the latest rollup is; None before the first publish. Raises as `read` does."""
+    row = SNAPSHOT_ROWS["meta"]
+    pipeline = client.pipeline(transaction=False)
+    ask(pipeline, prefix + row.key, row)
+    try:
+        (reply,) = pipeline.execute()
+    except redis.exceptions.ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+        raise MalformedRollup(f"{row.key} is of the wrong type: {error}") from error
+    meta: Meta | None = _decoded(prefix + row.key, row, reply) if reply else None
+    return meta
 
 
 def ask(pipeline: Pipeline, key: str, row: Row) -> None:

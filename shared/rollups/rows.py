@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from shared.rollups.codecs import Codec
+from shared.rollups.model import PREVIOUS_SHOWN
 
 ColumnType = Literal["int64", "uint32", "int16", "bool", "dictionary"]
 
@@ -30,6 +31,18 @@ class Row:
     limit: int | None = None  # most entries published
     segment: SegmentColumn | None = None
     only_changes: bool = False  # for a large list or string: written when it changes, not each second
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the hour before is published too: of every ranking of the events of the last hour."""
+        return self.segment is not None
+
+    @property
+    def previous(self) -> "Row":
+        """The row of the hour before."""
+        return Row(
+            f"{self.key}:prev", self.codec, f"`{self.key.split('>:')[1]}` of the hour before", limit=PREVIOUS_SHOWN
+        )
 
 
 def rows_of(values: type) -> dict[str, Row]:

@@ -19,7 +19,7 @@ from shared.rollups.rows import Row
 _DEVICE_TYPES: Final = ("Desktop", "Tablet", "Mobile", "Other")
 _RAW_COLUMNS: Final = (
     "timestamp", "original_timestamp", "userId", "ip", "userAgent", "productId", "category", "title", "gender",
-    "country", "deviceType", "age", "birthdate", "datetime",
+    "country", "deviceType", "browser", "operatingSystem", "site", "age", "birthdate", "datetime",
 )  # fmt: skip
 
 Rows = Iterable[tuple[Any, ...]]
@@ -119,7 +119,7 @@ class SeedRollup:
     ]  # "3 seconds ago", event
     categories_1h: Annotated[
         Iterable[tuple[str, int]],
-        Row("category_popularity", _CATEGORIES, "`category`, `count`, greatest first"),
+        Row("category_popularity", _CATEGORIES, "`category`, `count`, greatest first", limit=1_000),
     ]  # category, events
     raw_data: Annotated[
         Iterable[PublishedEvent],

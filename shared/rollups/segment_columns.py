@@ -11,7 +11,6 @@ SEGMENT_COLUMNS: Final = (
     *(row.segment for row in AUDIENCE_ROWS.values() if row.segment is not None),
     SegmentColumn("deviceType", "Device", "Desktop, Mobile, Tablet, Bot or Other", plural="Devices"),
     SegmentColumn("gender", "Gender", "M, F or U", plural="Genders"),
-    SegmentColumn("eventType", "Event type", "as sent, or `page_view`"),
     SegmentColumn("age", "Age", "years; null when unknown", type="int16", is_nullable=True),
     SegmentColumn("bot", "Bot", "whether the device type is Bot", type="bool"),
 )

@@ -7,7 +7,7 @@ import redis
 from redis.client import Pipeline
 
 from shared.rollups.codecs import RedisType
-from shared.rollups.contract import AUDIENCE_ROWS, SEED_ROWS, SITE_ROWS, Rollup, audience_key
+from shared.rollups.contract import AUDIENCE_ROWS, PREVIOUS_ROWS, SEED_ROWS, SITE_ROWS, Rollup, of_audience
 from shared.rollups.model import KEY_TTL_SECONDS
 from shared.rollups.rows import Row
 
@@ -84,6 +84,8 @@ def _entries(rollup: Rollup) -> Iterator[tuple[str, Row, Any]]:
         yield row.key, row, getattr(rollup, attribute)
     for audience, figures in rollup.audiences.items():
         for attribute, row in AUDIENCE_ROWS.items():
-            yield audience_key(audience, attribute), row, getattr(figures, attribute)
+            yield of_audience(row, audience), row, getattr(figures, attribute)
+        for ranking, row in PREVIOUS_ROWS.items():
+            yield of_audience(row, audience), row, figures.previous.get(ranking, {})
     for attribute, row in SEED_ROWS.items():
         yield row.key, row, getattr(rollup.seed, attribute)

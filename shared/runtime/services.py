@@ -19,6 +19,7 @@ class Service:
 
 
 SERVICES: Final = (
+    Service("collect", "accept clicks over HTTP from web pages and trackers", "collect"),
     Service("enrich", "add product, visitor, country and device to each click", "enrich", is_needed=True),
     Service("aggregate", "count clicks in windows, publish rollups to Redis each second", "aggregate", is_needed=True),
     Service("detect", "follow each visitor's path and send special offers", "kafka"),

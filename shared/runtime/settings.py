@@ -3,10 +3,9 @@
 Each service subclasses `ServiceSettings` in its own `settings` module and adds its own options.
 """
 
-from ipaddress import ip_address
 from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.events.limits import Limits
@@ -16,11 +15,14 @@ from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE as CONFIG
 from shared.runtime.configuration import ConfigurationError as ConfigurationError
 from shared.runtime.kafka_broker import bootstrap_servers
 from shared.runtime.kafka_security import contradictions
+from shared.runtime.listening import checked_address
 from shared.runtime.redis_security import secured_url
 from shared.runtime.secret_files import SecretFiles, is_secret
 from shared.runtime.setting_complaints import complaints_of, same_topics
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+ListeningAddress = Annotated[str, AfterValidator(checked_address)]
+
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,240}$")]
 """As Kafka allows, with room for the suffix of the dead letters."""
 
@@ -130,20 +132,11 @@ class HealthSettings(EnvironmentSettings):
         examples=[8081],
         description="Port of the endpoint for /health, /livez, /readyz and /metrics; 0 disables it.",
     )
-    health_address: str = Field(
+    health_address: ListeningAddress = Field(
         default="127.0.0.1",
         description="IP address of that endpoint; 0.0.0.0 is every interface, as probes of a container and Prometheus "
         "need.",
     )
-
-    @field_validator("health_address")
-    @classmethod
-    def _is_an_address(cls, address: str) -> str:
-        try:
-            ip_address(address)
-        except ValueError:
-            raise ValueError("expected an IP address, such as 127.0.0.1, 0.0.0.0 or ::1") from None
-        return address
 
 
 class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings):
@@ -234,6 +227,11 @@ class ServiceSettings(RedisSettings, LogSettings, EventSettings, HealthSettings)
         if found:
             raise ValueError("\n".join(found))
         return self
+
+    @property
+    def shared_prefix(self) -> str:
+        """Prefix of the Redis keys that all services share: the event log on Redis, and the list of erasures."""
+        return self.redis_prefix
 
     @property
     def retention_ms(self) -> int:

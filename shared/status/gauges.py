@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.events.collected import Collected
 from shared.events.refusals import Reason
 from shared.status.histogram import Histogram
 from shared.status.metrics import METRICS
@@ -23,6 +24,9 @@ class Gauges:
         self.is_publisher: bool | None = None
         self.lag: Mapping[int, int | None] = {}
         self.dead_letters: Mapping[str, int] = {}
+        self.counted_as_other: Mapping[str, int] = {}
+        self.collected = Collected()
+        self.sales_counted_as_other = 0
         self.batch_seconds = Histogram(METRICS["batch_seconds"].buckets)
         self.publish_seconds = Histogram(METRICS["publish_seconds"].buckets)
         self.click_to_publish_seconds = Histogram(METRICS["click_to_publish_seconds"].buckets)
@@ -31,12 +35,17 @@ class Gauges:
         self.coverage_s: Mapping[str, int] = {}
         self.rollup_at_s: int | None = None
         self.lookups: Mapping[str, int] = {}
+        self.privacy_signals: Mapping[str, int] = {}
         self.viewers = 0
         self.state_directory: Path | None = None  # holds a folder with a database for each partition
 
     def add_batch(self, events: int, seconds: float) -> None:
         """Count a finished batch and how long it took."""
         self.events += events
+        self.time_batch(seconds)
+
+    def time_batch(self, seconds: float) -> None:
+        """Record how long a batch took whose events are counted elsewhere."""
         self.batch_ms = 1000 * seconds
         self.batch_seconds.observe(seconds)
 
@@ -48,6 +57,11 @@ class Gauges:
     def add_lookups(self, hits: int, misses: int) -> None:
         """Count enriched events by whether the cache had what they need."""
         self.lookups = {"hit": self.lookups.get("hit", 0) + hits, "miss": self.lookups.get("miss", 0) + misses}
+
+    def add_counted_as_other(self, events: Mapping[str, int]) -> None:
+        """Count events of aggregate by the dimension of which their name did not fit."""
+        if events:
+            self.counted_as_other = Counter(self.counted_as_other) + Counter(events)
 
     def add_dead_letters(self, reasons: Sequence[Reason]) -> None:
         """Count refused events."""

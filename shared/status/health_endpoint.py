@@ -9,9 +9,7 @@
 """
 
 import asyncio
-import errno
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +17,7 @@ from http import HTTPStatus
 from threading import Thread
 from typing import Final
 
-from shared.runtime.configuration import ConfigurationError
+from shared.runtime.listening import listen
 from shared.status.health import Health
 
 _MOST_CONNECTIONS: Final = 32
@@ -43,7 +41,7 @@ def health_endpoint(
     if port == 0:
         yield
         return
-    listening = _listen(port, address)
+    listening = listen(address, port, "HEALTH", example_port=8081)
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     endpoint = _Endpoint(health, metrics)
@@ -55,22 +53,6 @@ def health_endpoint(
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
-
-
-def _listen(port: int, address: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        return socket.create_server((address, port), family=family)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            problem = f"port {port} of {address} is in use; stop what listens there or choose a free port"
-            raise ConfigurationError(f"HEALTH_PORT: {problem}, for example HEALTH_PORT={port % 65_535 + 1}") from None
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        if error.errno == errno.EACCES:
-            problem = f"this user may not listen on port {port}; expected one from 1024, for example HEALTH_PORT=8081"
-            raise ConfigurationError(f"HEALTH_PORT: {problem}") from None
-        problem = f"cannot listen on {address}: {reason}; expected an address of this machine"
-        raise ConfigurationError(f"HEALTH_ADDRESS: {problem}, for example HEALTH_ADDRESS=127.0.0.1") from None
 
 
 class _Endpoint:

@@ -7,14 +7,30 @@ list them. Labels come from closed lists and numbers of partitions, so that no e
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from shared.events.collected import OUTCOMES
 from shared.events.refusals import Reason
 
+COLLECT: Final = ("collect",)
 ENRICH: Final = ("enrich",)
 AGGREGATE: Final = ("aggregate",)
 READERS: Final = ("enrich", "aggregate", "detect")
-WORKERS: Final = (*READERS, "generate", "replay")
+WORKERS: Final = (*READERS, "collect", "generate", "replay")
 
-PARTS: Final = ("start", "redis", "log", "state", "sender", "input", "lookups", "geoip", "transactions")
+PARTS: Final = (
+    "start",
+    "redis",
+    "log",
+    "state",
+    "sender",
+    "input",
+    "waiting",
+    "lookups",
+    "geoip",
+    "transactions",
+    "names",
+    "sales",
+    "prefix",
+)
 """The parts of a service's health. Any other is exported as OTHER."""
 OTHER: Final = "other"
 
@@ -49,20 +65,24 @@ class Metric:
 
 
 _PARTITION: Final = Label("partition")
-_OUTCOMES: Final = ("counted", "late", "duplicate", "dead_letter")
+_OUTCOMES: Final = ("counted", "late", "duplicate", "dead_letter", "other_site")
 
 REPORTED: Final[dict[str, Metric]] = {
     "cpu_share": Metric("gauge", "cores", "CPU time since the previous status"),  # process_cpu_seconds_total
     "memory_bytes": Metric("gauge", "bytes", "resident memory"),  # process_resident_memory_bytes
     "events": Metric(
-        "counter", "events", "events processed; generate, replay: sent", "clickpulse_events_total", services=WORKERS
+        "counter",
+        "events",
+        "events processed; collect: accepted; generate, replay: sent",
+        "clickpulse_events_total",
+        services=WORKERS,
     ),
     "events_per_second": Metric("gauge", "events/s", "mean of the last ten seconds"),
     "batch_ms": Metric(  # the histogram batch_seconds
         "gauge",
         "ms",
         "duration of the last micro-batch. enrich, detect: from read to committed; aggregate: classified, folded "
-        "and stored; generate, replay: sent",
+        "and stored; collect, generate, replay: sent",
     ),
     "publish_ms": Metric("gauge", "ms", "aggregate: duration of the last publish"),  # the histogram publish_seconds
     "is_publisher": Metric(
@@ -95,6 +115,44 @@ REPORTED: Final[dict[str, Metric]] = {
         "clickpulse_dead_letters_total",
         (Label("reason", tuple(reason.value for reason in Reason)),),
         WORKERS,
+    ),
+    "counted_as_other": Metric(
+        "counter",
+        "events by dimension",
+        "aggregate: events that count as (other), because MAX_NAMES names were known already",
+        "clickpulse_counted_as_other_total",
+        (Label("dimension", most=_MOST_KEYS),),
+        AGGREGATE,
+    ),
+    "received": Metric(
+        "counter",
+        "events",
+        "collect: events that arrived over HTTP, of an unreadable request one; equals waiting and the outcomes",
+        "clickpulse_received_events_total",
+        services=COLLECT,
+    ),
+    "waiting": Metric(
+        "gauge",
+        "events",
+        "collect: events received that the event log has not acknowledged yet",
+        "clickpulse_waiting_events",
+        services=COLLECT,
+    ),
+    "collected": Metric(
+        "counter",
+        "events by outcome",
+        "collect: what became of the events received: accepted, or refused and why",
+        "clickpulse_collected_events_total",
+        (Label("outcome", OUTCOMES),),
+        COLLECT,
+    ),
+    "sales_counted_as_other": Metric(
+        "counter",
+        "sales",
+        "aggregate: orders and refunds beyond MAX_SALES, whose names count as (other)",
+        "clickpulse_sales_counted_as_other_total",
+        (),
+        AGGREGATE,
     ),
     "unreadable": Metric(
         "counter",
@@ -169,6 +227,14 @@ EXPORTED: Final[dict[str, Metric]] = {
         "clickpulse_lookups_total",
         (Label("cache", ("hit", "miss")),),
         ENRICH,
+    ),
+    "privacy_signals": Metric(
+        "counter",
+        "events by signal",
+        "events that arrived with Sec-GPC or DNT, whatever became of them",
+        "clickpulse_privacy_signals_total",
+        (Label("signal", ("gpc", "dnt")),),
+        COLLECT,
     ),
     "viewers": Metric(
         "gauge", "pages", "open pages of the dashboard", "clickpulse_open_pages", services=("dashboard",)

@@ -57,6 +57,11 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     lag: dict[int, int | None] = msgspec.field(default_factory=dict)
     state_bytes: dict[int, int] = msgspec.field(default_factory=dict)
     dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
+    counted_as_other: dict[str, int] = msgspec.field(default_factory=dict)
+    received: int = 0
+    waiting: int = 0
+    collected: dict[str, int] = msgspec.field(default_factory=dict)
+    sales_counted_as_other: int = 0
     unreadable: dict[str, int] = msgspec.field(default_factory=dict)
     last_complaint: Complaint | None = None
 

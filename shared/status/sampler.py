@@ -61,6 +61,7 @@ class Sampler:
         """The current status. Rates cover the time since earlier samples."""
         gauges = self._gauges
         events, elapsed = gauges.events, self._elapsed_seconds()
+        collected = gauges.collected
         return ReplicaStatus(
             service=self._service,
             replica=self._replica,
@@ -79,6 +80,11 @@ class Sampler:
             lag=dict(gauges.lag),
             state_bytes=self._sizes(elapsed),
             dead_letters=dict(gauges.dead_letters),
+            counted_as_other=dict(gauges.counted_as_other),
+            received=collected.received,
+            waiting=collected.waiting,
+            collected=dict(collected.outcomes),
+            sales_counted_as_other=gauges.sales_counted_as_other,
             unreadable=UNREADABLE.counts(),
             last_complaint=self._complaints.last,
         )

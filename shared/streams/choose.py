@@ -24,7 +24,7 @@ def open_log(settings: ServiceSettings, service: str, health: Health | None = No
     return RedisLog(
         partial(connect, settings.redis_url, most_reply_bytes=None),  # a batch is as large as its records
         redis_address(settings.redis_url),
-        prefix=settings.redis_prefix,
+        prefix=settings.shared_prefix,
         partitions=settings.partitions,
         retention_ms=settings.retention_ms,
         most_records=settings.redis_log_records,

@@ -66,6 +66,17 @@ class RecordBatch(Sequence[Record]):
         """The offset after the last record of each partition."""
         return {record.partition: record.offset + 1 for record in self._records}
 
+    def by_partition(self) -> "dict[int, RecordBatch]":
+        """The records of each partition, in order."""
+        records: dict[int, list[Record]] = {}
+        for record in self._records:
+            records.setdefault(record.partition, []).append(record)
+        return {partition: RecordBatch(own) for partition, own in records.items()}
+
+    def followed_by(self, others: "Sequence[RecordBatch]") -> "RecordBatch":
+        """These records and then those of other batches, as one batch."""
+        return RecordBatch([record for batch in (self, *others) for record in batch])
+
     def halves(self) -> tuple["RecordBatch", "RecordBatch"]:
         """The first half of at least two records, and the rest."""
         middle = len(self) // 2
@@ -83,6 +94,11 @@ class RecordBatch(Sequence[Record]):
     def __getitem__(self, place: slice) -> Sequence[Record]: ...
     def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
         return self._records[place]
+
+
+def as_batch(records: Sequence[Record]) -> RecordBatch:
+    """The records as a batch, which a fast log's already are."""
+    return records if isinstance(records, RecordBatch) else RecordBatch(records)
 
 
 class NewRecord(NamedTuple):

@@ -10,6 +10,7 @@ import pytest
 
 from services.detect.machines import MachineStore
 from services.detect.service import DetectService
+from services.enrich.attributes.agent import Agent
 from services.enrich.lookups.catalogue import UNKNOWN_VISITOR, ProductFacts, VisitorFacts, visitor_of
 from services.enrich.transform.enrich import Enricher
 from services.enrich.transform.rules import Rules
@@ -56,7 +57,7 @@ def enriched(claims: Mapping[str, Any], visitor: VisitorFacts) -> list[bytes]:
             msgspec.json.encode({"timestamp": NOW_MS + number, "userId": "eve", "productId": product, **claims})
         )
         assert isinstance(click, RawEvent)
-        event = enrich(click, "eve", None, ProductFacts(category, product), visitor, "France", "Mobile", NOW_MS)
+        event = enrich(click, "eve", None, ProductFacts(category, product), visitor, "France", Agent("Mobile"), NOW_MS)
         assert isinstance(event, EnrichedEvent)
         values.append(encode_enriched(event))
     return values

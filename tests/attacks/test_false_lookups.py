@@ -11,9 +11,9 @@ from services.detect.detection import Click, Detection, Machine, detect
 from services.detect.machines import MachineStore
 from services.enrich.lookups.redis_lookups import MOST_REPLY_BYTES, Lookups
 from services.enrich.privacy.lookup_names import LookupNames, shared_key_key
-from services.enrich.privacy.policy import period_of
-from services.enrich.privacy.pseudonyms import Pseudonyms, crossing_key, salt_key
 from shared.events.schema import EnrichedEvent, RawEvent
+from shared.privacy.pseudonyms import Pseudonyms, crossing_key, salt_key
+from shared.privacy.rotation import period_of
 from shared.runtime.redis_client import connect
 
 Client = Any

@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 
 from services.aggregate.columns.dictionaries import Dictionaries
+from services.aggregate.columns.names import Names
+from services.aggregate.columns.products import ProductVariant
 from services.aggregate.engine.windows import Windows
 from services.aggregate.publishing.publisher import RedisPublisher
 from services.aggregate.publishing.sender import Publication
+from services.aggregate.publishing.shares import packed
 from services.aggregate.publishing.stall import STALL_SECONDS
+from services.aggregate.rollups.popularity import Popularity
 from services.aggregate.rollups.presentation import published
-from services.aggregate.rollups.reports import PartitionReport, decode_report, encode_report, merge_reports
-from services.aggregate.rollups.snapshot import Snapshot, snapshot_of
+from services.aggregate.rollups.report_exchange import ReportExchange
+from services.aggregate.rollups.reports import PartitionReport, merge_reports
+from services.aggregate.rollups.snapshot import Snapshot, snapshot_of, tables_of, with_tables
 from services.aggregate.settings import AggregateSettings
 from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
@@ -106,8 +111,8 @@ def test_a_lease_without_publishing_is_taken_over(client: Client) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        "aggregate:publisher", "aggregate:replicas", "aggregate:published", "rollup:meta", "rollup:segments",
-        "rollup:all:views", "rollup:events:latest", "raw_data", f"aggregate:reports:{NOW_S + 5}",
+        "aggregate:publisher", "aggregate:replicas", "aggregate:published", "aggregate:acks", "rollup:meta",
+        "rollup:segments", "rollup:all:views", "rollup:events:latest", "raw_data", f"aggregate:reports:{NOW_S + 5}",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["string", "hash"])
@@ -147,6 +152,19 @@ def test_false_segments_are_removed(client: Client) -> None:
     assert client.hgetall("rollup:segments") == {}
 
 
+ALL_NAMES = msgspec.msgpack.encode({})
+"""The acknowledgement of a publisher that has none."""
+
+
+def encoded(own: PartitionReport) -> bytes:
+    (data,) = ReportExchange().encode(min(own.snapshot.now_s, 2**31), {0: own}, ALL_NAMES).values()
+    return data
+
+
+def share_of(held: dict[int, tuple[int, bytes]]) -> bytes:
+    return packed(msgspec.msgpack.encode(held))
+
+
 def lies_about(honest: PartitionReport) -> Iterator[PartitionReport]:
     """Reports that decode, with a wrong shape, figure or instant."""
     snapshot = honest.snapshot
@@ -175,17 +193,29 @@ def test_no_report_stops_publishing(client: Client, long: bool) -> None:
         moved = replace(lie, snapshot=replace(lie.snapshot, now_s=instant_s)) if lie.snapshot.now_s == NOW_S else lie
         assert honest.snapshot.now_s == instant_s
         client.hset("aggregate:replicas", "false", instant_s)
-        share = msgspec.msgpack.encode({1: (NOW_S, encode_report(moved)), 2: (instant_s, b"\x81")})
-        client.hset(f"aggregate:reports:{instant_s}", "false", share)
+        for held in (
+            {1: (NOW_S, encoded(moved))},
+            {2: (instant_s, b"\x81")},
+            {1: (NOW_S, encoded(moved)), 2: (0, b"")},
+        ):
+            client.hset(f"aggregate:reports:{instant_s}", f"false {len(held)} {min(held)}", share_of(held))
+        client.hset(f"aggregate:reports:{instant_s}", "false", share_of({1: (NOW_S, encoded(moved))}))
         publish(own, instant_s)
         assert instant_s - published_s(client) <= 1
         client.delete(f"aggregate:reports:{instant_s}")
-    for _ in range(20_000 if long else 100):
-        spoilt = bytearray(encode_report(honest))
+    names = Names(["/a", "/b"])
+    tables = {
+        key: Popularity(Names([ProductVariant("p", "c", "t")] * 2) if "product" in key else names, own.events + 3)
+        for key, own in tables_of(honest.snapshot).items()
+        for own in [replace(own, events=np.ones((len(own.events), 2), np.int64))]
+    }
+    with_names = replace(honest, snapshot=with_tables(honest.snapshot, tables))
+    for _ in range(20_000 if long else 300):
+        spoilt = bytearray(encoded(with_names))
         for _ in range(chance.randint(1, 4)):
             spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
         try:
-            survivor = decode_report(bytes(spoilt))
+            survivor = ReportExchange().decode(b"false", honest.snapshot.now_s, 0, bytes(spoilt)).take()
         except Exception:  # noqa: BLE001 - refused
             continue
         survivor = replace(survivor, snapshot=replace(survivor.snapshot, now_s=honest.snapshot.now_s))
@@ -209,7 +239,8 @@ def test_with_a_secret_nothing_unsigned_counts(client: Client) -> None:
         client.set("aggregate:publisher", "false", px=1900)
         client.set("aggregate:published", instant_s + 5)
         client.hset("aggregate:replicas", "false", instant_s)
-        stolen = msgspec.msgpack.encode({0: (instant_s, encode_report(replace(report(instant_s), lag=99)))})
+        client.hset("aggregate:acks", "true", msgspec.msgpack.encode((instant_s, ALL_NAMES)))
+        stolen = share_of({0: (instant_s, encoded(replace(report(instant_s), lag=99)))})
         client.hset(f"aggregate:reports:{instant_s}", "false", stolen)
 
     assert pause(client, publisher(client, SECRET), lie, instants=5) <= 1

@@ -143,6 +143,19 @@ def test_redis_log_megabytes_limits_all_streams_together(full_url: str, client: 
     assert client.xlen(stream_key("", large, 0)) > 1000
 
 
+def test_an_excess_smaller_than_a_node_of_the_stream_is_dropped_too(log: EventLog, client: redis.Redis) -> None:
+    client.config_set("maxmemory", 0)
+    source = a_topic(log)
+    append(log, source, *[bytes(1900)] * 1_000)  # two in a node
+
+    def size() -> int:
+        return client.memory_usage(stream_key("", source, 0), samples=0) or 0
+
+    most_bytes = size() - 100
+    Trimmer(client, "", most_bytes).trim()
+    assert 0.9 * most_bytes < size() <= most_bytes
+
+
 def test_trimming_what_fits_drops_nothing(log: EventLog, client: redis.Redis) -> None:
     source = a_topic(log)
     append(log, source, *[b"%d" % number for number in range(5000)])

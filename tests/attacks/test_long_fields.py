@@ -7,6 +7,7 @@ from typing import Self
 
 import fakeredis
 
+from services.aggregate.engine.ledger import ORDERS
 from services.aggregate.rollups.merging import merge
 from services.aggregate.rollups.presentation import published
 from services.aggregate.state.opening import resume
@@ -16,10 +17,11 @@ from shared.events.enriched import encode_enriched
 from shared.events.refusals import Reason
 from shared.events.schema import EnrichedEvent
 from shared.rollups.contract import AUDIENCE_ROWS, SEED_ROWS, SITE_ROWS
-from shared.rollups.model import LATEST_EVENTS_MAX_BYTES, Meta
+from shared.rollups.model import LATEST_EVENTS_MAX_BYTES, LATEST_EVENTS_SHOWN, Meta
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, Record, RecordBatch, ToAppend
 from tests.support.fakes.memory_store import MemoryStore
+from tests.support.oracle.engine import without_zeros
 
 NOW_S = 1_795_343_400
 LONG = 125_000
@@ -69,7 +71,42 @@ def test_long_product_ids_are_refused_not_remembered(long: bool) -> None:
     assert [record.value for record, _ in refused] == values
     refused.clear()
     partition.fold()
-    assert partition.snapshot().popularity_1h["product"].without_zeros().names == []
+    assert without_zeros(partition.snapshot().popularity_1h["product"]).names == []
+
+
+def test_an_order_is_remembered_by_its_digest_not_by_its_text() -> None:
+    """Only the latest events have the text of an orderId, which are few and each within the limits."""
+    order_ids = [f"{number:04}" + "ä" * 126 for number in range(400)]
+    events = [
+        EnrichedEvent(
+            NOW_S * 1000,
+            f"visitor {number}",
+            value="5",
+            orderId=order_id,
+            currency="c" * (LONG // 8),
+            cost="7" * (LONG // 8),
+            platform="p" * (LONG // 8),
+        )
+        for number, order_id in enumerate(order_ids)
+    ]
+    store = MemoryStore()
+    partition = resume(store, Assignment(0, 0, 2**60), NOW_S)
+    too_long = EnrichedEvent(NOW_S * 1000, "visitor", value="5", orderId="x" * 257)
+    values = [encode_enriched(event) for event in (*events, too_long)]
+    partition.receive([Record(0, n, NOW_S * 1000, None, value) for n, value in enumerate(values)])
+    refused = partition.build_batch()
+    assert [refusal.reason for _, refusal in refused] == [Reason.TOO_LONG]
+    refused.clear()
+    partition.fold()
+    assert partition.snapshot().sales.totals["1h"].figures[:, ORDERS].tolist() == [len(order_ids)]
+    assert store.saved is not None
+    (block,) = store.saved.blocks
+    partition.checkpoint()
+    checkpoint = store.saved.checkpoint
+    assert sum(order_id.encode() in block for order_id in order_ids) <= LATEST_EVENTS_SHOWN
+    assert [name for name, part in checkpoint.items() if any(id_.encode() in part for id_ in order_ids)] == ["head"]
+    assert len(checkpoint["head"]) < 250_000
+    assert sum(len(part) for name, part in checkpoint.items() if name.startswith("orders/")) < 25 * len(order_ids)
 
 
 class _Log:

@@ -169,6 +169,7 @@ class Visit:
         """Point at a shape of a chart until its label shows; the mouse's place. The layout may still move."""
 
         def pointed() -> tuple[float, float] | None:
+            shape.scroll_into_view_if_needed()
             box = shape.bounding_box()
             assert box is not None
             self.page.mouse.move(*place(box))

@@ -26,9 +26,11 @@ from tests.support.servers.server_process import free_port
 
 _STOP_SECONDS: Final = 5.0
 _PAGE_SECONDS: Final = 90.0
+_SALES_SECONDS: Final = 60.0
 _PANELS: Final = (
     "per-minute",
     "per-half-hour",
+    "conversions",
     "products",
     "devices",
     "categories",
@@ -71,6 +73,10 @@ def _see_rollups(client: redis.Redis, demo: Demo) -> None:
         demo.wait_until(lambda: _has_hour(binary), FIRST_NUMBERS_SECONDS)
         rollup = read(binary, "all", "")
         assert rollup is not None
+        # Orders, refunds and goals come with the history.
+        demo.wait_until(lambda: _has_orders(binary), _SALES_SECONDS)
+        sold = read(binary, "human", "")
+        assert sold is not None
     windows = rollup.windows
     assert rollup.meta.balances, rollup.meta
     assert 0 < windows.visitors["1h"] <= windows.views["1h"]
@@ -78,12 +84,20 @@ def _see_rollups(client: redis.Redis, demo: Demo) -> None:
     assert windows.products_1h
     assert windows.countries_1h
     assert windows.devices_10m
+    assert sold.windows.goals_1h["Purchase"] >= 0
+    revenue = sold.windows.revenue
+    _say(f"{revenue.orders_8h:,} orders for {revenue.revenue_8h:,} {revenue.currency} in eight hours")
     _say(f"{rollup.meta.counted:,} events counted; {windows.visitors['1h']:,} visitors in the last hour")
 
 
 def _counts_more(client: redis.Redis, counted: int) -> bool:
     rollup = read(client, "all", "")
     return rollup is not None and rollup.meta.counted > counted
+
+
+def _has_orders(client: redis.Redis) -> bool:
+    rollup = read(client, "human", "")
+    return rollup is not None and rollup.windows.revenue.orders_8h > 0
 
 
 def _has_hour(client: redis.Redis) -> bool:

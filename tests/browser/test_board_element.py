@@ -9,15 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from services.dashboard import components
-from services.dashboard.components import strip
+from services.dashboard.components import board
 from services.dashboard.kit.cards.edition import Edition
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 HERE = Path(components.__file__).parent
-SCRIPT = strip.script() + "".join(
-    (HERE / name).read_text(encoding="utf-8") for name in ("figure.js", "world_map.js", "board.js")
-)
+SCRIPT = board.script_of("", "")
 STRIP = '<div class="strip" data-standing="{0}"><strong>{0}</strong><p class="reason">{1}</p></div>'
 
 
@@ -195,6 +193,104 @@ def test_changes_are_applied_to_the_page_that_is_shown_and_to_no_other(blank: Pa
     assert blank.locator(".new").inner_text() == "3"
     hand(blank, third.since(third))
     assert blank.locator(".new").inner_text() == "3"
+
+
+def tab(name: str, text: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": name.capitalize(),
+        "parts": [{"html": f'<h2 class="head-{name}">{text}</h2>'}, {"html": f'<p class="of-{name}">{text}</p>'}],
+    }
+
+
+TABBED: dict[str, Any] = {
+    "name": "sources", "style": "", "split": False, "scroll": 0, "parts": [],
+    "tabs": [tab("sources", "Sources"), tab("channels", "Channels"), tab("campaigns", "Campaigns")],
+}  # fmt: skip
+
+
+def chosen(page: Page) -> tuple[list[str], list[str], str]:
+    """The selected tabs, the panels and heads that are shown, and the query of the address."""
+    selected = page.locator("[role=tab][aria-selected=true]").all_inner_texts()
+    shown = page.locator("h2:visible, [role=tabpanel] p:visible").evaluate_all("all => all.map(one => one.className)")
+    return selected, shown, page.evaluate("location.search")
+
+
+def test_a_tab_is_chosen_by_click_and_keyboard_and_kept_in_the_address(chromium: Browser, visit_free: str) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(visit_free)
+        page.add_style_tag(content="[hidden] { display: none }")
+        page.add_script_tag(content=SCRIPT.replace("export default function", "window.board = function"))
+        first = show(page, ".of-sources", cards=[TABBED])
+        assert chosen(page) == (["Sources"], ["head-sources", "of-sources"], "?audience=Bots")
+        page.get_by_role("tab", name="Channels").click()
+        assert chosen(page) == (["Channels"], ["head-channels", "of-channels"], "?audience=Bots&sources=channels")
+        newer = {**TABBED, "tabs": [*TABBED["tabs"][:1], tab("channels", "New"), TABBED["tabs"][2]]}
+        show(page, ".of-channels >> text=New", first, cards=[newer])
+        assert chosen(page)[0] == ["Channels"]
+        assert page.get_by_role("tab", name="Channels").evaluate("tab => tab === document.activeElement")
+        page.keyboard.press("ArrowRight")
+        assert chosen(page) == (["Campaigns"], ["head-campaigns", "of-campaigns"], "?audience=Bots&sources=campaigns")
+        page.keyboard.press("ArrowRight")
+        assert chosen(page) == (["Sources"], ["head-sources", "of-sources"], "?audience=Bots")
+        page.keyboard.press("End")
+        assert page.evaluate("document.activeElement.textContent") == "Campaigns"
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowLeft")
+        assert chosen(page)[0] == ["Campaigns"]
+        assert page.locator("[role=tab][tabindex='0']").all_inner_texts() == ["Campaigns"]
+        named = page.get_by_role("tabpanel", name="Campaigns")
+        assert named.inner_text() == "Campaigns"
+        show(page, ".of-sources", cards=[{**TABBED, "tabs": TABBED["tabs"][:2]}])  # without campaigns
+        assert chosen(page)[0] == ["Sources"]
+        assert page.get_by_role("tab").count() == 2
+
+
+@pytest.fixture
+def visit_free(tmp_path: Path) -> str:
+    """An address with a query, whose history a page may change."""
+    (tmp_path / "page.html").write_text("<!doctype html><body></body>")
+    return f"{(tmp_path / 'page.html').as_uri()}?audience=Bots"
+
+
+@pytest.mark.parametrize(
+    ("standing", "count", "title"),
+    [
+        ("live", "1,233", "(1,233) Live · Clickpulse"),
+        ("quiet", "0", "(0) Live · Clickpulse"),
+        ("behind", "12", "(≥ 12) Live · Clickpulse"),
+        ("partial", "12", "(≥ 12) Live · Clickpulse"),
+        ("stale", "12", "(–) Live · Clickpulse"),
+        ("unreachable", "12", "(–) Live · Clickpulse"),
+        ("malformed", "12", "(–) Live · Clickpulse"),
+        ("waiting", "", "Live · Clickpulse"),
+    ],
+)
+def test_the_tabs_title_has_a_number_only_while_it_is_current(
+    blank: Page, standing: str, count: str, title: str
+) -> None:
+    stop_clock(blank)
+    show(blank, ".a", strip=STRIP.format(standing, "x"), name="Live", count=count, figures='<p class="a"></p>')
+    assert blank.title() == title
+    if standing == "live":
+        blank.clock.run_for(6000)  # no answer
+        assert blank.title() == "(–) Live · Clickpulse"
+
+
+def test_a_page_without_a_name_leaves_the_title_alone(blank: Page) -> None:
+    blank.evaluate("document.title = 'Operations'")
+    show(blank, ".a", figures='<p class="a"></p>')
+    assert blank.title() == "Operations"
+
+
+def test_a_hidden_page_asks_for_what_browsers_let_it_forget(blank: Page) -> None:
+    blank.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.isHidden, configurable: true })")
+    show(blank, ".a", name="Live", count="1", figures='<p class="a"></p>')
+    blank.wait_for_timeout(2500)
+    assert blank.evaluate("window.said") is None  # Streamlit's own timer works
+    blank.evaluate("window.isHidden = true")
+    blank.wait_for_function("window.said === 'asked'")
 
 
 def test_rows_that_scroll_have_a_name_and_the_keyboard(blank: Page) -> None:

@@ -51,6 +51,12 @@ def believable(end: int) -> Iterator[Row]:
                 millisecond=number,
                 category=("Books", "Toys", None)[number % 3],
                 country=("Kenya", "Peru")[minute % 2],
+                source=("Direct", "google.com", "Internal")[number % 3],
+                channel=("Direct", "Organic search", "Internal", "AI assistant")[number % 4],
+                campaign=(None, "spring_sale (newsletter / email)")[minute % 2],
+                browser=("Chrome", "Mobile Safari")[number % 2],
+                operating_system=("Windows", "iOS")[number % 2],
+                event_type=("page_view", "page_view", "add_to_cart")[number % 3],
                 age=20 + number,
             )
 
@@ -126,6 +132,30 @@ def test_a_filter_is_kept_in_the_address(valkey: Any, visit: Visit) -> None:
     visit.page.reload()
     wait_until_drawn(visit)
     assert numbers(visit).get("Views") == f"{len(peru):,}"
+
+
+def test_channels_browsers_and_campaigns_are_read_from_the_address(valkey: Any, visit: Visit) -> None:
+    publish_hour(valkey)
+    open_page(visit, "?channel=Internal&browser=Chrome&eventType=page_view&breakdown=Campaign")
+    events = [
+        event
+        for event in events_in_redis(valkey)
+        if (event["channel"], event["browser"], event["eventType"]) == ("Internal", "Chrome", "page_view")
+    ]
+    eventually(lambda: numbers(visit).get("Views") == f"{len(events):,}", "the views under the filters", 60)
+    spring = [event for event in events if event["campaign"] is not None]
+    assert 0 < len(spring) < len(events)
+    row = visit.page.locator(".breakdown tr", has_text="spring_sale (newsletter / email)")
+    expected = [f"{len(spring):,}", visitors(spring)]
+    eventually(lambda: row.locator(".figure").all_inner_texts() == expected, "the row of the campaign", 60)
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Events as CSV").click()
+    with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["Channel"], row["Browser"], row["Operating system"]) for row in rows} == {
+        ("Internal", "Chrome", "Windows")
+    }
+    assert sum(bool(row["Campaign"]) for row in rows) == len(spring)
 
 
 def test_numbers_bars_and_names_lead_to_their_events(valkey: Any, visit: Visit) -> None:

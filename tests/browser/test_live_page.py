@@ -4,12 +4,14 @@ import re
 import signal
 import time
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from shared.rollups.commerce import Revenue
 from shared.runtime.redis_client import connect
 from tests.browser.conftest import Dashboard, Visit, running_dashboard, visiting
 from tests.support.polling import eventually
@@ -48,7 +50,7 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
         "3 min 2 s",
     ]
     assert float(sessions[b"duration_s_1h"]) == 182.4
-    curves = visit.page.get_by_role("img", name=re.compile(r"(per|by) \S+( minutes)?, last"))
+    curves = visit.page.locator(".kpis").get_by_role("img", name=re.compile(r"(per|by) \S+( minutes)?, last"))
     assert curves.count() == 7
     assert all(curve.bounding_box()["height"] == 26 for curve in curves.all())  # type: ignore[index]  # shown, so it has one
     ranked = valkey.zrevrange("rollup:all:products:1h", 0, 9, withscores=True)
@@ -58,7 +60,7 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     for table, key in ((".pages", "rollup:all:pages:1h"), (".countries", "rollup:all:countries:1h")):
         members = {name.decode(): grouped(score) for name, score in valkey.zrange(key, 0, -1, withscores=True)}
         names = visit.page.locator(f"{table} th.name").all_inner_texts()
-        figures = visit.page.locator(f"{table} th.name + td.figure").all_inner_texts()
+        figures = visit.page.locator(f"{table} td.against + td.figure").all_inner_texts()
         assert dict(zip(names, figures, strict=True)) == members
     devices = valkey.zrevrange("rollup:all:devices:10m", 0, -1, withscores=True)
     ring = visit.page.locator(".card-devices .annotation-text").all_text_contents()
@@ -73,6 +75,34 @@ def test_the_numbers_on_the_page_are_those_in_redis(valkey: Any, visit: Visit) -
     assert visit.page.evaluate("document.querySelector('.card-per-half-hour .live-plot').data[0].y") == half_hours
     assert visit.page.locator(".visitors tbody tr").count() == valkey.llen("rollup:visitors:latest")
     assert visit.page.locator(".raw tbody tr").count() == valkey.llen("rollup:events:latest")
+
+
+def test_conversions_and_revenue_are_those_in_redis_and_give_way_on_a_site_without(valkey: Any, visit: Visit) -> None:
+    publish_now(valkey)
+    visit.open()
+    visit.wait_for_standing("live")
+    card = visit.page.locator(".card-conversions")
+    assert card.get_by_role("heading", level=3).all_inner_texts() == ["Revenue, last hour", "Revenue, last 8 hours"]
+    sold = valkey.hgetall("rollup:all:revenue")
+    amounts = [f"€{Decimal(sold[name].decode()):,.2f}" for name in (b"revenue_1h", b"revenue_8h")]
+    assert card.locator(".number").all_inner_texts() == amounts
+    goals = {
+        name.decode(): grouped(score) for name, score in valkey.zrange("rollup:all:goals:1h", 0, -1, withscores=True)
+    }
+    names = card.locator(".goals th.name").all_inner_texts()
+    conversions = card.locator(".goals th.name + td.figure").all_inner_texts()
+    assert set(names) == set(goals)
+    assert len(conversions) == len(goals)
+    assert card.locator(".currencies tbody th").all_inner_texts() == ["USD", "CHF"]
+    assert card.locator(".revenue").count() == 4  # campaigns, categories, products, sources
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    boxes = [cell.bounding_box() for cell in card.locator("td, .number").all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes if box is not None)
+    rollup = sample_rollup((int(time.time()) + AHEAD_SECONDS) * 1000, newest_event_ms=int(time.time()) * 1000)
+    without: dict[str, Any] = {"goals": {}, "other_currencies": {}, "revenue": Revenue(currency="EUR")}
+    windows = replace(rollup.audiences["all"], **without)
+    publish(valkey, replace(rollup, audiences={**rollup.audiences, "all": windows}))
+    eventually(lambda: card.count() == 0, "no card", 60)
 
 
 def test_the_switch_shows_one_audience_and_stays_in_the_address(valkey: Any, visit: Visit) -> None:
@@ -155,6 +185,7 @@ def test_untrusted_markup_is_shown_as_text_and_does_nothing(valkey: Any, visit: 
     chart = visit.page.locator(".card-categories")
     assert chart.locator(".ytick text").all_text_contents() == ['<a href="https:/…', "<b>bold</b>"]
     bar = chart.locator(".bars .point").first
+    bar.scroll_into_view_if_needed()
     visit.point_at(bar, chart.locator(".hovertext"), lambda box: (box["x"] + 10, box["y"] + 5))
     assert HOSTILE_CATEGORY in " ".join(chart.locator(".hovertext").all_text_contents())
     assert visit.page.locator(".board").locator("img, script, a, b, .MathJax, svg b").all_inner_texts() == [

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from shared.privacy.erasure_list import ERASURES_KEY, HONOURED_KEY, ErasureList
+from shared.privacy.erasure_list import ERASURES_KEY, HONOURED_KEY, SITES_KEY, ErasureList, PublishedSite
 from shared.privacy.erasure_watch import ErasureWatch
-from shared.privacy.erasures import Erasure, Erasures, token_of
+from shared.privacy.erasures import KEPT_MS, Erasure, Erasures, token_of
 from tests.support.polling import eventually
 
 HOUR_MS = 3_600_000
@@ -79,3 +79,33 @@ def test_each_erasure_is_later_than_all_before_it_whatever_the_clock(client: Any
     erasures = ErasureList(client, "")
     first = erasures.erase([token_of("ann")], now_ms() + 60_000, HOUR_MS)
     assert erasures.erase([token_of("bob")], now_ms(), HOUR_MS) == first + 1
+
+
+def test_sites_are_listed_while_their_state_may_hold_a_visitor(client: Any) -> None:
+    erasures, shop = ErasureList(client, "p:"), PublishedSite("shop.example", "shop: and more")
+    erasures.note_site(shop, now_ms())
+    erasures.note_site(PublishedSite("old.example", "old:"), now_ms() - KEPT_MS - 1)
+    client.hset("p:" + SITES_KEY, mapping={"a": "soon a:", "b": "12", "c": b"9" * 600})
+    assert erasures.sites(now_ms()) == [shop]
+    erasures.note_site(shop, now_ms())
+    assert client.hkeys("p:" + SITES_KEY) == [b"shop.example"]  # what has ended or is none is dropped
+    assert ErasureList(client, "").sites(now_ms()) == []
+
+
+def test_the_watch_of_a_site_notes_it_and_reports_its_own_state(client: Any) -> None:
+    site = PublishedSite("shop.example", "shop:")
+    with ErasureWatch(client, "", topic="clicks", site=site) as watch:
+        watch.honour({0: 5})
+        watch.look()
+        erasures = ErasureList(client, "")
+        assert erasures.sites(now_ms()) == [site]
+        assert erasures.honoured("clicks", "shop.example") == {0: 5}
+        assert erasures.honoured("clicks") == {}
+
+
+def test_a_foreign_key_in_the_place_of_sites_is_written_anew(client: Any) -> None:
+    erasures, shop = ErasureList(client, ""), PublishedSite("shop.example", "shop:")
+    client.set(SITES_KEY, b"theirs")
+    assert erasures.sites(now_ms()) == []
+    erasures.note_site(shop, now_ms())
+    assert erasures.sites(now_ms()) == [shop]

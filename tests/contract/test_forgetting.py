@@ -15,12 +15,12 @@ from services.enrich.erasure.forget import Forgetting
 from services.enrich.erasure.report import Line
 from services.enrich.erasure.site import Site, opened_site
 from services.enrich.privacy.lookup_names import lookup_key_of, lookup_name
-from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from shared.events.raw import encode_raw
 from shared.events.refusals import dead_letter_topic
 from shared.events.schema import RawEvent
-from shared.privacy.erasure_list import ErasureList
+from shared.privacy.erasure_list import ErasureList, PublishedSite
 from shared.privacy.erasures import Erasures, token_of
+from shared.privacy.rotation import derived_salt, period_of, pseudonym_of
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
@@ -191,6 +191,24 @@ def test_the_commands_print_json_and_a_table(stored: Stored, capsys: pytest.Capt
     printed = capsys.readouterr().out
     assert "'ann': would be forgotten\nplace " in printed
     assert stored.raw in printed
+
+
+def test_the_groups_of_sites_are_waited_for_and_what_they_publish_is_removed(stored: Stored, site: Site) -> None:
+    erasures = ErasureList(stored.client, "p:")
+    erasures.note_site(PublishedSite("shop.example", "shop:"), now_ms())
+    ann = msgspec.json.encode({"userId": stored.ann})
+    stored.client.rpush("shop:rollup:events:latest", ann)
+    assert "shop:rollup:events:latest" in exported(site, "ann", now_ms())["redis"]
+    stored.aggregate_honours()
+    report = forgotten(site)
+    assert not report["aggregate's state"].is_pending
+    assert report["aggregate's state of shop.example"].is_pending
+    assert report["published latest events"][1:3] == (4, 4)
+    assert not stored.client.exists("shop:rollup:events:latest")
+    later_ms = now_ms() + HOUR_MS
+    erasures.report(stored.enriched, {0: later_ms, 1: later_ms}, "shop.example")
+    assert not any(line.is_pending for line in forgotten(site).values())
+    assert erasures.honoured(stored.enriched).keys() == {0, 1}
 
 
 def test_foreign_keys_in_the_way_are_removed_or_left_out(stored: Stored, site: Site) -> None:

@@ -169,6 +169,29 @@ def test_a_refused_transaction_is_invisible_and_another_takes_its_place(log: Eve
         assert list(consumer.poll(10, 0.5)) == []
 
 
+@pytest.mark.parametrize("sends", [1, 5000])
+def test_a_producer_that_the_broker_fenced_is_replaced(log: EventLog, kafka_broker: str, sends: int) -> None:
+    """A broker that restarts may do it too. The client calls it fatal, and raises that in each of its calls."""
+    source, target, group = a_topic(log), a_topic(log), a_group()
+    append(log, source, b"0", b"1")
+    with log.processor(source, group) as processor:
+        assert isinstance(processor, KafkaProcessor)
+        (first, second) = read(processor, 2)
+        processor.send([NewRecord(target, b"key", b"0")], {0: first.offset + 1})
+        usurper = confluent_kafka.Producer(
+            {"bootstrap.servers": kafka_broker, "transactional.id": processor._transactional_id}  # noqa: SLF001 - no other way to be its rival
+        )
+        usurper.init_transactions(10)
+        with pytest.raises(LogUnavailable):
+            processor.send([NewRecord(target, b"key", b"1")] * sends, {0: second.offset + 1})
+        (again,) = read(processor, 1)
+        processor.send([NewRecord(target, b"key", again.value)], {0: again.offset + 1})
+        assert processor.lag() == {0: 0}
+    with log.consumer(target, a_group(), Owner()) as consumer:
+        assert values(read(consumer, 2)) == [b"0", b"1"]
+        assert list(consumer.poll(10, 0.5)) == []
+
+
 def copy_all(processor: Processor, target: str) -> int:
     """Copy the records of one poll. Returns how many."""
     records = processor.poll(40, 0.1)

@@ -20,10 +20,10 @@ from services.enrich.lookup_files.rows import UnreadableFile
 from services.enrich.lookups.catalogue import UNKNOWN_PRODUCT, UNKNOWN_VISITOR, ProductFacts, VisitorFacts
 from services.enrich.lookups.redis_lookups import Lookups
 from services.enrich.privacy.lookup_names import LookupNames
-from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
 from shared.events.schema import RawEvent
 from shared.privacy.erasure_list import ErasureList
 from shared.privacy.erasures import token_of
+from shared.privacy.rotation import derived_salt, period_of, pseudonym_of
 from shared.runtime.redis_client import connect
 
 PREFIX = "shop[1]*:"  # with characters that SCAN patterns use

@@ -8,9 +8,9 @@ import fakeredis
 import pytest
 import redis
 
-from services.enrich.privacy.policy import Rotation, period_of, pseudonym_of
-from services.enrich.privacy.pseudonyms import CONFIRM_MS, Pseudonyms, crossing_key, salt_key
 from shared.events.schema import RawEvent
+from shared.privacy.pseudonyms import CONFIRM_MS, Pseudonyms, crossing_key, salt_key
+from shared.privacy.rotation import Rotation, period_of, pseudonym_of
 from shared.runtime.redis_client import connect
 
 PREFIX = "shop:"

@@ -16,10 +16,10 @@ from services.detect.machines import MachineStore
 from services.enrich.dead_letters.replay import Replayed
 from services.enrich.dead_letters.topic import DeadLetter
 from services.enrich.privacy.lookup_names import LookupNames
-from services.enrich.privacy.pseudonyms import Pseudonyms
 from shared.events.refusals import Origin
 from shared.events.schema import RawEvent
 from shared.privacy.erasure_list import ErasureList
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.runtime.dependency import Dependency, Stopped
 from shared.runtime.redis_client import REDIS_UNAVAILABLE, connect, wait_out
 from shared.runtime.redis_errors import REDIS_PASSING

@@ -3,7 +3,7 @@
 A report in these tests is `(replica, partition, instant)`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.aggregate.publishing.replicas import FORGOTTEN_SECONDS, KEPT_SECONDS, LIVE_SECONDS, Replicas
+from services.aggregate.publishing.shares import packed
 from shared.runtime.redis_client import connect
 from tests.support.servers.server_process import free_port
 
@@ -27,11 +28,43 @@ T = 1_795_343_400
 OF_ANOTHER_VERSION = msgspec.msgpack.encode({"version": 2})
 
 
-def decode(encoded: bytes) -> Report:
-    if encoded == OF_ANOTHER_VERSION:
-        raise KeyError("version")
-    report: Report = msgspec.msgpack.decode(encoded, type=Report)
-    return report
+class Whole:
+    """An offer that continues nothing."""
+
+    fits = True
+    is_whole = True
+
+    def __init__(self, encoded: bytes) -> None:
+        if encoded == OF_ANOTHER_VERSION:
+            raise KeyError("version")
+        self._report: Report = msgspec.msgpack.decode(encoded, type=Report)
+
+    def take(self) -> Report:
+        return self._report
+
+
+class WholeReports:
+    """An exchange of reports that continue nothing."""
+
+    def encode(self, instant_s: int, reports: Mapping[int, Report], acknowledged: bytes | None) -> dict[int, bytes]:
+        assert acknowledged in (None, b"")
+        assert all(report[2] == instant_s for report in reports.values())
+        return {partition: msgspec.msgpack.encode(report) for partition, report in reports.items()}
+
+    def decode(self, replica: bytes, instant_s: int, partition: int, data: bytes) -> Whole:  # noqa: ARG002
+        return Whole(data)
+
+    def acknowledgement(self, replica: bytes) -> bytes:  # noqa: ARG002
+        return b""
+
+    def pause(self) -> None:
+        pass
+
+    def forget(self, replica: bytes) -> None:
+        pass
+
+    def keep_only(self, replicas: Mapping[bytes, Collection[int]]) -> None:
+        pass
 
 
 class Replica:
@@ -47,8 +80,7 @@ class Replica:
             client,
             prefix,
             name,
-            msgspec.msgpack.encode,
-            decode,
+            WholeReports(),
             sleep=self._sleep,
             monotonic=lambda: self.waited_seconds,
         )
@@ -360,7 +392,16 @@ def test_an_unreadable_announcement_is_ignored_with_one_warning(
 
 @pytest.mark.parametrize(
     "foreign",
-    [b"", b"\xff", *map(msgspec.msgpack.encode, ([1], {2: (T, b"no report")}, {2: (T, OF_ANOTHER_VERSION)}))],
+    [
+        b"",
+        b"\xff",
+        b"\xff" * 9,
+        msgspec.msgpack.encode([1]),
+        *(
+            packed(msgspec.msgpack.encode(share))
+            for share in ([1], {2: (T, b"no report")}, {2: (T, OF_ANOTHER_VERSION)})
+        ),
+    ],
 )
 def test_unreadable_reports_are_ignored_with_one_warning(
     a: Replica, b: Replica, client: Client, foreign: bytes
@@ -448,7 +489,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_in_any_order_a_collection_is_complete_of_one_instant_and_never_older(
     steps: list[Callable[[World], None]],

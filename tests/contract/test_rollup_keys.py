@@ -12,9 +12,11 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.rollups.commerce import Revenue
 from shared.rollups.contract import (
     AUDIENCE_ROWS,
     NATIVE_CONTRACT,
+    PREVIOUS_ROWS,
     SEED_CONTRACT,
     SEED_ROWS,
     SITE_ROWS,
@@ -29,11 +31,12 @@ from shared.rollups.writing import RollupWriter, write_row
 from shared.runtime.redis_client import connect
 from tests.support.samples.rollup import NOON_MS, publish, sample_rollup
 
+RISING_BY_INFINITY = '{"member": "/a", "events": 1, "expected": 0.1, "score": -1e999}'
 Client = Any  # redis-py's stubs make every reply an awaitable or a value
 
 
 def same_order(counts: Any) -> list[tuple[Any, int]]:
-    return list((asdict(counts) if isinstance(counts, Sessions) else counts).items())
+    return list((asdict(counts) if isinstance(counts, Sessions | Revenue) else counts).items())
 
 
 @pytest.mark.parametrize("prefix", ["", "shop:"])
@@ -58,6 +61,7 @@ def values_by_key() -> dict[str, Any]:
     rollup = sample_rollup()
     values = {row.key: getattr(rollup, name) for name, row in SITE_ROWS.items()}
     values |= {row.key: getattr(rollup.audiences["all"], name) for name, row in AUDIENCE_ROWS.items()}
+    values |= {row.key: rollup.audiences["all"].previous[name] for name, row in PREVIOUS_ROWS.items()}
     values |= {row.key: getattr(rollup.seed, name) for name, row in SEED_ROWS.items()}
     values[SEGMENTS_KEY] = {"2026-11-22T10:30:00Z:0": 1}
     values["segment:<minute>:<partition>"] = b"ARROW1\x00"
@@ -87,7 +91,7 @@ COUNTS = st.integers(min_value=0, max_value=2**53)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(products=st.dictionaries(NAMES, COUNTS, max_size=8), title=NAMES, events_read=COUNTS, rate=st.floats(0, 1e9))
 def test_any_name_and_any_count_are_read_back(
     products: dict[str, int], title: str, events_read: int, rate: float
@@ -152,6 +156,16 @@ def test_the_state_log_is_read_newest_first_and_at_most_ten(client: Client) -> N
         ("rollup:all:products:1h", lambda client: client.zadd("rollup:all:products:1h", {"p1": float("inf")})),
         ("rollup:all:categories:1h", lambda client: client.zadd("rollup:all:categories:1h", {b"\xff\xfe": 1})),
         ("rollup:products:info", lambda client: client.hset("rollup:products:info", "p1", "[1, 2]")),
+        ("rollup:all:revenue", lambda client: client.hset("rollup:all:revenue", "revenue_1h", "1e9")),
+        ("rollup:all:revenue", lambda client: client.hdel("rollup:all:revenue", "orders_8h")),
+        ("rollup:all:revenue:1m", lambda client: client.hset("rollup:all:revenue:1m", "2026-11-22T12:00:00Z", "NaN")),
+        ("rollup:all:revenue:currencies", lambda client: client.hset("rollup:all:revenue:currencies", "USD", "{}")),
+        ("rollup:all:revenue:products:1h", lambda client: client.lpush("rollup:all:revenue:products:1h", "{}")),
+        ("rollup:all:goals", lambda client: client.hset("rollup:all:goals", "Purchase", "{}")),
+        ("rollup:all:goals:1m", lambda client: client.hset("rollup:all:goals:1m", "2026-11-22T12:00:00Z", '{"a": -1}')),
+        ("rollup:all:rising:pages", lambda client: client.lpush("rollup:all:rising:pages", "{}")),
+        ("rollup:all:rising:pages", lambda client: client.lpush("rollup:all:rising:pages", RISING_BY_INFINITY)),
+        ("rollup:all:pages:1h:prev", lambda client: client.zadd("rollup:all:pages:1h:prev", {"/a": float("inf")})),
         ("rollup:events:latest", lambda client: client.lpush("rollup:events:latest", "{broken")),
         ("rollup:visitors:latest", lambda client: client.lpush("rollup:visitors:latest", "[]")),
         ("rollup:meta", lambda client: client.hdel("rollup:meta", "lag")),
@@ -194,7 +208,7 @@ SEED_COLUMNS = {
     "category_popularity": ["category", "count"],
     "raw_data": [
         "timestamp", "original_timestamp", "userId", "ip", "userAgent", "productId", "category", "title", "gender",
-        "country", "deviceType", "age", "birthdate", "datetime",
+        "country", "deviceType", "browser", "operatingSystem", "site", "age", "birthdate", "datetime",
     ],
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The sender on a real Redis: atomic publishes, the newest one after an outage, and a last one at the end."""
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -9,7 +10,9 @@ import pytest
 
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.engine.windows import Windows
+from services.aggregate.publishing.lease import LEASE_KEY
 from services.aggregate.publishing.publisher import RedisPublisher
+from services.aggregate.publishing.replicas import PUBLISHED_KEY
 from services.aggregate.publishing.sender import Publication, Sender
 from services.aggregate.publishing.timed_publisher import TimedPublisher
 from services.aggregate.rollups.reports import PartitionReport
@@ -189,3 +192,43 @@ def _answered(client: Any) -> int | None:
         return published_read(client)
     except redis.exceptions.ConnectionError:
         return None
+
+
+class _Merging(Health):
+    """The health of a publisher. Something happens while it merges."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__("aggregate")
+        self._meanwhile = meanwhile
+        self._happened = False
+
+    def working(self, part: str) -> None:
+        super().working(part)
+        if part == "goals" and not self._happened:
+            self._happened = True
+            self._meanwhile()
+
+
+def test_a_merge_that_outlasts_the_lease_is_published(redis_url: str) -> None:
+    """Before: on a machine so busy that merging took more than the lease's two seconds, nothing was ever published."""
+    client: Any = connect(redis_url)
+    slow = RedisPublisher(client, AggregateSettings(), "slow", health=_Merging(lambda: client.delete(LEASE_KEY)))
+    slow.publish(publication(3))
+    assert published_read(client) == 3
+    assert slow.leads
+
+
+@pytest.mark.parametrize("holder", ["another replica", ""], ids=["still holds the lease", "has left"])
+def test_a_merge_that_another_replica_overtook_is_not_published(redis_url: str, holder: str) -> None:
+    client: Any = connect(redis_url)
+
+    def meanwhile() -> None:  # the lease expires, and another replica publishes
+        client.delete(LEASE_KEY)
+        client.set(PUBLISHED_KEY, NOW_S + 4)
+        if holder:
+            client.set(LEASE_KEY, holder, px=2_000)
+
+    slow = RedisPublisher(client, AggregateSettings(), "slow", health=_Merging(meanwhile))
+    slow.publish(publication(3))
+    assert published_read(client) is None
+    assert not slow.leads

@@ -113,7 +113,7 @@ def test_a_checkpoint_keeps_the_parts_that_it_does_not_write_and_drops_the_old_o
         max_size=12,
     )
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_rocksdb_equals_memory_across_reopening(
     steps: list[bytes | tuple[dict[str, bytes], dict[str, str]] | None],
 ) -> None:

@@ -1,4 +1,7 @@
-"""A known stream of raw clicks from a seed; a number in each identifies it later."""
+"""A known stream of raw clicks from a seed; a number in each identifies it later.
+
+Some are orders, refunds, carts and visits by a campaign, in amounts and currencies as producers write them.
+"""
 
 import json
 import random
@@ -6,7 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from tests.support.oracle.naive_commerce import of_type, on_page
+from tests.support.oracle.naive_rollups import TAGGED
 
 _NUMBER: Final = re.compile(rb"/n(\d+)/")  # in a path, because enrich keeps no fragment
 _AGENTS: Final = (
@@ -20,6 +26,31 @@ PRODUCTS: Final = 150
 VISITORS: Final = 400
 _REMEMBERED: Final = 200
 _LATE_HOURS: Final = 9.5
+_TAGGED: Final = tuple(TAGGED)
+_VALUES: Final[tuple[str | float, ...]] = (19.99, "19.99", " 5 ", 0, 120, "1e2", 0.1, "0.000001", 1234567.891, "7.50")
+_REFUNDS: Final[tuple[str | float, ...]] = (-5, "-0.5", "-5")
+_CURRENCIES: Final = ("EUR", "EUR", "EUR", "EUR", "eur", None, "USD", "CHF", "€")
+GOALS: Final = {"Purchase": of_type("purchase"), "Basket": of_type("add_to_cart"), "Shop": on_page("/shop/*")}
+GOALS_TOML: Final = """
+[[goal]]
+name = "Purchase"
+event_type = "purchase"
+[[goal]]
+name = "Basket"
+event_type = "add_to_cart"
+[[goal]]
+name = "Shop"
+page = "/shop/*"
+"""
+
+
+class _Order(NamedTuple):
+    """An order that may be sent again, or refunded."""
+
+    user: str
+    order_id: str
+    value: str | float
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +78,7 @@ class Clicks:
         self._chance = random.Random(seed)
         self._made = 0
         self._ids: list[tuple[str, str]] = []  # userId and eventId of clicks that may be repeated
+        self._orders: list[_Order] = []
 
     def make(self, now_ms: int) -> Click:
         """The next click, up to nine and a half hours before `now_ms` and mostly recent."""
@@ -55,6 +87,8 @@ class Clicks:
         user = f"user {chance.randrange(VISITORS)}"
         if chance.random() < 0.02:
             return Click(number, user.encode(), self._bad_value(number, user, now_ms), None)
+        commerce = self._commerce(number, user)
+        user = commerce.pop("userId", user)
         event_id: str | None = f"e{number}"
         if self._ids and chance.random() < 0.05:
             user, event_id = chance.choice(self._ids[-_REMEMBERED:])
@@ -79,10 +113,29 @@ class Clicks:
             "ip": chance.choice([None, f"81.2.69.{chance.randrange(256)}", f"8.8.8.{chance.randrange(256)}"]),
             "userAgent": chance.choice(_AGENTS),
             "eventId": event_id,
-            "url": chance.choice([None, f"/shop/{product}?from={number % 7}", "/"]),
+            "url": chance.choice([None, f"/shop/{product}?from={number % 7}", "/", chance.choice(_TAGGED)]),
             "referrer": f"https://shop.example/n{number}/",
+            **commerce,
         }
         return Click(number, user.encode(), _encoded(fields), (timestamp, user, product))
+
+    def _commerce(self, number: int, user: str) -> dict[str, Any]:
+        """Nothing for most clicks; else the fields of a cart, an order, one that is sent again, or a refund."""
+        chance = self._chance
+        wish = chance.random()
+        if wish < 0.05:
+            return {"eventType": "add_to_cart"}
+        if wish < 0.12:
+            order = _Order(user, f"o{number}", chance.choice(_VALUES), chance.choice(_CURRENCIES))
+            self._orders.append(order)
+            has_id = chance.random() < 0.8
+            return _sale(order, "purchase", order.value) | ({} if has_id else {"orderId": None})
+        if not self._orders or wish >= 0.17:
+            return {}
+        order = chance.choice(self._orders[-_REMEMBERED:])
+        if wish < 0.15:  # the page that thanks is loaded again, maybe with another amount
+            return _sale(order, "purchase", order.value if chance.random() < 0.5 else 1.5) | {"userId": order.user}
+        return _sale(order, "refund", chance.choice(_REFUNDS)) | {"userId": order.user}
 
     def _bad_value(self, number: int, user: str, now_ms: int) -> bytes:
         note = f"/n{number}/"
@@ -94,8 +147,21 @@ class Clicks:
                 _encoded({"timestamp": now_ms, "referrer": note}),
                 _encoded({"timestamp": "yesterday", "userId": user, "referrer": note}),
                 _encoded(future),
+                _encoded({"timestamp": now_ms, "userId": user, "referrer": note, "value": "12,50"}),
             ]
         )
+
+
+def _sale(order: _Order, event_type: str, value: str | float) -> dict[str, Any]:
+    return {
+        "eventType": event_type,
+        "value": value,
+        "currency": order.currency,
+        "quantity": 1,
+        "orderId": order.order_id,
+        "cost": "0.25",
+        "platform": "web",
+    }
 
 
 def _encoded(fields: Mapping[str, Any]) -> bytes:

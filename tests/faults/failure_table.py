@@ -35,12 +35,18 @@ from tests.support.servers.valkey import Valkey
 
 _NEEDS_KAFKA: Final = "not written yet; needs Kafka"
 NOT_RERUN: Final = {
+    "Collector without Redis at a new day": "needs a midnight; tests/unit/collect/test_appender.py crosses one",
+    "Too many clicks wait": "tests/unit/collect/test_appender_health.py",
     "Disk full": "needs a file system of its own; tests/unit/aggregate/test_service.py has the refused write",
     "State damaged while in use": "not controllable from outside; tests/attacks/test_damaged_state.py",
     "aggregate replica dies": "needs a second replica; tests/pipeline/test_replicas.py",
     "Lag grows": "needs a load that this machine does not sustain",
     "Records expired unread": "needs hours of retention to pass",
     "Clocks differ": "needs two hosts",
+    "Goals changed in their file": "tests/unit/aggregate/test_goals_watch.py",
+    "Two sites under one prefix": "needs a second group; tests/pipeline/test_sites.py",
+    "Too many names": "needs a flood of names; tests/attacks/test_new_names.py",
+    "Too many sales": "needs hundreds of thousands of orders; tests/attacks/test_made_up_orders.py",
     "The log refuses a record": _NEEDS_KAFKA,
     "Unreadable records in Kafka": _NEEDS_KAFKA,
     "A transaction in Kafka stays open": _NEEDS_KAFKA,
@@ -65,8 +71,8 @@ class Site:
         self.enrich = self.service("enrich")
         self.aggregate = self.service("aggregate")
 
-    def service(self, command: str, name: str | None = None) -> Service:
-        """A service of the site, not started."""
+    def service(self, command: str, name: str | None = None, **options: str) -> Service:
+        """A service of the site, not started. `options` are further settings."""
         name = name or command
         self._ports[name] = free_port()
         environment = {
@@ -76,6 +82,7 @@ class Site:
             "STATE_DIR": str(self.state),
             "HEALTH_PORT": str(self._ports[name]),
             "LOG_FORMAT": "json",
+            **options,
         }
         found = Service(name, command, environment, self._folder / f"{name}.log")
         self._services.append(found)
@@ -166,6 +173,40 @@ def _broker_unreachable(site: Site) -> None:
     site.fails("enrich", "log")
     site.kafka.start()
     site.logs("aggregate", "available again")
+
+
+def _collector_without_log(site: Site) -> None:
+    assert site.kafka is not None
+    port = free_port()
+    site.service("collect", COLLECT_PORT=str(port)).start()
+    eventually(lambda: _status_of_a_click(port) == 202, "accepted")
+    site.kafka.kill()
+    eventually(lambda: _status_of_a_click(port) == 503, "answered with 503")
+    site.logs("collect", "answering 503")
+    site.fails("collect", "log")
+    site.kafka.start()
+    eventually(lambda: site.is_ready("collect"), "ready without a click")
+    site.logs("collect", "available again")
+    assert _status_of_a_click(port) == 202
+
+
+def _status_of_a_click(port: int) -> int:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/events", b'{"url": "https://shop.example/"}')
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except OSError:
+        return 0
+
+
+def _wrong_sites_file(site: Site) -> None:
+    collect = site.service("collect", SITES_FILE=str(site.state), COLLECT_PORT=str(free_port()))
+    collect.start()
+    eventually(lambda: collect.exit_code() == 2, "it ends with exit code 2")
+    site.logs("collect", "SITES_FILE: ")
 
 
 def _redis_flushed(site: Site) -> None:
@@ -298,10 +339,12 @@ def _second_replica(site: Site) -> None:
 
 ON_KAFKA: Final[dict[str, Callable[[Site], None]]] = {
     "Broker unreachable": _broker_unreachable,
+    "Collector without its event log": _collector_without_log,
     "Redis flushed": _redis_flushed,  # on the Redis log a flush empties the log, too
     "enrich replica dies": _enrich_dies,
 }
 ON_REDIS: Final[dict[str, Callable[[Site], None]]] = {
+    "SITES_FILE is wrong": _wrong_sites_file,
     "Redis unreachable": _redis_unreachable,
     "Redis full": _redis_full,
     "Redis refuses to write": _redis_refuses_writes,

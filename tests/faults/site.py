@@ -15,7 +15,7 @@ from shared.runtime.redis_client import connect
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import TopicSpec
-from tests.faults.clicks import PRODUCTS
+from tests.faults.clicks import GOALS_TOML, PRODUCTS
 from tests.faults.plan import AGGREGATES, ENRICHES, SIDES, Side
 from tests.faults.proxy import Proxy
 from tests.faults.service import Service
@@ -60,6 +60,8 @@ class Site:
         self._products.write_text(
             "productId,category,title\n" + "".join(f"p{n},category {n % 12},Product {n}\n" for n in range(PRODUCTS))
         )
+        self._goals = folder / "goals.toml"
+        self._goals.write_text(GOALS_TOML)
         self.services = {
             name: Service(name, name.partition("-")[0], self._environment(name, folder), folder / f"{name}.log")
             for name in (*ENRICHES, *AGGREGATES)
@@ -137,6 +139,7 @@ class Site:
             "STATE_DIR": str(folder / f"state-{name}"),
             "ENRICH_BATCH_RECORDS": str(self._batch_records),
             "LOG_FORMAT": "json",
+            "GOALS_FILE": str(self._goals),
         }
         if self.kafka is None:
             return environment

@@ -15,7 +15,7 @@ from shared.rollups.model import Meta
 from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Position, Record
-from tests.faults.clicks import Click, number_of
+from tests.faults.clicks import GOALS, Click, number_of
 from tests.support.oracle.naive_rollups import Arrived, outcomes
 from tests.support.oracle.publish_check import assert_published
 
@@ -98,7 +98,7 @@ def assert_rollups_are_the_oracles(client: object, topics: Topics, bad_enriched:
     ]
     expected = {outcome: len(arrived) for outcome, arrived in outcomes(log).items()}
     expected["dead_letters"] += len(bad)
-    meta = assert_published(client, log)
+    meta = assert_published(client, log, GOALS)
     assert {outcome: getattr(meta, outcome) for outcome in expected} == expected
     letters = {
         (origin.partition, origin.offset, letter.value)

@@ -3,21 +3,17 @@
 Each event must come out once, enriched and readable, or as a dead letter with its bytes.
 """
 
-import argparse
 import hashlib
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from random import SystemRandom
 from threading import Event
 from typing import Final, Self
 
 import fakeredis
 
 from services.enrich.lookups.redis_lookups import Lookups
-from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from services.enrich.transform.rules import Rules
@@ -25,9 +21,10 @@ from shared.events.dead_letters import PREFIX_BYTES, WHOLE_BYTES
 from shared.events.enriched import decode_enriched
 from shared.events.refusals import Reason
 from shared.events.schema import EnrichedEvent
-from shared.runtime.logs import configure_logs
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.status.health import Health
 from shared.streams.event_log import NewRecord, Record, RecordBatch, ToAppend
+from tests.fuzz import command
 from tests.support.samples.mutations import NOW_MS, mutated_events
 
 BATCH: Final = 1_000
@@ -140,24 +137,5 @@ def _culprit(batch: Sequence[Record], service: EnrichService, log: FuzzedLog) ->
     return None
 
 
-def main() -> int:
-    """Fuzz, and print the outcomes."""
-    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="how many (default 1,000,000)")
-    parser.add_argument(
-        "--seed", type=int, default=SystemRandom().randrange(10**6), help="selects the events (default random)"
-    )
-    options = parser.parse_args()
-    configure_logs("fuzz", "auto", "ERROR")
-    sys.stdout.write(f"seed {options.seed}\n")
-    sys.stdout.flush()
-    started = time.monotonic()
-    outcomes = fuzz(options.seed, options.events)
-    for outcome, count in outcomes.most_common():
-        sys.stdout.write(f"{count:>12,}  {outcome}\n")
-    sys.stdout.write(f"{outcomes.total():>12,}  in {time.monotonic() - started:.0f} s, each accounted for\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.main("enrich", __doc__, "events", fuzz))

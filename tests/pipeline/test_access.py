@@ -1,10 +1,13 @@
 """Every service at work with exactly the rights that `clickpulse access` grants, and refused what it does not."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ from shared.streams.event_log import LogUnavailable, NewRecord
 from tests.conftest import or_skip
 from tests.support.polling import eventually
 from tests.support.servers.kafka.with_rights import running_kafka_with_rights
+from tests.support.servers.server_process import free_port
 from tests.support.servers.valkey import running_valkey
 
 PREFIX = "sh*p[1]:"
@@ -108,6 +112,7 @@ SITE = {
     "PARTITIONS": "2",
     "HASH_USER_ID": "daily",
     "LOG_FORMAT": "json",
+    "COLLECT_PORT": str(free_port()),
 }
 NAMES = Names("clicks.shop", "enriched_shop", "offers-shop", "windows")
 
@@ -141,17 +146,25 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Site(logins, url, kafka, folder)
 
 
+WORKERS = ("collect", "enrich", "aggregate", "detect")
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # five processes start at once
+@pytest.mark.timeout(900)  # six processes start at once
 def test_every_service_works_with_its_rights_alone(site: Site) -> None:
     lookups = site.folder / "lookups"
     site.run("traffic", "generate", *SHOP, "--lookups", str(lookups))
     files = (f"--products={lookups / 'products.json'}", f"--visitors={lookups / 'visitors.ndjson'}")
     site.run("lookups", "load-lookups", *files, "--prune")
     with ExitStack() as services:
-        processes = {name: services.enter_context(site.service(name)) for name in ("enrich", "aggregate", "detect")}
+        processes = {name: services.enter_context(site.service(name)) for name in WORKERS}
         site.run("traffic", "generate", *SHOP, "--history", "10m", "--count", str(EVENTS))
         append(site, "traffic", NewRecord(NAMES.raw, b"visitor", b"not JSON"))
+        day_ms = 86_400_000
+        before_midnight_ms = now_ms() // day_ms * day_ms - 900_000  # the session may go on after the rotation
+        click: dict[str, Any] = {"url": "https://shop.example/coat"}
+        bad = click | {"value": {}}  # kept as a dead letter
+        eventually(lambda: accepts([click, click | {"timestamp": before_midnight_ms}, bad]), "clicks over HTTP", 120)
         append(site, "enrich", *offered())  # what enrich writes, and aggregate refuses
         append(site, "enrich", NewRecord(NAMES.enriched, b"visitor", b"not JSON"))
         settings = site.settings("dashboard")
@@ -160,10 +173,8 @@ def test_every_service_works_with_its_rights_alone(site: Site) -> None:
             eventually(lambda: shown(client) >= EVENTS, "the numbers", 120)
             eventually(lambda: explored.look().end_minute - explored.look().first_minute > 5, "minutes", 120)
             eventually(lambda: state_log(client), "the state log", 120)
-            eventually(
-                lambda: reporting_services(client) >= {"enrich", "aggregate", "detect", "dashboard"}, "the status"
-            )
-            eventually(lambda: dead_letters(client) == {"enrich", "aggregate"}, "the dead letters", 120)
+            eventually(lambda: reporting_services(client) >= {*WORKERS, "dashboard"}, "the status")
+            eventually(lambda: dead_letters(client) == {"collect", "enrich", "aggregate"}, "the dead letters", 120)
         for name, process in processes.items():
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0, (site.folder / f"{name}.log").read_text()
@@ -172,6 +183,16 @@ def test_every_service_works_with_its_rights_alone(site: Site) -> None:
         log = (site.folder / f"{name}.log").read_text()
         assert "uthoriz" not in log
         assert "cannot read a topic's configuration" not in log
+
+
+def accepts(clicks: list[dict[str, Any]]) -> bool:
+    """Whether the collector accepts at least one."""
+    url = f"http://127.0.0.1:{SITE['COLLECT_PORT']}/v1/events"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(clicks).encode()), timeout=10) as answer:
+            return bool(answer.status == 202)
+    except (urllib.error.URLError, ConnectionError):  # not started yet, or the log is not ready
+        return False
 
 
 def append(site: Site, user: str, *records: NewRecord) -> None:
@@ -222,6 +243,9 @@ KEYS = {
     "status:replicas:dashboard": {"dashboard"},
     "status:transitions:dashboard": {"dashboard"},
     "status:replicas:enrich": {"enrich"},
+    "status:replicas:collect": {"collect"},
+    "collect:salt:2026-11-22": {"collect"},
+    "collect:crossing:2026-11-22": {"collect"},
     "status:transitions:aggregate": {"aggregate"},
     "status:replicas:replay": {"traffic"},
     "rollup:meta": {"aggregate"},
@@ -230,14 +254,15 @@ KEYS = {
     "aggregate:publisher": {"aggregate"},
     "privacy:honoured": {"aggregate"},
     "privacy:erasures": {"aggregate"},  # restores the list in a Redis that lost it
+    "privacy:sites": {"aggregate"},
     "state_logs": {"detect"},
     "detect:ada": {"detect"},
     "product:coat": {"lookups"},
     "visitor:ada": {"lookups"},
     "enrich:salt:2026-11-22": {"enrich"},
     "enrich:lookup-key": {"enrich", "lookups"},
-    "clicks.shop:0": {"traffic", "enrich"},  # who reads a stream repairs it
-    "clicks.shop-dlq:1": {"enrich", "traffic"},
+    "clicks.shop:0": {"collect", "traffic", "enrich"},  # who reads a stream repairs it
+    "clicks.shop-dlq:1": {"collect", "enrich", "traffic"},
     "enriched_shop:0": {"enrich", "aggregate", "detect"},
     "enriched_shop-dlq:0": {"aggregate"},
     "offers-shop:0": {"detect"},
@@ -245,13 +270,13 @@ KEYS = {
     "log:clicks.shop:enrich": {"enrich"},
     "log:enriched_shop:windows:owner": {"aggregate"},
     "log:enriched_shop:detect": {"detect"},
-    "log:topics": {"enrich", "aggregate", "detect", "traffic"},
+    "log:topics": {"collect", "enrich", "aggregate", "detect", "traffic"},
     "anything": set(),
 }
 """Who may write each kind of key, without the prefix. The log's keys are nobody's with Kafka."""
 
 LOG = ("clicks.shop", "enriched_shop", "offers-shop", "log:")
-USERS = {"enrich", "aggregate", "detect", "dashboard", "traffic", "lookups", "health"}
+USERS = {"collect", "enrich", "aggregate", "detect", "dashboard", "traffic", "lookups", "health"}
 FORBIDDEN = (
     ("FLUSHALL",),
     ("FLUSHDB",),
@@ -312,11 +337,18 @@ def test_no_service_may_read_what_it_does_not_need(site: Site) -> None:
         secret = [
             (user, key)
             for user in sorted(USERS)
-            for key in ("enrich:salt:2026-11-22", "visitor:ada", "detect:ada", "clicks.shop:0")
+            for key in (
+                "enrich:salt:2026-11-22",
+                "collect:salt:2026-11-22",
+                "visitor:ada",
+                "detect:ada",
+                "clicks.shop:0",
+            )
             for read in (("GET",), ("HGETALL",), ("HMGET", "f"), ("XRANGE", "-", "+"), ("DUMP",))
             if may(operator, user, read[0], PREFIX + key, *read[1:])
         ]
     assert set(secret) == {
+        ("collect", "collect:salt:2026-11-22"),
         ("detect", "detect:ada"),
         ("enrich", "enrich:salt:2026-11-22"),
         ("enrich", "visitor:ada"),
@@ -346,6 +378,8 @@ def test_kafka_refuses_what_is_not_granted(site: Site) -> None:
     refused = {
         "detect writes clicks": produces(site, "detect", NAMES.raw),
         "traffic writes enriched clicks": produces(site, "traffic", NAMES.enriched),
+        "collect writes enriched clicks": produces(site, "collect", NAMES.enriched),
+        "collect reads clicks": consumes(site, "collect", NAMES.raw, "collect"),
         "traffic reads clicks": consumes(site, "traffic", NAMES.raw, "traffic"),
         "enrich reads for aggregate": consumes(site, "enrich", NAMES.raw, NAMES.aggregate_group),
         "detect reads clicks": consumes(site, "detect", NAMES.raw, "detect"),
@@ -356,6 +390,8 @@ def test_kafka_refuses_what_is_not_granted(site: Site) -> None:
     assert refused == {
         "detect writes clicks": "TOPIC_AUTHORIZATION_FAILED",
         "traffic writes enriched clicks": "TOPIC_AUTHORIZATION_FAILED",
+        "collect writes enriched clicks": "TOPIC_AUTHORIZATION_FAILED",
+        "collect reads clicks": "GROUP_AUTHORIZATION_FAILED",
         "traffic reads clicks": "GROUP_AUTHORIZATION_FAILED",
         "enrich reads for aggregate": "GROUP_AUTHORIZATION_FAILED",
         "detect reads clicks": "TOPIC_AUTHORIZATION_FAILED",

@@ -23,6 +23,7 @@ pytestmark = [
 
 RATE = 2
 STOP_SECONDS = 5.0
+SALES_SECONDS = 60.0
 
 
 def demo_command(state_dir: Path, port: int, *options: str) -> list[str]:
@@ -48,6 +49,10 @@ def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_pa
             assert client.zcard("rollup:all:products:1h") > 0
             assert client.exists("category_popularity")
             assert status_of(port) == 200
+            # With the past come its orders, and the goals of the simulated shop.
+            demo.wait_until(lambda: int(client.hget("rollup:human:revenue", "orders_8h") or 0) > 0, SALES_SECONDS)
+            assert client.hget("rollup:human:revenue", "currency") == "EUR"
+            assert client.zscore("rollup:human:goals:1h", "Add to cart") is not None
 
             os.kill(demo.service("aggregate"), signal.SIGKILL)
             demo.wait_until_shown("aggregate ended (killed by SIGKILL); restarting", 60)

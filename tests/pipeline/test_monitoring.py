@@ -4,6 +4,7 @@ import json
 import math
 import socket
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -27,16 +28,16 @@ pytestmark = [
 ]
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-SERVICES: Final = ("enrich", "aggregate", "detect", "dashboard", "generate")
-QUIET: Final = {"clickpulse_trouble", "clickpulse_unreadable_values_total"}
+SERVICES: Final = ("collect", "enrich", "aggregate", "detect", "dashboard", "generate")
+QUIET: Final = {"clickpulse_counted_as_other_total", "clickpulse_trouble", "clickpulse_unreadable_values_total"}
 """Without samples on a healthy site."""
 
 
 class Site:
     """The demo's Prometheus."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, collect_port: int) -> None:
+        self._port, self._collect_port = port, collect_port
 
     def get(self, path: str, **query: str) -> Any:
         address = f"http://127.0.0.1:{self._port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
@@ -47,6 +48,11 @@ class Site:
         """The values of an instant query that are numbers."""
         found = self.get("query", query=expression)["result"]
         return [value for value in (float(sample["value"][1]) for sample in found) if math.isfinite(value)]
+
+    def send_what_is_refused(self) -> None:
+        """A healthy site refuses nothing, so the board would have nothing to show."""
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(f"http://127.0.0.1:{self._collect_port}/v1/events", b"{", timeout=10)
 
     def is_up(self) -> bool:
         try:
@@ -86,7 +92,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     configuration["global"] = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
     (folder / "alerts.yml").write_text((DEPLOY / "prometheus" / "alerts.yml").read_text())
-    port = free_port()
+    port, collect_port = free_port(), free_port()
     command = [
         program,
         f"--config.file={folder}/prometheus.yml",
@@ -95,8 +101,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ]
     demo = [*CLICKPULSE, "demo", "--state-dir", str(folder / "state"), "--port", str(free_port()), "--rate", "5"]
     server = ServerProcess(folder / "prometheus.log")
-    found = Site(port)
-    with running(demo, HEALTH_PORT=str(first)) as own:
+    found = Site(port, collect_port)
+    with running(demo, HEALTH_PORT=str(first), COLLECT_PORT=str(collect_port)) as own:
         try:
             server.run(command, found.is_up)
             own.ready().close()
@@ -109,6 +115,7 @@ def test_every_query_of_the_board_has_an_answer(site: Site) -> None:
     missing = set(board_queries())
 
     def all_answered() -> bool:
+        site.send_what_is_refused()
         missing.difference_update([expression for expression in missing if site.values(expression)])
         return not missing
 

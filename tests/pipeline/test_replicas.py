@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.aggregate.publishing.shares import unpacked
 from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.raw import encode_raw
 from shared.events.schema import EnrichedEvent, RawEvent
@@ -73,8 +74,8 @@ class Site:
         )
 
     @contextmanager
-    def replica(self, disk: str, service: str = "aggregate") -> Iterator[subprocess.Popen[bytes]]:
-        environment = os.environ | self._environment | {"STATE_DIR": str(self._folder / disk)}
+    def replica(self, disk: str, service: str = "aggregate", **options: str) -> Iterator[subprocess.Popen[bytes]]:
+        environment = os.environ | self._environment | {"STATE_DIR": str(self._folder / disk)} | options
         process = subprocess.Popen([sys.executable, "-m", "services.cli", service], env=environment)
         try:
             yield process
@@ -147,7 +148,7 @@ def site(kafka_broker: str, redis_url: str, tmp_path: Path) -> Site:
 def _replicas_at_work(site: Site) -> int:
     """The number of replicas that report partitions to one another."""
     newest = max(site.client.keys("aggregate:reports:*"), default=b"")
-    shares = [msgspec.msgpack.decode(share) for share in site.client.hvals(newest)]
+    shares = [msgspec.msgpack.decode(unpacked(share)) for share in site.client.hvals(newest)]
     return sum(bool(share) for share in shares)
 
 

@@ -1,5 +1,7 @@
 """The array types of the windows, and rings of seconds."""
 
+from math import prod
+from mmap import mmap
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +11,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 
+_LEAST_MAPPED_BYTES: Final = 262_144
+"""Smaller arrays are not worth a mapping of their own."""
 RING_SECONDS: Final = 32_768
 """Slots of the rings of the half hours: the power of two above 17 of them (30,600 s)."""
 
@@ -40,14 +44,34 @@ def trailing(ring: Array, last_second: int, seconds: int) -> Array:
     return np.concatenate((ring[..., start:], ring[..., : start + seconds - size]), axis=-1)
 
 
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Zeros that take memory only where they are written, page by page.
+
+    Those of numpy do so while their memory is fresh from the system, but what was used before is cleared, which
+    writes all of it.
+    """
+    own = np.dtype(dtype)
+    size = prod(shape) * own.itemsize
+    if size < _LEAST_MAPPED_BYTES:
+        return np.zeros(shape, own)
+    return np.frombuffer(mmap(-1, size), own).reshape(shape)
+
+
 def grown(array: Array, size: int, fill: int = 0) -> Array:
     """`array` with a length of at least `size` along its last axis, new places filled with `fill`."""
     capacity = array.shape[-1]
     if size <= capacity:
         return array
     # By a quarter: these arrays are most of what a visitor costs in memory.
-    larger = np.full((*array.shape[:-1], max(size, capacity + capacity // 4, 1024)), fill, dtype=array.dtype)
-    larger[..., :capacity] = array
+    shape = (*array.shape[:-1], max(size, capacity + capacity // 4, 1024))
+    if fill:
+        larger = np.full(shape, fill, dtype=array.dtype)
+        larger[..., :capacity] = array
+        return larger
+    larger = zeros(shape, array.dtype)
+    for row in np.ndindex(array.shape[:-1]):
+        if array[row].view(np.uint8).any():
+            larger[row][:capacity] = array[row]
     return larger
 
 

@@ -9,6 +9,7 @@ from services.aggregate.columns.arrays import Array, Bools, Ints
 from services.aggregate.columns.dictionaries import NewNames
 from services.aggregate.columns.digests import Digests
 from services.aggregate.columns.dimensions import DIMENSIONS, OPEN_DIMENSIONS
+from services.aggregate.columns.sales import NOTHING_SOLD, Sold
 from shared.events.schema import DEVICE_TYPES
 
 NONE: Final = -1
@@ -20,6 +21,7 @@ ROW: Final = np.dtype(
         ("timestamp", np.int64),  # epoch ms
         ("visitor", np.uint32),
         *((dimension.name, np.int32) for dimension in OPEN_DIMENSIONS),  # code of the partition's names, or NONE
+        ("goals", np.uint32),  # a bit for each goal that the event reaches, see `columns.goals`
         ("age", np.int16),  # years; NONE: unknown
         *((dimension.name, np.uint8) for dimension in DIMENSIONS if not dimension.is_open),  # place in its values
     ],
@@ -53,6 +55,7 @@ class Batch:
     new_visitor_codes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     event_ids: Digests = field(default_factory=NO_DIGESTS.copy)  # within their visitor; with their arrival:
     event_id_arrival_s: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    sold: Sold = NOTHING_SOLD
     latest_arrival_s: int = 0  # see `SeenIds`
     latest: tuple[LatestEvent, ...] = ()  # the events that may be among the latest events or visitors
 
@@ -74,17 +77,19 @@ def is_bot(rows: Array) -> Bools:
 
 @dataclass(slots=True)
 class EventCounts:
-    """The outcome of every event that was read: `read = counted + late + duplicates + dead_letters`."""
+    """The outcome of every event that was read: `read` is the sum of all others."""
 
     counted: int = 0
     late: int = 0
     duplicates: int = 0
     dead_letters: int = 0
+    other_site: int = 0
+    """Of another site than SITE, of none, or of nobody knows which; 0 without SITE."""
 
     @property
     def read(self) -> int:
         """Events read from the log."""
-        return self.counted + self.late + self.duplicates + self.dead_letters
+        return self.counted + self.late + self.duplicates + self.dead_letters + self.other_site
 
     def add(self, other: "EventCounts") -> None:
         """Add another's events."""
@@ -92,3 +97,4 @@ class EventCounts:
         self.late += other.late
         self.duplicates += other.duplicates
         self.dead_letters += other.dead_letters
+        self.other_site += other.other_site

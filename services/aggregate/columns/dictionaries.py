@@ -1,61 +1,87 @@
 """The names of one partition that rows refer to by code, for each dimension."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import msgspec
 
-from services.aggregate.columns.arrays import Bools
+from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.dimensions import DIMENSIONS, OPEN_DIMENSIONS
-from services.aggregate.columns.names import Names
+from services.aggregate.columns.names import Mark, Names
 
-NewNames = Mapping[str, list[Any]]
-"""Names in order of their codes, by open dimension; those without any are absent."""
+SavedNames = Mapping[str, Sequence[Any]]
+"""All names by open dimension, in order of their codes; None where a code is free."""
 
-_NO_NAMES: NewNames = {}
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Codes, and the name that each was given."""
+
+    codes: Sequence[int]
+    names: Sequence[Any]
+
+
+NewNames = Mapping[str, Assigned]
+"""Names that are new, by open dimension; dimensions without any are absent."""
+
+_NO_NAMES: SavedNames = {}
 _LIST_TYPES: Final[Mapping[str, Any]] = {
-    dimension.name: list.__class_getitem__(dimension.name_type) for dimension in OPEN_DIMENSIONS
+    dimension.name: list.__class_getitem__(dimension.name_type | None) for dimension in DIMENSIONS
 }
 
 
 class Dictionaries:
     """The names of each dimension. Another thread may read them while names are added."""
 
-    def __init__(self, names: NewNames = _NO_NAMES) -> None:
+    def __init__(self, names: SavedNames = _NO_NAMES) -> None:
         """`names` are those of a saved state."""
         self._names = {
-            dimension.name: Names[Any](dimension.values or names.get(dimension.name, ())) for dimension in DIMENSIONS
+            dimension.name: Names[Any](dimension.values or names.get(dimension.name, ()), dimension.other)
+            for dimension in DIMENSIONS
         }
+
+    def limit(self, most: int) -> None:
+        """Know at most so many names of each open dimension."""
+        for dimension in OPEN_DIMENSIONS:
+            self._names[dimension.name].limit(most)
 
     def of(self, dimension: str) -> Names[Any]:
         """The names of a dimension."""
         return self._names[dimension]
 
-    def sizes(self) -> dict[str, int]:
-        """The number of names of each open dimension, for `since`."""
-        return {dimension.name: len(self._names[dimension.name]) for dimension in OPEN_DIMENSIONS}
+    def marks(self) -> dict[str, Mark]:
+        """The state of each open dimension now, for `since`."""
+        return {dimension.name: self._names[dimension.name].mark() for dimension in OPEN_DIMENSIONS}
 
-    def since(self, sizes: Mapping[str, int]) -> NewNames:
-        """The names that were added after there were `sizes` of them."""
-        added = {name: list(self._names[name].since(size)) for name, size in sizes.items()}
-        return {name: names for name, names in added.items() if names}
+    def since(self, marks: Mapping[str, Mark]) -> NewNames:
+        """The names that were assigned since `marks`, which have to be of these dictionaries."""
+        new: dict[str, Assigned] = {}
+        for dimension, mark in marks.items():
+            names = self._names[dimension]
+            codes = names.changes(mark).assigned
+            if codes:
+                new[dimension] = Assigned(codes, [names[code] for code in codes])
+        return new
 
-    def extend(self, new: NewNames) -> None:
-        """Add names in the order they were added elsewhere; known ones change nothing."""
-        for name, names in new.items():
-            self._names[name].extend(names)
+    def assign(self, new: NewNames) -> None:
+        """Repeat assignments. `settle` has to follow before the next name. Raises ValueError and KeyError."""
+        for dimension, assigned in new.items():
+            for code, name in zip(assigned.codes, assigned.names, strict=True):
+                self._names[dimension].assign(code, name)
 
-    def save(self) -> NewNames:
-        """All names of the open dimensions."""
-        return self.since(dict.fromkeys(self.sizes(), 0))
+    def settle(self) -> None:
+        """Free every code without a name."""
+        for dimension in OPEN_DIMENSIONS:
+            self._names[dimension.name].settle()
 
-    def keeping(self, dimension: str, kept: Bools) -> Self:
-        """These dictionaries with only the `kept` names of a dimension, recoded in the same order."""
+    def without(self, dimension: str, unused: Ints) -> Self:
+        """These dictionaries, with the codes `unused` of a dimension free. They take over `Names.codes`."""
         other = type(self)()
-        other._names = {**self._names, dimension: self._names[dimension].kept(kept)}  # noqa: SLF001 - our own
+        other._names = {**self._names, dimension: self._names[dimension].without(unused)}  # noqa: SLF001 - our own
         return other
 
 
-def restored(saved: Mapping[str, Iterable[Any]]) -> NewNames:
+def restored(saved: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
     """Names as they were before msgpack, which knows no named tuples. Raises msgspec.ValidationError and KeyError."""
     return {name: msgspec.convert(names, _LIST_TYPES[name]) for name, names in saved.items()}

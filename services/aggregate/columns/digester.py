@@ -20,6 +20,9 @@ from services.aggregate.columns.digests import Digests
 DIGEST_BYTES: Final = 16  # a block of AES
 _CIPHER_KEY_BYTES: Final = 16
 _SEED_BYTES: Final = 8
+Hashes = Digests
+"""One row per id: the two halves of its seeded hash, which is not encrypted yet."""
+
 _hash = xxhash.xxh3_128_digest
 
 
@@ -40,22 +43,21 @@ class Digester:
         cipher = Cipher(algorithms.AES(key[:_CIPHER_KEY_BYTES]), modes.ECB())  # noqa: S305 - nothing is kept secret
         self._encrypt = cipher.encryptor().update
 
-    def hashes(self, ids: Iterable[str]) -> Iterable[bytes]:
+    def hashes(self, ids: Iterable[str]) -> Hashes:
         """The seeded hash of each id, for `digests`."""
-        return map(_hash, ids, repeat(self._seed))
+        return np.frombuffer(b"".join(map(_hash, ids, repeat(self._seed))), np.uint64).reshape(-1, 2)
 
-    def digests(self, hashes: Iterable[bytes]) -> Digests:
+    def digests(self, hashes: Hashes) -> Digests:
         """The digests of ids with these hashes, one row each."""
-        return self._encrypted(b"".join(hashes))
+        return self._encrypted(hashes)
 
-    def digests_within(self, owners: Digests, hashes: Iterable[bytes]) -> Digests:
+    def digests_within(self, owners: Digests, hashes: Hashes) -> Digests:
         """The digests of ids that are unique only within their owner, one row each: equal if both are equal.
 
         It is the CBC-MAC of the two hashes.
         """
-        own = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, 2)
-        return self._encrypted((owners ^ own).tobytes())
+        return self._encrypted(owners ^ hashes)
 
-    def _encrypted(self, blocks: bytes) -> Digests:
-        digests = np.frombuffer(self._encrypt(blocks), np.uint64).reshape(-1, 2)
+    def _encrypted(self, blocks: Hashes) -> Digests:
+        digests = np.frombuffer(self._encrypt(blocks.tobytes()), np.uint64).reshape(-1, 2)
         return digests if digests.all() else np.where(digests == 0, np.uint64(1), digests)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.aggregate.columns.arrays import Bools, Ints
+from services.aggregate.columns.arrays import Bools, Ints, zeros
 
 Digests = npt.NDArray[np.uint64]
 """One row per id: the two halves of its digest, see `digester`. Neither is 0, which marks a free slot of the table."""
@@ -22,6 +22,9 @@ _BOTH: Final = 0x0101  # two bytes of True
 class DigestTable:
     """A hash table from digests to numbers below 2³², open addressing with double hashing.
 
+    Digests are numbered in the order in which they were added. The slots, of which at least half are free, have only
+    these numbers: four bytes, where a digest and its value take twenty.
+
     Every step works on all unsettled rows: a batch takes as many steps as its longest probe. The halves of a digest are
     independent, so the second serves as the second hash and keeps the longest probe short. Both are random to whoever
     chooses the ids, so nobody can make probes long.
@@ -29,94 +32,118 @@ class DigestTable:
 
     def __init__(self, capacity: int = 0) -> None:
         """`capacity` digests fit before the table has to be rebuilt."""
-        size = _slots_for(capacity, _FEWEST_SLOTS)
-        self._keys: Digests = np.zeros((size, 2), np.uint64)
-        self.values = np.zeros(size, np.uint32)
-        """By slot. The owner sets the value of a digest that `locate` added."""
         self._used = 0
+        self._allocate(_slots_for(capacity, _FEWEST_SLOTS))
+
+    def _allocate(self, slots: int) -> None:
+        # Zeros that were never written take address space and no memory, so these arrays are as long as they can get.
+        places = int(slots * _FULLEST) + 1  # none has number 0, which marks a free slot
+        self._numbers = np.zeros(slots, np.uint32)
+        self._digests: Digests = zeros((places, 2), np.uint64)
+        self.values = zeros((places,), np.uint32)
+        """By number. The owner sets the value of a digest that `locate` added."""
 
     def __len__(self) -> int:
         return self._used
 
     def locate(self, digests: Digests) -> tuple[Ints, Ints]:
-        """Add unknown digests. Returns the slot of each digest, and the first row of each that was added."""
+        """Add unknown digests. Returns the number of each digest, and the first row of each that was added."""
         self._reserve(len(digests))
+        known = self._used
+        self._digests[known + 1 : known + 1 + len(digests)] = digests  # each row has a number until it is settled
         slot, step = self._first_slots(digests)
-        is_new = np.zeros(len(digests), np.bool_)
+        number = np.empty(len(digests), np.int64)
         pending = np.arange(len(digests))
         wanted, at = digests, slot
         while len(pending):
-            is_free = self._keys[at, 0] == 0
+            found = self._numbers.take(at)
+            is_free = found == 0
             if is_free.any():
-                self._keys[at[is_free]] = wanted[is_free]  # of several that claim a slot the last one wins
-            is_settled = _equal(self._keys.take(at, axis=0), wanted)  # far faster than self._keys[at]
-            is_new[pending] = is_free & is_settled
-            pending = pending[~is_settled]
+                self._numbers[at[is_free]] = known + 1 + pending[is_free]  # of several that claim a slot one wins
+                found = self._numbers.take(at)
+            number[pending] = found
+            is_pending = ~_equal(self._digests.take(found, axis=0), wanted)  # far faster than self._digests[found]
+            pending = pending[is_pending]
             wanted = digests[pending]
             at = slot[pending] = self._next_slots(slot[pending], step[pending])
-        return slot, self._added(slot, np.flatnonzero(is_new))
+        return number, self._added(digests, number, slot)
 
     def find(self, digests: Digests) -> tuple[Ints, Ints]:
-        """The rows of the digests that are known, and their slots. Fast when these are few."""
+        """The rows of the digests that are known, and their numbers. Fast when these are few."""
         at, step = self._first_slots(digests)
         rows, wanted = np.arange(len(digests)), digests[:, 0]
-        found, slots = [rows[:0]], [rows[:0]]
+        found, numbers = [rows[:0]], [rows[:0]]
         while len(rows):
-            key = self._keys[at, 0]
-            goes_on = key != 0
-            alike = np.flatnonzero(key == wanted)
+            number = self._numbers.take(at)
+            goes_on = number != 0
+            if not goes_on.all():
+                rows, wanted, step = rows[goes_on], wanted[goes_on], step[goes_on]
+                at, number = at[goes_on], number[goes_on]
+            alike = np.flatnonzero(self._digests[number, 0] == wanted)
             if len(alike):
-                alike = alike[self._keys[at[alike], 1] == digests[rows[alike], 1]]
+                alike = alike[self._digests[number[alike], 1] == digests[rows[alike], 1]]
                 found.append(rows[alike])
-                slots.append(at[alike])
-                goes_on[alike] = False
-            rows, wanted, step = rows[goes_on], wanted[goes_on], step[goes_on]
-            at = self._next_slots(at[goes_on], step)
-        return np.concatenate(found), np.concatenate(slots)
+                numbers.append(number[alike].astype(np.int64))
+                others = ~as_bools(alike, len(rows))
+                rows, wanted, step, at = rows[others], wanted[others], step[others], at[others]
+            at = self._next_slots(at, step)
+        return np.concatenate(found), np.concatenate(numbers)
 
     def _first_slots(self, digests: Digests) -> tuple[Ints, Ints]:
         """The first slot to probe for each digest, and the step to the next."""
-        slot, step = (digests & np.uint64(len(self.values) - 1)).astype(np.int64).T
+        slot, step = (digests & np.uint64(len(self._numbers) - 1)).astype(np.int64).T
         return slot, step | 1  # odd: it reaches every slot
 
     def _next_slots(self, slot: Ints, step: Ints) -> Ints:
-        after: Ints = (slot + step) & (len(self.values) - 1)
+        after: Ints = (slot + step) & (len(self._numbers) - 1)
         return after
 
-    def _added(self, slot: Ints, new: Ints) -> Ints:
-        """The first row of each new digest; the value of its slot identifies that row."""
-        backwards = new[::-1]
-        self.values[slot[backwards]] = backwards
-        first: Ints = new[self.values[slot[new]] == new]
+    def _added(self, digests: Digests, number: Ints, slot: Ints) -> Ints:
+        """The first row of each new digest. Numbers the new digests in order of these rows."""
+        known = self._used
+        new = np.flatnonzero(number > known)
+        if not len(new):
+            return new
+        claim = number[new] - known - 1  # the row that won the slot
+        first_row = np.empty(len(digests), np.int64)
+        first_row[claim[::-1]] = new[::-1]
+        first: Ints = new[first_row[claim] == new]
         self._used += len(first)
+        lasting = np.empty(len(digests), np.int64)
+        lasting[first] = np.arange(known + 1, self._used + 1)
+        number[new] = lasting[first_row[claim]]
+        self._numbers[slot[first]] = number[first]
+        self._digests[known + 1 : self._used + 1] = digests[first]
         return first
 
     def used(self) -> Ints:
-        """The slots in use."""
-        return np.flatnonzero(self._keys[:, 0])
+        """The numbers in use."""
+        return np.arange(1, self._used + 1)
 
-    def keys(self, slots: Ints) -> Digests:
-        """The digests in slots in use."""
-        return self._keys[slots]
+    def keys(self, numbers: Ints) -> Digests:
+        """The digests with these numbers."""
+        return self._digests[numbers]
 
-    def keep(self, slots: Ints) -> None:
-        """Drop everything but the digests in these slots. The table does not shrink."""
-        self._rebuild(len(self.values), slots)
+    def keep(self, numbers: Ints) -> None:
+        """Drop everything but the digests with these numbers, and number them anew. The table does not shrink."""
+        self._rebuild(len(self._numbers), numbers)
 
     def is_full_for(self, newcomers: int) -> bool:
         """Whether the table has to grow for `newcomers` more."""
-        return self._used + newcomers > len(self.values) * _FULLEST
+        return self._used + newcomers > len(self._numbers) * _FULLEST
 
     def _reserve(self, newcomers: int) -> None:
-        size = _slots_for(self._used + newcomers, len(self.values))
-        if size > len(self.values):
+        size = _slots_for(self._used + newcomers, len(self._numbers))
+        if size > len(self._numbers):
             self._rebuild(size, self.used())
 
-    def _rebuild(self, size: int, slots: Ints) -> None:
-        digests, values = self._keys[slots], self.values[slots]
-        self._keys, self.values, self._used = np.zeros((size, 2), np.uint64), np.zeros(size, np.uint32), 0
-        slot, _ = self.locate(digests)
-        self.values[slot] = values
+    def _rebuild(self, size: int, numbers: Ints) -> None:
+        digests, values = self._digests[numbers], self.values[numbers]
+        self._used = 0
+        self._allocate(size)
+        number, _ = self.locate(digests)
+        if values.any():  # the places of names have none
+            self.values[number] = values
 
 
 def _slots_for(digests: int, fewest: int) -> int:

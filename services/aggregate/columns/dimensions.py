@@ -7,12 +7,17 @@ the last hour, the names in blocks and checkpoints, the fields that are decoded,
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
+from services.aggregate.columns.campaigns import CAMPAIGN_BYTES
+from services.aggregate.columns.channel_tables import CHANNELS
+from services.aggregate.columns.links import campaign_by, channel_by, link_of, source_by
 from services.aggregate.columns.pages import page_of
 from services.aggregate.columns.products import ProductVariant, product_variant_of
-from services.aggregate.columns.sources import site_of, source_between
+from services.aggregate.columns.sites import site_of_event
+from shared.events.agents import BROWSERS, OPERATING_SYSTEMS, OTHER
 from shared.events.schema import DEFAULT_EVENT_TYPE, DEVICE_TYPES, GENDERS
+from shared.rollups.model import OTHER_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class Shown:
     """Attribute of `AudienceRollup`: events of the last hour by this text."""
     text_of: Callable[[Any], str] | None = None
     """None: a name is its own text."""
+    revenue: str | None = None
+    """Attributes of `AudienceRollup` without their window: revenue by this text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,20 @@ class Dimension:
     name_type: type = str
 
     @property
+    def other(self) -> Any:
+        """The name of events whose own does not fit into the limit; None where there is no limit."""
+        if not self.is_open:
+            return None
+        parts = get_type_hints(self.name_type) if issubclass(self.name_type, tuple) else ()
+        return self.name_type(*(OTHER_NAME for _ in parts)) if parts else OTHER_NAME
+
+    @property
+    def plural(self) -> str:
+        """The word for its names, such as "pages"."""
+        ranking = self.shown[0].ranking
+        return f"{self.name}s".replace("_", " ") if ranking is None else ranking.removesuffix("_1h").replace("_", " ")
+
+    @property
     def is_open(self) -> bool:
         """Whether new names may appear."""
         return not self.values
@@ -58,6 +79,11 @@ class Dimension:
     def is_ranked(self) -> bool:
         """Whether its events of the last hour are published."""
         return any(shown.ranking for shown in self.shown)
+
+    @property
+    def has_revenue(self) -> bool:
+        """Whether revenue by its names is published."""
+        return any(shown.revenue for shown in self.shown)
 
 
 def _one_of(values: tuple[str, ...], default: str) -> Callable[[str], str]:
@@ -72,8 +98,8 @@ DIMENSIONS: Final = (
         name_type=ProductVariant,
         looked_up_with="content",
         shown=(
-            Shown("productId", "products_1h", attrgetter("product_id")),
-            Shown("category", "categories_1h", attrgetter("category")),
+            Shown("productId", "products_1h", attrgetter("product_id"), revenue="revenue_products"),
+            Shown("category", "categories_1h", attrgetter("category"), revenue="revenue_categories"),
         ),
     ),
     Dimension(
@@ -85,6 +111,13 @@ DIMENSIONS: Final = (
         shown=(Shown("page", "pages_1h"),),
     ),
     Dimension(
+        name="site",
+        source_fields=("site",),
+        encode=site_of_event,
+        looked_up_with="content",
+        shown=(Shown("site", "sites_1h"),),
+    ),
+    Dimension(
         name="country",
         source_fields=("country",),
         encode=str,
@@ -94,18 +127,52 @@ DIMENSIONS: Final = (
     Dimension(
         name="source",
         source_fields=("referrer", "url"),
-        reduce=site_of,
-        encode=source_between,
+        reduce=link_of,
+        encode=source_by,
         max_bytes=253,
         looked_up_with="link",
-        shown=(Shown("source", "sources_1h"),),
+        shown=(Shown("source", "sources_1h", revenue="revenue_sources"),),
+    ),
+    Dimension(
+        name="channel",
+        source_fields=("referrer", "url"),
+        reduce=link_of,
+        encode=channel_by,
+        values=CHANNELS,
+        looked_up_with="link",
+        shown=(Shown("channel", "channels_1h"),),
+    ),
+    Dimension(
+        name="campaign",
+        source_fields=("url",),
+        reduce=link_of,
+        encode=campaign_by,
+        max_bytes=CAMPAIGN_BYTES,
+        looked_up_with="link",
+        shown=(Shown("campaign", "campaigns_1h", revenue="revenue_campaigns"),),
     ),
     Dimension(
         name="event_type",
         source_fields=("eventType",),
         encode=lambda event_type: event_type or DEFAULT_EVENT_TYPE,
         looked_up_with="visitor",
-        shown=(Shown("eventType"),),
+        shown=(Shown("eventType", "event_types_1h"),),
+    ),
+    Dimension(
+        name="browser",
+        source_fields=("browser",),
+        encode=_one_of(BROWSERS, OTHER),
+        values=BROWSERS,
+        looked_up_with="visitor",
+        shown=(Shown("browser", "browsers_1h"),),
+    ),
+    Dimension(
+        name="operating_system",
+        source_fields=("operatingSystem",),
+        encode=_one_of(OPERATING_SYSTEMS, OTHER),
+        values=OPERATING_SYSTEMS,
+        looked_up_with="visitor",
+        shown=(Shown("operatingSystem", "operating_systems_1h"),),
     ),
     Dimension(
         name="device",
@@ -127,4 +194,10 @@ DIMENSIONS: Final = (
 
 OPEN_DIMENSIONS: Final = tuple(dimension for dimension in DIMENSIONS if dimension.is_open)
 RANKED_DIMENSIONS: Final = tuple(dimension for dimension in DIMENSIONS if dimension.is_ranked)
-SOURCE_FIELDS: Final = tuple(dict.fromkeys(field for dimension in DIMENSIONS for field in dimension.source_fields))
+REVENUE_DIMENSIONS: Final = tuple(dimension for dimension in DIMENSIONS if dimension.has_revenue)
+SALE_FIELDS: Final = ("value", "currency", "orderId")
+SOURCE_FIELDS: Final = (
+    *dict.fromkeys(field for dimension in DIMENSIONS for field in dimension.source_fields),
+    *SALE_FIELDS,
+)
+"""The fields of an enriched event that figures need."""

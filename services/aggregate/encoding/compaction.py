@@ -1,18 +1,22 @@
 """Forgets what no window refers to any more, which keeps memory proportional to the traffic of the last hours."""
 
+from typing import Final
+
 import numpy as np
 
-from services.aggregate.columns.arrays import Bools
 from services.aggregate.columns.dimensions import OPEN_DIMENSIONS
+from services.aggregate.columns.names import OTHER_CODE
 from services.aggregate.encoding.encoder import VISITOR_REMEMBERED_SECONDS, Encoder
 from services.aggregate.engine.recent_visitors import RECENT_SECONDS
 from services.aggregate.engine.window import Forgotten
 from services.aggregate.engine.windows import Windows
-from shared.rollups.model import AUDIENCES
+
+_UNUSED_SHARE: Final = 8
+"""Names are forgotten once an eighth of the codes is theirs, or no more fit: each time the list of names is copied."""
 
 
 def compact(encoder: Encoder, windows: Windows) -> None:
-    """Forget visitors and names that nothing refers to. Codes change: a checkpoint has to follow."""
+    """Forget visitors and names that nothing refers to. Their codes are reused: a checkpoint has to follow."""
     _forget_visitors(encoder, windows)
     for dimension in OPEN_DIMENSIONS:
         _forget_names(encoder, windows, dimension.name)
@@ -21,7 +25,7 @@ def compact(encoder: Encoder, windows: Windows) -> None:
 def _forget_visitors(encoder: Encoder, windows: Windows) -> None:
     codes = encoder.visitors.capacity
     last_seen = np.zeros(codes, np.int64)
-    known = windows.last_seen.statistic.last(AUDIENCES.index("all"))[:codes]
+    known = windows.last_seen.statistic.last()[:codes]
     last_seen[: len(known)] = known
     slots = windows.recent_visitors.forget(last_seen, windows.now_s - RECENT_SECONDS + 1)
     last_seen[windows.waiting.rows["visitor"]] = windows.now_s
@@ -30,11 +34,13 @@ def _forget_visitors(encoder: Encoder, windows: Windows) -> None:
 
 
 def _forget_names(encoder: Encoder, windows: Windows, dimension: str) -> None:
-    in_use = windows.codes_in_use(dimension, len(encoder.names.names.of(dimension)))
-    if _is_worthwhile(in_use):
-        windows.recode(dimension, in_use, encoder.names.forget(dimension, in_use))
-
-
-def _is_worthwhile(in_use: Bools) -> bool:
-    """Whether at least a quarter of the names is unused. Recoding touches every row."""
-    return len(in_use) > 0 and bool(np.count_nonzero(in_use) * 4 <= len(in_use) * 3)
+    names = encoder.names.names.of(dimension)
+    in_use = windows.codes_in_use(dimension, len(names))
+    in_use[OTHER_CODE] = True
+    in_use[names.free] = True
+    unused = np.flatnonzero(~in_use)
+    if not len(unused) or (len(unused) * _UNUSED_SHARE < len(names) and not names.is_full):
+        return
+    assert windows.popularity.has_none(dimension, unused)
+    encoder.names.forget(dimension, unused)
+    windows.forget_names(dimension, unused)

@@ -38,9 +38,11 @@ class SeenIds:
     behind, arrival stays at `latest_arrival_s`, the latest of all records so far, with or without an id.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, min_capacity: int = _MIN_CAPACITY) -> None:
+        """A generation has space for `min_capacity` ids."""
+        self._min_capacity = min_capacity
         self._older: list[_Generation] = []
-        self._newest = _Generation(DigestTable(_MIN_CAPACITY), started_s=0)
+        self._newest = _Generation(DigestTable(min_capacity), started_s=0)
         self.latest_arrival_s = 0
         # By minute of arrival: the unsaved minutes and the newest. The others no longer change.
         self._ids_by_minute: dict[int, list[tuple[Digests, Ints]]] = {}
@@ -111,7 +113,7 @@ class SeenIds:
             full.last_s = first_s
             expected = len(full.first_arrival) * _SPAN_SECONDS // max(1, full.last_s - full.started_s)
             # The last ids may have arrived in one burst: capacity at most doubles.
-            capacity = max(_MIN_CAPACITY, newcomers, min(expected, len(self)))
+            capacity = max(self._min_capacity, newcomers, min(expected, len(self)))
             self._older.append(full)
             self._newest = _Generation(DigestTable(capacity), started_s=first_s)
 

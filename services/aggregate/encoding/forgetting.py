@@ -1,14 +1,16 @@
 """Leaves out the records of forgotten visitors, as if the log had never held them. Pure."""
 
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import Final
 
 from shared.events.counted import Decoded
 from shared.privacy.erasures import Erasures
 from shared.streams.event_log import Record
 
-_arrival_ms_of: Final = attrgetter("timestamp_ms")
+
+def may_erase(arrival_ms: Sequence[int], timestamps_ms: Sequence[int], erasures: Erasures) -> bool:
+    """Whether an erasure may cover one of the records that arrived then and hold these events."""
+    # Nearly never: only a rebuild and late events are older than an erasure.
+    return min(min(arrival_ms), min(timestamps_ms, default=erasures.latest_ms + 1)) <= erasures.latest_ms
 
 
 def without_erased(records: Sequence[Record], decoded: Decoded, erasures: Erasures) -> tuple[Sequence[Record], Decoded]:
@@ -16,9 +18,6 @@ def without_erased(records: Sequence[Record], decoded: Decoded, erasures: Erasur
 
     A refused record has no visitor and no time but its key and its arrival.
     """
-    earliest_ms = min(min(map(_arrival_ms_of, records)), min(decoded.timestamps, default=erasures.latest_ms + 1))
-    if earliest_ms > erasures.latest_ms:
-        return records, decoded  # nearly always: only a rebuild and late events are older than an erasure
     kept: list[Record] = []
     left = Decoded([], [], {})
     remaining = iter(zip(decoded.events, decoded.timestamps, strict=True))

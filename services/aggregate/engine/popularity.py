@@ -5,9 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from services.aggregate.columns.arrays import Array, Bools, Ints, count_at, grown
+from services.aggregate.columns.arrays import Array, Ints, count_at, grown
 from services.aggregate.columns.batch import is_bot
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
+from services.aggregate.columns.names import OTHER_CODE
 from services.aggregate.engine.window import Events, Forgotten, Step
 from shared.events.time_units import HOUR_SECONDS
 
@@ -18,15 +19,15 @@ BOT: Final = 1
 class HourlyPopularity:
     """For each ranked dimension the events of the trailing hour: row HUMAN and row BOT, a column per code.
 
-    See `Window`.
+    32 bits are enough: the rows of 2**31 events, which a partition keeps for the hour, would take 100 GB. See `Window`.
     """
 
     name: Final = "popularity"
 
     def __init__(self) -> None:
-        self._counts = {dimension.name: np.zeros((2, 0), np.int64) for dimension in RANKED_DIMENSIONS}
+        self._counts = {dimension.name: np.zeros((2, 0), np.int32) for dimension in RANKED_DIMENSIONS}
 
-    def counts(self, dimension: str, codes: int) -> Ints:
+    def counts(self, dimension: str, codes: int) -> Array:
         """Events by audience and code, for the codes below `codes`."""
         self._counts[dimension] = grown(self._counts[dimension], codes)
         return self._counts[dimension][:, :codes]
@@ -59,11 +60,15 @@ class HourlyPopularity:
                 counts = self._counts[dimension] = grown(self._counts[dimension], int(code.max()) + 1)
                 count_at(counts.reshape(-1), audience * counts.shape[1] + code, by)
 
-    def recode(self, dimension: str, kept: Bools) -> None:
-        """Drop the codes that are not `kept` and close the gaps. The kept ones include all with events in the hour."""
-        if dimension in self._counts:
-            # `compress` returns an array in order, which `_count` changes through a flat view; an index may not.
-            self._counts[dimension] = grown(self._counts[dimension], len(kept))[:, : len(kept)].compress(kept, axis=1)
+    def others(self) -> list[str]:
+        """The dimensions with events of OTHER_CODE in the trailing hour."""
+        counts = {dimension.name: self._counts[dimension.name] for dimension in RANKED_DIMENSIONS if dimension.is_open}
+        return [name for name, own in counts.items() if own[:, OTHER_CODE : OTHER_CODE + 1].any()]
+
+    def has_none(self, dimension: str, codes: Ints) -> bool:
+        """Whether no event of the trailing hour has one of these codes of a dimension."""
+        counts = self._counts.get(dimension)
+        return counts is None or not counts[:, codes[codes < counts.shape[1]]].any()
 
     def forget(self, forgotten: Forgotten) -> None:
         """See `Window`. It keeps nothing by visitor."""

@@ -108,15 +108,6 @@ class RecentRows:
             in_use[known[dimension]] = True
         return in_use
 
-    def recode(self, dimension: str, codes: Ints) -> None:
-        """Replace each code of a dimension by `codes[code]`; NONE stays NONE."""
-        for minute in self.minutes():
-            self._codes.get(minute, {}).pop(dimension, None)
-            rows = self.minute(minute).copy()
-            rows[dimension] = np.append(codes, NONE)[rows[dimension]]
-            self._minutes[minute] = [rows]
-            self.unsaved.add(minute)
-
     def forget(self, forgotten: Forgotten) -> None:
         """See `Window`. A visitor code outlives every row that has it."""
 

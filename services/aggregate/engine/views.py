@@ -64,7 +64,7 @@ class Views:
 class AudienceViews:
     """Events by audience and second, as they were when this was made."""
 
-    def __init__(self, by_second: Ints) -> None:
+    def __init__(self, by_second: Array) -> None:
         self._by_second = by_second
 
     def windows(self, ends: list[tuple[int, int]]) -> Ints:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from services.aggregate.columns.arrays import Array, Ints
+from services.aggregate.engine.sessions import Sessions
 from services.aggregate.engine.visits import GroupedVisits, Visits
 from services.aggregate.engine.window import Events, Forgotten, Step
 from shared.events.time_units import HOUR_SECONDS
@@ -81,3 +82,17 @@ class VisitorWindow(Generic[Statistic]):
     def load(self, saved: Mapping[str, Array]) -> None:
         """See `Window`."""
         self.statistic.load(saved)
+
+
+class SessionsWindow(VisitorWindow[Sessions]):
+    """Sessions as a window. See `Window`."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__("sessions", Sessions(rows), RECENT_BY_AUDIENCE)
+
+    def enter(self, step: Step) -> None:
+        """See `Window`."""
+        super().enter(step)
+        if len(step.leaving.rows):
+            visits = step.leaving.visits_by_slot.by_audience
+            self.statistic.leave(visits, step.first_second - HOUR_SECONDS, step.last_second - HOUR_SECONDS)

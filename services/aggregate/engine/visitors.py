@@ -26,10 +26,11 @@ from services.aggregate.engine.visits import Visits, since
 
 
 class LastSeen:
-    """The second each visitor was last seen, and visitors by that second. A row per audience or device type."""
+    """The second each visitor was last seen, and visitors by that second. A row per audience, goal or device type."""
 
-    def __init__(self, rows: int, ring_seconds: int = RING_SECONDS) -> None:
-        self._last = np.zeros((rows, 0), np.uint32)
+    def __init__(self, rows: int, ring_seconds: int = RING_SECONDS, *, ends_in_all: bool = False) -> None:
+        """`ends_in_all`: the last row has the visits of all others, so it needs no memory by visitor."""
+        self._last = np.zeros((rows - ends_in_all, 0), np.uint32)
         self._by_second = np.zeros((rows, ring_seconds), np.int32)
 
     def enter(self, first_second: int, last_second: int) -> None:
@@ -40,13 +41,15 @@ class LastSeen:
         """Add visits by row, none of them after `now_s`; `capacity` is above every visitor number among them."""
         self._last = grown(self._last, capacity)
         oldest = now_s - self._by_second.shape[1]
-        for row, (visitor, second) in since(visits, oldest + 1):
+        for row, (visitor, second, *_) in reversed([*since(visits, oldest + 1)]):  # all, before it is in other rows
             ends = np.append(run_starts(visitor)[1:], len(visitor)) - 1  # the last event of each visitor
             who, after = visitor[ends], second[ends]
-            before = self._last[row, who].astype(np.int64)
+            is_all = row == len(self._last)
+            before = (self._last[:, who].max(axis=0) if is_all else self._last[row, who]).astype(np.int64)
             moved = after > before
             who, after, before = who[moved], after[moved], before[moved]
-            self._last[row, who] = after
+            if not is_all:
+                self._last[row, who] = after
             by_second = self._by_second[row]
             count_at(by_second, ring_slots(by_second, before[before > oldest]), -1)
             count_at(by_second, ring_slots(by_second, after))
@@ -56,9 +59,9 @@ class LastSeen:
         counts: Ints = trailing(self._by_second, now_s, seconds).sum(axis=1, dtype=np.int64)
         return counts
 
-    def last(self, row: int) -> npt.NDArray[np.uint32]:
-        """The second of the last event by visitor, of one row; 0 without an event."""
-        last: npt.NDArray[np.uint32] = self._last[row]
+    def last(self) -> npt.NDArray[np.uint32]:
+        """The second of the last event in any row by visitor; 0 without an event."""
+        last: npt.NDArray[np.uint32] = self._last.max(axis=0)
         return last
 
     def forget(self, visitors: Ints) -> None:
@@ -75,13 +78,16 @@ class LastSeen:
 
 
 class DistinctByBucket:
-    """Distinct visitors in each of the latest buckets (minutes, half hours). A row per audience."""
+    """Distinct visitors in each of the latest buckets (minutes, half hours). A row per audience.
+
+    The last row is that of all, which needs no memory by visitor.
+    """
 
     def __init__(self, rows: int, bucket_seconds: int, shown: int, bits: npt.DTypeLike) -> None:
         """`bits` is an unsigned integer type with a bit for each bucket shown."""
         self._bucket_seconds = bucket_seconds
         self._shown = shown
-        self._bits = np.zeros((rows, 0), bits)
+        self._bits = np.zeros((rows - 1, 0), bits)
         self._slots: Final = 8 * self._bits.itemsize
         assert shown <= self._slots
         self._counts = np.zeros((rows, self._slots), np.int64)
@@ -98,19 +104,21 @@ class DistinctByBucket:
         """Add visits by row, none of them after `now_s`. Those before the buckets shown change nothing."""
         self._bits = grown(self._bits, capacity)
         first_shown = now_s // self._bucket_seconds - self._shown + 1
-        for row, (visitor, second) in since(visits, first_shown * self._bucket_seconds):
+        for row, (visitor, second, *_) in reversed([*since(visits, first_shown * self._bucket_seconds)]):  # all first
             bucket = second // self._bucket_seconds
             starts = run_starts(visitor, bucket)
             who, slot = visitor[starts], bucket[starts] % self._slots
             bit = self._bit(slot)
-            bits = self._bits[row]
-            new = bits[who] & bit == 0
+            is_all = row == len(self._bits)
+            bits = np.bitwise_or.reduce(self._bits[:, who]) if is_all else self._bits[row, who]
+            new = bits & bit == 0
             if not new.any():
                 continue
             who, bit = who[new], bit[new]
             self._counts[row] += np.bincount(slot[new], minlength=self._slots)
-            starts = run_starts(who)
-            bits[who[starts]] |= np.bitwise_or.reduceat(bit, starts)
+            if not is_all:
+                starts = run_starts(who)
+                self._bits[row, who[starts]] |= np.bitwise_or.reduceat(bit, starts)
 
     def counts(self, now_s: int) -> Ints:
         """Distinct visitors by row and bucket, oldest bucket first, the running one last."""
@@ -125,7 +133,7 @@ class DistinctByBucket:
         within = np.array([bucket % self._slots for bucket in range(first_bucket, last_bucket + 1)], np.int64)
         wanted = np.bitwise_or.reduce(self._bit(within))
         counts = []
-        for bits, own in zip(self._bits, others, strict=True):
+        for bits, own in zip([*self._bits, np.bitwise_or.reduce(self._bits)], others, strict=True):
             seen = bits & wanted != 0
             seen[own] = True
             counts.append(np.count_nonzero(seen))

@@ -68,13 +68,6 @@ class Waiting:
         """The events that may become the latest, by second."""
         return [event for second in sorted(self._latest) for event in _events(self._latest[second])]
 
-    def recode(self, dimension: str, codes: Ints) -> None:
-        """Replace each code of a dimension by `codes[code]`; NONE stays NONE."""
-        rows = self.rows
-        rows[dimension] = np.append(codes, NONE)[rows[dimension]]
-        self._rows.clear()
-        self.add(rows)
-
     def mark_in_use(self, dimension: str, in_use: Bools) -> None:
         """Set `in_use` at each code of a dimension."""
         for chunks in self._rows.values():

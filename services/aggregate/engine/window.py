@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-import numpy as np
-
 from services.aggregate.columns.arrays import Array, Ints
 from services.aggregate.columns.batch import seconds_of
 from services.aggregate.engine.recent_visitors import RECENT_SECONDS, RecentVisitors
@@ -32,7 +30,7 @@ class Events:
 
     @cached_property
     def _sorted(self) -> SortedVisits:
-        return SortedVisits.of(self.rows["visitor"].astype(np.int64), self.second, self.rows["device"])
+        return SortedVisits.of(self.rows)
 
     @cached_property
     def visits(self) -> GroupedVisits:
@@ -43,7 +41,12 @@ class Events:
     def recent_visits(self) -> GroupedVisits:
         """The visits within RECENT_SECONDS, by slot of `RecentVisitors`."""
         recent = self._sorted.between(self.now_s - RECENT_SECONDS + 1, self.now_s)
-        return recent.numbered(self._recent_visitors.slots(recent.visitor)).grouped()
+        return recent.numbered(self._recent_visitors.slots(recent.visits.visitor)).grouped()
+
+    @cached_property
+    def visits_by_slot(self) -> GroupedVisits:
+        """All visits, by slot of `RecentVisitors`. All visitors have to be recent."""
+        return self._sorted.numbered(self._recent_visitors.slots(self._sorted.visits.visitor)).grouped()
 
     @cached_property
     def hour_old_visits(self) -> GroupedVisits:

@@ -3,25 +3,32 @@
 The state depends only on the folded events and on `now_s`, never on order, batches or interruptions.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from services.aggregate.columns.arrays import RING_SECONDS, Array, Bools, Ints
 from services.aggregate.columns.batch import Batch, EventCounts, LatestEvent, seconds_of
+from services.aggregate.columns.goals import NO_GOALS, Goals
+from services.aggregate.engine.conversions import Conversions
+from services.aggregate.engine.last_minutes import PAGE, LastMinutes
+from services.aggregate.engine.last_minutes import SECONDS as LAST_MINUTES_SECONDS
 from services.aggregate.engine.latest import Latest
+from services.aggregate.engine.ledger import Sums
+from services.aggregate.engine.minute_counts import MinuteCounts
 from services.aggregate.engine.popularity import HourlyPopularity
 from services.aggregate.engine.recent_rows import RecentRows
 from services.aggregate.engine.recent_visitors import RecentVisitors
+from services.aggregate.engine.sales import SalesWindow
 from services.aggregate.engine.segment_versions import SegmentVersions
-from services.aggregate.engine.sessions import Sessions
 from services.aggregate.engine.views import Views
 from services.aggregate.engine.visitor_window import (
     ALL_BY_AUDIENCE,
     HOUR_OLD_BY_AUDIENCE,
     RECENT_BY_AUDIENCE,
     RECENT_BY_DEVICE,
+    SessionsWindow,
     VisitorWindow,
 )
 from services.aggregate.engine.visitors import DistinctByBucket, LastSeen
@@ -36,6 +43,7 @@ _DEVICE_RING_SECONDS: Final = 1024  # the power of two above the device window
 _HOUR_RING_SECONDS: Final = 4096  # the power of two above an hour
 _RECENT_VISITORS: Final = "recent_visitors"
 _WAITING: Final = "waiting"
+_SALES: Final = "sales"
 
 _Seconds = TypeVar("_Seconds", int, Ints)
 
@@ -48,16 +56,19 @@ def oldest_second(now_s: _Seconds) -> _Seconds:
 class Windows:
     """All windows of one partition, which its figures are read from. They end at `now_s`, epoch seconds."""
 
-    def __init__(self, now_s: int, kept_seconds: int = HOUR_SECONDS) -> None:
+    def __init__(self, now_s: int, kept_seconds: int = HOUR_SECONDS, goals: Goals = NO_GOALS) -> None:
         """`kept_seconds` is how far back rows are kept, at least the trailing hour."""
+        self.goals = goals
         audiences = len(AUDIENCES)
         self.now_s = now_s
         self.event_counts = EventCounts()
         self.newest_event_ms = 0
         self.views = Views()
-        self.last_seen = VisitorWindow("last_seen", LastSeen(audiences, RING_SECONDS), ALL_BY_AUDIENCE)
+        self.last_seen = VisitorWindow(
+            "last_seen", LastSeen(audiences, RING_SECONDS, ends_in_all=True), ALL_BY_AUDIENCE
+        )
         self.last_seen_hour_ago = VisitorWindow(
-            "last_seen_hour_ago", LastSeen(audiences, _HOUR_RING_SECONDS), HOUR_OLD_BY_AUDIENCE
+            "last_seen_hour_ago", LastSeen(audiences, _HOUR_RING_SECONDS, ends_in_all=True), HOUR_OLD_BY_AUDIENCE
         )
         self.last_seen_by_device = VisitorWindow(
             "last_seen_by_device", LastSeen(len(DEVICE_TYPES), _DEVICE_RING_SECONDS), RECENT_BY_DEVICE
@@ -70,9 +81,13 @@ class Windows:
             DistinctByBucket(audiences, HALF_HOUR_SECONDS, HALF_HOURS_SHOWN, np.uint32),
             ALL_BY_AUDIENCE,
         )
-        self.sessions = VisitorWindow("sessions", Sessions(audiences), RECENT_BY_AUDIENCE)
+        self.sessions = SessionsWindow(audiences)
         self.popularity = HourlyPopularity()
+        self.conversions = Conversions(len(goals))
         self.recent_rows = RecentRows(kept_seconds)
+        self.sales = SalesWindow(now_s)
+        self.last_minutes = LastMinutes()
+        self.minute_counts = MinuteCounts(now_s, self.recent_rows)
         self._windows: tuple[Window, ...] = (
             self.views,
             self.last_seen,
@@ -82,6 +97,9 @@ class Windows:
             self.by_half_hour,
             self.sessions,
             self.popularity,
+            self.last_minutes,
+            self.minute_counts,  # before the rows, which drop minutes
+            self.conversions,
             self.recent_rows,
         )
         self.recent_visitors = RecentVisitors()
@@ -92,7 +110,10 @@ class Windows:
     def fold(self, batch: Batch, counts: EventCounts) -> None:
         """Add a micro-batch, and the outcome of the events that were read for it."""
         self.event_counts.add(counts)
+        for dimension, new in batch.names.items():
+            self.learn_names(dimension, new.codes, new.names)
         self._admit(batch.rows)
+        self.sales.fold(batch.sold.sales, batch.sold.others)
         self._admit_latest(batch.latest)
 
     def advance(self, now_s: int) -> None:
@@ -105,6 +126,7 @@ class Windows:
         step = Step(first, now_s, Events(leaving, now_s, self.recent_visitors))
         for window in self._windows:
             window.enter(step)
+        self.sales.advance(now_s)
         rows, latest = self.waiting.take(now_s)
         self._admit(rows)
         self._admit_latest(latest)
@@ -149,13 +171,20 @@ class Windows:
         """For each code of a dimension below `names`, whether an event that is kept has it."""
         in_use = self.recent_rows.codes_in_use(dimension, names)
         self.waiting.mark_in_use(dimension, in_use)
+        self.sales.mark_in_use(dimension, in_use)
+        self.last_minutes.mark_in_use(dimension, in_use)
+        self.minute_counts.mark_in_use(dimension, in_use)
+        if dimension == PAGE:
+            self.sessions.statistic.mark_pages_in_use(in_use, self.now_s)
         return in_use
 
-    def recode(self, dimension: str, kept: Bools, codes: Ints) -> None:
-        """Recode a dimension. Codes that are not `kept` are dropped, and `codes` holds the new code of the others."""
-        self.recent_rows.recode(dimension, codes)
-        self.waiting.recode(dimension, codes)
-        self.popularity.recode(dimension, kept)
+    def learn_names(self, dimension: str, codes: Sequence[int], names: Sequence[Any]) -> None:
+        """Take over names before rows have their codes. A free code has none."""
+        self.last_minutes.learn(dimension, codes, names)
+
+    def forget_names(self, dimension: str, codes: Ints) -> None:
+        """Codes of a dimension are free; none of them is in use."""
+        self.last_minutes.forget_names(dimension, codes)
 
     def forget(self, forgotten: Forgotten) -> None:
         """Clear what is kept under numbers that visitors no longer have."""
@@ -169,15 +198,22 @@ class Windows:
         parts: dict[str, Mapping[str, Array]] = {window.name: window.save() for window in self._windows}
         parts[_RECENT_VISITORS] = self.recent_visitors.save()
         parts[_WAITING] = {"rows": self.waiting.rows}
+        parts[_SALES] = self.sales.save()
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
-    def load_arrays(self, saved: Mapping[str, Array]) -> None:
-        """Restore what `save_arrays` returned, after the rows of recent minutes. Raises KeyError."""
+    def load_arrays(
+        self, saved: Mapping[str, Array], sales: Mapping[int, Array], other_sales: Mapping[int, Sums]
+    ) -> None:
+        """Restore what `save_arrays` returned and the sales by minute, after the rows of minutes. Raises KeyError."""
+        self.sales.load(sales, other_sales, _part(saved, _SALES))
         for window in self._windows:
             window.load(_part(saved, window.name))
         self.recent_visitors.load(_part(saved, _RECENT_VISITORS))
         self.waiting.add(_part(saved, _WAITING)["rows"])
         self.popularity.count(self.recent_rows.between(self.now_s - HOUR_SECONDS + 1, self.now_s))
+        self.sessions.statistic.count_again(self.now_s)
+        rows = self.recent_rows.between(self.now_s - LAST_MINUTES_SECONDS + 1, self.now_s)
+        self.last_minutes.count(rows, seconds_of(rows))
 
 
 def _part(saved: Mapping[str, Array], part: str) -> dict[str, Array]:

@@ -6,8 +6,9 @@ from typing import Any, Final
 import redis
 
 from services.aggregate.publishing.lease import LEASE_KEY
-from services.aggregate.publishing.replicas import PUBLISHED_KEY, REPLICAS_KEY
+from services.aggregate.publishing.replicas import ACKS_KEY, PUBLISHED_KEY, REPLICAS_KEY
 from services.aggregate.publishing.shares import REPORTS_KEY
+from services.aggregate.publishing.site_claim import CLAIM_KEY
 from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY
 from shared.runtime.redis_replies import ReplyTooLarge, is_wrong_type
@@ -17,10 +18,12 @@ _TYPES: Final[Mapping[str, bytes]] = {
     LEASE_KEY: b"string",
     REPLICAS_KEY: b"hash",
     PUBLISHED_KEY: b"string",
+    CLAIM_KEY: b"string",
+    ACKS_KEY: b"hash",
     META_KEY: b"hash",
     SEGMENTS_KEY: b"hash",
 }
-_READ_AT_ONCE: Final = (REPLICAS_KEY, META_KEY, SEGMENTS_KEY)
+_READ_AT_ONCE: Final = (REPLICAS_KEY, ACKS_KEY, META_KEY, SEGMENTS_KEY)
 
 
 def is_repairable(error: redis.RedisError) -> bool:

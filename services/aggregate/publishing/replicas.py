@@ -3,12 +3,15 @@
 Keys, behind the prefix; instants are epoch seconds in decimal digits:
 
 - `aggregate:replicas`, hash: replica → the publish instant it shared last.
-- `aggregate:reports:<instant>`, hash: replica → msgpack of its partitions at that instant: each one's report, and the
-  instant since which the replica owns it. A replica that is alone does not write it.
+- `aggregate:reports:<instant>`, hash: replica → msgpack of its partitions at that instant, compressed: each one's
+  report, and the instant since which the replica owns it. A replica that is alone does not write it.
+- `aggregate:acks`, hash: replica → what the publisher has of its partitions, as of an instant. What it has is left out
+  of the next reports.
 - `aggregate:published`: the latest published instant, of any replica.
 
 A replica's share of an instant is one field, so it holds all of its partitions or is missing. It stays valid when the
-replica owns other partitions, or is gone, a second later.
+replica owns other partitions, or is gone, a second later. One that continues what this publisher does not have counts
+as missing; the publisher's acknowledgement then asks for one that fits.
 
 Instants come from the hosts' clocks, which NTP is expected to keep well under a second apart. Such a difference costs a
 wait and no accuracy. A replica whose clock is more than LIVE_SECONDS behind looks dead; one that is more than
@@ -23,12 +26,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+import msgspec
 import redis
 from redis.client import Pipeline
 
 from services.aggregate.publishing.seal import Seal
 from services.aggregate.publishing.shares import KEPT_SECONDS as KEPT_SECONDS
-from services.aggregate.publishing.shares import MOST_REPLICAS, Held, Shares
+from services.aggregate.publishing.shares import MOST_REPLICAS, Exchange, Held, Shares
 from services.aggregate.publishing.stall import LIVE_SECONDS as LIVE_SECONDS
 from services.aggregate.publishing.stall import Stall
 from shared.runtime.logs import get_logger
@@ -44,6 +48,7 @@ WAIT_SECONDS: Final = 0.4
 POLL_SECONDS: Final = 0.025
 REPLICAS_KEY: Final = "aggregate:replicas"
 PUBLISHED_KEY: Final = "aggregate:published"
+ACKS_KEY: Final = "aggregate:acks"
 
 Report = TypeVar("Report")
 _LONGEST_INSTANT_BYTES: Final = 100  # with its signature
@@ -61,24 +66,25 @@ class Replicas(Generic[Report]):
         client: redis.Redis,
         prefix: str,
         name: str,
-        encode: Callable[[Report], bytes],
-        decode: Callable[[bytes], Report],
+        exchange: Exchange[Report],
         *,
         seal: Seal | None = None,
         sleep: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`name` is unique to this replica. `decode` may raise anything for bytes of another version."""
+        """`name` is unique to this replica, and `exchange` is for it alone."""
         self._client = client
         self._replicas_key = prefix + REPLICAS_KEY
         self._published_key = prefix + PUBLISHED_KEY
+        self._acks_key = prefix + ACKS_KEY
         self._seal = seal or Seal(None)
         self._name = name.encode()
-        self._shares = Shares(client, prefix, self._name, encode, decode, self._seal)
+        self._exchange = exchange
+        self._shares = Shares(client, prefix, self._name, exchange, self._seal)
         self._sleep = sleep
         self._monotonic = monotonic
         self._own: dict[int, Held[Report]] = {}  # by instant: those that a live replica may have reached
-        self._has_peers = False
+        self._peers: dict[bytes, int] = {}  # the live ones, each with its latest instant
         self._forgotten: set[bytes] = set()
         self._collected_s = 0
         self._waiting = Stall()  # for shares of replicas that announced themselves
@@ -100,10 +106,12 @@ class Replicas(Generic[Report]):
             for partition, report in reports.items()
         }
         self._own = {own_s: held for own_s, held in self._own.items() if own_s >= instant_s - LIVE_SECONDS}
-        with_reports = self._has_peers
+        with_reports = bool(self._peers)
         self._write(instant_s, with_reports=with_reports)
-        if self._has_peers and not with_reports:
+        if self._peers and not with_reports:
             self._write(instant_s, with_reports=True)  # a peer just appeared and waits for these
+        elif not self._peers:
+            self._exchange.pause()
 
     def collect(self) -> tuple[int, dict[int, Report]] | None:
         """The newest instant (epoch seconds) that all live replicas shared, and every partition's report at it.
@@ -135,6 +143,8 @@ class Replicas(Generic[Report]):
                         self._waiting.ends()
                         return self._collected(own_s, merged)
             if is_last_look:
+                if newest_s > after_s:
+                    self._acknowledge()  # so that the next shares fit
                 return self._incomplete(newest_s, after_s)
             self._sleep(POLL_SECONDS)
 
@@ -151,13 +161,15 @@ class Replicas(Generic[Report]):
         if newest_s <= after_s or not self._waiting.lasts(newest_s):
             return None
         UNREADABLE.drop(REPLICAS_KEY, "announced replicas do not report", "publishing without them")
-        # The second newest instant, because by now every true replica has shared it.
+        # The second newest instant, because by now every true replica has shared it; or that which the copies are of.
         due = sorted(own_s for own_s in self._own if own_s > after_s)[-2:]
-        merged = self._merged(due[0], {})
-        return None if merged is None else self._collected(due[0], merged)
+        instant_s = max(due[0], min(due[-1], self._shares.continued_s))
+        merged = self._merged(instant_s, {}, keeps_copies=True)  # of what has not arrived as a whole
+        return None if merged is None else self._collected(instant_s, merged)
 
     def record(self, pipeline: Pipeline, instant_s: int) -> None:
-        """Queue on the transaction that `instant_s` (epoch seconds) is published, for the next publisher."""
+        """Queue on the transaction that `instant_s` (epoch seconds) is published, and what the others need not send."""
+        self._queue_acks(pipeline)
         # It expires so that a publisher with a wrong clock blocks the others for no longer than this.
         pipeline.set(self._published_key, self._signed_instant("published", instant_s), ex=KEPT_SECONDS)
 
@@ -167,12 +179,17 @@ class Replicas(Generic[Report]):
             pipeline.hdel(self._replicas_key, self._name)
             pipeline.execute()
 
+    def step_down(self) -> None:
+        """Another replica publishes: forget what the others shared."""
+        self._exchange.keep_only({})
+
     # --- Redis -------------------------------------------------------------------------------------------------------
 
     def _write(self, instant_s: int, *, with_reports: bool) -> None:
+        acknowledged = self._acknowledged(instant_s) if with_reports else None
         with self._client.pipeline(transaction=True) as pipeline:
             if with_reports:
-                self._shares.write(pipeline, instant_s, self._own[instant_s])
+                self._shares.write(pipeline, instant_s, self._own[instant_s], acknowledged)
             announcement = self._signed_instant(f"replica {self._name.hex()}", instant_s)
             pipeline.hset(self._replicas_key, self._name, announcement)
             pipeline.expire(self._replicas_key, FORGOTTEN_SECONDS)
@@ -214,16 +231,53 @@ class Replicas(Generic[Report]):
                 live[name] = instant_s
             elif instant_s < newest_s - FORGOTTEN_SECONDS:
                 self._forgotten.add(name)
-        self._has_peers = bool(live)
+        self._peers = live
         return live
+
+    def _acknowledge(self) -> None:
+        with self._client.pipeline(transaction=True) as pipeline:
+            self._queue_acks(pipeline)
+            pipeline.execute()
+
+    def _queue_acks(self, pipeline: Pipeline) -> None:
+        """Queue what this replica, which publishes, has of each peer's partitions."""
+        if not self._peers:
+            return
+        instant_s = max(self._own)
+        acks = {
+            name: self._seal.sign(_ack_purpose(name), _encode_ack((instant_s, self._exchange.acknowledgement(name))))
+            for name in self._peers
+        }
+        pipeline.delete(self._acks_key)
+        pipeline.hset(self._acks_key, mapping=acks)  # type: ignore[arg-type]
+        pipeline.expire(self._acks_key, KEPT_SECONDS)
+
+    def _acknowledged(self, instant_s: int) -> bytes | None:
+        """What the publisher has of this replica's partitions; None when no other replica publishes."""
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hget(self._acks_key, self._name)
+            (signed,) = pipeline.execute()
+        ack = self._seal.verified(_ack_purpose(self._name), signed or b"")
+        try:
+            acked_s, acknowledged = _decode_ack(ack or b"")
+        except msgspec.MsgspecError:
+            if signed:
+                UNREADABLE.drop(ACKS_KEY, "no acknowledgement that a publisher wrote", "ignored")
+            return None
+        # One from before is of a publisher that is gone, or is written again by somebody else.
+        return acknowledged if instant_s - LIVE_SECONDS <= acked_s <= instant_s + KEPT_SECONDS else None
 
     # --- merging -----------------------------------------------------------------------------------------------------
 
-    def _merged(self, instant_s: int, peers: Mapping[bytes, int]) -> dict[int, Report] | None:
+    def _merged(
+        self, instant_s: int, peers: Mapping[bytes, int], *, keeps_copies: bool = False
+    ) -> dict[int, Report] | None:
         """Each partition's report at that instant; None while the share of a peer is missing."""
         held_by = self._shares.read(instant_s, peers)
         if held_by is None:
             return None
+        if not keeps_copies:
+            self._exchange.keep_only(held_by)
         held_by[self._name] = self._own[instant_s]
         merged: dict[int, Report] = {}
         owners: dict[int, tuple[int, bytes]] = {}
@@ -246,3 +300,11 @@ class Replicas(Generic[Report]):
     def _warn_once(self, name: bytes, event: str, **details: object) -> None:
         if self._warned.is_new((name, event)):
             logger.warning(event, replica=name.decode(errors="backslashreplace"), **details)
+
+
+def _ack_purpose(name: bytes) -> str:
+    return f"ack {name.hex()}"
+
+
+_encode_ack: Final = msgspec.msgpack.Encoder().encode
+_decode_ack: Final = msgspec.msgpack.Decoder(tuple[int, bytes]).decode

@@ -21,7 +21,9 @@ from shared.rollups.segment_keys import (
 from shared.status.unreadable import UNREADABLE
 
 _MOST_ROWS_AT_ONCE: Final = 250_000
-"""Rows written between two publishes, for example after a restart: about a tenth of a second."""
+"""Rows written with a publish, for example after a restart: about a tenth of a second."""
+_ROWS_OF_A_SEGMENT: Final = 2_500
+"""A segment costs as much as so many rows more."""
 _LOOK_SECONDS: Final = 5
 """How often to check what Redis has, because a replica that lost a partition without noticing may have written."""
 _GRACE_SECONDS: Final = 2 * MINUTE_SECONDS  # how long a segment outlives its minute, because clocks differ
@@ -107,7 +109,7 @@ class SegmentWriter:
         rows_due = 0
         for field, (version, chunks, _) in sorted(wanted.items(), key=itemgetter(0), reverse=True):
             if present.get(field) != version and rows_due < _MOST_ROWS_AT_ONCE:
-                rows_due += sum(map(len, chunks))
+                rows_due += _ROWS_OF_A_SEGMENT + sum(map(len, chunks))
                 yield field
 
     def _gone(self, present: dict[str, int], wanted: Container[str], own: set[int], instant_s: int) -> Iterator[str]:

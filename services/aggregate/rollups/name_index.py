@@ -1,180 +1,183 @@
 """Merges the names of several partitions each second, at a cost that hardly depends on how many there are.
 
 Every partition numbers the names by itself. This remembers, from one publish to the next, which of them are the same,
-by their digests, so that merging is adding up arrays. Only names that are new are looked at, and those that are shown.
-It is a cache: what it returns depends on its arguments alone.
+by their digests. The tables of a dimension share that, and each remembers its sums. So each second only what changed is
+added up, and only new names are looked at. It is a cache: what it returns depends on its arguments alone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from services.aggregate.columns.arrays import Bools, Ints, grown
+from services.aggregate.columns.arrays import Array, grown
 from services.aggregate.columns.digester import Digester, new_digest_key
-from services.aggregate.columns.digests import Digests, DigestTable
-from services.aggregate.columns.names import Names
-from services.aggregate.rollups.popularity import By, Groups, Popularity
+from services.aggregate.columns.names import Changes, Names
+from services.aggregate.rollups.name_copy import CopiedNames
+from services.aggregate.rollups.name_order import NameOrder
+from services.aggregate.rollups.name_places import NOBODY, NamePlaces
+from services.aggregate.rollups.name_sums import NameSums, Part
+from services.aggregate.rollups.popularity import By, Groups, Popularity, Result
 
 _FEWEST: Final = 4_096
 """Names that nobody uses any more are dropped when there are this many, and more of them than of the others."""
 
-_NOBODY: Final = -1
-
 
 @dataclass(slots=True)
 class _Source:
-    """The names of one partition: the place of each."""
+    """The names of one partition."""
 
     names: Sequence[Any]
-    places: Ints
+    mark: Any = None
+    """The state of `names` that `places` are of."""
+    places: Array = field(default_factory=lambda: np.empty(0, np.int32))
+    """By code. Never changed in place: tables compare it with the next one."""
 
 
-@dataclass(slots=True)
-class _KnownGroups:
-    names: list[Any] = field(default_factory=list)
-    places: dict[Any, int] = field(default_factory=dict)
-    of: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    is_known: Bools = field(default_factory=lambda: np.empty(0, np.bool_))
+class _Groups:
+    """The groups that one function forms."""
 
-    def add(self, group: Any) -> int:
-        place = self.places.setdefault(group, len(self.names))
-        if place == len(self.names):
-            self.names.append(group)
-        return place
+    def __init__(self, digester: Digester) -> None:
+        self.places = NamePlaces(digester)
+        self.of: Array = np.zeros(1, np.int32)  # by place of the name
+        self.size = 1  # of `of`, without what is reserved
 
 
 class NameIndex:
-    """The places of the names of one dimension. Not thread-safe."""
+    """The names of one dimension by their places, and the sums of its tables. Not thread-safe."""
 
     def __init__(self, digester: Digester | None = None) -> None:
         self._digester = digester or Digester(new_digest_key())
         self._sources: list[_Source] = []
-        self._groups: dict[By, _KnownGroups] = {}
-        self._table = DigestTable()
-        self._size = 0  # places in use
-        # By place, a source that has the name, and its code there.
-        self._source = np.empty(0, np.int32)
-        self._code = np.empty(0, np.int32)
+        self._groups: dict[By, _Groups] = {}
+        self._places = NamePlaces(self._digester)
+        self._sums: dict[str, NameSums] = {}  # by table
 
-    def merged(self, popularities: Sequence[Popularity]) -> Popularity:
-        """The sum. Valid until the next call."""
-        self._drop_unused(popularities)
-        sources = [self._updated(popularity) for popularity in popularities]
-        has_changed = len(sources) != len(self._sources) or any(
-            one.names is not other.names for one, other in zip(sources, self._sources, strict=True)
-        )
-        self._sources = sources
-        if has_changed:
-            self._source[:] = _NOBODY
-            for number in range(len(sources)):
-                self._tell(number, 0)
-        events = np.zeros((2, self._size), np.int64)
-        for source, popularity in zip(sources, popularities, strict=True):
-            places = source.places[: popularity.events.shape[1]]
-            for row, own in zip(events, popularity.events, strict=True):
-                row[places] += own
-        return _Merged(_Names(self._size, self.name), events, self)
+    def merged(self, tables: Mapping[str, Sequence[Popularity]]) -> dict[str, Popularity]:
+        """The sum of each table, whose parts are of the same partitions as those of the others. Valid until the next
+        call.
+        """
+        self._drop_unused(tables.values())
+        left, self._sources = self._sources, []
+        for popularities in tables.values():
+            for popularity in popularities:
+                if not any(source.names is popularity.names for source in self._sources):
+                    source = _known(left, popularity.names) or _Source(popularity.names)
+                    left = [other for other in left if other is not source]
+                    self._follow(source, popularity.names)
+                    self._sources.append(source)
+        return {key: self._merged(key, popularities) for key, popularities in tables.items()}
 
-    def name(self, place: int) -> Any:
-        """The name at a place."""
-        return self._sources[self._source[place]].names[self._code[place]]
+    def _merged(self, key: str, popularities: Sequence[Popularity]) -> Popularity:
+        rows = len(popularities[0].events)
+        sums = self._sums.get(key)
+        if sums is None or sums.rows != rows:
+            sums = self._sums[key] = NameSums(rows)
+        sources = [self._source_of(popularity.names) for popularity in popularities]
+        parts = [
+            Part(source, source.places, popularity.events)
+            for source, popularity in zip(sources, popularities, strict=True)
+        ]
+        names = self._places.names
+        sums.update(parts, len(names))
+        return _Merged(names, sums.counts[:, : len(names)], self, sums, self._places.order)
+
+    def _source_of(self, names: Sequence[Any]) -> _Source:
+        return next(source for source in self._sources if source.names is names)
 
     def groups(self, by: By) -> Groups:
         """The groups of all names. Those of the new ones are found, the others are remembered."""
-        known = self._groups.setdefault(by, _KnownGroups())
-        known.of, known.is_known = grown(known.of, self._size), grown(known.is_known, self._size)
-        # A name that no partition has any more has no events either, so its group does not matter.
-        new = np.flatnonzero(~known.is_known[: self._size] & (self._source[: self._size] != _NOBODY))
-        known.of[new] = [known.add(by(self.name(place))) for place in new.tolist()]
-        known.is_known[new] = True
-        return Groups(known.names, known.places, known.of[: self._size])
+        known = self._known_groups(by)
+        return Groups(known.places.names, known.places.find, known.of[: known.size])
 
-    def _updated(self, popularity: Popularity) -> _Source:
-        """The source with the names of `popularity`, and the places of all of them."""
-        names, size = popularity.names, popularity.events.shape[1]
-        number, source = self._known(names)
-        first = len(source.places)
-        if first < size:
-            digests = _digests(self._digester, names[first:size])
-            places = self._placed(digests)
-            source.places = np.concatenate((source.places, places))
-            if number is not None:
-                self._tell(number, first)
-        return source
+    def grouped(self, by: By, sums: NameSums) -> Popularity:
+        """The sums of the groups. Valid until the next `merged`."""
+        known = self._known_groups(by)
+        names = known.places.names
+        counts = sums.of_groups(by, known.of[: known.size], len(names))
+        return _Remembering(names, counts, self, sums, known.places.order, by)
 
-    def _known(self, names: Sequence[Any]) -> tuple[int | None, _Source]:
-        """The source with these names, and its number if it had them before."""
-        for number, source in enumerate(self._sources):
-            if source.names is names:
-                return number, source
-            kept = names.kept_of(source.names) if isinstance(names, Names) else None
-            if kept is not None:
-                return None, _Source(names, source.places[np.flatnonzero(kept[: len(source.places)])])
-        return None, _Source(names, np.empty(0, np.int64))
+    def _known_groups(self, by: By) -> _Groups:
+        known = self._groups.get(by)
+        if known is None:
+            known = self._groups[by] = _Groups(self._digester)
+        new = self._places.names[known.size :]
+        known.of = grown(known.of, known.size + len(new))
+        known.of[known.size : known.size + len(new)] = known.places.placed(list(map(by, new)))
+        known.size += len(new)
+        return known
 
-    def _placed(self, digests: Digests) -> Ints:
-        slots, first_rows = self._table.locate(digests)
-        self._table.values[slots[first_rows]] = np.arange(self._size, self._size + len(first_rows), dtype=np.uint32)
-        self._size += len(first_rows)
-        return self._table.values[slots].astype(np.int64)
-
-    def _tell(self, number: int, first: int) -> None:
-        """Take the names of a source, from its code `first` on, for those at their places."""
-        places = self._sources[number].places[first:]
-        self._source, self._code = grown(self._source, self._size, _NOBODY), grown(self._code, self._size)
-        self._source[places] = number
-        self._code[places] = np.arange(first, first + len(places))
-
-    def _drop_unused(self, popularities: Iterable[Popularity]) -> None:
-        used = sum(popularity.events.shape[1] for popularity in popularities)
-        if self._size <= 2 * max(used, _FEWEST):
+    def _follow(self, source: _Source, names: Sequence[Any]) -> None:
+        """Bring a source up to date with its names."""
+        changes = _changes(names, source.mark)
+        source.names, source.mark = names, changes.until
+        if not (changes.is_whole or len(changes.freed) or changes.assigned):
             return
-        is_used = np.zeros(self._size, np.bool_)
+        known = source.places[: 0 if changes.is_whole else None]
+        assigned = np.array(changes.assigned, np.int64)
+        places = np.full(max(len(known), int(assigned.max(initial=-1)) + 1), NOBODY, np.int32)
+        places[: len(known)] = known
+        places[changes.freed[changes.freed < len(known)]] = NOBODY
+        places[assigned] = self._places.placed([names[code] for code in changes.assigned])
+        source.places = places
+
+    def _drop_unused(self, tables: Iterable[Sequence[Popularity]]) -> None:
+        sizes = {id(popularity.names): len(popularity.names) for own in tables for popularity in own}
+        if len(self._places.names) <= 2 * max(sum(sizes.values()), _FEWEST):
+            return
+        arrays = [source.places for source in self._sources]
+        arrays += [places for sums in self._sums.values() for places in sums.places()]
+        is_used = np.zeros(len(self._places.names), np.bool_)
+        is_used[NOBODY] = True
+        for places in arrays:
+            is_used[places] = True
+        place = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
+        self._places.keep(is_used, place)
+        moved = {id(places): place[places] for places in arrays}  # which the tables share
         for source in self._sources:
-            is_used[source.places] = True
-        place = np.cumsum(is_used) - 1
-        slots = self._table.used()
-        self._table.keep(slots[is_used[self._table.values[slots]]])
-        slots = self._table.used()
-        self._table.values[slots] = place[self._table.values[slots]]
-        for source in self._sources:
-            source.places = place[source.places]
-        self._source, self._code = self._source[: self._size][is_used], self._code[: self._size][is_used]
+            source.places = moved[id(source.places)]
+        for sums in self._sums.values():
+            sums.keep(is_used, moved)
         self._groups.clear()  # they are found again, which is rare
-        self._size = int(np.count_nonzero(is_used))
-
-
-class _Names(Sequence[Any]):
-    """The names by place, each looked up when it is asked for."""
-
-    def __init__(self, size: int, name: Callable[[int], Any]) -> None:
-        self._size = size
-        self._name = name
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, places: Any) -> Any:
-        if isinstance(places, slice):
-            return [self._name(place) for place in range(*places.indices(self._size))]
-        return self._name(places)
 
 
 @dataclass(frozen=True, slots=True)
-class _Merged(Popularity):
+class _Remembering(Popularity):
     index: NameIndex
+    sums: NameSums
+    kept_order: NameOrder
+    by: By | None = None
+    """What it is grouped by."""
+
+    @property
+    def order(self) -> NameOrder:
+        return self.kept_order
+
+    def remembered(self, key: Hashable, computed: Callable[[], Result]) -> Result:
+        return self.sums.remembered((self.by, key), computed)
+
+
+class _Merged(_Remembering):
+    __slots__ = ()
 
     def groups(self, by: By) -> Groups:
         return self.index.groups(by)
 
-
-def _digests(digester: Digester, names: Sequence[Any]) -> Digests:
-    texts = names if isinstance(names[0], str) else map(_text_of, names)
-    return digester.digests(digester.hashes(texts))
+    def grouped(self, by: By) -> Popularity:
+        return self.index.grouped(by, self.sums)
 
 
-def _text_of(parts: Sequence[str]) -> str:
-    """A text for a name of several parts, another one for every other name."""
-    return f"{[len(part) for part in parts]}{''.join(parts)}"
+def _known(sources: Iterable[_Source], names: Sequence[Any]) -> _Source | None:
+    """The source with these names, else the one whose names these continue."""
+    for source in sources:
+        if source.names is names or (isinstance(names, Names) and names.continues(source.names)):
+            return source
+    return None
+
+
+def _changes(names: Sequence[Any], since: Any) -> Changes:
+    if isinstance(names, Names | CopiedNames):
+        return names.changes(since)
+    codes = [code for code, name in enumerate(names) if name is not None]
+    return Changes(True, np.empty(0, np.int64), codes, None)  # type: ignore[arg-type]

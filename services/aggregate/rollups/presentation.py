@@ -1,29 +1,31 @@
 """Prepares a merged rollup for publishing: labels, ranks and cuts it, and removes personal data unless exposed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from heapq import nsmallest
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import humanize
 import msgspec
-import numpy as np
 
 from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.batch import LatestEvent
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
-from services.aggregate.columns.products import ProductVariant
 from services.aggregate.encoding.batch_builder import COUNTED_EVENTS
-from services.aggregate.engine.popularity import BOT, HUMAN
 from services.aggregate.engine.sessions import DURATION_S, SINGLE, STARTED
-from services.aggregate.rollups.popularity import Popularity
+from services.aggregate.rollups.goal_figures import published_goals
+from services.aggregate.rollups.popularity import Popularity, of_audience
+from services.aggregate.rollups.product_info import products_info
+from services.aggregate.rollups.ranking import ranked
+from services.aggregate.rollups.revenue import RevenueRollup
 from services.aggregate.rollups.snapshot import Snapshot
+from services.aggregate.rollups.sold_names import SoldIndex
+from services.aggregate.rollups.trends import trends
 from shared.events.addresses import truncated_ip
 from shared.events.counted import CountedDecoder
 from shared.events.schema import DEVICE_TYPES
 from shared.events.time_units import HALF_HOUR_SECONDS, MINUTE_SECONDS
+from shared.rollups.commerce import DEFAULT_CURRENCY
 from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup, Rollup
 from shared.rollups.model import (
     AUDIENCES,
@@ -45,55 +47,60 @@ _AUDIENCE_DEVICES: Final[Mapping[Audience, tuple[str, ...]]] = {
     "bot": ("Bot",),
     "all": DEVICE_TYPES,
 }
-_MANY: Final = 4_096  # events
 _SESSION_WINDOW: Final = "30m"  # as long as the gap that ends one
 
-_Ordered = TypeVar("_Ordered", str, tuple[str, str])
-# The ranking's own function, so that both share the groups that are remembered by it.
-_PRODUCT_ID: Final = next(
-    shown.text_of
-    for dimension in RANKED_DIMENSIONS
-    for shown in dimension.shown
-    if shown.ranking == "products_1h" and shown.text_of
-)
 _IN_CATEGORY: Final = attrgetter("product_id", "category")
-
-_AUDIENCE_ROWS: Final[Mapping[Audience, list[int]]] = {"human": [HUMAN], "bot": [BOT], "all": [HUMAN, BOT]}
 
 
 def published(
-    snapshot: Snapshot, meta: Meta, *, expose_pii: bool, counted_events: CountedDecoder = COUNTED_EVENTS
+    snapshot: Snapshot,
+    meta: Meta,
+    *,
+    expose_pii: bool,
+    counted_events: CountedDecoder = COUNTED_EVENTS,
+    currency: str = DEFAULT_CURRENCY,
+    sold: SoldIndex | None = None,
 ) -> Rollup:
-    """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed."""
+    """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed.
+
+    `currency` is the reporting currency, and `sold` what the rollup before left in that currency.
+    """
     rankings = _rankings(snapshot)
-    audiences = {audience: _audience_rollup(snapshot, audience, rankings) for audience in AUDIENCES}
+    sold = sold or SoldIndex(currency)
+    revenue = RevenueRollup(snapshot.sales, snapshot.now_s, sold)
+    trend = trends(snapshot, meta)
+    audiences = {
+        audience: _audience_rollup(snapshot, audience, rankings, revenue, trend[audience]) for audience in AUDIENCES
+    }
 
     def shown(latest: list[tuple[LatestEvent, int]]) -> list[PublishedEvent]:
         return [_published_event(counted_events, event, expose_pii=expose_pii) for event in _within_size(latest)]
 
     events, visitors = shown(snapshot.latest_events), shown(snapshot.latest_visitors)
-    products = {product for windows in audiences.values() for product in windows.products_1h}
-    info = _main_variant(snapshot.popularity_1h["product"], products)
     return Rollup(
         meta=meta,
         audiences=audiences,
-        products_info={
-            product: {"title": info[product].title, "category": info[product].category} for product in sorted(products)
-        },
+        products_info=products_info(snapshot, audiences.values(), sold),
         latest_visitors=visitors,
         latest_events=events,
         seed=_seed(snapshot, audiences["all"], events),
     )
 
 
-def _audience_rollup(snapshot: Snapshot, audience: Audience, rankings: Mapping[str, Popularity]) -> AudienceRollup:
+def _audience_rollup(
+    snapshot: Snapshot,
+    audience: Audience,
+    rankings: Mapping[str, Popularity],
+    revenue: RevenueRollup,
+    trend: Mapping[str, Any],
+) -> AudienceRollup:
     row = AUDIENCES.index(audience)
     periods = [*WINDOW_SECONDS, *(f"{window}:prev" for window in WINDOWS_WITH_PREVIOUS)]
     visitors = dict(zip(periods, snapshot.visitors[row].tolist(), strict=True))
     devices = dict(zip(DEVICE_TYPES, snapshot.device_visitors_10m.tolist(), strict=True))
 
-    def ranked(popularity: Popularity, most: int | None = None) -> dict[str, int]:
-        return dict(_ranked(popularity.names, popularity.events[_AUDIENCE_ROWS[audience]].sum(axis=0), most))
+    def named(popularity: Popularity, most: int | None = None) -> Any:
+        return dict(ranked(popularity.names, of_audience(popularity.events, audience), most, popularity.order))
 
     return AudienceRollup(
         visitors=visitors,
@@ -106,8 +113,11 @@ def _audience_rollup(snapshot: Snapshot, audience: Audience, rankings: Mapping[s
         visitors_1m=_labelled(snapshot.visitors_1m[row], snapshot.now_s, MINUTE_SECONDS),
         views_30m=_labelled(snapshot.views_30m[row], snapshot.now_s, HALF_HOUR_SECONDS),
         visitors_30m=_labelled(snapshot.visitors_30m[row], snapshot.now_s, HALF_HOUR_SECONDS),
-        **{ranking: ranked(popularity, AUDIENCE_ROWS[ranking].limit) for ranking, popularity in rankings.items()},
+        **{ranking: named(popularity, AUDIENCE_ROWS[ranking].limit) for ranking, popularity in rankings.items()},
         devices_10m={device: devices[device] for device in _AUDIENCE_DEVICES[audience]},
+        **published_goals(snapshot.goals, audience, visitors, snapshot.now_s),
+        **revenue.of(audience),
+        **trend,
     )
 
 
@@ -128,13 +138,13 @@ def _sessions(figures: Ints, active: int) -> Sessions:
 def _seed(snapshot: Snapshot, everyone: AudienceRollup, events: list[PublishedEvent]) -> SeedRollup:
     minutes = _labelled(snapshot.visits_15m, snapshot.now_s, MINUTE_SECONDS)
     products = snapshot.popularity_1h["product"].grouped(_IN_CATEGORY)
-    ranked = _ranked(products.names, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN)
+    leading = ranked(products.names, products.events.sum(axis=0), SEED_PRODUCTS_SHOWN, products.order)
     return SeedRollup(
         # Like the template's Grouper: from the first minute with an event to the last, those between filled with zero.
         visits_15m=dict(_without_empty_ends(list(minutes.items()))),
         users_30m={start: users for start, users in everyone.visitors_30m.items() if users},
         device_events_10m=dict(zip(DEVICE_TYPES, snapshot.device_events_10m.tolist(), strict=True)),
-        products_1h=[(*product, events) for product, events in ranked],
+        products_1h=[(*product, events) for product, events in leading],
         latest_visitors=[
             (humanize.naturaltime(snapshot.now_s - event["timestamp"] // 1000), event)
             for event in events[:LATEST_VISITORS_SHOWN]
@@ -153,19 +163,6 @@ def _rankings(snapshot: Snapshot) -> dict[str, Popularity]:
         if shown.ranking
         for popularity in [snapshot.popularity_1h[dimension.name]]
     }
-
-
-def _main_variant(products: Popularity, shown: AbstractSet[str]) -> dict[str, ProductVariant]:
-    """Each product shown as most of its events have it, ties to the smaller category and title."""
-    groups, events = products.groups(_PRODUCT_ID), products.events.sum(axis=0)
-    is_shown = np.zeros(len(groups.names), np.bool_)
-    is_shown[[groups.places[product] for product in shown]] = True
-    best: dict[str, tuple[int, ProductVariant]] = {}
-    for place in np.flatnonzero(is_shown[groups.of] & (events > 0)).tolist():
-        variant = products.names[place]
-        ranked = (-int(events[place]), variant)
-        best[variant.product_id] = min(best.get(variant.product_id, ranked), ranked)
-    return {product_id: variant for product_id, (_, variant) in best.items()}
 
 
 def _within_size(latest: list[tuple[LatestEvent, int]]) -> Iterator[LatestEvent]:
@@ -202,23 +199,3 @@ def _labelled(counts: Ints, now_s: int, bucket_seconds: int) -> dict[int, int]:
 def _without_empty_ends(counts: list[tuple[int, int]]) -> list[tuple[int, int]]:
     filled = [place for place, (_, count) in enumerate(counts) if count]
     return counts[filled[0] : filled[-1] + 1] if filled else []
-
-
-def _ranked(members: Sequence[_Ordered], events: Ints, most: int | None = None) -> list[tuple[_Ordered, int]]:
-    """The members with events, greatest first, ties to the smaller member bytewise, at most `most`.
-
-    Text in Python sorts by code point, and so does its UTF-8 by byte.
-    """
-    places = np.flatnonzero(events if most is None else events >= _least_ranked(events, most))
-    counted = [(members[place], count) for place, count in zip(places.tolist(), events[places].tolist(), strict=True)]
-    return nsmallest(len(counted) if most is None else most, counted, key=lambda member: (-member[1], member[0]))
-
-
-def _least_ranked(events: Ints, most: int) -> int:
-    """The number of events of the `most`th greatest, at least 1."""
-    # Most counts are small, so that counting how often each occurs is faster than partitioning them.
-    with_at_least = np.bincount(np.minimum(events, _MANY))[::-1].cumsum()[::-1]
-    if len(with_at_least) > _MANY and with_at_least[_MANY] >= most:
-        many = events[events >= _MANY]
-        return int(np.partition(many, -most)[-most])
-    return max(1, int(np.count_nonzero(with_at_least >= most)) - 1)

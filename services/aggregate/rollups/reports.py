@@ -8,16 +8,12 @@ import msgspec
 import numpy as np
 
 from services.aggregate.columns.arrays import Array
-from services.aggregate.columns.dictionaries import restored
-from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
 from services.aggregate.rollups.merging import NameIndexes, merge
-from services.aggregate.rollups.popularity import Popularity
 from services.aggregate.rollups.report_checks import check_numbers, check_snapshot
-from services.aggregate.rollups.snapshot import Snapshot
+from services.aggregate.rollups.sales_figures import check_sales
+from services.aggregate.rollups.snapshot import Snapshot, tables_of, with_tables
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import WINDOW_SECONDS, Meta
-
-_RANKED: Final = {dimension.name for dimension in RANKED_DIMENSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,7 @@ def merge_reports(
         late=counts.late,
         duplicates=counts.duplicates,
         dead_letters=counts.dead_letters,
+        other_site=counts.other_site,
         coverage_1h_s=coverage_s(HOUR_SECONDS),
         coverage_8h_s=coverage_s(WINDOW_SECONDS["8h"]),
         partitions=len(reports),
@@ -78,27 +75,24 @@ def _sum(lags: Iterable[int | None]) -> int | None:
     return total
 
 
-def encode_report(report: PartitionReport) -> bytes:
-    """A report as bytes, for another replica."""
-    popularity = {name: own.without_zeros() for name, own in report.snapshot.popularity_1h.items()}
-    return _encode(replace(report, snapshot=replace(report.snapshot, popularity_1h=popularity)))
+def encode_figures(report: PartitionReport) -> bytes:
+    """A report as bytes, for another replica, without the names."""
+    figures = replace(with_tables(report.snapshot, {}), sales=replace(report.snapshot.sales, by_name={}))
+    return _encode(replace(report, snapshot=figures))
 
 
-def decode_report(data: bytes) -> PartitionReport:
-    """The report that `encode_report` encoded. Raises msgspec.MsgspecError, ValueError or TypeError for other bytes.
+def decode_figures(data: bytes) -> PartitionReport:
+    """The report that `encode_figures` encoded. Raises msgspec.MsgspecError, ValueError or TypeError for other bytes.
 
     Whatever it returns can be merged and published: anyone may have written the bytes.
     """
     report = _decode(data)
     check_numbers(report.lag or 0, report.events_per_second, report.loaded_from_ms, report.loaded_until_ms)
-    popularity = report.snapshot.popularity_1h
-    if popularity.keys() != _RANKED:
-        raise ValueError(f"rankings of {sorted(popularity)}, expected {sorted(_RANKED)}")
-    names = restored({name: own.names for name, own in popularity.items()})
-    restored_popularity = {name: Popularity(names[name], own.events) for name, own in popularity.items()}
-    snapshot = replace(report.snapshot, popularity_1h=restored_popularity)
-    check_snapshot(snapshot)
-    return replace(report, snapshot=snapshot)
+    if tables_of(report.snapshot) or report.snapshot.sales.by_name:
+        raise ValueError("names among the figures")
+    check_sales(report.snapshot.sales)
+    check_snapshot(report.snapshot)
+    return report
 
 
 def _encode_array(array: Array) -> tuple[tuple[int, ...], bytes]:

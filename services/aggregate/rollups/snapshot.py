@@ -1,7 +1,8 @@
 """The figures of a partition's windows at a publish instant, as values that no longer change."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -9,9 +10,13 @@ from services.aggregate.columns.arrays import Ints
 from services.aggregate.columns.batch import EventCounts, LatestEvent
 from services.aggregate.columns.dictionaries import Dictionaries
 from services.aggregate.columns.dimensions import RANKED_DIMENSIONS
+from services.aggregate.engine.last_minutes import DIMENSIONS_SEEN
 from services.aggregate.engine.windows import DEVICE_WINDOW_SECONDS, Windows
+from services.aggregate.rollups.goal_figures import GoalFigures, goal_figures
 from services.aggregate.rollups.popularity import Popularity
 from services.aggregate.rollups.previous_period import visitors_before
+from services.aggregate.rollups.sales_figures import SalesFigures, sales_figures
+from services.aggregate.rollups.trend_rows import spans_of, visits_of
 from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from shared.rollups.model import (
     HALF_HOURS_SHOWN,
@@ -45,8 +50,41 @@ class Snapshot:
     device_events_10m: Ints
     visits_15m: Ints  # by minute that the trailing 15 minutes touch, oldest first
     popularity_1h: dict[str, Popularity]  # by name of the ranked dimension
+    spans: dict[str, Popularity]  # the same, with the rows of `MinuteCounts`
+    visits: dict[str, Popularity]  # by DIMENSIONS_SEEN, with the rows of `trend_rows`
+    goals: GoalFigures
+    sales: SalesFigures
     latest_events: list[tuple[LatestEvent, int]]  # with the partition, newest first
     latest_visitors: list[tuple[LatestEvent, int]]
+
+
+_RANKED: Final = tuple(dimension.name for dimension in RANKED_DIMENSIONS)
+_NAME_TABLES: Final = {"popularity_1h": _RANKED, "spans": _RANKED, "visits": DIMENSIONS_SEEN}
+"""The dimensions of each field."""
+
+TABLES_BY_DIMENSION: Final[Mapping[str, Sequence[str]]] = {
+    dimension: [f"{field}/{dimension}" for field, dimensions in _NAME_TABLES.items() if dimension in dimensions]
+    for dimension in dict.fromkeys(dimension for dimensions in _NAME_TABLES.values() for dimension in dimensions)
+}
+"""The keys of `tables_of`."""
+
+
+def tables_of(snapshot: Snapshot) -> dict[str, Popularity]:
+    """All names with counts, by `<field>/<dimension>`: what grows with the number of names, and nothing else does."""
+    return {
+        f"{field}/{dimension}": popularity
+        for field in _NAME_TABLES
+        for dimension, popularity in getattr(snapshot, field).items()
+    }
+
+
+def with_tables(snapshot: Snapshot, tables: Mapping[str, Popularity]) -> Snapshot:
+    """A snapshot with these `tables_of`, and no others."""
+    by_field: dict[str, Any] = {field: {} for field in _NAME_TABLES}
+    for key, popularity in tables.items():
+        field, _, dimension = key.partition("/")
+        by_field[field][dimension] = popularity
+    return replace(snapshot, **by_field)
 
 
 def snapshot_of(windows: Windows, names: Dictionaries, partition: int) -> Snapshot:
@@ -69,7 +107,11 @@ def snapshot_of(windows: Windows, names: Dictionaries, partition: int) -> Snapsh
         device_visitors_10m=windows.last_seen_by_device.statistic.distinct(now_s, DEVICE_WINDOW_SECONDS),
         device_events_10m=windows.views.by_device(now_s, DEVICE_WINDOW_SECONDS),
         visits_15m=views.all_by_minute(now_s, SEED_VISITS_SECONDS),
-        popularity_1h={dimension.name: _popularity(windows, names, dimension.name) for dimension in RANKED_DIMENSIONS},
+        popularity_1h={dimension: _popularity(windows, names, dimension) for dimension in _RANKED},
+        spans={dimension: spans_of(windows, names, dimension) for dimension in _RANKED},
+        visits={dimension: visits_of(windows, names, dimension) for dimension in DIMENSIONS_SEEN},
+        goals=goal_figures(windows),
+        sales=sales_figures(windows, names),
         latest_events=[(event, partition) for event in windows.latest.events if event.timestamp_ms >= since],
         latest_visitors=[(event, partition) for event in windows.latest.visitors if event.timestamp_ms >= since],
     )

@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 
 from services.aggregate.columns.digester import new_digest_key
+from services.aggregate.columns.goals import NO_GOALS, Goals
 from services.aggregate.encoding.encoder import Encoder
 from services.aggregate.engine.segment_versions import OWNERS
 from services.aggregate.engine.windows import Windows, oldest_second
 from services.aggregate.state.codec import (
-    SCHEMA,
     decode_block,
     decode_checkpoint,
+    schema_of,
 )
 from services.aggregate.state.database import StateUnusable, StateUnwritable
 from services.aggregate.state.partition import Partition, PartitionStore
@@ -39,14 +40,18 @@ def open_partition(
     now_s: int,
     kept_seconds: int = HOUR_SECONDS,
     erasures: Erasures = NO_ERASURES,
+    goals: Goals = NO_GOALS,
+    site: str = "",
 ) -> Partition:
     """Open the state of a partition, in `directory/<partition>`, with its windows ending at `now_s`.
 
-    `kept_seconds` is how far back the rows of minutes are kept, at least the trailing hour.
+    `kept_seconds` is how far back the rows of minutes are kept, at least the trailing hour. `site` is the one whose
+    events count; empty: all.
 
-    Unusable state, or state of a topic that was recreated since, is moved aside. Reading then starts by time, early
-    enough for every window. State that does not honour all `erasures` is deleted instead, with what was set aside
-    before, and so is unusable state while there are any: nobody can tell what it holds. Raises StateUnwritable.
+    Unusable state, or state of another site or of a topic that was recreated since, is moved aside. Reading then starts
+    by time, early enough for every window. State that does not honour all `erasures` is deleted instead, with what
+    was set aside before, and so is unusable state while there are any: nobody can tell what it holds. Raises
+    StateUnwritable.
     """
     path = directory / str(assignment.partition)
     try:
@@ -56,14 +61,14 @@ def open_partition(
     except OSError as error:
         raise StateUnwritable(str(error)) from error
     try:
-        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds, erasures)
+        return resume(Store(path, schema_of(goals, site)), assignment, now_s, kept_seconds, erasures, goals, site)
     except ErasureDue:
         _delete(path)
-        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds, erasures)
+        return resume(Store(path, schema_of(goals, site)), assignment, now_s, kept_seconds, erasures, goals, site)
     except StateUnusable as reason:
         if erasures:
             _delete(path, str(reason))
-            return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds, erasures)
+            return resume(Store(path, schema_of(goals, site)), assignment, now_s, kept_seconds, erasures, goals, site)
         aside = set_aside(path, now_s)
         logger.warning(
             "state set aside, rebuilding from the log",
@@ -71,10 +76,12 @@ def open_partition(
             reason=str(reason),
             moved_to=str(aside),
         )
-        return resume(Store(path, SCHEMA), assignment, now_s, kept_seconds)
+        return resume(Store(path, schema_of(goals, site)), assignment, now_s, kept_seconds, goals=goals, site=site)
 
 
-def delete_unowned(directory: Path, owned: Container[int], erasures: Erasures) -> None:
+def delete_unowned(
+    directory: Path, owned: Container[int], erasures: Erasures, goals: Goals = NO_GOALS, site: str = ""
+) -> None:
     """Delete the state that an earlier assignment of other partitions left, unless it honours all `erasures`.
 
     Leaves alone what another process has open. Raises StateUnwritable.
@@ -87,7 +94,7 @@ def delete_unowned(directory: Path, owned: Container[int], erasures: Erasures) -
             _delete(path)  # of which something was set aside
             continue
         try:
-            store = Store(path, SCHEMA)
+            store = Store(path, schema_of(goals, site))
             try:
                 is_due = not decode_erasures(store.erasures()).covers(erasures)
             finally:
@@ -115,17 +122,25 @@ def resume(
     now_s: int,
     kept_seconds: int = HOUR_SECONDS,
     erasures: Erasures = NO_ERASURES,
+    goals: Goals = NO_GOALS,
+    site: str = "",
 ) -> Partition:
     """Resume from what a store holds, or start empty. Closes the store when it raises: it could not be opened again."""
     try:
-        return _resumed(store, assignment, now_s, kept_seconds, erasures)
+        return _resumed(store, assignment, now_s, kept_seconds, erasures, goals, site)
     except BaseException:
         store.close()
         raise
 
 
 def _resumed(
-    store: PartitionStore, assignment: Assignment, now_s: int, kept_seconds: int, erasures: Erasures
+    store: PartitionStore,
+    assignment: Assignment,
+    now_s: int,
+    kept_seconds: int,
+    erasures: Erasures,
+    goals: Goals,
+    site: str,
 ) -> Partition:
     saved = store.read()
     honoured = _honoured(store) if saved is not None else erasures
@@ -133,9 +148,9 @@ def _resumed(
         raise ErasureDue
     digest_key = new_digest_key() if saved is None else saved.digest_key
     encoder, windows = (
-        (Encoder(digest_key), Windows(now_s, kept_seconds))
+        (Encoder(digest_key, goals=goals), Windows(now_s, kept_seconds, goals))
         if saved is None
-        else _restored(saved, assignment, now_s, kept_seconds)
+        else _restored(saved, assignment, now_s, kept_seconds, goals)
     )
     windows.segment_versions.owner = secrets.randbelow(OWNERS)
     if saved is None:
@@ -161,7 +176,9 @@ def _resumed(
         loaded_from=None if has_gap else iso_second(saved.loaded_from_ms),
         blocks=len(saved.blocks),
     )
-    return Partition(assignment.partition, store, saved, encoder, windows, has_gap=has_gap, erasures=honoured)
+    return Partition(
+        assignment.partition, store, saved, encoder, windows, has_gap=has_gap, erasures=honoured, site=site
+    )
 
 
 def _honoured(store: PartitionStore) -> Erasures:
@@ -171,7 +188,9 @@ def _honoured(store: PartitionStore) -> Erasures:
         raise StateUnusable(f"its erasures cannot be read: {error}") from error
 
 
-def _restored(saved: SavedState, assignment: Assignment, now_s: int, kept_seconds: int) -> tuple[Encoder, Windows]:
+def _restored(
+    saved: SavedState, assignment: Assignment, now_s: int, kept_seconds: int, goals: Goals
+) -> tuple[Encoder, Windows]:
     """The state after the last block that was stored, advanced to `now_s`. Raises StateUnusable."""
     if saved.topic_id and assignment.topic_id and saved.topic_id != assignment.topic_id:
         raise StateUnusable("it belongs to a topic that has been deleted and recreated since")
@@ -181,15 +200,15 @@ def _restored(saved: SavedState, assignment: Assignment, now_s: int, kept_second
         blocks = [decode_block(block) for block in saved.blocks]
         first_s = blocks[0][2] if blocks else now_s
         encoder, windows = (
-            decode_checkpoint(saved.checkpoint, saved.digest_key, kept_seconds)
+            decode_checkpoint(saved.checkpoint, saved.digest_key, kept_seconds, goals)
             if saved.checkpoint
-            else (Encoder(saved.digest_key), Windows(first_s, kept_seconds))
+            else (Encoder(saved.digest_key, goals=goals), Windows(first_s, kept_seconds, goals))
         )
         for batch, counts, folded_s in blocks:
             windows.advance(folded_s)
             encoder.learn(batch)
             windows.fold(batch, counts)
-        encoder.visitors.settle()
+        encoder.settle()
     except (KeyError, ValueError, IndexError, TypeError, msgspec.MsgspecError) as error:
         raise StateUnusable(f"it cannot be read: {error!r}") from error
     windows.advance(now_s)

@@ -1,12 +1,16 @@
 """One partition: its windows, the store they survive in, and where reading resumes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from services.aggregate.columns.names import MOST_NAMES
+from services.aggregate.columns.sales import MOST_SALES
 from services.aggregate.encoding.batch_builder import COUNTED_EVENTS, BatchBuilder, Intake
 from services.aggregate.encoding.compaction import compact
 from services.aggregate.encoding.duplicates import REMEMBERED_SECONDS
 from services.aggregate.encoding.encoder import Encoder
+from services.aggregate.encoding.own_site import OwnSite
 from services.aggregate.engine.windows import Windows
 from services.aggregate.rollups.segments import PartitionMinutes
 from services.aggregate.rollups.snapshot import Snapshot, snapshot_of
@@ -20,7 +24,8 @@ from services.aggregate.state.store import SavedState
 from shared.events.counted import CountedDecoder
 from shared.events.refusals import Refusal
 from shared.privacy.erasures import NO_ERASURES, Erasures
-from shared.streams.event_log import FromOffset, FromTime, Position, Record
+from shared.rollups.commerce import DEFAULT_CURRENCY
+from shared.streams.event_log import FromOffset, FromTime, Position, Record, as_batch
 
 CHECKPOINT_SECONDS: Final = 60
 CHECKPOINT_EVENTS: Final = 2_000_000  # fold again in about two seconds
@@ -52,11 +57,13 @@ class Partition:
         *,
         has_gap: bool = False,
         erasures: Erasures = NO_ERASURES,
+        site: str = "",
     ) -> None:
         """See `resume`. `has_gap`: records after those in `saved` expired from the log before they were read.
 
-        `erasures`: those that the state honours.
+        `erasures`: those that the state honours. `site`: the one whose events count; empty: all.
         """
+        self._own_site = OwnSite(site) if site else None
         self.erasures = erasures
         self._counted_events = COUNTED_EVENTS
         self.number = number
@@ -77,6 +84,8 @@ class Partition:
         self._pending_checkpoint: Checkpoint | None = None  # encoded, and rejected by the store
         self._folded_since_checkpoint = 0
         self._checkpoint_s = windows.now_s
+        self._counted_as_other: Counter[str] = Counter()
+        self._sales_counted_as_other = 0
 
     @property
     def position(self) -> Position:
@@ -95,9 +104,20 @@ class Partition:
         """Records that arrived and were folded, since the state began. What became of them adds up to this."""
         return self._received - self.unfolded
 
-    def limit(self, counted_events: CountedDecoder) -> None:
-        """Decode records with these limits. Called before the first is received."""
+    def limit(
+        self,
+        counted_events: CountedDecoder,
+        most_names: int = MOST_NAMES,
+        most_sales: int = MOST_SALES,
+        currency: str = DEFAULT_CURRENCY,
+    ) -> None:
+        """Decode records with these limits. Called before the first record.
+
+        Know `most_names` of each dimension, and keep `most_sales` one by one; of the others only amounts in `currency`.
+        """
         self._counted_events = counted_events
+        self._encoder.names.names.limit(most_names)
+        self._windows.sales.limit(most_sales, currency)
         self._builder = self._new_builder()
 
     def receive(self, records: Sequence[Record]) -> None:
@@ -105,7 +125,7 @@ class Partition:
         if self._has_gap and self._first_after_gap_ms is None and records:
             self._first_after_gap_ms = records[0].timestamp_ms
         self._received += len(records)
-        self._builder.add(records)
+        self._builder.add(as_batch(records))
 
     def build_batch(self) -> list[tuple[Record, Refusal]]:
         """Build a micro-batch of what was received. Returns the records that were refused.
@@ -130,6 +150,8 @@ class Partition:
         block = encode_block(intake.batch, intake.counts, self._windows.now_s)
         self._store.append(block, intake.next_offset)
         self._windows.fold(intake.batch, intake.counts)
+        self._counted_as_other.update(self._encoder.names.counted_as_other(intake.batch.rows))
+        self._sales_counted_as_other += len(intake.batch.sold.others)
         self.next_offset = intake.next_offset
         self.loaded_until_ms = max(self.loaded_until_ms, intake.last_arrival_ms)
         self._folded_since_checkpoint += max(1, intake.counts.read)
@@ -165,7 +187,7 @@ class Partition:
         self._checkpoint_s = self._windows.now_s
 
     def _new_builder(self) -> BatchBuilder:
-        return BatchBuilder(self._encoder, self._windows, self.erasures, self._counted_events)
+        return BatchBuilder(self._encoder, self._windows, self.erasures, self._counted_events, self._own_site)
 
     def _write_pending_checkpoint(self) -> None:
         """Write the checkpoint that the store rejected: later blocks have codes that only it explains."""
@@ -176,6 +198,27 @@ class Partition:
     def snapshot(self) -> Snapshot:
         """The figures as of the windows' end."""
         return snapshot_of(self._windows, self._encoder.names.names, self.number)
+
+    def take_counted_as_other(self) -> Mapping[str, int]:
+        """The events folded since the last call whose name did not fit into the limit, by dimension."""
+        counted, self._counted_as_other = self._counted_as_other, Counter()
+        return counted
+
+    def take_sales_counted_as_other(self) -> int:
+        """The sales folded since the last call that came beyond the limit."""
+        counted, self._sales_counted_as_other = self._sales_counted_as_other, 0
+        return counted
+
+    def shows_other_sales(self) -> bool:
+        """Whether there are such sales in the trailing eight hours."""
+        return any(len(ledger.sums.keys) for ledger in self._windows.sales.others.values())
+
+    def others_shown(self) -> list[str]:
+        """The dimensions that have such events in the trailing hour."""
+        shown = self._windows.popularity.others()
+        names = {dimension: self._encoder.names.names.of(dimension) for dimension in shown}
+        # Anybody may send a name that reads like the other ones.
+        return [dimension for dimension, own in names.items() if own.has_refused or own.is_full]
 
     def completed_minutes(self, *, is_last: bool = False) -> PartitionMinutes:
         """The completed minutes, for their segments. `is_last`: this process stops."""

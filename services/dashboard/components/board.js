@@ -1,5 +1,5 @@
-// A whole page as one Streamlit element; patch.js, standing.js, history.js, figure.js and world_map.js precede this
-// file. It receives what changed since the page it shows (see edition.py) and patches the existing nodes, so nothing
+// A whole page as one Streamlit element; patch.js, standing.js, history.js, figure.js, world_map.js, tabs.js,
+// tab_title.js, background.js and wall.js precede this file. It receives what changed since the page it shows (see edition.py) and patches the existing nodes, so nothing
 // flickers, scrolls or loses focus.
 
 // Rows below a card's head that scroll, also by the keyboard.
@@ -13,16 +13,25 @@ const scrolling = (card, place, height, head) => {
 
 const forgetAll = (element) => element.querySelectorAll(".live-plot").forEach(forget)
 
+const showPart = (element, part) => {
+  if (part.figure) plotIn(element, { ...part, plotly: PLOTLY })
+  else if (part.countries) mapIn(element, part, WORLD).catch(console.error)
+  else write(element, part.html)
+}
+
 const show = (root, page) => {
+  root.titled = { name: page.name, count: page.count }
+  root.onTold = (standing) => entitle(root, standing)
   showStanding(root, page)
+  showWall(root, Boolean(page.wall))
   write(childOf(root, 2, "div", "key-figures"), page.figures)
   const board = childOf(root, 3, "div", "board")
   while (board.children.length > page.cards.length) {
     forgetAll(board.lastChild)
     board.lastChild.remove()
   }
-  page.cards.forEach(({ name, style, split, scroll, parts }, number) => {
-    const className = `card card-${name}${split ? " split" : ""}`
+  page.cards.forEach(({ name, style, split, scroll, parts, tabs = [] }, number) => {
+    const className = `card card-${name}${split ? " split" : ""}${tabs.length ? " tabbed" : ""}`
     const before = board.children[number]
     if (before && before.className !== className) {
       forgetAll(before) // another card's chart must not stay in this one
@@ -32,10 +41,9 @@ const show = (root, page) => {
     if (card.getAttribute("style") !== style) card.setAttribute("style", style)
     parts.forEach((part, place) => {
       const element = place && scroll ? scrolling(card, place, scroll, parts[0].html) : childOf(card, place, "div", "part")
-      if (part.figure) plotIn(element, { ...part, plotly: PLOTLY })
-      else if (part.countries) mapIn(element, part, WORLD).catch(console.error)
-      else write(element, part.html)
+      showPart(element, part)
     })
+    if (tabs.length) showTabs(card, name, tabs, showPart)
   })
   write(childOf(root, 4, "div", "notices"), page.notice)
 }
@@ -47,11 +55,13 @@ const receive = (root, message) => {
   if (edition === root.edition) return true
   if (before !== null && before !== root.edition) return false
   const pieces = []
-  let place = end + 1
+  let [place, start] = [end + 1, 0]
   for (let part = 0; part < parts.length; part += 3) {
-    const [start, length, fresh] = parts.slice(part, part + 3)
+    const [moved, length, fresh] = parts.slice(part, part + 3)
+    start += moved
     if (length) pieces.push(root.page.subarray(start, start + length))
     pieces.push(message.subarray(place, (place += fresh)))
+    start += length + fresh
   }
   root.page = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
   pieces.reduce((at, piece) => (root.page.set(piece, at), at + piece.length), 0)
@@ -60,6 +70,9 @@ const receive = (root, message) => {
   return true
 }
 
+// After Back and Forward.
+addEventListener("popstate", () => document.querySelectorAll(".board-page .tabbed").forEach(showChosen))
+
 export default function ({ data, parentElement, setStateValue }) {
   let root = parentElement.querySelector(".board-page")
   if (!root) {
@@ -67,8 +80,13 @@ export default function ({ data, parentElement, setStateValue }) {
     root.className = "board-page stHtml"
     parentElement.append(root)
   }
+  root.rerun = () => setStateValue("asked", Date.now())
   if (!receive(root, data)) setStateValue("lost", Date.now())
+  if (root.titled?.name) keepRefreshing(root, root.rerun)
   return () => {
-    if (!root.isConnected) forgetAll(root)
+    if (root.isConnected) return
+    forgetAll(root)
+    stopRefreshing(root)
+    closeWall(root)
   }
 }

@@ -11,7 +11,8 @@ from typing import Any, Final
 import streamlit as st
 
 from services.dashboard.components import strip
-from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS, script
+from services.dashboard.components.plot import PLOTLY_ADDRESS, WORLD_ADDRESS
+from services.dashboard.components.script import Script, joined
 from services.dashboard.kit.cards.edition import Edition
 
 
@@ -20,6 +21,11 @@ class Viewer:
 
     def __init__(self) -> None:
         self._sent: Edition | None = None
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether the page needs all of an edition."""
+        return self._sent is None
 
     def message(self, edition: Edition) -> bytes:
         """What the page needs to show `edition`."""
@@ -36,20 +42,31 @@ Draw = Callable[[Edition, Viewer], None]
 
 def register() -> Draw:
     """Register the element with Streamlit, once per app run; returns the function that shows an edition to a viewer."""
-    addresses = f"const PLOTLY = {json.dumps(PLOTLY_ADDRESS)}, WORLD = {json.dumps(WORLD_ADDRESS)}\n"
-    js = addresses + strip.script() + script("history.js", "figure.js", "world_map.js", "board.js")
-    element: Any = st.components.v2.component("board", js=js, isolate_styles=False)
+    element: Any = st.components.v2.component("board", js=SCRIPT.loader, isolate_styles=False)
 
     def draw(edition: Edition, viewer: Viewer) -> None:
         element(
             data=viewer.message(edition),
             key=_KEY,
             height="content",
-            default={"lost": None},
+            default={"lost": None, "asked": None},
             on_lost_change=viewer.forget,
+            on_asked_change=_run_again,
         )
 
     return draw
 
 
+def _run_again() -> None:
+    """Nothing: the run that follows is what the browser asked for."""
+
+
+def script_of(plotly: str, world: str) -> str:
+    """What the element does, with plotly.js and the map's shapes at these addresses."""
+    addresses = f"const PLOTLY = {json.dumps(plotly)}, WORLD = {json.dumps(world)}\n"
+    return addresses + strip.parts() + joined(*_FILES)
+
+
+_FILES: Final = ("figure", "world_map", "tabs", "tab_title", "background", "wall", "board")
+SCRIPT: Final = Script("board", joined("history") + script_of(PLOTLY_ADDRESS, WORLD_ADDRESS))
 _KEY: Final = "board-page"

@@ -1,7 +1,7 @@
 // Writes HTML into an element by patching its existing nodes, so nothing flickers, scrolls or loses focus.
 
 // Python has escaped the page's HTML. As a second defence, only these elements and attributes are taken over.
-const TAGS = new Set("b br code dd div dl dt h1 h2 i p section small span strong table tbody td th thead time tr".split(" "))
+const TAGS = new Set("b br code dd div dl dt h1 h2 h3 i p section small span strong table tbody td th thead time tr".split(" "))
 const ATTRIBUTES = new Set("aria-hidden aria-label class colspan data-age-s data-level data-standing data-title datetime role scope style tabindex title".split(" "))
 
 const isShown = (node) => node.nodeType === Node.TEXT_NODE || TAGS.has(node.localName)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
+from services.dashboard.components.script import Script, joined
 from services.dashboard.kit.time_zones import Clock
 from shared.events.time_units import MINUTE_MS
 
-_FOLDER: Final = Path(__file__).parent
+SCRIPTS: Final = (Script("picks", joined("leading", "picks")), Script("scrubber", joined("scrubber")))
 
 Picked = Callable[[object], None]
 """Called before the run that follows, with what the browser sent, which is untrusted."""
@@ -46,8 +46,7 @@ def register() -> tuple[Callable[..., None], Callable[..., None]]:
     `scrub(first, last, at, bars, clock, key, on_move)` takes three minutes, of which `at` is the shown one (None: the
     newest), the heights of the curve from 0 to 1, and the viewer's clock. `on_move` receives a minute in UTC.
     """
-    html_element = _element("leading", "picks")
-    slider_element = _element("scrubber")
+    html_element, slider_element = (_element(script) for script in SCRIPTS)
 
     def show(
         html: str,
@@ -78,6 +77,5 @@ def register() -> tuple[Callable[..., None], Callable[..., None]]:
     return show, scrub
 
 
-def _element(*names: str) -> Any:
-    script = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in names)
-    return st.components.v2.component(f"clickpulse_{names[-1]}", js=script, isolate_styles=False)
+def _element(script: Script) -> Any:
+    return st.components.v2.component(f"clickpulse_{script.name}", js=script.loader, isolate_styles=False)

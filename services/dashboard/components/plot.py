@@ -14,12 +14,14 @@ import streamlit as st
 
 from services.dashboard.components import picks
 from services.dashboard.components.picks import Picked
+from services.dashboard.components.script import Script, joined
 
 _HERE: Final = Path(__file__).parent
 PLOTLY_FILE: Final = _HERE / "plotly-cartesian.min.js"
 """npm's plotly.js-cartesian-dist-min as it is: a third of plotly.js, with all kinds of charts that the pages draw."""
 PLOTLY_ADDRESS: Final = f"assets/plotly-{crc32(PLOTLY_FILE.read_bytes()):08x}.js"
 WORLD_FILE: Final = _HERE / "world.json"
+SCRIPT: Final = Script("plot", joined("figure", "leading", "plot"))
 WORLD_ADDRESS: Final = f"assets/world-{crc32(WORLD_FILE.read_bytes()):08x}.json"
 
 
@@ -29,8 +31,7 @@ def register() -> Callable[..., None]:
     `label` is for screen readers. A click on a bar or cell whose customdata is text calls `on_pick` with that text,
     before the run that follows, and scrolls to the element that the selector `leads_to` names, if any.
     """
-    js = script("figure.js", "leading.js", "plot.js")
-    element: Any = st.components.v2.component("live_plot", js=js, isolate_styles=False)
+    element: Any = st.components.v2.component("live_plot", js=SCRIPT.loader, isolate_styles=False)
 
     def draw(
         figure_json: str,
@@ -53,8 +54,3 @@ def register() -> Callable[..., None]:
         element(data=data, key=key, height=height, **listening)
 
     return draw
-
-
-def script(*names: str) -> str:
-    """These files of the folder as one script."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)

@@ -59,6 +59,7 @@ const tell = (root) => {
     text.textContent = ago(Number(text.dataset.ageS) + age_ms / 1000)
   })
   announce(spoken, strip)
+  root.onTold?.(strip.dataset.standing)
 }
 
 // The strip of a page that has just arrived. `at` is the time the page was drawn at, in words, and differs whenever it

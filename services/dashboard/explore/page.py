@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import streamlit as st
 
@@ -33,7 +34,8 @@ _SCRUBBED_MINUTES: Final = 60
 _EVENTS: Final = ".st-key-card-events"
 """A pick scrolls there, because the events are below what is picked."""
 
-_recall = Recall()  # shared by all viewers of the process
+_recalls: Final[WeakKeyDictionary[SegmentSource, Recall]] = WeakKeyDictionary()
+"""By the site that the segments are of, shared by all viewers of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _refresh(
     palette = theme.palette_of(st.context.theme.type)
     st.html(f"<style>{theme.variables(palette)}</style>")
     clock = clock_of(st.context.timezone)
-    minutes = segments.look()
+    minutes, recall = segments.look(), _recalls.setdefault(segments, Recall())
     now_ms = time.time_ns() // 1_000_000
     observation = rollups.observe("all")
     strip = rollup_strip(observation, redis_address, now_ms, clock, role=role)
@@ -86,8 +88,8 @@ def _refresh(
         st.html(board.EMPTY)
         return
     with st.container(key="card-controls"):
-        chosen = controls.choices(minutes, lambda name: _options(minutes, name), role)
-        at_minute = _scrubber(minutes, elements, clock)
+        chosen = controls.choices(minutes, lambda name: _options(recall, minutes, name), role)
+        at_minute = _scrubber(recall, minutes, elements, clock)
     above = st.container(key="above")
     with st.container(key="board"):
         containers = {name: st.container(key=f"card-{name}") for name in board.panels_of(role)}
@@ -108,16 +110,14 @@ def _refresh(
     )
     snapshot = snapshot_of(observation)
     first_event = None if snapshot is None else first_event_by_ms(snapshot.windows)
-    found = _recall.of(
-        minutes, (choices, first_event), lambda: explore(minutes, choices, first_event_by_ms=first_event)
-    )
+    found = recall.of(minutes, (choices, first_event), lambda: explore(minutes, choices, first_event_by_ms=first_event))
 
     def draw() -> board.Board:
         slots = colours.of(found.ranked.names) if breakdown == "category" else {}
         context = Context(palette=palette, now_ms=now_ms, clock=clock, category_colours=slots, role=role)
         return board.draw(minutes, found, context)
 
-    drawn = _recall.of(minutes, (choices, first_event, palette.mode, clock, role), draw)
+    drawn = recall.of(minutes, (choices, first_event, palette.mode, clock, role), draw)
     with above:
         if drawn.notes:
             st.html(drawn.notes)
@@ -128,15 +128,15 @@ def _refresh(
     st.html(f"<style>{container_rules(drawn.cards)}</style><i class='page-end'></i>")
 
 
-def _options(minutes: CompletedMinutes, dimension: str) -> list[str]:
-    return _recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
+def _options(recall: Recall, minutes: CompletedMinutes, dimension: str) -> list[str]:
+    return recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
 
 
-def _scrubber(minutes: CompletedMinutes, elements: Elements, clock: Clock) -> int | None:
+def _scrubber(recall: Recall, minutes: CompletedMinutes, elements: Elements, clock: Clock) -> int | None:
     last = minutes.end_minute - 1
     first = max(minutes.first_minute, minutes.end_minute - _SCRUBBED_MINUTES)
     at = read_minute(address.kept(address.MINUTE))
-    bars = _recall.of(minutes, "curve", lambda: exploration.curve(minutes, first))
+    bars = recall.of(minutes, "curve", lambda: exploration.curve(minutes, first))
     elements.scrub(first, last, at, bars, clock, key="scrubber", on_move=address.move)
     return at
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import Meta
 
 STALE_AFTER_SECONDS: Final = 5.0
@@ -45,7 +46,7 @@ def judge(meta: Meta, *, partitions_before: int, now_ms: int) -> Freshness:
     # Clocks differ a little, and events may be a minute ahead: no age is negative.
     rollup_age = max(0.0, (now_ms - as_of_ms) / 1000)
     event_age = max(0.0, (now_ms - newest_event_ms) / 1000) if newest_event_ms else None
-    is_backlog = bool(lag) and (event_age is None or event_age > BEHIND_AFTER_SECONDS)
+    is_backlog = bool(lag) and _is_behind(meta, event_age)
     # Coverage is 0 while a partition is missing and at the start of a rebuild, which has a backlog. Fewer partitions
     # alone mean nothing: the topic may have been recreated with fewer.
     has_no_coverage = meta.coverage_8h_s == 0
@@ -64,3 +65,10 @@ def judge(meta: Meta, *, partitions_before: int, now_ms: int) -> Freshness:
     elif event_age > QUIET_AFTER_SECONDS:
         standing, since_ms = Standing.QUIET, newest_event_ms
     return Freshness(standing, since_ms, rollup_age, event_age, missing)
+
+
+def _is_behind(meta: Meta, event_age: float | None) -> bool:
+    """Whether events that wait are old. Those of a site may be rare in a busy log, so what is loaded tells it."""
+    if meta.site:
+        return meta.coverage_1h_s < HOUR_SECONDS - BEHIND_AFTER_SECONDS
+    return event_age is None or event_age > BEHIND_AFTER_SECONDS

@@ -116,7 +116,8 @@ def _stale(freshness: Freshness, clock: Clock) -> str:
 def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
     match freshness.standing:
         case Standing.LIVE:
-            up_to_date = "Numbers are up to the second"
+            of = f" of {in_html(meta.site, 60)}" if meta.site else ""
+            up_to_date = f"Numbers{of} are up to the second"
             return (
                 f"{up_to_date}." if meta.coverage_1h_s >= HOUR_SECONDS else f"{up_to_date}; the last hour is loading."
             )
@@ -130,6 +131,8 @@ def _reason(meta: Meta, freshness: Freshness, clock: Clock) -> str:
         case Standing.QUIET:
             lasting = duration(freshness.event_age_seconds or 0)
             return f"No event for {lasting}, since {when(freshness.since_ms, clock)}. The pipeline works."
+        case Standing.WAITING if meta.site and meta.other_site:
+            return f"The pipeline works but has received no event of {in_html(meta.site)} yet."
         case Standing.WAITING if 0 < meta.read == meta.late:
             return "The pipeline works, but every event it received was late."
         case Standing.WAITING:
@@ -169,12 +172,13 @@ def _coverage(meta: Meta, freshness: Freshness) -> tuple[str, str, str]:
 
 
 def _conservation(meta: Meta, late_lately: int) -> tuple[str, str, str]:
-    missing = meta.read - meta.counted - meta.late - meta.duplicates - meta.dead_letters
+    missing = meta.unaccounted
     if meta.balances:
+        elsewhere = f", {grouped(meta.other_site)} of other sites" if meta.other_site else ""
         if meta.late:
-            words = f"all {grouped(meta.read)} accounted for, {grouped(meta.late)} late"
+            words = f"all {grouped(meta.read)} accounted for, {grouped(meta.late)} late{elsewhere}"
             return ("Event counts", words, "warning" if late_lately else "")
-        return ("Event counts", f"all {counted(meta.read, 'event')} accounted for", "")
+        return ("Event counts", f"all {counted(meta.read, 'event')} accounted for{elsewhere}", "")
     if missing > 0:
         return ("Event counts", f"{grouped(missing)} of {counted(meta.read, 'event')} unaccounted for", "bad")
     return ("Event counts", f"{grouped(-missing)} more than the {counted(meta.read, 'event')} read", "bad")

@@ -40,6 +40,12 @@ def counted(number: int, noun: str) -> str:
     return f"{grouped(number)} {noun}" + ("" if number == 1 else "s")
 
 
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `11th`."""
+    last = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{grouped(number)}{last}"
+
+
 def duration(seconds: float) -> str:
     """An age with its largest unit, or the two largest from an hour on: `now`, `5 s`, `3 min`, `2 h 5 min`, `3 d`."""
     whole = int(seconds)

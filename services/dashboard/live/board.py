@@ -1,25 +1,28 @@
 """What the live page shows of an observation: the strip, the key figures and a card for each panel. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from services.dashboard.kit.cards import ranking
+from services.dashboard.kit.cards.arrangement import arranged
 from services.dashboard.kit.cards.board import Board
-from services.dashboard.kit.cards.card import Card, Context, Panel
+from services.dashboard.kit.cards.card import Context, OptionalPanel
 from services.dashboard.kit.notice import notice
 from services.dashboard.kit.rollup_strip import rollup_strip
-from services.dashboard.live import key_figures
+from services.dashboard.live import key_figures, wall
 from services.dashboard.live.panels import (
     categories,
+    conversions,
     countries,
     devices,
+    event_types,
     latest_visitors,
+    now,
     pages,
     per_half_hour,
     per_minute,
     products,
     raw_events,
+    rising,
     sources,
     state_log,
 )
@@ -27,28 +30,30 @@ from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Empty, Observation, snapshot_of
 from shared.rollups.contract import Snapshot
 
-PANELS: Final[tuple[Panel[Snapshot], ...]] = (
+PANELS: Final[tuple[OptionalPanel[Snapshot], ...]] = (
     per_minute,
-    per_half_hour,
+    now,
+    rising,
+    conversions,
     products,
-    devices,
-    categories,
     pages,
-    countries,
     sources,
+    categories,
+    devices,
+    countries,
+    event_types,
+    per_half_hour,
     latest_visitors,
     state_log,
     raw_events,
 )
-"""From top to bottom; a row of the page has twelve columns."""
+"""From top to bottom, what changes first comes first."""
 
-_WIDE_PAGES_COLUMNS: Final = 9  # beside the devices
-_NARROW_SOURCES_COLUMNS: Final = 5  # beside the countries
-
-_OF_VISITORS: Final[tuple[Panel[Snapshot], ...]] = (latest_visitors, state_log, raw_events)
+_OF_VISITORS: Final[tuple[OptionalPanel[Snapshot], ...]] = (latest_visitors, state_log, raw_events)
 """These show single visitors, which is for analysts."""
 
-_TITLE: Final = '<h1 class="spoken">Live</h1>'
+_NAME: Final = "Live"
+_TITLE: Final = f'<h1 class="spoken">{_NAME}</h1>'
 
 
 def draw(observation: Observation, address: str, context: Context) -> Board:
@@ -56,35 +61,26 @@ def draw(observation: Observation, address: str, context: Context) -> Board:
     strip = rollup_strip(observation, address, context.now_ms, context.clock, role=context.role)
     snapshot = snapshot_of(observation)
     if snapshot is None:
-        return Board(strip, notice=_EMPTY if isinstance(observation, Empty) else _MISSING)
-    cards = _cards(snapshot, context) if _shows_products(snapshot) else _cards_without_products(snapshot, context)
-    return Board(strip, _TITLE + key_figures.draw(snapshot.meta, snapshot.windows), tuple(cards))
+        return Board(
+            strip, notice=_EMPTY if isinstance(observation, Empty) else _MISSING, name=_NAME, is_wall=context.is_wall
+        )
+    count = key_figures.active_now(snapshot.windows)
+    if context.is_wall:
+        figures = wall.title(context) + key_figures.draw_for_wall(snapshot.meta, snapshot.windows)
+        return Board(strip, figures, wall.cards(snapshot, context), name=_NAME, count=count, is_wall=True)
+    drawn = (panel.draw(snapshot, context) for panel in panels_of(context.role))
+    return Board(
+        strip,
+        _TITLE + key_figures.draw(snapshot.meta, snapshot.windows),
+        arranged(card for card in drawn if card is not None),
+        name=_NAME,
+        count=count,
+    )
 
 
-def panels_of(role: Role) -> tuple[Panel[Snapshot], ...]:
+def panels_of(role: Role) -> tuple[OptionalPanel[Snapshot], ...]:
     """The panels that someone with this role sees."""
     return tuple(panel for panel in PANELS if role == "analyst" or panel not in _OF_VISITORS)
-
-
-def _shows_products(snapshot: Snapshot) -> bool:
-    """Whether the site is a shop, or so quiet that it may be one."""
-    return bool(snapshot.windows.products_1h) or not snapshot.windows.pages_1h
-
-
-def _cards(snapshot: Snapshot, context: Context) -> Iterator[Card]:
-    return (panel.draw(snapshot, context) for panel in panels_of(context.role))
-
-
-def _cards_without_products(snapshot: Snapshot, context: Context) -> Iterator[Card]:
-    """The cards of a site without products: its pages take their place, and the rows are full again."""
-    for panel in panels_of(context.role):
-        if panel is products:
-            wide = pages.draw(snapshot, context)
-            yield replace(wide, columns=_WIDE_PAGES_COLUMNS, tablet_columns=6, height_px=products.HEIGHT_PX)
-        elif panel is sources:
-            yield replace(sources.draw(snapshot, context), columns=_NARROW_SOURCES_COLUMNS)
-        elif panel not in (pages, categories):
-            yield panel.draw(snapshot, context)
 
 
 def categories_of(snapshot: Snapshot) -> list[str]:

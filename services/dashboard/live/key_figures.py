@@ -5,8 +5,11 @@ from typing import Final, TypeVar
 
 from services.dashboard.kit.cards import sparkline, stat_cards
 from services.dashboard.kit.cards.stat_cards import StatCard
-from services.dashboard.kit.previous_period import first_event_by_ms
+from services.dashboard.kit.escaping import in_html
+from services.dashboard.kit.money import money
+from services.dashboard.kit.previous_period import is_covered
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped, percentage, rate, span
+from shared.rollups.commerce import OTHER_CURRENCIES
 from shared.rollups.contract import AudienceRollup
 from shared.rollups.model import WINDOW_SECONDS, Meta
 
@@ -18,9 +21,28 @@ _PERIODS: Final = {"5m": "5 min", "15m": "15 min", "30m": "30 min", "1h": "hour"
 _Number = TypeVar("_Number", int, float)
 
 
+_CURRENCIES_NAMED: Final = 2
+_ON_A_WALL: Final = ("Active now", "Visitors, 1 h", "Views per minute", "Sessions")
+
+
 def draw(meta: Meta, windows: AudienceRollup) -> str:
     """The cards: always the same number and height, whatever the rollup holds."""
-    return stat_cards.row((*_traffic(meta, windows), *_sessions(meta, windows)))
+    return stat_cards.row(_cards(meta, windows))
+
+
+def draw_for_wall(meta: Meta, windows: AudienceRollup) -> str:
+    """The few that change by the second, and the revenue of a site that sells."""
+    shown = [card for card in _cards(meta, windows) if card.label in _ON_A_WALL]
+    return stat_cards.row([*shown, *_revenue(windows)])
+
+
+def active_now(windows: AudienceRollup) -> str:
+    """The number of the first card."""
+    return grouped(windows.visitors.get("5m", 0))
+
+
+def _cards(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
+    return (*_traffic(meta, windows), *_sessions(meta, windows))
 
 
 def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
@@ -30,7 +52,7 @@ def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
     visitors, per_minute = windows.visitors, windows.visitors_1m
     yield StatCard(
         label="Active now",
-        number=grouped(visitors.get("5m", 0)),
+        number=active_now(windows),
         window="visitors, last 5 min",
         fact=change(visitors, "5m", "visitor"),
         curve=_per_minute(per_minute, "visitors", 30),
@@ -86,10 +108,22 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
     )
 
 
-def _are_covered(meta: Meta, windows: AudienceRollup, seconds: int) -> bool:
-    """Whether the last `seconds` are loaded, and the site had an event before them."""
-    by_ms = first_event_by_ms(windows)
-    return meta.coverage_8h_s >= seconds and by_ms is not None and by_ms <= meta.as_of_ms - 1000 * seconds
+def _revenue(windows: AudienceRollup) -> Iterable[StatCard]:
+    """Sales less refunds in the reporting currency; what was sold in others is named, never added."""
+    revenue, others = windows.revenue, windows.other_currencies
+    if not revenue.has_sales and not others:
+        return
+    fact = f"after {counted(revenue.refunds_1h, 'refund')}" if revenue.refunds_1h else ""
+    if others:
+        names = " and ".join(sorted(others)) if len(others) <= _CURRENCIES_NAMED else f"{len(others)} other currencies"
+        names = "other currencies" if OTHER_CURRENCIES in others else names
+        fact = f"without {in_html(names, 30)}"
+    yield StatCard(
+        label="Revenue, 1 h",
+        number=in_html(money(revenue.revenue_1h, revenue.currency)),
+        window=f"{counted(revenue.orders_1h, 'order')}, last hour",
+        fact=fact,
+    )
 
 
 def _of_sessions(started: int) -> str:
@@ -121,7 +155,7 @@ def _means(sums: Mapping[int, int], sessions: Mapping[int, int]) -> list[float]:
 def _change(meta: Meta, windows: AudienceRollup, counts: Mapping[str, int], window: str, noun: str) -> str:
     """How a window compares with the previous one; empty unless both are covered."""
     current, previous = counts.get(window, 0), counts.get(f"{window}:prev", 0)
-    if previous == 0 or not _are_covered(meta, windows, 2 * WINDOW_SECONDS[window]):
+    if previous == 0 or not is_covered(meta, windows, 2 * WINDOW_SECONDS[window]):
         return ""
     change = round(100 * (current - previous) / previous)
     kind, arrow, word = (

@@ -5,6 +5,7 @@ from typing import Final, get_args
 
 import streamlit as st
 
+from services.dashboard.components import wall_button
 from services.dashboard.components.board import Draw, Viewer
 from services.dashboard.kit import theme
 from services.dashboard.kit.navigation import Navigation
@@ -22,6 +23,7 @@ def show(
     rollups: RollupSource,
     pages: PageCache,
     draw: Draw,
+    show_wall_button: wall_button.Show,
     refresh_seconds: float,
     navigation: Navigation,
     role: Role,
@@ -41,6 +43,7 @@ def show(
             bind="query-params",
             label_visibility="collapsed",
         )
+        show_wall_button()
     st.fragment(_refresh, run_every=refresh_seconds)(rollups, pages, draw, Viewer(), audience, role, palette.mode)
 
 
@@ -57,4 +60,7 @@ def _refresh(
     if mode != mode_shown:
         st.rerun()  # the browser switched its colour mode, which the whole page follows
     now_ms = time.time_ns() // 1_000_000
-    draw(pages.page(rollups.observe(audience), audience, role, mode, st.context.timezone, now_ms), viewer)
+    is_wall = st.query_params.get(wall_button.PARAMETER) == "1"
+    tabs = None if viewer.has_nothing else st.query_params.to_dict()  # a card's tab is under its name
+    zone = st.context.timezone
+    draw(pages.page(rollups.observe(audience), audience, role, mode, zone, now_ms, is_wall=is_wall, tabs=tabs), viewer)

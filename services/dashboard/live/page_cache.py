@@ -1,11 +1,14 @@
 """Drawn pages: viewers of the same role, audience, colour mode and zone share one for a second."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from services.dashboard.kit import theme
+from services.dashboard.kit.cards.board import Board
 from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.cards.edition import Edition
-from services.dashboard.kit.cards.encoding import encoded
+from services.dashboard.kit.cards.encoding import encoded, shown_tabs
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board
@@ -13,7 +16,15 @@ from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.observations import Observation, snapshot_of
 from shared.rollups.model import AUDIENCES, Audience
 
-_Viewer = tuple[Role, theme.Mode, Clock]
+_Viewer = tuple[Role, theme.Mode, Clock, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A page, and its editions by the tabs that they have; by None the one with all."""
+
+    board: Board
+    editions: dict[tuple[tuple[str, str], ...] | None, Edition] = field(default_factory=dict)
 
 
 class PageCache:
@@ -25,14 +36,27 @@ class PageCache:
         self._address = address
         self._colours = colours
         self._locks = {audience: Lock() for audience in AUDIENCES}
-        self._drawn: dict[Audience, tuple[Observation | None, int, dict[_Viewer, Edition]]] = {
+        self._drawn: dict[Audience, tuple[Observation | None, int, dict[_Viewer, _Drawn]]] = {
             audience: (None, 0, {}) for audience in AUDIENCES
         }
 
     def page(
-        self, observation: Observation, audience: Audience, role: Role, mode: theme.Mode, zone: str | None, now_ms: int
+        self,
+        observation: Observation,
+        audience: Audience,
+        role: Role,
+        mode: theme.Mode,
+        zone: str | None,
+        now_ms: int,
+        *,
+        is_wall: bool = False,
+        tabs: Mapping[str, str] | None = None,
     ) -> Edition:
-        """The page of an observation; ages on it are as of the second of `now_ms`."""
+        """The page of an observation; ages on it are as of the second of `now_ms`.
+
+        `tabs` are those that the viewer chose, by card. Other tabs are left out, unless it is None. Unknown ones are
+        ignored.
+        """
         clock = clock_of(zone)
         with self._locks[audience]:
             seen, second, pages = self._drawn[audience]
@@ -42,12 +66,17 @@ class PageCache:
             if seen is not observation or now_s - second > 1:
                 pages = {}
                 self._drawn[audience] = (observation, now_s, pages)
-            if (role, mode, clock) not in pages:
-                context = self._context(observation, audience, role, mode, clock, now_s)
-                drawn = board.draw(observation, self._address, context)
-                page = encoded(drawn, clock.named_time(now_s * 1000), self._refresh_seconds)
-                pages[role, mode, clock] = Edition(page)
-            return pages[role, mode, clock]
+            viewer = (role, mode, clock, is_wall)
+            if viewer not in pages:
+                context = replace(self._context(observation, audience, role, mode, clock, now_s), is_wall=is_wall)
+                pages[viewer] = _Drawn(board.draw(observation, self._address, context))
+            drawn = pages[viewer]
+            shown = None if tabs is None else shown_tabs(drawn.board, tabs)
+            key = None if shown is None else tuple(shown.items())
+            if key not in drawn.editions:
+                at = clock.named_time(now_s * 1000)
+                drawn.editions[key] = Edition(encoded(drawn.board, at, self._refresh_seconds, shown))
+            return drawn.editions[key]
 
     def _context(
         self, observation: Observation, audience: Audience, role: Role, mode: theme.Mode, clock: Clock, now_s: int

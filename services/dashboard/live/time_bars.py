@@ -9,7 +9,8 @@ from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.time_zones import UTC_CLOCK
 from shared.events.time_units import MINUTE_MS
 
-HEIGHT_PX: Final = 232
+_HEIGHT_PX: Final = 232
+_HEIGHT_ON_A_WALL_PX: Final = 158
 
 Trace = dict[str, Any]
 
@@ -48,7 +49,7 @@ def figure(traces: list[Trace], starts: Sequence[int], step_ms: int, greatest: i
     return {
         "data": traces,
         "layout": {
-            **layout(HEIGHT_PX, context.palette),
+            **layout(_HEIGHT_ON_A_WALL_PX if context.is_wall else _HEIGHT_PX, context.palette),
             "barmode": "overlay",
             "hovermode": "x unified",
             "margin": {"l": 40, "r": 4, "t": 8, "b": 26},

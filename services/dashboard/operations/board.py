@@ -8,12 +8,12 @@ from services.dashboard.kit.cards.card import Context, Panel
 from services.dashboard.kit.notice import notice
 from services.dashboard.kit.status_strip import status_strip, unreachable_strip
 from services.dashboard.operations import key_figures
-from services.dashboard.operations.panels import dead_letters, partitions, replicas, transitions
+from services.dashboard.operations.panels import dead_letters, event_counts, partitions, replicas, transitions
 from services.dashboard.operations.snapshot import Snapshot, snapshot_of
 from services.dashboard.operations.verdict_strip import verdict_strip
 from services.dashboard.sources.observations import Reported, StatusObservation, Unreachable
 
-PANELS: Final[tuple[Panel[Snapshot], ...]] = (replicas, partitions, dead_letters, transitions)
+PANELS: Final[tuple[Panel[Snapshot], ...]] = (replicas, event_counts, partitions, dead_letters, transitions)
 """From top to bottom; a row of the page has twelve columns."""
 
 

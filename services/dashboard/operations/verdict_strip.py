@@ -6,6 +6,7 @@ from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.status_strip import age, status_strip, when
 from services.dashboard.kit.time_zones import Clock
 from services.dashboard.kit.wording import UNKNOWN, counted, duration, grouped
+from services.dashboard.operations.event_counts import steps_of
 from services.dashboard.operations.snapshot import Snapshot
 from services.dashboard.operations.standings import Replica, Standing, missing_services
 from services.dashboard.operations.unread import unread_partitions
@@ -26,10 +27,22 @@ def verdict_strip(reported: Reported, snapshot: Snapshot, now_ms: int, clock: Cl
         ("Newest report", age((now_ms - newest_ms) / 1000), ""),
         ("Time", when(now_ms, clock), ""),
         ("Dead letters", grouped(letters), ""),
+        *_event_counts(snapshot),
         ("Version", in_html(", ".join(versions) or UNKNOWN), "warning" if len(versions) > 1 else ""),
         ("Publisher", _publisher(running), ""),
     ]
     return status_strip(standing, name, reason, facts)
+
+
+def _event_counts(snapshot: Snapshot) -> list[tuple[str, str, str]]:
+    """Whether each step of the pipeline accounts for its events; nothing before one is known."""
+    steps = steps_of(snapshot.replicas, snapshot.meta)
+    if not steps:
+        return []
+    unaccounted = sum(abs(step.unaccounted) for step in steps)
+    if unaccounted:
+        return [("Event counts", f"{grouped(unaccounted)} unaccounted for", "bad")]
+    return [("Event counts", "all accounted for", "")]
 
 
 def _publisher(running: Sequence[Replica]) -> str:

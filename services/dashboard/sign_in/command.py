@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from getpass import getpass
 from typing import Final, get_args
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from services.dashboard.sign_in import pages
-from services.dashboard.sign_in.access import Role
+from services.dashboard.sign_in.access import SITE, Role
 from services.dashboard.sign_in.methods import BySharedLink
 from services.dashboard.sign_in.passwords import LEAST_CHARACTERS, MOST_CHARACTERS, hashed
 from services.dashboard.sign_in.secret_files import signing_key
@@ -54,7 +54,7 @@ def share(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "page", metavar="PAGE", type=_page, help="live, explore or operations, with choices as in its address: "
-        "'explore?window=15+min'",
+        "'explore?window=15+min'. The link opens the site that it has been made for, of=Shop, or the first one",
     )  # fmt: skip
     parser.add_argument("--hours", type=_hours, default=24.0, help="hours until the link ends (default 24)")
     options = parser.parse_args(argv)
@@ -67,7 +67,8 @@ def share(argv: Sequence[str]) -> int:
         raise ConfigurationError("DASHBOARD_URL: required, because the link starts with it")
     path, _, query = options.page.partition("?")
     now_s = time.time()
-    token = BySharedLink(Signer(signing_key(settings.dashboard_secret_file))).link(path, options.hours, now_s)
+    (of,) = parse_qs(query).get(SITE, [""])[-1:]
+    token = BySharedLink(Signer(signing_key(settings.dashboard_secret_file))).link(path, options.hours, now_s, of)
     choices = f"{query}&" if query else ""
     sys.stdout.write(f"{settings.public_url}/{path}?{choices}{urlencode({pages.SHARE: token})}\n")
     until = datetime.fromtimestamp(now_s + options.hours * 3600, UTC)

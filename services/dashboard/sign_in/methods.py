@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from services.dashboard.sign_in.access import Access, Role
 from services.dashboard.sign_in.pages import LIVE, TITLES
@@ -55,9 +56,9 @@ class BySharedLink:
 
     signer: Signer
 
-    def link(self, page: str, hours: float, now_s: float) -> str:
-        """The token of a link to a page."""
-        return self.signer.sign(Share(page, int(now_s + hours * HOUR_S)))
+    def link(self, page: str, hours: float, now_s: float, of: str = "") -> str:
+        """The token of a link to a page, of the site with the label `of`."""
+        return self.signer.sign(Share(page, int(now_s + hours * HOUR_S), of))
 
     def standing(self, cookies: Mapping[str, str], now_s: float) -> Standing:
         """A link makes a viewer of one page."""
@@ -70,8 +71,8 @@ class BySharedLink:
             return NOBODY
         if share.until_s <= now_s:
             return Expired(is_shared=True)
-        access = Access(role="viewer", page=share.page, until_s=share.until_s)
-        return SignedIn(access, share.until_s, f"share {share.page or LIVE} {share.until_s}")
+        access = Access(role="viewer", page=share.page, of=quote(share.of), until_s=share.until_s)
+        return SignedIn(access, share.until_s, f"share {share.page or LIVE} {share.until_s} {share.of}".rstrip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stamp: str
 
 
-class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A link to one page."""
+class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A link to one page, of the site with the label `of`, or of the first one."""
 
     page: str
     until_s: int
+    of: str = ""
 
 
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from services.dashboard.sources.watch import Watched
 from shared.rollups.contract import Snapshot
+from shared.rollups.model import Meta
 from shared.status.replica_status import Transition
 
 Seen = TypeVar("Seen", covariant=True)
@@ -72,12 +73,16 @@ def snapshot_of(observation: Observation) -> Snapshot | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reported:
-    """Redis answered with the replicas' reports as of `at_ms`; all empty when none has reported."""
+    """Redis answered with the replicas' reports as of `at_ms`; all empty when none has reported.
+
+    `meta` is that of the rollup; None before the first, and while it cannot be read.
+    """
 
     replicas: list[Watched]
     unreadable: Mapping[str, str]  # key and field → why
     transitions: list[Transition]  # newest first
     at_ms: int
+    meta: Meta | None = None
 
 
 StatusObservation = Reported | Unreachable[Reported]

@@ -24,14 +24,13 @@ NONE: Final = -1
 """The code of an absent text, and of an unknown age."""
 
 _PLAIN: Final = [field for field in SEGMENT_SCHEMA if field.name not in DIMENSIONS]
-_COLUMNS: Final = [field.name for field in SEGMENT_SCHEMA]
 _TYPES: Final = set(SEGMENT_SCHEMA.types)
 _MOST_COLUMNS: Final = 64
 _LONGEST_TEXT_BYTES: Final = 4_096
 MOST_ROWS: Final = 1_000_000
 """The greatest SEGMENT_MAX_EVENTS."""
-MOST_BYTES: Final = 192 * 1024 * 1024
-"""Of a segment once decompressed: 50 for each of MOST_ROWS, and the texts."""
+MOST_BYTES: Final = 212 * 1024 * 1024
+"""Of a segment once decompressed: 70 for each of MOST_ROWS, and the texts."""
 _PARTITIONS: Final = 100_000
 """More than any event log has. Assembling allocates a table entry per partition."""
 
@@ -107,14 +106,28 @@ def decode_segment(field: str, payload: bytes) -> Segment:
     if table.num_rows and not minute * MINUTE_MS <= times["min"] <= times["max"] < (minute + 1) * MINUTE_MS:
         raise MalformedSegment("events of another minute")
     # With the schema of the contract, so that all segments can be assembled.
-    return Segment(minute, partition, rate, pa.table([table[name] for name in _COLUMNS], schema=SEGMENT_SCHEMA))
+    return Segment(minute, partition, rate, pa.table(_columns(table), schema=SEGMENT_SCHEMA))
+
+
+def _columns(table: Any) -> list[Any]:
+    """Our columns; those of text that a release before ours does not write are null."""
+    names = set(table.column_names)
+    return [
+        table[field.name] if field.name in names else pa.nulls(table.num_rows, field.type) for field in SEGMENT_SCHEMA
+    ]
 
 
 def _check_schema(schema: Any) -> None:
-    """Raise unless it has our columns; others, of a later release, must be of the same flat types."""
+    """Raise unless it has our columns, except of text that an earlier release lacks.
+
+    Others, of a later release, must be of the same flat types.
+    """
     if len(schema) > _MOST_COLUMNS:
         raise TypeError(f"{len(schema)} columns")
+    names = set(schema.names)
     for field in SEGMENT_SCHEMA:
+        if field.name in DIMENSIONS and field.name not in names:
+            continue
         found = schema.field(field.name).type
         if found != field.type:
             raise TypeError(f"{field.name} is {found}, not {field.type}")
@@ -127,7 +140,7 @@ def _check_columns(table: Any) -> None:
     for field in _PLAIN:
         if not field.nullable and table[field.name].null_count:
             raise ValueError(f"{field.name} has nulls")
-    for name in DIMENSIONS:
+    for name in set(table.column_names).intersection(DIMENSIONS):
         for chunk in table[name].chunks:
             texts = chunk.dictionary
             if texts.null_count or pc.count_distinct(texts).as_py() != len(texts):

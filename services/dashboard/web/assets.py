@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.dashboard.components import board, picks, plot, strip, wall_button
 from services.dashboard.components.plot import PLOTLY_ADDRESS, PLOTLY_FILE, WORLD_ADDRESS, WORLD_FILE
+from services.dashboard.components.script import Script
 from services.dashboard.kit.theme import STYLE_FILE
 from services.dashboard.web.page_document import STYLE_ADDRESS
 
@@ -33,7 +35,7 @@ class Assets:
 
     def __init__(self, app: ASGIApp, *, base_path: str = "/") -> None:
         self._app = app
-        self._handlers = {base_path + path: _handler(file) for path, file in _files()}
+        self._handlers = {base_path + path: _handler(content) for path, content in _files()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._handlers.get(scope["path"]) if scope["type"] == "http" else None
@@ -44,7 +46,9 @@ class Assets:
             await response(scope, receive, send)
 
 
-def _files() -> Iterable[tuple[str, Path]]:
+def _files() -> Iterable[tuple[str, Path | Script]]:
+    for script in (board.SCRIPT, *picks.SCRIPTS, plot.SCRIPT, strip.SCRIPT, wall_button.SCRIPT):
+        yield script.address, script
     yield PLOTLY_ADDRESS, PLOTLY_FILE
     yield WORLD_ADDRESS, WORLD_FILE
     yield STYLE_ADDRESS, STYLE_FILE
@@ -54,16 +58,19 @@ def _files() -> Iterable[tuple[str, Path]]:
                 yield f"{folder}/{file.name}", file
 
 
-def _handler(file: Path) -> Callable[[Request], Response]:
-    media_type = _MEDIA_TYPES[file.suffix]
+def _handler(content: Path | Script) -> Callable[[Request], Response]:
+    media_type = _MEDIA_TYPES[content.suffix if isinstance(content, Path) else ".js"]
 
     @cache
     def compressed() -> bytes:
-        return gzip.compress(file.read_bytes(), compresslevel=6)
+        plain = content.read_bytes() if isinstance(content, Path) else content.text.encode()
+        return gzip.compress(plain, compresslevel=6)
 
     def answer(request: Request) -> Response:
         if "gzip" not in request.headers.get("accept-encoding", ""):
-            return FileResponse(file, media_type=media_type, headers=_KEPT)  # as fast as the client reads
+            if isinstance(content, Script):
+                return Response(content.text, media_type=media_type, headers=_KEPT)
+            return FileResponse(content, media_type=media_type, headers=_KEPT)  # as fast as the client reads
         return Response(compressed(), media_type=media_type, headers={**_KEPT, "Content-Encoding": "gzip"})
 
     return answer

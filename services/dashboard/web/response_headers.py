@@ -1,7 +1,8 @@
 """Headers of every response that limit what a browser does with it.
 
 `unsafe-inline` styles: Streamlit writes its styles, and the pages theirs, into the document. `blob:` scripts: Streamlit
-loads a component's script from memory. No script is evaluated from text, and inline scripts are listed by checksum.
+loads a component's script from memory, and `background.js` its timer. No script is evaluated from text, and inline
+scripts are listed by checksum.
 """
 
 import base64
@@ -17,8 +18,7 @@ _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _DENIED: Final = (
     "accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope", "hid",
     "identity-credentials-get", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
-    "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",
-    "xr-spatial-tracking",
+    "publickey-credentials-create", "publickey-credentials-get", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
 
 
@@ -27,7 +27,8 @@ def response_headers(documents: Iterable[str], frame_ancestors: str) -> list[tup
     headers = {
         "Content-Security-Policy": _policy(documents, frame_ancestors),
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _DENIED),
+        # Wall mode keeps its screen awake.
+        "Permissions-Policy": ", ".join([*(f"{feature}=()" for feature in _DENIED), "screen-wake-lock=(self)"]),
         # Not `no-referrer`, with which browsers send the Origin of a form as "null".
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",

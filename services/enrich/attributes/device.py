@@ -8,10 +8,9 @@ from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
 from services.enrich.attributes.bots import is_bot
-from services.enrich.lookups.lru import LruCache
 
-CACHE_ENTRIES: Final = 32_768
-_LONGEST_USER_AGENT: Final = 512  # the rest adds nothing, and search time grows with length
+LONGEST_USER_AGENT: Final = 512
+"""Characters that are read: the rest adds nothing, and search time grows with length."""
 
 _TV_OR_CONSOLE: Final = re.compile(
     r"(?<![.\w])(?:smart[ -]?|google ?|apple ?|android ?|hbb|net|inet|mi|op|d)?tv(?:\d|\b(?!\.))"
@@ -44,15 +43,15 @@ _DESKTOP_SYSTEMS: Final = frozenset(
 _MOBILE_SYSTEMS: Final = frozenset({"BlackBerry OS", "Firefox OS", "iOS", "KaiOS", "Symbian OS", "Windows Phone"})
 _PHONE_FAMILIES: Final = frozenset({"Generic Feature Phone", "Generic Smartphone"})
 
-_parser = Parser(Resolver(load_builtins()))
+parser = Parser(Resolver(load_builtins()))
 
 
 def device_type_of(user_agent: str | None) -> str:
     """One of DEVICE_TYPES; "Other" for televisions, consoles and absent or unknown user agents."""
     if not user_agent:
         return "Other"
-    if len(user_agent) > _LONGEST_USER_AGENT:
-        return device_types[user_agent[:_LONGEST_USER_AGENT]]
+    if len(user_agent) > LONGEST_USER_AGENT:
+        user_agent = user_agent[:LONGEST_USER_AGENT]
     if is_bot(user_agent):
         return "Bot"
     if _TV_OR_CONSOLE.search(user_agent) or _FIRE_TV.search(user_agent):
@@ -65,14 +64,10 @@ def device_type_of(user_agent: str | None) -> str:
     if _ANDROID.search(user_agent):
         # Google's rule for browsers: a phone's user agent has "Mobile", a tablet's does not.
         return "Tablet" if "AppleWebKit" in user_agent and not is_mobile else "Mobile"
-    system = _parser.parse_os(user_agent)
-    device = _parser.parse_device(user_agent)
+    system = parser.parse_os(user_agent)
+    device = parser.parse_device(user_agent)
     if (system and system.family in _MOBILE_SYSTEMS) or (device and device.family in _PHONE_FAMILIES):
         return "Mobile"
     if (system and system.family in _DESKTOP_SYSTEMS) or _DESKTOP.search(user_agent):
         return "Desktop"
     return "Mobile" if is_mobile else "Other"
-
-
-device_types: Final[LruCache[str | None, str]] = LruCache(device_type_of, CACHE_ENTRIES, _LONGEST_USER_AGENT)
-"""By user agent."""

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import redis
 
+from services.enrich.attributes.agent import Agent
 from services.enrich.dead_letters.topic import DeadLetter
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_VISITOR
 from services.enrich.transform.enrich import Enricher
@@ -46,7 +47,7 @@ def refusal_of_raw(limits: Limits) -> Check:
         if isinstance(event, Refusal):
             return event
         # Nothing that is looked up decides.
-        outcome = enrich(event, event.userId, event.ip, NO_PRODUCT, UNKNOWN_VISITOR, UNKNOWN, "Other", arrived_ms)
+        outcome = enrich(event, event.userId, event.ip, NO_PRODUCT, UNKNOWN_VISITOR, UNKNOWN, Agent(), arrived_ms)
         return outcome if isinstance(outcome, Refusal) else None
 
     return refusal_of

@@ -44,7 +44,7 @@ def exported(site: Site, user_id: str, now_ms: int) -> dict[str, Any]:
     """Everything that is stored about the visitor."""
     visitor = site.identity(user_id, now_ms)
     found = [item for _, place in PLACES for item in place(site.redis, visitor, is_removed=False)]
-    found += published(site.redis, visitor, is_removed=False)
+    found += [item for redis in site.publishing(now_ms) for item in published(redis, visitor, is_removed=False)]
     by_key: dict[str, list[Any]] = {}
     for key, content in found:
         by_key.setdefault(key, []).append(content)

@@ -77,9 +77,10 @@ class Forgetting:
         lines = {user_id: list(self._stored(visitor)) for user_id, visitor in self._visitors.items()}
         for user_id, found in self._records().items():
             lines[user_id] += found
-        state = self._state(until_ms)
+        states = self._states(until_ms)
+        is_rebuilt = not any(state.is_pending for state in states)
         for user_id, visitor in self._visitors.items():
-            lines[user_id] += [*self._published(visitor, is_rebuilt=not state.is_pending), *_ANONYMOUS, state]
+            lines[user_id] += [*self._published(visitor, is_rebuilt=is_rebuilt), *_ANONYMOUS, *states]
         return lines
 
     def _erased_until(self) -> int:
@@ -153,22 +154,27 @@ class Forgetting:
 
     # --- what aggregate has ------------------------------------------------------------------------------------------
 
-    def _state(self, until_ms: int) -> Line:
-        """Wait until the state of every partition honours the erasure."""
+    def _states(self, until_ms: int) -> list[Line]:
+        """Wait until the state of every partition honours the erasure, in the group of all sites and of each."""
+        deadline = time.monotonic() + self._wait_seconds
+        groups = [("aggregate's state", "")]
+        groups += [(f"aggregate's state of {site.name}", site.name) for site in self._site.published_sites(_now_ms())]
+        return [self._state(name, site, until_ms, deadline) for name, site in groups]
+
+    def _state(self, name: str, site: str, until_ms: int, deadline: float) -> Line:
         topic = self._site.settings.enriched_topic
         facts = self._site.topics.get(topic)
         partitions = range(facts.partitions if facts is not None else 0)
         if self._is_dry:
-            return Line("aggregate's state", None, None, f"all {len(partitions)} partitions would be rebuilt")
-        deadline = time.monotonic() + self._wait_seconds
+            return Line(name, None, None, f"all {len(partitions)} partitions would be rebuilt")
         while True:
-            honoured = self._list.honoured(topic)
+            honoured = self._list.honoured(topic, site)
             left = [partition for partition in partitions if honoured.get(partition, 0) < until_ms]
             if not left:
-                return Line("aggregate's state", None, None, f"erased in all {len(partitions)} partitions")
+                return Line(name, None, None, f"erased in all {len(partitions)} partitions")
             if time.monotonic() >= deadline:
                 return Line(
-                    "aggregate's state", None, None,
+                    name, None, None,
                     f"pending in {len(left)} of {len(partitions)} partitions: erased when aggregate starts",
                     is_pending=True,
                 )  # fmt: skip
@@ -176,7 +182,7 @@ class Forgetting:
                 raise Stopped
 
     def _published(self, visitor: Identity, *, is_rebuilt: bool) -> Iterator[Line]:
-        found = removed = len(published(self._site.redis, visitor, is_removed=not self._is_dry))
+        found = removed = self._remove_published(visitor)
         if self._is_dry:
             removed = 0
         elif is_rebuilt:
@@ -184,12 +190,18 @@ class Forgetting:
             for _ in range(_PUBLISHED_LOOKS):
                 if self._site.stop.wait(_REPUBLISHED_SECONDS):
                     raise Stopped
-                again = len(published(self._site.redis, visitor, is_removed=True))
+                again = self._remove_published(visitor)
                 found, removed = found + again, removed + again
                 if not again:
                     break
         yield Line(
             "published latest events", found, removed, "" if is_rebuilt else "published again by a running aggregate"
+        )
+
+    def _remove_published(self, visitor: Identity) -> int:
+        """Under the prefix of all sites, and of each that has its own. Returns how many were found."""
+        return sum(
+            len(published(redis, visitor, is_removed=not self._is_dry)) for redis in self._site.publishing(_now_ms())
         )
 
 

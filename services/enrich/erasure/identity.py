@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple, get_args
 import redis
 
 from services.enrich.privacy.lookup_names import lookup_key_of, lookup_name, shared_key_key
-from services.enrich.privacy.policy import Period, Rotation, derived_salt, period_of, pseudonym_of
-from services.enrich.privacy.pseudonyms import salt_key
 from shared.events.time_units import DAY_MS
+from shared.privacy.pseudonyms import salt_key
+from shared.privacy.rotation import Period, Rotation, derived_salt, period_of, pseudonym_of
 
 _ROTATIONS: Final[tuple[Rotation, ...]] = get_args(Rotation)
 _COUNTED_MS: Final = 2 * DAY_MS
@@ -25,6 +25,8 @@ class Identity(NamedTuple):
     periods: Mapping[str, Period | None]
     lookup_names: Sequence[str] = ()
     """Under which lookups are stored: the id, and while visitors are hashed, its keyed hash."""
+    days: Sequence[Period] = ()
+    """The days of which the collector may remember a session: its visitors' ids are pseudonyms from the start."""
 
     @property
     def ids(self) -> frozenset[str]:
@@ -58,7 +60,8 @@ def identity_of(
     keys: Any = [lookup_key_of(secret)] if secret is not None else client.mget(shared_key_key(prefix))
     key = keys[0]
     is_key = key is not None and len(key) in _KEY_BYTES
-    return Identity(user_id, found, (user_id, lookup_name(user_id, key)) if is_key else (user_id,))
+    days = [period_of(now_ms - back, "daily") for back in (0, DAY_MS)]
+    return Identity(user_id, found, (user_id, lookup_name(user_id, key)) if is_key else (user_id,), days)
 
 
 def _periods(rotation: Rotation, from_ms: int, now_ms: int) -> list[Period]:

@@ -14,6 +14,7 @@ from services.enrich.erasure.settings import ErasureSettings
 from services.enrich.erasure.stored import Redis
 from shared.events.refusals import dead_letter_topic
 from shared.events.time_units import DAY_MS
+from shared.privacy.erasure_list import ErasureList, PublishedSite
 from shared.runtime.dependency import Dependency
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import connect, redis_address, wait_out
@@ -44,6 +45,15 @@ class Site:
         kept_ms = DAY_MS * 400 if self.kept_ms is None else self.kept_ms
         secret = self.settings.hash_salt if self.settings.hash_user_id != "off" else None
         return identity_of(self.redis.client, self.redis.prefix, user_id, secret=secret, kept_ms=kept_ms, now_ms=now_ms)
+
+    def published_sites(self, now_ms: int) -> list[PublishedSite]:
+        """The sites that aggregate publishes under prefixes of their own."""
+        return ErasureList(self.redis.client, self.redis.prefix).sites(now_ms)
+
+    def publishing(self, now_ms: int) -> list[Redis]:
+        """Redis with each prefix that aggregate publishes under."""
+        prefixes = dict.fromkeys([self.redis.prefix, *(site.prefix for site in self.published_sites(now_ms))])
+        return [Redis(self.redis.client, prefix) for prefix in prefixes]
 
     def records(self, topic: str, visitors: Iterable[Identity]) -> Iterator[tuple[str, Record]]:
         """The visitors' records in a topic, each with its visitor's original id."""

@@ -14,8 +14,8 @@ from redis.client import Pipeline
 
 from services.enrich.erasure.identity import Identity
 from services.enrich.lookups.catalogue import visitor_key
-from services.enrich.privacy.pseudonyms import crossing_key
 from shared.privacy.keys import MACHINE_KEY
+from shared.privacy.pseudonyms import COLLECT, crossing_key
 from shared.rollups.contract import STATE_LOG_KEY
 
 _SHORT: Final = 7  # characters of a userId in a line of the state log
@@ -84,11 +84,12 @@ def state_log(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
 
 
 def crossings(of: Redis, visitor: Identity, *, is_removed: bool) -> list[Found]:
-    """The sessions that cross a rotation of the salt."""
+    """The sessions that cross a rotation of the salt, of enrich or of the collector."""
     found = []
-    for user_id, period in visitor.periods.items():
-        key = crossing_key(of.prefix, period) if period is not None else ""
-        until: Any = of.client.hget(key, user_id) if key and of.is_a(b"hash", key) else None
+    places = [(crossing_key(of.prefix, period), user_id) for user_id, period in visitor.periods.items() if period]
+    places += [(crossing_key(of.prefix, day, COLLECT), visitor.user_id) for day in visitor.days]
+    for key, user_id in places:
+        until: Any = of.client.hget(key, user_id) if of.is_a(b"hash", key) else None
         if until is not None:
             found.append(Found(key, {user_id: _readable(until)}))
             if is_removed:

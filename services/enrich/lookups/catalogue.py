@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -19,15 +19,17 @@ class ProductFacts(msgspec.Struct, gc=False):
     """The fast path's memo: the other fields as members of a JSON object. The one attribute that changes."""
 
 
-class Appendix(NamedTuple):
+class Appendix(msgspec.Struct, frozen=True, gc=False):
     """What the fast path last appended to a visitor's click, and the click's inputs: most next clicks share them."""
 
-    day: int  # since 1970
-    country_by_ip: object  # the mapping that answered
-    ip: str | None
-    user_agent: str | None
-    members: bytes
-    key: bytes  # of the visitor's records
+    since_ms: int = 0  # the clicks' times, from the one to just before the other: the visitor's age is the same
+    until_ms: int = 0
+    country_by_ip: object = None  # the mapping that answered
+    ip: str | None = None
+    user_agent: str | None = None
+    written_ip: str | None = None  # truncated where the site truncates addresses
+    members: bytes = b""
+    key: bytes = b""  # of the visitor's records
 
 
 class VisitorFacts(msgspec.Struct, gc=False):
@@ -39,7 +41,7 @@ class VisitorFacts(msgspec.Struct, gc=False):
     gender: str = "U"
     birthdate: str | None = None
     birth_number: int | None = None
-    appendix: Appendix = Appendix(-1, None, None, None, b"", b"")
+    appendix: Appendix = Appendix()
     """The fast path's memo. The one attribute that changes."""
 
 

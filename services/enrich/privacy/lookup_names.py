@@ -10,7 +10,7 @@ from typing import Final
 
 import redis
 
-from services.enrich.privacy.policy import pseudonym_of
+from shared.privacy.rotation import pseudonym_of
 from shared.runtime.redis_replies import is_wrong_type
 from shared.status.unreadable import UNREADABLE
 

@@ -9,6 +9,8 @@ from fnmatch import translate
 from typing import Final
 from urllib.parse import unquote
 
+from services.enrich.lookups.lru import LruCache
+from shared.events.click_ids import CLICK_IDS
 from shared.events.limits import MARKER
 
 EMAIL: Final = "[email]"
@@ -17,6 +19,8 @@ TOKEN: Final = "[token]"  # noqa: S105 - stands for one
 CACHE_ENTRIES: Final = 32_768
 LONGEST_CACHED: Final = 512  # characters
 
+_PART_ENTRIES: Final = 8_192
+_LONGEST_PART: Final = 128  # characters
 _TOKEN_CHARACTERS: Final = 16
 _LEAST_WORD: Final = 6
 _ENCODED_TIMES: Final = 3  # a link in a link's parameter is percent-encoded once more each time
@@ -40,11 +44,13 @@ class UrlCleaner:
     def __init__(self, parameters: Iterable[str], longest: int) -> None:
         """`parameters` are the names of the parameters to keep; `*` stands for any characters.
 
+        Of click ids the names are kept, without values.
         `longest` is how many characters are read, as half an address or token could not be recognised.
         """
         self._longest = longest
         patterns = [translate(name) for name in parameters]
         self._kept = re.compile("|".join(patterns) or r"(?!)")
+        self._is_kept = LruCache(self._keeps, _PART_ENTRIES, _LONGEST_PART)
 
     def clean(self, url: str) -> str:
         """The URL with only the parameters to keep, and masks in place of e-mail addresses and tokens."""
@@ -54,10 +60,11 @@ class UrlCleaner:
             return url
         whole, _, _ = url.partition("#")
         path, _, query = whole.partition("?")
-        start, path = _without_login(path)
-        path = "".join(part if part in ("/", "\\") else _clean_segment(part) for part in _SEPARATOR.split(path))
-        parameters = [part for part in map(self._clean_parameter, _PARAMETER_SEPARATOR.split(query)) if part]
-        return start + path + ("?" + "&".join(parameters) if parameters else "")
+        path, may_hide_host = _clean_paths[path]
+        parts = _PARAMETER_SEPARATOR.split(query) if ";" in query else query.split("&")
+        parameters = [part for part in map(self._clean_parameter, parts) if part]
+        cleaned = path + ("?" + "&".join(parameters) if parameters else "")
+        return self.clean(cleaned) if may_hide_host else cleaned
 
     def _clean_beginning(self, url: str) -> str:
         """The whole parts within the limit. A path that goes on ends with a marker."""
@@ -67,9 +74,23 @@ class UrlCleaner:
 
     def _clean_parameter(self, parameter: str) -> str | None:
         name, equals, value = parameter.partition("=")
+        if self._is_kept[name]:
+            return f"{name}{equals}{_masks[value]}"
+        return name if name.lower() in CLICK_IDS else None  # that there is one, not which
+
+    def _keeps(self, name: str) -> bool:
         # `*` in a name to keep matches an address as well.
-        is_kept = self._kept.match(unquote(name)) is not None and _masked(name) == name
-        return f"{name}{equals}{_masked(value)}" if is_kept else None
+        return self._kept.match(unquote(name)) is not None and _masked(name) == name
+
+
+def _clean_path(path: str) -> tuple[str, bool]:
+    """The cleaned URL up to its query, and whether that must be cleaned again.
+
+    Without its own parameters a part may have become the beginning of a host: `http:;=//ada@example.com`.
+    """
+    start, rest = _without_login(path)
+    rest = "".join(part if part in ("/", "\\") else _clean_segment(part) for part in _SEPARATOR.split(rest))
+    return start + rest, not start and _AUTHORITY.match(rest) is not None
 
 
 def _without_login(path: str) -> tuple[str, str]:
@@ -93,6 +114,11 @@ def _masked(text: str) -> str:
     if "@" in decoded and _EMAIL.search(decoded):
         return EMAIL
     return TOKEN if _HIDDEN.search(decoded) or is_token(decoded) else text
+
+
+# A new click id makes a new URL of a path and parameters that are known.
+_clean_paths: Final[LruCache[str, tuple[str, bool]]] = LruCache(_clean_path, _PART_ENTRIES, _LONGEST_PART)
+_masks: Final[LruCache[str, str]] = LruCache(_masked, _PART_ENTRIES, _LONGEST_PART)
 
 
 def _decoded(text: str) -> str:

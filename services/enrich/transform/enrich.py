@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from services.enrich.attributes.agent import Agent
 from services.enrich.lookups.catalogue import NO_PRODUCT, ProductFacts, VisitorFacts
 from services.enrich.transform.fields import FIELDS, compiled
 from services.enrich.transform.plain_pages import is_plain_page
@@ -23,7 +24,7 @@ class _Combine(Protocol):
         product: ProductFacts,
         visitor: VisitorFacts,
         country: str,
-        device_type: str,
+        agent: Agent,
         /,
     ) -> EnrichedEvent: ...
 
@@ -43,7 +44,7 @@ class Enricher:
         product: ProductFacts,
         visitor: VisitorFacts,
         country: str,
-        device_type: str,
+        agent: Agent,
         arrived_ms: int,
     ) -> EnrichedEvent | Refusal:
         """Combine one click with its lookups; pass NO_PRODUCT, UNKNOWN_PRODUCT or UNKNOWN_VISITOR where there are none.
@@ -59,4 +60,4 @@ class Enricher:
         if timestamp > arrived_ms + FUTURE_TOLERANCE_MS:
             ahead_seconds = (timestamp - arrived_ms) // 1000
             return Refusal(Reason.FUTURE, f"timestamp {timestamp} is {ahead_seconds} s ahead of its arrival")
-        return self._fit(self._combine(event, user_id, ip, product, visitor, country, device_type))
+        return self._fit(self._combine(event, user_id, ip, product, visitor, country, agent))

@@ -11,15 +11,16 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import UNSET, UnsetType, defstruct
 
+from services.enrich.attributes.agent import Agent
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Appendix, ProductFacts, VisitorFacts
-from services.enrich.privacy.policy import truncated_ips
+from services.enrich.privacy.truncation import truncated_ips
+from services.enrich.transform.age import age_span
 from services.enrich.transform.fields import FIELDS, Field, Source, compiled
 from services.enrich.transform.plain_pages import is_plain_page
 from services.enrich.transform.rules import Rules
 from shared.events.limits import Limits, within
 from shared.events.refusals import UNDECODABLE
 from shared.events.schema import EnrichedEvent, RawEvent
-from shared.events.time_units import DAY_MS
 from shared.events.timestamps import FUTURE_TOLERANCE_MS
 from shared.streams.event_log import ToAppend
 
@@ -29,15 +30,12 @@ def _is_optional(field: Field) -> bool:
 
 
 _KEPT: Final = [field for field in FIELDS if field.kept is not None]
-_OF_VISITOR: Final = [field for field in _KEPT if field.name in ("userId", "ip", "userAgent")]  # as in an `Appendix`
-_OWN: Final = [field for field in _KEPT if field not in _OF_VISITOR]
 _ADDED: Final = sorted([field for field in FIELDS if field.kept is None], key=attrgetter("source"))
 _OF_PRODUCT: Final = [field for field in _ADDED if field.source is Source.PRODUCT]
 _OTHERS: Final = [field for field in _ADDED if field.source is not Source.PRODUCT]
 
-_encode: Final = msgspec.json.Encoder().encode
-_Own: Final = defstruct("Own", [field.name for field in _OWN], frozen=True, gc=False)
-_VisitorFields: Final = defstruct("VisitorFields", [field.name for field in _OF_VISITOR])
+_encoder: Final = msgspec.json.Encoder()
+_encode: Final = _encoder.encode
 _ProductAnswers: Final = defstruct("ProductAnswers", [field.name for field in _OF_PRODUCT])
 _OtherAnswers: Final = defstruct("OtherAnswers", [field.name for field in _OTHERS])
 
@@ -52,8 +50,7 @@ class FastPath:
         self._clean_urls = rules.clean_urls
         self._truncates_ip = rules.truncates_ip
         self._decode = _decoder("PlainClick", _KEPT, rules.limits, is_ascii=True)
-        self._decode_surely = _decoder("OwnFields", _OWN, rules.limits, is_ascii=False)
-        self._decode_visitor_surely = _decoder("VisitorFields", _OF_VISITOR, rules.limits, is_ascii=False)
+        self._decode_surely = _decoder("PlainClick", _KEPT, rules.limits, is_ascii=False)
         self._answers_of_product = compiled(_ProductAnswers, _OF_PRODUCT, rules)
         self._other_answers = compiled(_OtherAnswers, _OTHERS, rules)
         self._without_product = self._members_without_product()
@@ -66,16 +63,18 @@ class FastPath:
         products: Mapping[str, ProductFacts],
         visitors: Mapping[str, VisitorFacts],
         country_by_ip: Mapping[str | None, str],
-        device_types: Mapping[str | None, str],
+        agents: Mapping[str | None, Agent],
     ) -> tuple[list[ToAppend | None], list[int]]:
         """Enrich the plain clicks among the values of records that the log appended at `arrived_ms`, for `topic`.
 
         Returns an output for each value, None for those left to `enrich`, and the indexes of these: clicks that are not
         plain or are refused, and clicks whose product or visitor is not among those given. Every address has a country
-        in `country_by_ip`, every user agent a device type.
+        in `country_by_ip`, every user agent an entry in `agents`.
         """
         decode, decode_surely = self._decode, self._decode_surely
         clean_urls, without_product = self._clean_urls, self._without_product
+        encode_into, join = _encoder.encode_into, b"".join
+        own = bytearray()  # used again and again, so that it need not grow
         outputs: list[ToAppend | None] = []
         left: list[int] = []
         for value, arrival_ms in zip(values, arrived_ms, strict=True):
@@ -83,31 +82,33 @@ class FastPath:
                 click = decode(value)
                 timestamp_ms, product_id = click.timestamp, click.productId
                 visitor = visitors[click.userId]
-                day, answered_by, ip, user_agent, members, key = visitor.appendix
+                appendix = visitor.appendix
                 if (
-                    ip != click.ip
-                    or user_agent != click.userAgent
-                    or day != timestamp_ms // DAY_MS
-                    or answered_by is not country_by_ip
+                    appendix.ip != click.ip
+                    or appendix.user_agent != click.userAgent
+                    or not appendix.since_ms <= timestamp_ms < appendix.until_ms
+                    or appendix.country_by_ip is not country_by_ip
                 ):
-                    members, key = self._appendix_of(click, visitor, country_by_ip, device_types)
+                    appendix = self._appendix_of(click, visitor, country_by_ip, agents)
+                click.ip = appendix.written_ip
                 if product_id:
                     product = products[product_id]
                     if product is UNKNOWN_PRODUCT and is_plain_page(product_id, click.url, product):
-                        product_id, product = None, NO_PRODUCT
+                        click.productId, product = None, NO_PRODUCT
                     about_product = product.members or self._members_of(product)
                 else:
                     about_product = without_product[product_id]
                 url, referrer = click.url, click.referrer
                 if url is not UNSET:
-                    url = clean_urls[url]
+                    click.url = clean_urls[url]
                 if referrer is not UNSET:
-                    referrer = clean_urls[referrer]
-                own = _encode(_Own(timestamp_ms, product_id, click.eventId, click.eventType, url, referrer))
+                    click.referrer = clean_urls[referrer]
+                encode_into(click, own)
                 if not own.isascii():
                     decode_surely(own)  # its limits were counted in characters
                 if timestamp_ms <= arrival_ms + FUTURE_TOLERANCE_MS:
-                    outputs.append((topic, key, b"".join((own[:-1], about_product, members)), ()))
+                    own.pop()  # the closing brace, which the appendix has
+                    outputs.append((topic, appendix.key, join((own, about_product, appendix.members)), ()))
                     continue
             except _UNFIT:
                 pass
@@ -120,23 +121,20 @@ class FastPath:
         click: Any,
         visitor: VisitorFacts,
         country_by_ip: Mapping[str | None, str],
-        device_types: Mapping[str | None, str],
-    ) -> tuple[bytes, bytes]:
-        """The members after the product's, with the closing brace, and the record's key.
-
-        The visitor remembers them for their next click.
-        """
+        agents: Mapping[str | None, Agent],
+    ) -> Appendix:
+        """What to append to the click. The visitor remembers it for their next one."""
         ip, user_agent = click.ip, click.userAgent
-        country, device_type = country_by_ip[ip], device_types[user_agent]
-        kept = _encode(_VisitorFields(click.userId, truncated_ips[ip] if self._truncates_ip else ip, user_agent))
-        if not kept.isascii():
-            self._decode_visitor_surely(kept)
-        answers = self._other_answers(click=click, visitor=visitor, country=country, device_type=device_type)
-        members = b"".join((b",", kept[1:-1], b",", _encode(answers)[1:]))
+        country, agent = country_by_ip[ip], agents[user_agent]
+        written_ip = truncated_ips[ip] if self._truncates_ip else ip
+        answers = self._other_answers(click=click, visitor=visitor, country=country, agent=agent)
+        members = b"," + _encode(answers)[1:]
+        since_ms, until_ms = age_span(visitor.birth_number, click.timestamp)
         key = click.userId.encode()
+        appendix = Appendix(since_ms, until_ms, country_by_ip, ip, user_agent, written_ip, members, key)
         if len(ip or "") + len(user_agent or "") <= _LONGEST_REMEMBERED:
-            visitor.appendix = Appendix(click.timestamp // DAY_MS, country_by_ip, ip, user_agent, members, key)
-        return members, key
+            visitor.appendix = appendix
+        return appendix
 
     def _members_of(self, product: ProductFacts) -> bytes:
         """`,"category":…,"title":…`. The product remembers them for its next click."""
@@ -155,14 +153,15 @@ def _limited(field: Field, limits: Limits, *, is_ascii: bool) -> Any:
     return field.kept if field.name == "timestamp" else within(field.name, field.kept, limits, is_ascii=is_ascii)
 
 
-def _decoder(name: str, fields: Sequence[Field], limits: Limits, *, is_ascii: bool) -> Callable[[bytes], Any]:
+def _decoder(
+    name: str, fields: Sequence[Field], limits: Limits, *, is_ascii: bool
+) -> Callable[[bytes | bytearray], Any]:
     limited = [(field.name, _limited(field, limits, is_ascii=is_ascii)) for field in fields]
     struct = defstruct(
         name,
         [(*row, UNSET) if _is_optional(field) else row for row, field in zip(limited, fields, strict=True)],
         # A click with another field is not plain, so the expressions of FIELDS find none of the other raw fields.
         namespace=dict.fromkeys(set(RawEvent.__struct_fields__) - {field.name for field in fields}),
-        frozen=True,
         gc=False,
         forbid_unknown_fields=True,
     )

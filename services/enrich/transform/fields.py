@@ -12,11 +12,16 @@ from msgspec import UNSET, Meta, UnsetType
 from services.enrich.lookups.catalogue import gender_of
 from services.enrich.transform.age import age_in_range, age_on_day
 from services.enrich.transform.rules import Rules
+from shared.events.amounts import CANONICAL_AMOUNT, CURRENCY
+from shared.events.hosts import SITE
 from shared.events.schema import DEFAULT_EVENT_TYPE
 from shared.events.timestamps import EPOCH_MS, parse_timestamp_ms
 
 _EpochMs = Annotated[int, Meta(ge=EPOCH_MS.start, lt=EPOCH_MS.stop)]
 _Text = Annotated[str, Meta(min_length=1)]
+_Amount = Annotated[str, Meta(pattern=CANONICAL_AMOUNT)]
+_Currency = Annotated[str, Meta(pattern=CURRENCY)]
+_Site = Annotated[str, Meta(pattern=SITE)]
 
 
 class Source(IntEnum):
@@ -25,7 +30,7 @@ class Source(IntEnum):
     PRODUCT = 0
     VISITOR = 1
     COUNTRY = 2
-    DEVICE = 3
+    AGENT = 3
     CLICK = 4
 
 
@@ -43,7 +48,7 @@ class Field(NamedTuple):
 
 
 _BY_RULE: Final = ("clean_urls", "exposes_birthdate")
-_ARGUMENTS: Final = ("click", "user_id", "ip", "product", "visitor", "country", "device_type")
+_ARGUMENTS: Final = ("click", "user_id", "ip", "product", "visitor", "country", "agent")
 _NAMES: Final = {
     "DEFAULT_EVENT_TYPE": DEFAULT_EVENT_TYPE,
     "UNSET": UNSET,
@@ -67,11 +72,13 @@ FIELDS: Final = (
     Field("gender", Source.VISITOR,
           "visitor.gender if click.gender is None else gender_of(click.gender) or visitor.gender"),
     Field("country", Source.COUNTRY, "country"),
-    Field("deviceType", Source.DEVICE, "device_type"),
+    Field("deviceType", Source.AGENT, "agent.device_type"),
+    Field("browser", Source.AGENT, "agent.browser"),
+    Field("operatingSystem", Source.AGENT, "agent.operating_system"),
     Field("age", Source.CLICK,
           "age_on_day(visitor.birth_number, click.timestamp) if click.age is None else age_in_range(click.age)"),
     Field("birthdate", Source.VISITOR, "visitor.birthdate if exposes_birthdate else None"),
-    Field("eventId", Source.CLICK, "UNSET if click.eventId is None else click.eventId", kept=str | UnsetType),
+    Field("eventId", Source.CLICK, "UNSET if click.eventId is None else click.eventId", kept=_Text | UnsetType),
     Field("eventType", Source.CLICK, "UNSET if click.eventType == DEFAULT_EVENT_TYPE else click.eventType",
           kept=_Text | UnsetType),
     Field("url", Source.CLICK, "UNSET if click.url is None else clean_urls[click.url]", kept=str | UnsetType),
@@ -80,6 +87,16 @@ FIELDS: Final = (
     Field("profileGender", Source.CLICK, "UNSET if click.gender is None and click.age is None else visitor.gender"),
     Field("profileAge", Source.CLICK,
           "UNSET if click.gender is None and click.age is None else age_on_day(visitor.birth_number, click.timestamp)"),
+    *(Field(name, Source.CLICK, f"UNSET if click.{name} is None else click.{name}", kept=kept)
+      for name, kept in (
+          ("value", _Amount | UnsetType),
+          ("currency", _Currency | UnsetType),
+          ("quantity", int | UnsetType),
+          ("orderId", _Text | UnsetType),
+          ("cost", _Amount | UnsetType),
+          ("platform", _Text | UnsetType),
+          ("site", _Site | UnsetType),
+      )),
 )
 # fmt: on
 

@@ -37,7 +37,7 @@ class Choices:
 
     `names` maps a field of ours to theirs: the name of a column, or in JSON the path of a value. `header` names the
     columns of a CSV without a header. `log_format` describes a server log in Apache's words. With `takes_all`, no entry
-    is skipped for being no view of a page.
+    is skipped for being no view of a page. Only events of the types `sales` carry money, if there are any.
     """
 
     format: Format | None = None
@@ -45,3 +45,4 @@ class Choices:
     header: tuple[str, ...] = ()
     log_format: str | None = None
     takes_all: bool = False
+    sales: frozenset[str] = frozenset()

@@ -13,6 +13,7 @@ from services.traffic.formats.choices import Choices
 from services.traffic.formats.columns import Columns
 from services.traffic.formats.entries import TOO_LONG, Entry, UnusableRecording
 from services.traffic.formats.lines import LONGEST_LINE_BYTES, Line
+from services.traffic.formats.sales import SALE_FIELDS, without_missing_numbers, without_others_sales
 from services.traffic.formats.visitors import NO_USER_ID, address_in, tells_visitors_apart, visitor_of
 from services.traffic.formats.whole_numbers import MISSING, float_columns, whole
 from shared.events.refusals import Reason, Refusal
@@ -21,7 +22,7 @@ _LONGEST_ROW_LINES: Final = 100
 """A quoted cell may hold line breaks; a row with more lines counts as an unclosed quote."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _TO_UTF8: Final = "; Excel writes Windows-1252: iconv -f CP1252 -t UTF-8 FILE | clickpulse replay -"
-_WHOLE_NUMBERS: Final = ("timestamp", "userId", "productId", "eventId")
+_WHOLE_NUMBERS: Final = ("timestamp", "userId", "productId", "eventId", "orderId")
 """The fields that a fraction never belongs to."""
 
 _encode = msgspec.json.Encoder().encode
@@ -49,7 +50,7 @@ def read_delimited(
     `notes` counts what was changed. Raises UnusableRecording at once when the header lacks a required column.
     """
     table = _open(lines, delimiter, choices)
-    return iter(()) if table is None else _read_rows(table, notes, floats)
+    return iter(()) if table is None else _read_rows(table, notes, floats, choices.sales)
 
 
 def whole_number_columns(lines: Iterable[Line], delimiter: str | None, choices: Choices) -> frozenset[int]:
@@ -104,15 +105,19 @@ def _rows(table: _Table) -> Iterator[tuple[list[Line], list[str] | Refusal]]:
         yield table.source.taken, [cell.rstrip() for cell in row] if table.is_padded else row
 
 
-def _read_rows(table: _Table, notes: Counter[str], floats: frozenset[int] | None) -> Iterator[Entry]:
+def _read_rows(
+    table: _Table, notes: Counter[str], floats: frozenset[int] | None, sales: frozenset[str]
+) -> Iterator[Entry]:
     repair = _Repair(table.columns, notes, floats)
     for lines, row in _rows(table):
         raw = lines[0].raw if len(lines) == 1 else b"\n".join(line.raw for line in lines)
-        document = row if isinstance(row, Refusal) else _document(row, table.columns, raw, repair)
+        document = row if isinstance(row, Refusal) else _document(row, table.columns, raw, repair, sales)
         yield Entry(lines[0].number, raw, document)
 
 
-def _document(row: list[str], columns: Columns, raw: bytes, repair: "_Repair") -> bytes | Refusal | None:
+def _document(
+    row: list[str], columns: Columns, raw: bytes, repair: "_Repair", sales: frozenset[str]
+) -> bytes | Refusal | None:
     if not raw.strip():
         return None
     if not raw.isascii():
@@ -130,6 +135,9 @@ def _document(row: list[str], columns: Columns, raw: bytes, repair: "_Repair") -
     age = event.get("age")
     if isinstance(age, str) and _NUMBER.fullmatch(age):
         event["age"] = float(age) if "." in age else int(age)
+    if not SALE_FIELDS.isdisjoint(columns.fields):
+        without_missing_numbers(event)
+        without_others_sales(event, sales)
     if ip := event.get("ip"):
         event["ip"] = address = address_in(str(ip))
         if "userId" not in event and tells_visitors_apart(address):

@@ -10,6 +10,7 @@ import msgspec
 from services.traffic.formats.entries import Entry, UnusableRecording, read_line_by_line
 from services.traffic.formats.json_paths import ABSENT, paths, value_at
 from services.traffic.formats.lines import Line
+from services.traffic.formats.sales import without_others_sales
 from services.traffic.formats.visitors import NO_USER_ID, address_in, tells_visitors_apart, visitor_of
 from shared.events.refusals import Refusal
 
@@ -38,13 +39,19 @@ _decode_visitor: Final = msgspec.json.Decoder(_Visitor).decode
 
 
 def read_ndjson(
-    lines: Iterable[Line], names: Mapping[str, str], notes: Counter[str], *, is_checked: bool = False
+    lines: Iterable[Line],
+    names: Mapping[str, str],
+    notes: Counter[str],
+    *,
+    sales: frozenset[str] = frozenset(),
+    is_checked: bool = False,
 ) -> Iterator[Entry]:
     """Objects with our fields read from the paths in `names` (ours → theirs), otherwise unchanged byte for byte.
 
     Of an `ip` with a port or in a list, the client's address is left. An object without a user id gets that of its
-    address and user agent, which `notes` counts. Unless the paths have
-    been checked, blocks until each was seen. Raises UnusableRecording when one is not in the first 20 lines.
+    address and user agent, which `notes` counts. Only events of the types `sales` keep their money, if there are any.
+    Unless the paths have been checked, blocks until each was seen. Raises UnusableRecording when one is not in the
+    first 20 lines.
     """
     if names and not is_checked:
         first: list[Line] = []
@@ -52,7 +59,7 @@ def read_ndjson(
         lines = chain(first, lines)
 
     def read(line: bytes) -> bytes | Refusal:
-        return _with_visitor(_renamed(line, names) if names else line, notes)
+        return _with_visitor(_renamed(line, names, sales) if names or sales else line, notes)
 
     return read_line_by_line(lines, read)
 
@@ -95,7 +102,7 @@ def _kept(lines: Iterable[Line], kept: list[Line]) -> Iterator[Line]:
         yield line
 
 
-def _renamed(line: bytes, names: Mapping[str, str]) -> bytes:
+def _renamed(line: bytes, names: Mapping[str, str], sales: frozenset[str]) -> bytes:
     try:
         fields: Fields = dict(_decode_object(line))
         values = {ours: value_at(fields, theirs) for ours, theirs in names.items()}
@@ -104,7 +111,9 @@ def _renamed(line: bytes, names: Mapping[str, str]) -> bytes:
     for theirs in names.values():
         # What is read from inside an object is all that is wanted of it: headers hold cookies and passwords.
         fields.pop(theirs if theirs in fields else theirs.split(".", 1)[0], None)
-    return _encode({**fields, **{ours: value for ours, value in values.items() if value is not ABSENT}})
+    fields |= {ours: value for ours, value in values.items() if value is not ABSENT}
+    without_others_sales(fields, sales)
+    return _encode(fields)
 
 
 def _with_visitor(document: bytes, notes: Counter[str]) -> bytes:

@@ -20,13 +20,17 @@ class Preset(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A layout: what it is of, its format, the names of its columns, and ours → theirs."""
+    """A layout: what it is of, its format, the names of its columns, ours → theirs, and which events are sales.
+
+    Without `sales`, its events carry no money.
+    """
 
     of: str
     format: Format
     columns: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     has_header: bool = True
+    sales: frozenset[str] = frozenset()
 
 
 LAYOUTS: Final[Mapping[Preset, Layout]] = {
@@ -34,7 +38,10 @@ LAYOUTS: Final[Mapping[Preset, Layout]] = {
         "events.csv of the Retailrocket data set",
         Format.CSV,
         ("timestamp", "visitorid", "event", "itemid", "transactionid"),
-        {"timestamp": "timestamp", "userId": "visitorid", "eventType": "event", "productId": "itemid"},
+        {
+            "timestamp": "timestamp", "userId": "visitorid", "eventType": "event", "productId": "itemid",
+            "orderId": "transactionid",
+        },
     ),
     Preset.REES46: Layout(
         "the monthly files of the REES46 data sets",
@@ -43,7 +50,11 @@ LAYOUTS: Final[Mapping[Preset, Layout]] = {
             *("event_time", "event_type", "product_id", "category_id", "category_code", "brand", "price", "user_id"),
             "user_session",
         ),
-        {"timestamp": "event_time", "userId": "user_id", "eventType": "event_type", "productId": "product_id"},
+        {
+            "timestamp": "event_time", "userId": "user_id", "eventType": "event_type", "productId": "product_id",
+            "value": "price",
+        },
+        sales=frozenset({"purchase"}),
     ),
     Preset.YOOCHOOSE: Layout(
         "yoochoose-clicks.dat of the RecSys Challenge 2015",
@@ -54,14 +65,15 @@ LAYOUTS: Final[Mapping[Preset, Layout]] = {
     ),
     Preset.GA4_BIGQUERY: Layout("Google Analytics 4, exported to BigQuery and from there to JSON", Format.GA4),
     Preset.CLOUDFRONT: Layout("the standard logs of CloudFront", Format.W3C),
-}
+}  # fmt: skip
 
 
 def with_preset(choices: Choices, preset: Preset) -> Choices:
     """The choices with those of the layout, where the user made none."""
     layout = LAYOUTS[preset]
     header = () if layout.has_header else layout.columns
-    return replace(choices, format=layout.format, names={**layout.names, **choices.names}, header=header)
+    names = {**layout.names, **choices.names}
+    return replace(choices, format=layout.format, names=names, header=header, sales=choices.sales or layout.sales)
 
 
 def preset_with_columns(columns: Iterable[str]) -> Preset | None:

@@ -75,7 +75,7 @@ def read_entries(
     found, lines, proof = _open(stream, name, choices)
     match found:
         case Format.NDJSON:
-            return found, read_ndjson(lines, choices.names, notes, is_checked=surveyed is not None)
+            return found, read_ndjson(lines, choices.names, notes, sales=choices.sales, is_checked=surveyed is not None)
         case Format.CSV | Format.TSV:
             floats = surveyed.floats if surveyed else None
             with _pointing_to(proof):
@@ -116,8 +116,9 @@ def _open(stream: ByteStream, name: str, choices: Choices) -> tuple[Format, Iter
         raise UnusableRecording(
             f"cannot detect the format from the first {len(texts)} lines; choose one with --format {_CHOICES}"
         )
-    if choices.names and not found.has_columns:
-        raise UnusableRecording(f"--map works with ndjson, csv and tsv; the fields of {found} are fixed")
+    if (choices.names or choices.sales) and not found.has_columns:
+        option = "--map" if choices.names else "--sales"
+        raise UnusableRecording(f"{option} works with ndjson, csv and tsv; the fields of {found} are fixed")
     return found, chain(seen, lines), seen[-1].number if seen and proven and not chosen else 0
 
 

@@ -6,6 +6,7 @@ its source's offsets in one Kafka transaction.
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Self
 
 from confluent_kafka import KafkaError, KafkaException
@@ -147,7 +148,7 @@ class KafkaConsumer:
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """As `Consumer.poll`."""
         with self._clients.outages():
-            return list(self._member.poll(max_records, timeout_seconds))
+            return self._member.poll(max_records, timeout_seconds)
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """As `Consumer.commit`."""
@@ -227,7 +228,8 @@ class KafkaProducer:
     def close(self) -> None:
         """As `Producer.close`."""
         if self._producer.instantiated:
-            self._producer.flush(_FLUSH_SECONDS)
+            with suppress(KafkaException):  # `send` has said what was not sent
+                self._producer.flush(_FLUSH_SECONDS)
         close_producer(self._producer)
 
     def __enter__(self) -> Self:

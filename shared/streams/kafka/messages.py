@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import chain, compress, repeat
 from typing import Any, Final, NamedTuple, overload
 
 from confluent_kafka import KafkaError, Message
@@ -58,6 +58,24 @@ class MessageBatch(RecordBatch):
         """As `RecordBatch.next_offsets`."""
         last = dict(zip(map(Message.partition, self._messages), map(Message.offset, self._messages), strict=True))
         return {partition: offset + 1 for partition, offset in last.items()}
+
+    def by_partition(self) -> dict[int, RecordBatch]:
+        """As `RecordBatch.by_partition`."""
+        partitions = list(map(Message.partition, self._messages))
+        found = set(partitions)
+        if len(found) == 1:
+            return {partitions[0]: self}
+        return {
+            partition: MessageBatch(list(compress(self._messages, map(partition.__eq__, partitions))))
+            for partition in found
+        }
+
+    def followed_by(self, others: Sequence[RecordBatch]) -> RecordBatch:
+        """As `RecordBatch.followed_by`."""
+        messages = [batch._messages for batch in (self, *others) if isinstance(batch, MessageBatch)]  # noqa: SLF001 - our own
+        if len(messages) <= len(others):
+            return super().followed_by(others)
+        return MessageBatch(list(chain.from_iterable(messages)))
 
     def __len__(self) -> int:
         return len(self._messages)

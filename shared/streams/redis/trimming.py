@@ -24,6 +24,9 @@ _FULL_SHARE: Final = 0.95
 """Of `maxmemory`: above it the log is trimmed, until others can write to `_WANTED_SHARE` of it."""
 
 _WANTED_SHARE: Final = 0.9
+_AIMED_SHARE: Final = 0.98
+"""Of the limit, once it is exceeded. Redis drops whole nodes of a stream: an excess smaller than one would stay."""
+
 _ROUNDS: Final = 20  # Redis trims 10,000 entries at a time, and large entries may follow small ones
 _MOST_STREAMS: Final = 16_384
 _QUIET_SECONDS: Final = 60.0
@@ -93,7 +96,7 @@ class Trimmer:
             most_bytes = self._limit(memory, sum(sizes.values()), is_full=is_full)
             if most_bytes is None or sum(sizes.values()) <= most_bytes:
                 break
-            trimmed = self._trim_to(sizes, most_bytes)
+            trimmed = self._trim_to(sizes, int(_AIMED_SHARE * most_bytes))
             if not trimmed:
                 break
             dropped += trimmed

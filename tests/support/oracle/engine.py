@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.aggregate.rollups.merging import merge
+from services.aggregate.columns.goals import Goal, Goals
+from services.aggregate.rollups.merging import NameIndexes, merge
+from services.aggregate.rollups.popularity import Popularity
 from services.aggregate.rollups.presentation import published
 from services.aggregate.rollups.snapshot import Snapshot
 from services.aggregate.state.partition import Partition
@@ -16,7 +19,9 @@ from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.rollups.contract import Rollup
 from shared.rollups.model import AUDIENCES, Meta
 from shared.streams.event_log import Record
-from tests.support.oracle.naive_rollups import SITES, Arrived, outcomes, rollups
+from tests.support.oracle.naive_commerce import Goals as NaiveGoals
+from tests.support.oracle.naive_commerce import of_type, on_page
+from tests.support.oracle.naive_rollups import NO_GOALS, OWN_SITES, SITES, TAGGED, Arrived, outcomes, rollups
 
 BASE_S = 1_795_343_400 - 1800 * 3  # a half hour begins here
 
@@ -28,10 +33,36 @@ SECONDS_BACK = st.one_of(
 )
 
 
+SALES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"value": st.sampled_from(["0", "19.99", "-19.99", "-0.000001", "100", "1000000000000", "-1000000000000"])},
+    optional={"currency": st.sampled_from(["EUR", "USD", "JPY"]), "cost": st.just("7")},
+)
+GOALS = Goals(
+    (
+        Goal(name="Purchase", event_type="purchase"),
+        Goal(name="Page A", page="/a*"),
+    )
+)
+NAIVE_GOALS: NaiveGoals = {
+    "Purchase": of_type("purchase"),
+    "Page A": on_page("/a*"),
+}
+
+
 @st.composite
-def events(draw: st.DrawFn, arrival_ms: int, users: Sequence[str], event_ids: Sequence[str]) -> EnrichedEvent:
+def events(
+    draw: st.DrawFn,
+    arrival_ms: int,
+    users: Sequence[str],
+    event_ids: Sequence[str],
+    order_ids: Sequence[str] = ("o1", "o2"),
+) -> EnrichedEvent:
     """An event that arrives at `arrival_ms`. Few names, so that visitors and products recur."""
     product = draw(st.sampled_from([None, "p1", "p2", "p3"]))
+    event_type: Any = draw(st.sampled_from([UNSET, UNSET, "purchase", "signup"]))
+    sale: dict[str, Any] = draw(st.one_of(st.just({}), SALES))
+    if sale:
+        sale["orderId"] = draw(st.one_of(st.just(UNSET), st.sampled_from(order_ids)))
     return EnrichedEvent(
         timestamp=arrival_ms - draw(SECONDS_BACK) * 1000 - draw(st.sampled_from([0, 0, 1, 999])),
         userId=draw(st.sampled_from(users)),
@@ -42,7 +73,12 @@ def events(draw: st.DrawFn, arrival_ms: int, users: Sequence[str], event_ids: Se
         deviceType=draw(st.sampled_from(DEVICE_TYPES)),
         eventId=draw(st.one_of(st.just(UNSET), st.sampled_from(event_ids))),
         referrer=draw(st.one_of(st.just(UNSET), st.sampled_from([*SITES, "https://shop.example/b"]))),
-        url=draw(st.one_of(st.just(UNSET), st.sampled_from(["/a", "/a?b=c", "/d", "https://shop.example/a"]))),
+        url=draw(st.one_of(st.just(UNSET), st.sampled_from(["/a", "/a?b=c", "/d", "https://shop.example/a", *TAGGED]))),
+        eventType=event_type,
+        browser=draw(st.sampled_from(["Chrome", "Firefox", "Other"])),
+        operatingSystem=draw(st.sampled_from(["Windows", "Other"])),
+        site=draw(st.one_of(st.just(UNSET), st.sampled_from(sorted(OWN_SITES)))),
+        **sale,
     )
 
 
@@ -68,15 +104,22 @@ def published_at(partitions: list[Partition], now_s: int) -> Rollup:
     return published_of([partition.snapshot() for partition in partitions])
 
 
-def published_of(of: Sequence[Snapshot]) -> Rollup:
-    merged = merge(of)
+def published_of(of: Sequence[Snapshot], indexes: NameIndexes | None = None) -> Rollup:
+    merged = merge(of, indexes)
     meta = Meta(
         as_of_ms=merged.now_s * 1000,
         newest_event_ms=merged.newest_event_ms,
         **asdict(merged.event_counts),
         read=merged.event_counts.read,
+        coverage_8h_s=8 * 3600,
     )
     return published(merged, meta, expose_pii=True)
+
+
+def without_zeros(popularity: Popularity) -> Popularity:
+    """Only the names with events."""
+    shown = np.flatnonzero(popularity.events.any(axis=0))
+    return Popularity([popularity.names[place] for place in shown.tolist()], popularity.events[:, shown])
 
 
 def fold(partition: Partition, records: list[Record]) -> None:
@@ -86,10 +129,22 @@ def fold(partition: Partition, records: list[Record]) -> None:
         partition.fold()
 
 
-def assert_equals_the_oracle(rollup: Rollup, log: list[Arrived], now_s: int, *, counters: bool = True) -> None:
-    """`counters`: whether to compare those of Meta, which cover the whole log unless state was rebuilt."""
-    expected = outcomes(log)
-    found, wanted = figures(rollup), rollups(expected["counted"], now_s)
+def assert_equals_the_oracle(
+    rollup: Rollup,
+    log: list[Arrived],
+    now_s: int,
+    *,
+    counters: bool = True,
+    goals: NaiveGoals = NO_GOALS,
+    most_sales: int | None = None,
+    site: str | None = None,
+) -> None:
+    """`counters`: whether to compare those of Meta, which cover the whole log unless state was rebuilt.
+
+    `site`: the only one that counts.
+    """
+    expected = outcomes(log, site)
+    found, wanted = figures(rollup), rollups(expected["counted"], now_s, goals, most_sales)
     for audience in AUDIENCES:
         for name, figure in wanted[audience].items():
             assert found[audience][name] == figure, (audience, name)

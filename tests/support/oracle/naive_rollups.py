@@ -10,15 +10,35 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.events.schema import EnrichedEvent
+from tests.support.oracle.naive_commerce import Goals, commerce, sales_of
+from tests.support.oracle.naive_trends import NameOf, page_of, trends
 
 WINDOWS = {"5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "8h": 28800}
 DEVICES = {"human": ("Desktop", "Mobile", "Tablet", "Other"), "bot": ("Bot",)}
 DEVICES["all"] = ("Desktop", "Mobile", "Tablet", "Bot", "Other")
 OLDEST_HALF_HOURS = 16
+NO_GOALS: Goals = {}
 SITES = {
     "https://www.google.com/": "google.com",
     "https://a.b.co.uk/x?y": "b.co.uk",
     "http://203.0.113.7/": "203.0.113.7",
+}
+CHANNELS = {"https://www.google.com/": "Organic search"}  # of the others Referral
+TAGGED = {
+    "https://shop.example/a?utm_campaign=spring+sale&utm_source=news&utm_medium=e-mail": (
+        "Email",
+        "spring sale (news / e-mail)",
+    ),
+    "/d?utm_source=google&utm_medium=cpc&utm_campaign=brand": ("Paid", "brand (google / cpc)"),
+    "/d?gclid": ("Paid", None),
+    "/a?utm_campaign=poster": (None, "poster"),
+}
+"""Of the pages that tests draw, those with tags: their channel and campaign."""
+OWN_SITES: dict[str, str | None] = {
+    "shop.example": "shop.example",
+    "blog.example": "blog.example",
+    "https://www.Shop.example:443/": "shop.example",  # of another writer than enrich
+    "no site": None,
 }
 
 
@@ -32,9 +52,13 @@ class Arrived:
     offset: int
 
 
-def outcomes(log: Sequence[Arrived]) -> dict[str, list[Arrived]]:
-    """Classify the events of a log, each partition in offset order."""
-    classified: dict[str, list[Arrived]] = {"counted": [], "late": [], "duplicates": [], "dead_letters": []}
+def outcomes(log: Sequence[Arrived], site: str | None = None) -> dict[str, list[Arrived]]:
+    """Classify the events of a log, each partition in offset order. With a site, only its events are classified."""
+    names = ("counted", "late", "duplicates", "dead_letters", "other_site")
+    classified: dict[str, list[Arrived]] = {name: [] for name in names}
+    if site is not None:
+        classified["other_site"] = [arrived for arrived in log if site_of(arrived.event) != site]
+        log = [arrived for arrived in log if site_of(arrived.event) == site]
     first_arrival: dict[tuple[int, str, str], int] = {}
     for arrived in log:
         event, arrival_s = arrived.event, arrived.arrival_ms // 1000
@@ -55,8 +79,12 @@ def outcomes(log: Sequence[Arrived]) -> dict[str, list[Arrived]]:
     return classified
 
 
-def rollups(counted: Iterable[Arrived], now_s: int) -> dict[str, Any]:
-    """Every published figure at the publish instant `now_s`, by the name of its key."""
+def rollups(
+    counted: Iterable[Arrived], now_s: int, goals: Goals = NO_GOALS, most_sales: int | None = None
+) -> dict[str, Any]:
+    """Every published figure at the publish instant `now_s`, by the name of its key. `most_sales`: see `sales_of`."""
+    counted = list(counted)
+    sales = [sale for sale in sales_of(counted, most_sales) if sale.event.timestamp // 1000 <= now_s]
     events = sorted(
         (arrived for arrived in counted if arrived.event.timestamp // 1000 <= now_s),
         key=lambda a: (a.event.timestamp, a.arrival_ms, a.partition, a.offset),
@@ -64,14 +92,23 @@ def rollups(counted: Iterable[Arrived], now_s: int) -> dict[str, Any]:
     )
     figures: dict[str, Any] = {}
     for audience in ("human", "bot", "all"):
-        own = [a.event for a in events if (a.event.deviceType == "Bot") == (audience == "bot") or audience == "all"]
+        own = [a.event for a in events if _is_of(audience, a.event)]
+        own_sales = [sale for sale in sales if _is_of(audience, sale.event)]
         figures[audience] = _audience(own, now_s, DEVICES[audience])
+        figures[audience] |= commerce(own, own_sales, goals, {"sources": _source, "campaigns": campaign_of}, now_s)
+        in_order = sorted((a for a in events if _is_of(audience, a.event)), key=lambda a: (a.event.timestamp, a.offset))
+        everyone = [a.event for a in events]
+        figures[audience] |= trends([a.event for a in in_order], everyone, RANKINGS, now_s)
     hour = [a.event for a in events if a.event.timestamp // 1000 > now_s - 3600]
     figures["latest_events"] = [_identity(event) for event in hour[:100]]
     figures["latest_visitors"] = [_identity(event) for event in _first_of_each_visitor(hour)[:10]]
     figures["newest_event_ms"] = max((a.event.timestamp for a in events), default=0)
     figures["seed_products"] = _ranked(Counter((e.productId, e.category) for e in hour if e.productId is not None))[:10]
     return figures
+
+
+def _is_of(audience: str, event: EnrichedEvent) -> bool:
+    return audience == "all" or (event.deviceType == "Bot") == (audience == "bot")
 
 
 def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -> dict[str, Any]:
@@ -117,6 +154,12 @@ def _audience(events: list[EnrichedEvent], now_s: int, devices: Iterable[str]) -
         "countries_1h": dict(_ranked(Counter(event.country for event in hour))),
         "pages_1h": dict(_ranked(Counter(urlsplit(e.url).path for e in hour if isinstance(e.url, str)))[:100]),
         "sources_1h": dict(_ranked(Counter(map(_source, hour)))[:100]),
+        "channels_1h": dict(_ranked(Counter(map(channel_of, hour)))),
+        "campaigns_1h": dict(_ranked(Counter(filter(None, map(campaign_of, hour))))[:100]),
+        "browsers_1h": dict(_ranked(Counter(event.browser for event in hour))),
+        "operating_systems_1h": dict(_ranked(Counter(event.operatingSystem for event in hour))),
+        "event_types_1h": dict(_ranked(Counter(map(event_type_of, hour)))[:100]),
+        "sites_1h": dict(_ranked(Counter(filter(None, map(site_of, hour))))[:100]),
         "devices_10m": {device: len({e.userId for e in within(600) if e.deviceType == device}) for device in devices},
     }
 
@@ -130,6 +173,40 @@ def _source(event: EnrichedEvent) -> str:
     assert event.referrer.startswith("https://shop.example/")
     is_own = isinstance(event.url, str) and event.url.startswith("https://shop.example/")
     return "Internal" if is_own else "shop.example"
+
+
+def channel_of(event: EnrichedEvent) -> str:
+    channel, _ = TAGGED.get(str(event.url), (None, None))
+    source = _source(event)
+    return channel or (source if source in ("Direct", "Internal") else CHANNELS.get(str(event.referrer), "Referral"))
+
+
+def campaign_of(event: EnrichedEvent) -> str | None:
+    _, campaign = TAGGED.get(str(event.url), (None, None))
+    return campaign
+
+
+def event_type_of(event: EnrichedEvent) -> str:
+    return event.eventType if isinstance(event.eventType, str) else "page_view"
+
+
+def site_of(event: EnrichedEvent) -> str | None:
+    return OWN_SITES[event.site] if isinstance(event.site, str) else None
+
+
+RANKINGS: dict[str, NameOf] = {
+    "products_1h": lambda event: event.productId,
+    "categories_1h": lambda event: None if event.productId is None else event.category or "Unknown",
+    "pages_1h": page_of,
+    "countries_1h": lambda event: event.country,
+    "sources_1h": _source,
+    "channels_1h": channel_of,
+    "campaigns_1h": campaign_of,
+    "browsers_1h": lambda event: event.browser,
+    "operating_systems_1h": lambda event: event.operatingSystem,
+    "event_types_1h": event_type_of,
+    "sites_1h": site_of,
+}
 
 
 def _session_series(events: list[EnrichedEvent], now_s: int) -> dict[str, dict[int, int]]:

@@ -4,12 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
-from tests.support.oracle.naive_rollups import Arrived
+from tests.support.oracle.naive_rollups import Arrived, campaign_of, channel_of, event_type_of, site_of
 
 SETTLE_SECONDS = 2  # from the end of a minute to its segment
 REWRITE_SECONDS = 30
@@ -45,17 +46,12 @@ def assert_hold_at(client: Any, counted: Sequence[Arrived], as_of_s: int, prefix
             field = segment_field(minute, arrived.partition)
             expected.setdefault(field, Counter())[_facts(arrived)] += 1
     segments = {field.decode(): _rows(client, prefix, field.decode()) for field in client.hkeys(prefix + SEGMENTS_KEY)}
-    found = {
-        field: Counter(
-            (r["timestamp"], r["productId"], r["category"], r["page"], r["country"], r["bot"], r["source"] == "Direct")
-            for r in rows
-        )
-        for field, rows in segments.items()
-    }
+    found = {field: Counter(map(_shown, rows)) for field, rows in segments.items()}
     differences = {
-        field: f"{found.get(field, Counter()).total()} rows, not {expected.get(field, Counter()).total()}"
+        field: {"missing": list(wanted - got)[:3], "wrong": list(got - wanted)[:3]}
         for field in sorted(found.keys() | expected.keys())
-        if found.get(field) != expected.get(field)
+        for got, wanted in [(found.get(field, Counter()), expected.get(field, Counter()))]
+        if got != wanted or (field in found) != (field in expected)
     }
     assert not differences, differences
     _assert_visitors_agree(segments, counted)
@@ -76,9 +72,28 @@ def _assert_visitors_agree(segments: dict[str, list[dict[str, Any]]], counted: S
 
 def _facts(arrived: Arrived) -> tuple[Any, ...]:
     event = arrived.event
-    page = event.url.split("?")[0] if isinstance(event.url, str) else None
-    is_direct = not event.referrer
-    return (event.timestamp, event.productId, event.category, page, event.country, event.deviceType == "Bot", is_direct)
+    return (
+        event.timestamp,
+        event.productId,
+        event.category,
+        urlsplit(event.url).path if isinstance(event.url, str) else None,
+        event.country,
+        event.deviceType == "Bot",
+        not event.referrer,
+        channel_of(event),
+        campaign_of(event),
+        event.browser,
+        event.operatingSystem,
+        event_type_of(event),
+        site_of(event),
+    )
+
+
+def _shown(row: dict[str, Any]) -> tuple[Any, ...]:
+    """The facts of an event, of its row."""
+    before = (row["timestamp"], row["productId"], row["category"], row["page"], row["country"], row["bot"])
+    where = (row["source"] == "Direct", row["channel"], row["campaign"])
+    return (*before, *where, row["browser"], row["operatingSystem"], row["eventType"], row["site"])
 
 
 def _rows(client: Any, prefix: str, field: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from services.aggregate.columns.goals import NO_GOALS, Goals
 from services.aggregate.state.opening import resume
 from services.aggregate.state.partition import Partition
 from shared.events.schema import EnrichedEvent
@@ -23,28 +24,28 @@ def click(second: int, user: str = "ada", *, plus_ms: int = 0, **fields: Any) ->
 class Timeline:
     """One partition, its clock and its log. Time only moves forward."""
 
-    def __init__(self, start: int) -> None:
-        self._partition: Partition = resume(MemoryStore(), Assignment(0, 0, 1 << 60), start)
+    def __init__(self, start: int, goals: Goals = NO_GOALS) -> None:
+        self.partition: Partition = resume(MemoryStore(), Assignment(0, 0, 1 << 60), start, goals=goals)
         self._length = 0
 
     def arrive(self, arrival: int, *events: EnrichedEvent) -> None:
         """Append events to the log at a second, in this order, and read them as one batch."""
         log = [Arrived(event, arrival * 1000, 0, self._length + place) for place, event in enumerate(events)]
         self._length += len(events)
-        self._partition.advance(arrival)
-        fold(self._partition, as_records(log))
+        self.partition.advance(arrival)
+        fold(self.partition, as_records(log))
 
     def publish(self, instant: int) -> Rollup:
         """The rollup at a publish instant."""
-        return published_at([self._partition], instant)
+        return published_at([self.partition], instant)
 
     def everyone(self, instant: int) -> AudienceRollup:
         """The figures of all visitors at a publish instant."""
         return self.publish(instant).audiences["all"]
 
 
-def published(*events: EnrichedEvent, arrival: int = T, instant: int = T) -> AudienceRollup:
+def published(*events: EnrichedEvent, arrival: int = T, instant: int = T, goals: Goals = NO_GOALS) -> AudienceRollup:
     """The figures of all visitors at `instant`, when the events arrive in one batch at `arrival`."""
-    timeline = Timeline(arrival)
+    timeline = Timeline(arrival, goals)
     timeline.arrive(arrival, *events)
     return timeline.everyone(instant)

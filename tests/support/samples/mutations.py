@@ -11,6 +11,7 @@ HUGE_BYTES: Final = 10_000_000
 _FIELDS: Final = (
     *("timestamp", "userId", "productId", "ip", "userAgent", "original_timestamp", "gender", "age"),
     *("eventId", "eventType", "url", "referrer", "unheardOf"),
+    *("value", "currency", "quantity", "orderId", "cost", "platform", "site"),
 )
 _NUMBERS: Final = (
     *("1e999", "-1e999", "1e308", "1e-400", "-0", "-0.0", "0.1", "1E+2", "9" * 400, "-" + "9" * 5000, "0." + "0" * 900),

@@ -26,10 +26,16 @@ class Row:
     category: str | None = "Books"
     page: str | None = "/"
     country: str = "Kenya"
+    source: str = "Other"
+    channel: str = "Other"
+    campaign: str | None = None
+    browser: str = "Other"
+    operating_system: str = "Other"
     device: str = "Desktop"
     gender: str = "U"
     age: int | None = None
     event_type: str = "page_view"
+    site: str | None = None
     bot: bool = False
 
 
@@ -40,18 +46,21 @@ def encoded(rows: Sequence[Row], rate: float = 1.0) -> bytes:
         "category": [row.category for row in rows],
         "page": [row.page for row in rows],
         "country": [row.country for row in rows],
+        "source": [row.source for row in rows],
+        "channel": [row.channel for row in rows],
+        "campaign": [row.campaign for row in rows],
+        "browser": [row.browser for row in rows],
+        "operatingSystem": [row.operating_system for row in rows],
         "deviceType": [row.device for row in rows],
         "gender": [row.gender for row in rows],
         "eventType": [row.event_type for row in rows],
+        "site": [row.site for row in rows],
     }
     table = pa.table(
         {
             "timestamp": pa.array([row.minute * MINUTE_MS + row.millisecond for row in rows], pa.int64()),
             "visitor": pa.array([row.visitor for row in rows], pa.uint32()),
-            **{
-                name: pa.array(texts.get(name, ["Other"] * len(rows)), pa.string()).dictionary_encode()
-                for name in DIMENSIONS
-            },
+            **{name: pa.array(texts[name], pa.string()).dictionary_encode() for name in DIMENSIONS},
             "age": pa.array([row.age for row in rows], pa.int16()),
             "bot": pa.array([row.bot for row in rows], pa.bool_()),
         }

@@ -4,7 +4,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -41,10 +41,14 @@ class ServerProcess:
         assert self._process is not None, "never started"
         return self._process.pid
 
-    def run(self, command: Sequence[str], is_ready: Callable[[], bool]) -> None:
+    def run(
+        self, command: Sequence[str], is_ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+    ) -> None:
         """Start the command and wait until it is ready. Raises RuntimeError with the end of its log."""
         with self._log.open("ab") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+            )
         self._process = process
         deadline = time.monotonic() + _START_SECONDS
         while not is_ready():

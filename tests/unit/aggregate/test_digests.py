@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregate.columns import digests
@@ -24,7 +24,6 @@ def digests_of(ids: Iterable[str]) -> Digests:
 
 
 @given(batches=BATCHES, kept=st.integers(0, 60))
-@settings(deadline=None)
 def test_the_table_equals_a_dict(batches: list[list[str]], kept: int) -> None:
     table, model = DigestTable(), dict[str, int]()
     for batch in batches:
@@ -71,7 +70,6 @@ def test_digests_that_share_one_half_differ() -> None:
     ),
     data=st.data(),
 )
-@settings(deadline=None)
 def test_an_id_is_a_duplicate_within_the_hour_after_it_was_accepted(
     arrivals: list[tuple[str | None, int]], data: st.DataObject
 ) -> None:

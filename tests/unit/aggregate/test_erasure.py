@@ -43,7 +43,7 @@ def logs(draw: st.DrawFn) -> tuple[list[Arrived], int]:
 
 
 @given(scenario=logs(), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rebuilt_figures_are_those_of_a_log_without_the_erased_events(
     scenario: tuple[list[Arrived], int], data: st.DataObject
 ) -> None:

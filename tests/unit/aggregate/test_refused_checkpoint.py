@@ -12,6 +12,7 @@ from shared.events.enriched import encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_store import MemoryStore
+from tests.support.oracle.engine import without_zeros
 
 START_S = 1_795_343_400
 NOW_S = START_S + 3700
@@ -41,7 +42,7 @@ def receive(into: Partition, now_s: int, *products: str) -> None:
 
 
 def products_of(of: Partition) -> dict[Any, int]:
-    products = of.snapshot().popularity_1h["product"].without_zeros()
+    products = without_zeros(of.snapshot().popularity_1h["product"])
     return {member.product_id: int(n) for member, n in zip(products.names, products.events.sum(axis=0), strict=True)}
 
 

@@ -1,5 +1,6 @@
 """The aggregate service as a listener: partitions are assigned, assigned again after a failed start, and revoked."""
 
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -9,6 +10,9 @@ import pytest
 from services.aggregate.publishing.sender import Publication
 from services.aggregate.service import AggregateService
 from services.aggregate.settings import AggregateSettings
+from services.aggregate.state.partition import Partition
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Record
@@ -236,3 +240,53 @@ def test_a_partition_that_is_assigned_again_counts_as_taken_over_then(tmp_path: 
     since_s = {offer.instant_s - NOW_S: offer.since_s[0] - NOW_S for offer in offered}
     assert (since_s[9], since_s[29]) == (0, 0)
     assert since_s[35] >= 29
+
+
+class _Busy:
+    """A consumer that reads a record of each partition at every poll. Each poll takes a second."""
+
+    def __init__(self, partitions: int, seconds: int, stop: Event) -> None:
+        self.now_s = NOW_S
+        self._partitions = partitions
+        self._end_s = NOW_S + seconds
+        self._stop = stop
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
+        self.now_s += 1
+        if self.now_s >= self._end_s:
+            self._stop.set()
+        event = encode_enriched(EnrichedEvent(self.now_s * 1000, "ada"))
+        offset = self.now_s - NOW_S
+        return [Record(number, offset, self.now_s * 1000, None, event) for number in range(self._partitions)]
+
+    def commit(self, next_offsets: object) -> None:
+        pass
+
+    def lag(self) -> dict[int, int]:
+        return dict.fromkeys(range(self._partitions), 0)
+
+
+def test_checkpoints_are_apart_because_nothing_is_folded_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Event()
+    consumer = _Busy(3, 200, stop)
+    listener = service(tmp_path, stop, clock=lambda: float(consumer.now_s))
+    for number in range(3):
+        listener.on_assigned(Assignment(partition=number, begin_offset=0, end_offset=0))
+    written: list[tuple[int, int]] = []
+    checkpoint = Partition.checkpoint
+
+    def noted(partition: Partition) -> None:
+        written.append((consumer.now_s, partition.number))
+        checkpoint(partition)
+
+    monkeypatch.setattr(Partition, "checkpoint", noted)
+    listener.run(consumer)  # type: ignore[arg-type] # without `close`
+    instants = [now_s for now_s, _ in written]
+    assert all(after - before >= 10 for before, after in pairwise(instants)), written
+    for number in range(3):
+        own = [now_s for now_s, partition in written if partition == number]
+        assert len(own) >= 2
+        assert all(after - before <= 90 for before, after in pairwise([NOW_S, *own])), written
+        listener.on_revoked(number)

@@ -10,6 +10,8 @@ from shared.streams.event_log import Assignment
 from tests.support.fakes.memory_store import MemoryStore
 from tests.support.oracle.engine import (
     BASE_S,
+    GOALS,
+    NAIVE_GOALS,
     as_records,
     assert_equals_the_oracle,
     events,
@@ -36,7 +38,7 @@ def logs(draw: st.DrawFn) -> tuple[list[Arrived], int]:
 
 
 @given(scenario=logs(), data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_batches_and_crashes_give_the_oracles_counts(
     scenario: tuple[list[Arrived], int], data: st.DataObject
 ) -> None:
@@ -45,7 +47,7 @@ def test_any_batches_and_crashes_give_the_oracles_counts(
     cuts = sorted({0, len(records), *data.draw(st.lists(st.integers(0, len(records)), max_size=6), label="cuts")})
     store = MemoryStore()
     clock_s = BASE_S
-    partition = resume(store, ASSIGNMENT, clock_s)
+    partition = resume(store, ASSIGNMENT, clock_s, goals=GOALS)
     for first, last in pairwise(cuts):
         # When a batch is folded, the clock is anywhere between the first arrival and now.
         clock_s = max(clock_s, data.draw(st.integers(BASE_S, now_s), label="clock"))
@@ -55,30 +57,30 @@ def test_any_batches_and_crashes_give_the_oracles_counts(
         if "checkpoint" in what:
             partition.checkpoint()
         if "crash" in what:
-            partition = resume(store, ASSIGNMENT, clock_s)
+            partition = resume(store, ASSIGNMENT, clock_s, goals=GOALS)
             assert partition.next_offset == last
-    assert_equals_the_oracle(published_at([partition], now_s), log, now_s)
+    assert_equals_the_oracle(published_at([partition], now_s), log, now_s, goals=NAIVE_GOALS)
 
 
 @given(scenario=logs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_merged_partitions_equal_a_single_one(scenario: tuple[list[Arrived], int]) -> None:
     log, now_s = scenario
     placed = [Arrived(a.event, a.arrival_ms, ord(a.event.userId) % 3, a.offset) for a in log]
-    partitions = [resume(MemoryStore(), Assignment(number, 0, FAR_END), BASE_S) for number in range(3)]
+    partitions = [resume(MemoryStore(), Assignment(number, 0, FAR_END), BASE_S, goals=GOALS) for number in range(3)]
     for number, partition in enumerate(partitions):
         fold(partition, as_records([a for a in placed if a.partition == number]))
     one_way = published_at(partitions, now_s)
     assert figures(one_way) == figures(published_at(partitions[::-1], now_s))
-    assert_equals_the_oracle(one_way, placed, now_s)
+    assert_equals_the_oracle(one_way, placed, now_s, goals=NAIVE_GOALS)
 
 
 @given(scenario=logs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_clock_alone_empties_every_window_on_time(scenario: tuple[list[Arrived], int]) -> None:
     log, now_s = scenario
     counted = outcomes(log)["counted"]
-    partition = resume(MemoryStore(), ASSIGNMENT, BASE_S)
+    partition = resume(MemoryStore(), ASSIGNMENT, BASE_S, goals=GOALS)
     fold(partition, as_records(log))
     for later_s in (now_s, now_s + 1, now_s + 299, now_s + 300, now_s + 3601, now_s + 40_000):
-        assert figures(published_at([partition], later_s)) == rollups(counted, later_s)
+        assert figures(published_at([partition], later_s)) == rollups(counted, later_s, NAIVE_GOALS)

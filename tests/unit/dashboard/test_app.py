@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -14,14 +15,16 @@ import services.dashboard
 from shared.runtime.redis_client import connect
 from tests.support.editions import content_of
 from tests.support.samples.rollup import publish, sample_rollup
+from tests.support.samples.status import sample_status
 from tests.support.servers.server_process import free_port
 
 APP: Final = Path(services.dashboard.__file__).with_name("app.py")
 TITLES: Final = (
-    "Views and visitors per minute", "Visitors per half hour", "Visitors by device", "Top ten products",
-    "Top ten pages", "Countries", "Latest visitors", "Categories", "State machine log", "Raw data",
+    "Views and visitors per minute", "Rising", "Entry pages", "Exit pages", "Channels", "Browsers",
+    "Top ten products", "Top ten pages", "Traffic sources", "Categories",
+    "Visitors by device", "Countries", "Visitors per half hour", "Latest visitors", "State machine log", "Raw data",
 )  # fmt: skip
-CHARTS: Final = ["per-minute", "per-half-hour", "devices", "categories"]
+CHARTS: Final = ["per-minute", "categories", "devices", "per-half-hour"]
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def run() -> AppTest:
 
 def content(app: AppTest) -> dict[str, Any]:
     """The page in the form the browser gets: one element, so that a refresh is cheap."""
-    (element,) = app.get("bidi_component")
+    (element,) = [element for element in app.get("bidi_component") if element.key == "board-page"]
     return content_of(element.proto.bytes)
 
 
@@ -52,7 +55,7 @@ def page(app: AppTest) -> str:
     bodies += [json.loads(strip)["strip"] for strip in strips]
     if any(element.key == "board-page" for element in app.get("bidi_component")):
         shown = content(app)
-        parts = [part.get("html", "") for card in shown["cards"] for part in card["parts"]]
+        parts = [part.get("html", "") for card in shown["cards"] for part in parts_of(card)]
         bodies += [shown["strip"], shown["figures"], *parts, shown["notice"]]
     return "".join(bodies)
 
@@ -63,7 +66,11 @@ def charts(app: AppTest) -> list[str]:
 
 def figures(app: AppTest) -> dict[str, Any]:
     cards = content(app)["cards"]
-    return {card["name"]: json.loads(part["figure"]) for card in cards for part in card["parts"] if "figure" in part}
+    return {card["name"]: json.loads(part["figure"]) for card in cards for part in parts_of(card) if "figure" in part}
+
+
+def parts_of(card: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*card["parts"], *(part for tab in card["tabs"] for part in tab["parts"])]
 
 
 def publish_now(client: Any, *, age_s: float = -60, **meta: Any) -> None:
@@ -156,6 +163,63 @@ def test_the_prefix_is_read(client: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     as_of_ms = int(time.time() + 60) * 1000
     publish(client, sample_rollup(as_of_ms), "shop:")
     assert 'data-standing="live"' in page(run())
+
+
+def test_one_can_switch_between_configured_sites(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_SITES", "All sites=,Shop=shop:")
+    monkeypatch.setenv("REDIS_PREFIX", "not shown:")
+    as_of_ms = int(time.time() + 60) * 1000
+    publish(client, sample_rollup(as_of_ms))
+    publish(client, sample_rollup(as_of_ms, site="shop.example", other_site=7, read=1_234_574), "shop:")
+    app = run()
+    assert "Numbers are up to the second" in page(app)
+    assert "of other sites" not in page(app)
+    app.selectbox(key="of").set_value("Shop").run()
+    assert not app.exception
+    assert "Numbers of shop.example are up to the second" in page(app)
+    assert "all 1,234,574 accounted for, 4 late, 7 of other sites" in page(app)
+    assert "unaccounted" not in page(app)
+
+
+@pytest.mark.parametrize(("address", "shown"), [("Shop", "Numbers of shop.example"), ("shop:", "Numbers are up")])
+def test_the_site_is_in_the_address_by_its_label_alone(
+    client: Any, monkeypatch: pytest.MonkeyPatch, address: str, shown: str
+) -> None:
+    monkeypatch.setenv("DASHBOARD_SITES", "All sites=,Shop=shop:")
+    as_of_ms = int(time.time() + 60) * 1000
+    publish(client, sample_rollup(as_of_ms))
+    publish(client, sample_rollup(as_of_ms, site="shop.example"), "shop:")
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["of"] = address
+    app.run()
+    assert not app.exception
+    assert shown in page(app)
+    assert app.selectbox(key="of").value == ("Shop" if address == "Shop" else "All sites")
+
+
+def test_without_the_setting_there_is_no_switch(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_now(client)
+    assert not run().selectbox
+    monkeypatch.setenv("DASHBOARD_SITES", "Shop=shop:")  # nothing to switch to
+    publish(client, sample_rollup(int(time.time() + 60) * 1000, site="shop.example"), "shop:")
+    st.cache_resource.clear()
+    app = run()
+    assert not app.selectbox
+    assert "Numbers of shop.example" in page(app)
+
+
+def test_a_site_says_what_keeps_clicks_from_its_numbers(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_SITES", "All sites=,Shop=shop:")
+    publish(client, sample_rollup(int(time.time() + 60) * 1000, site="shop.example"), "shop:")
+    for service, prefix in {"enrich": "", "aggregate": "shop:"}.items():
+        stopped = sample_status(service, reported_at_ms=int(time.time() - 60) * 1000, state="stopped")
+        client.hset(f"{prefix}status:replicas:{service}", stopped.replica, msgspec.json.encode(stopped))
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["of"] = "Shop"
+    app.run()
+    shown = page(app)
+    assert "clickpulse enrich" in shown
+    assert "clickpulse aggregate" in shown
 
 
 def test_with_sign_in_the_app_shows_nothing_that_did_not_pass_the_gate(

@@ -28,6 +28,9 @@ def test_only_keys_with_data_count_as_filled(redis_url: str) -> None:
             "products_1h": {},
             "views_1m": dict.fromkeys(full.audiences["bot"].views_1m, 0),
             "sessions": Sessions(),
+            "goals_1h": {"Purchase": 0},
+            "revenue_products_1h": {},  # bots never buy
+            "campaigns_1h": {},
         }
         audiences: dict[Any, Any] = {**full.audiences, "bot": replace(full.audiences["bot"], **old)}
         publish(client, replace(full, audiences=audiences), "p:")

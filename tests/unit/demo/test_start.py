@@ -3,7 +3,9 @@
 import io
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,15 @@ from services.demo.embedded import find_server, server_program
 from services.demo.hints import ready_lines, redis_command
 from services.demo.options import Options, parse
 from services.demo.ports import first_free, is_free
-from services.demo.programs import NAMES, SERVICES, STOP_ORDER, Commands, history_seconds, service_environment
+from services.demo.programs import (
+    GOALS_FILE,
+    NAMES,
+    SERVICES,
+    STOP_ORDER,
+    Commands,
+    history_seconds,
+    service_environment,
+)
 from services.demo.restarts import Restarts
 from services.demo.settings import DemoSettings
 from services.demo.state_dir import claim
@@ -97,13 +107,15 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
         "STATE_DIR": "/state",
         "DASHBOARD_PORT": "8502",
         "HEALTH_PORT": "0",
+        "GOALS_FILE": str(GOALS_FILE),
         "LOG_FORMAT": "json",
         "PYTHONUNBUFFERED": "1",
         "RETENTION_HOURS": "12",
+        "TRUST_CLAIMED_PROFILE": "true",
     }
 
 
-@pytest.mark.parametrize(("first", "ports"), [(0, [0, 0, 0, 0, 0]), (9400, [9400, 9401, 9402, 9403, 9404])])
+@pytest.mark.parametrize(("first", "ports"), [(0, [0] * 6), (9400, [9400, 9401, 9402, 9403, 9404, 9405])])
 def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int]) -> None:
     commands = Commands({"HEALTH_PORT": "0"}, first)
     programs = [*(commands.service(name) for name in SERVICES), commands.generate(parse([]), 0)]
@@ -119,8 +131,15 @@ def test_only_the_embedded_log_has_a_short_retention() -> None:
         assert environment.get("RETENTION_HOURS") == hours
 
 
+def test_the_users_goals_win_over_those_of_the_demo() -> None:
+    environment = service_environment(
+        {"GOALS_FILE": "/mine.toml"}, redis_url="redis://r", embedded=True, state=Path("/s"), dashboard_port=1
+    )
+    assert environment["GOALS_FILE"] == "/mine.toml"
+
+
 def test_traffic_stops_first_and_the_store_last() -> None:
-    assert STOP_ORDER == ("traffic", "enrich", "aggregate", "detect", "dashboard", "valkey")
+    assert STOP_ORDER == ("traffic", "collect", "enrich", "aggregate", "detect", "dashboard", "valkey")
     assert set(STOP_ORDER) | set(SERVICES) <= set(NAMES)
 
 
@@ -138,6 +157,7 @@ def test_a_port_in_use_is_skipped() -> None:
         taken = server.getsockname()[1]
         assert not is_free(taken)
         assert first_free(taken) > taken
+    assert first_free(taken, {taken, taken + 1}) > taken + 1
 
 
 def test_the_user_names_redis_or_the_demo_starts_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,11 +211,23 @@ def test_the_redis_command_uses_what_the_machine_has() -> None:
     assert redis_command(port=None, has_redis_cli=False, uvx="uvx") == 'uvx iredis --url "$REDIS_URL"'
 
 
+def lines_of(**options: Any) -> Sequence[str]:
+    given: dict[str, Any] = {
+        "dashboard_port": 8501,
+        "collect_port": 8080,
+        "has_shop": True,
+        "redis": "redis-cli",
+        "prefix": "",
+        "state_dir": Path(".clickpulse"),
+        "seconds": 9.4,
+    }
+    return ready_lines(**(given | options))
+
+
 def test_the_ready_lines_can_be_copied() -> None:
-    lines = ready_lines(
-        dashboard_port=8501, redis="redis-cli -p 6379", prefix="shop:", state_dir=Path(".clickpulse"), seconds=9.4
-    )
+    lines = lines_of(redis="redis-cli -p 6379", prefix="shop:")
     text = "\n".join(lines)
+    assert "Shop        http://127.0.0.1:8080" in text
     assert "http://127.0.0.1:8501" in text
     assert "redis-cli -p 6379 HGETALL shop:rollup:meta" in text
     assert "ready; every figure has data after 9 s" in text
@@ -209,9 +241,8 @@ def test_the_ready_lines_can_be_copied() -> None:
     ],
 )
 def test_the_ready_lines_name_figures_that_the_traffic_does_not_fill(empty: list[str], words: str) -> None:
-    lines = ready_lines(
-        dashboard_port=1, redis="redis-cli", prefix="", state_dir=Path("state"), seconds=9.4, empty=empty
-    )
+    lines = lines_of(has_shop=False, empty=empty)
+    assert "Collector   http://127.0.0.1:8080" in "\n".join(lines)
     assert words in lines[0]
 
 

@@ -3,22 +3,26 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from services.enrich.attributes.agent import Agent
 from services.enrich.lookups.catalogue import (
     NO_PRODUCT,
     UNKNOWN_PRODUCT,
     UNKNOWN_VISITOR,
     ProductFacts,
     VisitorFacts,
+    number_of,
     visitor_of,
 )
+from services.enrich.transform.age import age_on_day, age_span
 from services.enrich.transform.enrich import Enricher
 from services.enrich.transform.rules import Rules
 from shared.events.refusals import Reason, Refusal
 from shared.events.schema import EnrichedEvent, RawEvent
+from shared.events.timestamps import EPOCH_MS
 
 NOW_MS = 1_790_000_000_123
 VASE = ProductFacts("vases", "Blue vase")
@@ -42,7 +46,7 @@ def enriched(
         product,
         visitor,
         "France",
-        "Mobile",
+        Agent("Mobile", "Chrome Mobile", "Android"),
         event.timestamp if arrived_ms is None else arrived_ms,
     )
     assert isinstance(event_or_refusal, EnrichedEvent)
@@ -84,6 +88,8 @@ def test_combines_the_click_with_all_lookups() -> None:
         gender="F",
         country="France",
         deviceType="Mobile",
+        browser="Chrome Mobile",
+        operatingSystem="Android",
         age=35,
         birthdate="1990-09-22",
         eventId="e1",
@@ -179,6 +185,24 @@ def test_age_is_the_count_of_birthdays_passed(birthday: date, timestamp: int) ->
     assert enriched(click(timestamp), visitor=born(birthday.isoformat())).age == len(passed)
 
 
+@given(st.dates(date(1890, 1, 1), date(2090, 12, 31)), st.integers(EPOCH_MS.start, EPOCH_MS.stop - 1))
+@example(date(2000, 2, 29), 1_740_787_200_000)  # 1 March 2025
+@example(date(2000, 2, 29), 1_740_787_199_999)
+def test_age_is_the_same_in_its_span_and_changes_at_both_ends(birthday: date, timestamp: int) -> None:
+    number = number_of(birthday)
+    since_ms, until_ms = age_span(number, timestamp)
+    assert since_ms <= timestamp < until_ms
+    ages = [age_on_day(number, instant) for instant in (since_ms - 1, since_ms, timestamp, until_ms - 1, until_ms)]
+    assert ages[1:4] == [ages[2]] * 3
+    if ages[2] is not None:
+        assert ages[0] != ages[2] != ages[4]
+
+
+def test_unknown_age_is_so_at_any_time() -> None:
+    since_ms, until_ms = age_span(None, NOW_MS)
+    assert since_ms <= 0 <= EPOCH_MS.stop <= until_ms
+
+
 @pytest.mark.parametrize(
     ("given", "age"),
     [(0, 0), (34, 34), (34.9, 34), (150, 150), (151, None), (-1, None), (1e300, None), (10**400, None)],
@@ -206,14 +230,14 @@ def test_original_timestamp_becomes_epoch_ms(written: object, read: int | None) 
 
 def test_event_is_refused_when_more_than_a_minute_ahead_of_its_arrival() -> None:
     assert enriched(click(), arrived_ms=NOW_MS - 60_000).timestamp == NOW_MS
-    refusal = enrich(click(), "ada", None, NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS - 60_001)
+    refusal = enrich(click(), "ada", None, NO_PRODUCT, UNKNOWN_VISITOR, "France", Agent("Mobile"), NOW_MS - 60_001)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.FUTURE
 
 
 def test_enriched_click_has_only_the_pseudonym_and_the_truncated_address() -> None:
     outcome = enrich(
-        click(ip="81.2.69.142"), "a1b2", "81.2.69.0", NO_PRODUCT, UNKNOWN_VISITOR, "France", "Mobile", NOW_MS
+        click(ip="81.2.69.142"), "a1b2", "81.2.69.0", NO_PRODUCT, UNKNOWN_VISITOR, "France", Agent("Mobile"), NOW_MS
     )
     assert isinstance(outcome, EnrichedEvent)
     assert (outcome.userId, outcome.ip) == ("a1b2", "81.2.69.0")
@@ -230,7 +254,9 @@ def test_claims_come_with_what_the_lookup_says() -> None:
 
 
 def test_without_exposed_pii_there_is_an_age_but_no_birth_date() -> None:
-    outcome = Enricher(Rules()).enrich(click(), "ada", None, NO_PRODUCT, born("1990-09-22"), "France", "Mobile", NOW_MS)
+    outcome = Enricher(Rules()).enrich(
+        click(), "ada", None, NO_PRODUCT, born("1990-09-22"), "France", Agent("Mobile"), NOW_MS
+    )
     assert isinstance(outcome, EnrichedEvent)
     assert (outcome.age, outcome.birthdate) == (35, None)
 

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from services.enrich.erasure.identity import Identity, identity_of
 from services.enrich.erasure.records import Matcher
 from services.enrich.erasure.report import Line, is_pending, table
+from services.enrich.erasure.stored import Redis, crossings
 from services.enrich.lookups.redis_lookups import Lookups
-from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
-from services.enrich.privacy.pseudonyms import salt_key
 from services.enrich.service import EnrichService
 from services.enrich.settings import LookupSettings
 from services.enrich.tally import Tally
 from shared.events.raw import encode_raw
 from shared.events.schema import RawEvent
 from shared.privacy.erasures import NO_ERASURES, Erasure, Erasures, token_of
+from shared.privacy.pseudonyms import COLLECT, crossing_key, salt_key
+from shared.privacy.rotation import derived_salt, period_of, pseudonym_of
 from shared.status.health import Health
 from shared.streams.event_log import Record
 from tests.unit.enrich.test_service import ROUTE, MemoryProcessor
@@ -170,6 +171,21 @@ def test_pseudonyms_of_random_salts_are_those_that_redis_still_has() -> None:
     visitor = identity_of(redis, "p:", "ann", secret=None, kept_ms=9 * DAY_MS, now_ms=NOW_MS)
     assert visitor.ids == {"ann", pseudonym_of("ann", b"s" * 32)}
     assert visitor.counted_ids(NOW_MS) == [pseudonym_of("ann", b"s" * 32)]
+
+
+def test_a_visitor_of_the_collector_is_forgotten_by_the_id_that_records_show() -> None:
+    redis = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    user = pseudonym_of("an address and a browser", b"s" * 32)
+    today, yesterday = (period_of(NOW_MS - back, "daily") for back in (0, DAY_MS))
+    for day in (today, yesterday):
+        redis.hset(crossing_key("p:", day, COLLECT), user, NOW_MS)
+        redis.hset(crossing_key("p:", day, COLLECT), "another", NOW_MS)
+    visitor = identity_of(redis, "p:", user, secret=None, kept_ms=2 * DAY_MS, now_ms=NOW_MS)
+    places = Redis(redis, "p:")
+    assert len(crossings(places, visitor, is_removed=False)) == 2
+    assert len(crossings(places, visitor, is_removed=True)) == 2
+    assert crossings(places, visitor, is_removed=False) == []
+    assert redis.hkeys(crossing_key("p:", today, COLLECT)) == [b"another"]
 
 
 def test_the_token_of_an_original_id_has_a_key_only_where_there_are_pseudonyms() -> None:

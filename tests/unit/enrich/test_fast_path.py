@@ -9,14 +9,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from services.enrich.attributes.agent import Agent
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, ProductFacts, VisitorFacts, visitor_of
 from services.enrich.transform.enrich import Enricher
 from services.enrich.transform.fast_path import FastPath
 from services.enrich.transform.fields import FIELDS
 from services.enrich.transform.rules import Rules
-from services.traffic.simulation import World, simulate
+from services.traffic.simulation import simulate
+from services.traffic.world import World
 from shared.events.addresses import truncated_ip
+from shared.events.amounts import amount_text
 from shared.events.enriched import decode_enriched, encode_enriched
+from shared.events.limits import MOST_PIECES
 from shared.events.raw import decode_raw, encode_raw
 from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
 from shared.streams.event_log import NewRecord
@@ -41,7 +45,12 @@ class _Everything(dict[str | None, str]):
         return f"answer to {asked}"[:64]
 
 
-COUNTRIES, DEVICES = _Everything(), _Everything()  # shared by all tests, as a visitor remembers which mapping answered
+class _EveryAgent(dict[str | None, Agent]):
+    def __missing__(self, asked: str | None) -> Agent:
+        return Agent(f"device of {asked}"[:64], f"browser of {asked}"[:64], f"system of {asked}"[:64])
+
+
+COUNTRIES, AGENTS = _Everything(), _EveryAgent()  # shared by all tests, as a visitor remembers which mapping answered
 
 
 EXPOSED, PRIVATE = Rules(exposes_pii=True), Rules()
@@ -54,7 +63,7 @@ def appended(value: bytes, arrived_ms: int = NOW_MS, rules: Rules = EXPOSED) -> 
     for visitor in VISITORS.values():  # a service has one set of rules, so its memos too
         visitor.appendix = VisitorFacts().appendix
     append = FAST_PATHS[rules]
-    (output,), left = append([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, DEVICES)
+    (output,), left = append([value], [arrived_ms], "enriched", PRODUCTS, VISITORS, COUNTRIES, AGENTS)
     assert left == ([0] if output is None else [])
     return None if output is None else NewRecord(*output)
 
@@ -70,7 +79,7 @@ def enriched_slowly(value: bytes, arrived_ms: int = NOW_MS, rules: Rules = EXPOS
         known,
         VISITORS[event.userId],
         f"answer to {event.ip}"[:64],
-        f"answer to {event.userAgent}"[:64],
+        AGENTS[event.userAgent],
         arrived_ms,
     )
     assert isinstance(made, EnrichedEvent)
@@ -98,10 +107,17 @@ clicks = st.fixed_dictionaries(
     },
     optional={
         "productId": st.none() | st.sampled_from(sorted(PRODUCTS)),
-        "eventId": texts,
+        "eventId": st.text(min_size=1, max_size=16),
         "eventType": texts.filter(bool),
         "url": texts | st.sampled_from(["/about", "https://shop.example/about?a=1", "/about/us", "/vase"]),
         "referrer": texts,
+        "value": st.integers(1 - 10**18, 10**18 - 1).map(amount_text),
+        "currency": st.from_regex(r"[A-Z]{3}", fullmatch=True),
+        "quantity": st.integers(0, MOST_PIECES),
+        "orderId": texts.filter(bool),
+        "cost": st.integers(-(10**9), 10**9).map(amount_text),
+        "platform": texts.filter(bool),
+        "site": st.sampled_from(["shop.example", "localhost", "xn--mller-kva.example", "x" * 63]),
     },
 )
 
@@ -137,6 +153,18 @@ raw_clicks = st.fixed_dictionaries(
         "url": st.none() | texts,
         "referrer": st.none() | texts,
         "unknown": st.integers(),
+        "value": st.none()
+        | st.integers(-100, 100)
+        | st.floats(-1e6, 1e6)
+        | st.sampled_from(
+            ["", "-0", "0", "007", "1.50", "1.5", "-3", "1e3", "1\n", " 2", "1000000000000", "0.0000001"]
+        ),
+        "currency": st.none() | st.just("") | st.sampled_from(["EUR", "usd", "EUR\n", "€"]),
+        "quantity": st.none() | st.integers(-1, 3),
+        "orderId": st.none() | st.just("") | texts | st.integers(),
+        "cost": st.none() | st.just("7.50"),
+        "platform": st.none() | texts,
+        "site": st.none() | texts | st.sampled_from(["Shop.example", "www.shop.example", "shop.example\n", "a" * 254]),
     },
 )
 
@@ -187,25 +215,26 @@ def test_appendix_is_not_reused_for_another_day_address_or_user_agent() -> None:
     assert visitor is not None
     birthday_ms = 1_767_312_000_000  # 2 January 2026
     agents, addresses, instants = ("a", "b"), ("1.1.1.1", "2.2.2.2"), (birthday_ms - 1, birthday_ms)
-    device_types: dict[str | None, str] = {agent: f"device {agent}" for agent in agents}
+    answers: dict[str | None, Agent] = {agent: Agent(f"device {agent}", f"browser {agent}") for agent in agents}
     by_ip: dict[str, dict[str | None, str]] = {
         country: {address: f"{country} {address}" for address in addresses} for country in ("France", "Peru")
     }
     clicks = [*product(by_ip, agents, addresses, instants)]
     for country, agent, address, timestamp_ms in chain(*product(clicks, clicks)):  # each after each
         value = json.dumps({"timestamp": timestamp_ms, "userId": "ada", "ip": address, "userAgent": agent}).encode()
-        (output,), _ = append_answers([value], [NOW_MS], "enriched", {}, {"ada": visitor}, by_ip[country], device_types)
+        (output,), _ = append_answers([value], [NOW_MS], "enriched", {}, {"ada": visitor}, by_ip[country], answers)
         assert output is not None
         read = json.loads(NewRecord(*output).value)
         assert (read["country"], read["deviceType"]) == (f"{country} {address}", f"device {agent}")
+        assert (read["browser"], read["operatingSystem"]) == (f"browser {agent}", "Other")
         assert read["age"] == (36 if timestamp_ms == birthday_ms else 35)
 
 
 def test_appendix_is_reused_for_the_next_click() -> None:
     visitor, long = VisitorFacts(), "x" * 600
-    device_types: dict[str | None, str] = {"short": "PC", long: "TV"}
+    agents: dict[str | None, Agent] = {"short": Agent("PC"), long: Agent("TV")}
     values = [json.dumps(click(userAgent=agent)).encode() for agent in ("short", "short", long, "short")]
-    outputs, _ = append_answers(values, [NOW_MS] * 4, "enriched", {}, {"user1": visitor}, COUNTRIES, device_types)
+    outputs, _ = append_answers(values, [NOW_MS] * 4, "enriched", {}, {"user1": visitor}, COUNTRIES, agents)
     assert [json.loads(output[2])["deviceType"] for output in outputs if output] == ["PC", "PC", "TV", "PC"]
     assert visitor.appendix.user_agent == "short"  # long ones are not remembered
 
@@ -217,6 +246,25 @@ def test_appendix_is_reused_for_the_next_click() -> None:
         {"age": 7},
         {"original_timestamp": 1_700_000_000_000},
         {"unknown": 1},
+        {"value": 19.99},
+        {"value": "19.990"},
+        {"value": "-0"},
+        {"value": "12\n"},
+        {"currency": "eur"},
+        {"currency": "EUR\n"},
+        {"quantity": -1},
+        {"quantity": 1.0},
+        {"orderId": 7},
+        {"orderId": "x" * 257},
+        {"cost": None},
+        {"platform": ""},
+        {"site": None},
+        {"site": ""},
+        {"site": "Shop.example"},
+        {"site": "www.shop.example"},
+        {"site": "shop.example\n"},
+        {"site": "shop.example:443"},
+        {"site": ".".join(["x" * 63] * 4)},
         {"country": "Atlantis"},
         {"timestamp": NOW_MS // 1000},
         {"timestamp": float(NOW_MS)},
@@ -231,6 +279,7 @@ def test_appendix_is_reused_for_the_next_click() -> None:
         {"eventType": None},
         {"eventId": None},
         {"eventId": 5},
+        {"eventId": ""},
         {"url": "x" * 2_049},
         {"userAgent": "\u00e4" * 1_024},
         {"eventType": "x" * 65},
@@ -256,7 +305,7 @@ def test_returns_the_indexes_of_values_left_to_the_slow_path() -> None:
         {},
         VISITORS,
         _Everything(),
-        _Everything(),
+        _EveryAgent(),
     )
     assert [output is None for output in outputs] == [False, True, False, True]
     assert left == [1, 3]
@@ -279,7 +328,7 @@ def test_simulated_clicks_take_the_fast_path() -> None:
     values = [encode_raw(made) for made in clicks]
     products = {made.productId: NO_PRODUCT for made in clicks if made.productId}
     visitors = {made.userId: VisitorFacts() for made in clicks}
-    _, left = append_answers(values, [NOW_MS] * 100, "enriched", products, visitors, _Everything(), _Everything())
+    _, left = append_answers(values, [NOW_MS] * 100, "enriched", products, visitors, _Everything(), _EveryAgent())
     assert left == []
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.enrich.lookup_files.columns import UnusableColumns, columns_of
@@ -103,7 +103,6 @@ def test_file_in_another_format_is_unreadable(tmp_path: Path, content: bytes) ->
         rows_of(tmp_path, content)
 
 
-@settings(deadline=None)  # it writes a file
 @given(
     content=st.binary(max_size=200)
     | st.text('[]{}",:\n\r\t1a', max_size=60).map(str.encode)

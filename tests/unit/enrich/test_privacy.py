@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enrich.privacy.policy import (
+from shared.events.addresses import plain_address, truncated_ip
+from shared.events.timestamps import LATEST_MS
+from shared.privacy.rotation import (
     Crossing,
     Period,
     Rotation,
@@ -14,8 +16,6 @@ from services.enrich.privacy.policy import (
     period_of,
     pseudonym_of,
 )
-from shared.events.addresses import truncated_ip
-from shared.events.timestamps import LATEST_MS
 
 HOUR_MS = 3_600_000
 
@@ -106,3 +106,14 @@ def test_late_click_never_shortens_a_session_and_only_changes_are_written() -> N
 )
 def test_truncated_ip_has_no_host(ip: str | None, truncated: str | None) -> None:
     assert truncated_ip(ip) == truncated
+
+
+_octets = st.integers(0, 300).map(str) | st.sampled_from(
+    ["", "00", "01", "007", "1\n", " 1", "+1", "\u0663", "\u00b2", "a"]
+)
+
+
+@given(st.lists(_octets, min_size=3, max_size=5).map(".".join))
+def test_truncated_ip_takes_the_addresses_that_ipaddress_takes(ip: str) -> None:
+    address = plain_address(ip)
+    assert truncated_ip(ip) == (str(address).rpartition(".")[0] + ".0" if address is not None else None)

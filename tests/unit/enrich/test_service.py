@@ -10,13 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.enrich.lookups.redis_lookups import Lookups
-from services.enrich.privacy.policy import derived_salt, period_of, pseudonym_of
-from services.enrich.privacy.pseudonyms import Pseudonyms
 from services.enrich.service import EnrichService, Route
 from services.enrich.tally import Tally
 from services.enrich.transform.rules import Rules
 from shared.events.raw import encode_raw
 from shared.events.schema import MAX_EVENT_BYTES, RawEvent
+from shared.privacy.pseudonyms import Pseudonyms
+from shared.privacy.rotation import derived_salt, period_of, pseudonym_of
 from shared.status.health import Health
 from shared.streams.event_log import Fenced, LogUnavailable, NewRecord, Processor, Record, RecordBatch, ToAppend
 
@@ -132,6 +132,8 @@ def test_click_is_enriched_with_its_visitor_as_key() -> None:
             "gender": "F",
             "country": "United Kingdom",
             "deviceType": "Bot",
+            "browser": "curl",
+            "operatingSystem": "Other",
             "age": 35,
             "birthdate": "1990-09-22",
         }

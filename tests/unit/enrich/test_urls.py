@@ -44,8 +44,13 @@ def test_url_without_personal_data_stays_as_it_is(url: str) -> None:
         ("https://shop.example/search?q=gift+for+ada&page=2", "https://shop.example/search"),
         (
             "https://shop.example/?q=1&utm_source=news;gclid=x&utm_id=7#top",
-            "https://shop.example/?utm_source=news&utm_id=7",
+            "https://shop.example/?utm_source=news&gclid&utm_id=7",
         ),
+        (
+            "https://shop.example/?FbClid=IwAR2x&a=1&fbclid=ada%40example.com&gclid",
+            "https://shop.example/?FbClid&fbclid&gclid",
+        ),
+        ("https://shop.example/?fbclid%26=IwAR2x", "https://shop.example/"),
         ("https://shop.example/#/users/ada@example.com", "https://shop.example/"),
         ("https://shop.example/a#b?utm_source=c", "https://shop.example/a"),
         ("?token=abc", ""),
@@ -79,6 +84,8 @@ def test_url_without_personal_data_stays_as_it_is(url: str) -> None:
         ("https://shop.example/?utm_ada@example.com=1&utm_a%26token%3Dabc&utm_a", "https://shop.example/?utm_a"),
         (f"https://shop.example/?utm_{UUID}=1", "https://shop.example/"),
         ("https://shop.example/cart;jsessionid=1A2B3C", "https://shop.example/cart"),
+        (";=//%40", "//[email]"),
+        ("http:;=//ada:secret@shop.example/", "http://[email]/"),
         ("https://shop.example/?utm_a=https%3A%2F%2Fx%2F%3Fid%3D7", "https://shop.example/?utm_a=[token]"),
         ("https://shop.example/?%75tm_source=a&UTM_SOURCE=b", "https://shop.example/?%75tm_source=a"),
     ],
@@ -90,6 +97,7 @@ def test_personal_data_is_dropped_or_masked(url: str, cleaned: str) -> None:
 def test_the_parameters_to_keep_are_a_setting() -> None:
     url = "https://shop.example/?page=2&ref=a&utm_source=b"
     assert UrlCleaner([], 2048).clean(url) == "https://shop.example/"
+    assert UrlCleaner(["gclid"], 2048).clean(f"{url}&gclid=x&wbraid=y") == "https://shop.example/?gclid=x&wbraid"
     assert UrlCleaner(["page", "ref*"], 2048).clean(url) == "https://shop.example/?page=2&ref=a"
 
 

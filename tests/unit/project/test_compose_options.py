@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from services.access.settings import AccessSettings
 from services.aggregate.settings import AggregateSettings
+from services.collect.settings import CollectSettings
 from services.dashboard.settings import DashboardSettings
 from services.detect.settings import DetectSettings
 from services.enrich.settings import EnrichSettings, LookupSettings
@@ -21,6 +22,7 @@ ROOT: Final = Path(__file__).parents[3]
 READERS: Final[dict[str, type[BaseSettings]]] = {
     "grant": AccessSettings,
     "lookups": LookupSettings,
+    "collect": CollectSettings,
     "enrich": EnrichSettings,
     "aggregate": AggregateSettings,
     "detect": DetectSettings,
@@ -30,10 +32,13 @@ READERS: Final[dict[str, type[BaseSettings]]] = {
 ITS_OWN: Final = re.compile(
     # Compose runs these servers itself, generates their logins and the replicas' secret, and mounts the state.
     r"REDIS_(URL|USERNAME|PASSWORD|SSL_\w+|SENTINEL_\w+)|KAFKA_(BROKER|SECURITY_PROTOCOL|SASL_\w+|SSL_\w+)|CLUSTER_SECRET|STATE_DIR"
+    # The demo's shop reads special offers, for which the collector has no rights here.
+    r"|COLLECT_SHOP"
     # The log is Kafka's.
     r"|REDIS_LOG_(RECORDS|MEGABYTES)"
-    # The containers listen on every interface of their own; DASHBOARD_LISTEN says where the port is published.
-    r"|(HEALTH|DASHBOARD)_(ADDRESS|PORT)"
+    # The containers listen on every interface of their own; COLLECT_LISTEN and DASHBOARD_LISTEN say where the ports are
+    # published.
+    r"|(HEALTH|COLLECT|DASHBOARD)_(ADDRESS|PORT)"
     # A name belongs to one replica, and `--scale` makes several of one service.
     r"|KAFKA_INSTANCE_ID"
 )

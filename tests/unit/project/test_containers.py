@@ -91,7 +91,7 @@ def test_only_traffic_and_monitoring_need_a_profile(services: dict[str, Any]) ->
 
 def test_ports_are_published_on_this_machine_only(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all("127.0.0.1:" in port for port in ports)
 
 
@@ -145,11 +145,11 @@ def test_a_container_reaches_only_what_it_needs(services: dict[str, Any], networ
         "dashboard": {"redis"},
         "prometheus": set(),
         "grafana": set(),
-        **dict.fromkeys(("enrich", "aggregate", "detect", "traffic"), both),
+        **dict.fromkeys(("collect", "enrich", "aggregate", "detect", "traffic"), both),
     }
     # Prometheus reaches each service's metrics, and Grafana only Prometheus.
     scraped = {name for name, service in services.items() if "metrics" in service.get("networks", ())}
-    assert scraped == {"prometheus", "enrich", "aggregate", "detect", "dashboard", "traffic"}
+    assert scraped == {"prometheus", "collect", "enrich", "aggregate", "detect", "dashboard", "traffic"}
     assert {name for name, service in services.items() if "board" in service.get("networks", ())} == MONITORING
     for name in ("access", "shop"):
         assert services[name]["network_mode"] == "none"
@@ -197,6 +197,15 @@ def test_base_images_can_be_pinned(services: dict[str, Any], tmp_path: Path) -> 
     default = re.search(r"^ARG PYTHON=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert default is not None
     assert pinned["PYTHON_IMAGE"] == f"{default[1]}@sha256:0123abcd"
+
+
+def test_the_collector_and_its_health_endpoint_have_ports_of_their_own(services: dict[str, Any]) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    listening = re.search(r"COLLECT_ADDRESS=0\.0\.0\.0 COLLECT_PORT=(\d+)\nEXPOSE (\d+)$", dockerfile, re.MULTILINE)
+    assert listening is not None
+    assert listening[1] == listening[2]
+    assert f"HEALTH_PORT={listening[1]}" not in dockerfile
+    assert services["collect"]["ports"] == [f"${{COLLECT_LISTEN:-127.0.0.1:8080}}:{listening[1]}"]
 
 
 def test_prometheus_scrapes_every_service_where_it_listens(services: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 from services.access.settings import AccessSettings
 from services.aggregate.settings import AggregateSettings
+from services.collect.settings import CollectSettings
 from services.dashboard.settings import DashboardSettings
 from services.demo.settings import DemoSettings
 from services.detect.settings import DetectSettings
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 SETTINGS: tuple[type[BaseSettings], ...] = (
     AccessSettings,
     AggregateSettings,
+    CollectSettings,
     DashboardSettings,
     DemoSettings,
     DetectSettings,

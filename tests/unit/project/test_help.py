@@ -6,6 +6,7 @@ from pydantic_settings import BaseSettings
 from services import cli
 from services.access.settings import AccessSettings
 from services.aggregate.settings import AggregateSettings
+from services.collect.settings import CollectSettings
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in.settings import SignInSettings
 from services.demo.settings import DemoSettings
@@ -17,6 +18,7 @@ from shared.runtime.settings import ServiceSettings
 
 SETTINGS: dict[str, type[BaseSettings]] = {
     "demo": DemoSettings,
+    "collect": CollectSettings,
     "enrich": EnrichSettings,
     "aggregate": AggregateSettings,
     "detect": DetectSettings,

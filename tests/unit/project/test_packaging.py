@@ -29,6 +29,10 @@ def test_the_wheel_contains_both_packages_with_their_types(package: str, wheel_f
     assert {name for name in wheel_files if name.startswith(f"{package}/") and name.endswith(".py")} == here
 
 
+def test_the_wheel_contains_the_script_of_web_pages_and_its_types(wheel_files: set[str]) -> None:
+    assert {f"services/collect/script/{name}" for name in ("s.js", "clickpulse.d.ts")} <= wheel_files
+
+
 def test_every_package_folder_has_an_init(wheel_files: set[str]) -> None:
     folders = {Path(name).parent for name in wheel_files if name.endswith(".py")}
     assert {folder for folder in folders if f"{folder.as_posix()}/__init__.py" not in wheel_files} == set()

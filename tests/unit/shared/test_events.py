@@ -1,13 +1,16 @@
 """Decoding: every value is an event or a refusal, nothing raises, and what was encoded comes back."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.events.amounts import GREATEST_AMOUNT, MILLION, NO_CURRENCY, amount_text, millionths_of
 from shared.events.enriched import decode_enriched, encode_enriched
+from shared.events.limits import MOST_PIECES
 from shared.events.raw import decode_raw, encode_raw
 from shared.events.refusals import Reason, Refusal
 from shared.events.schema import MAX_EVENT_BYTES, EnrichedEvent, RawEvent
@@ -18,6 +21,7 @@ CLICK: dict[str, Any] = {"timestamp": 1_790_000_000_123, "userId": "ada"}
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 filled_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 timestamps = st.integers(EPOCH_MS.start, EPOCH_MS.stop - 1)
+amounts = st.integers(-GREATEST_AMOUNT * MILLION, GREATEST_AMOUNT * MILLION).map(amount_text)
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 
 raw_events = st.builds(
@@ -30,10 +34,17 @@ raw_events = st.builds(
     original_timestamp=st.none() | numbers | text,
     gender=st.none() | text,
     age=st.none() | numbers,
-    eventId=st.none() | text,
+    eventId=st.none() | filled_text,
     eventType=filled_text,
     url=st.none() | text,
     referrer=st.none() | text,
+    value=st.none() | amounts,
+    currency=st.none() | st.sampled_from(["EUR", "JPY", NO_CURRENCY]),
+    quantity=st.none() | st.integers(0, MOST_PIECES),
+    orderId=st.none() | filled_text,
+    cost=st.none() | amounts,
+    platform=st.none() | text,
+    site=st.none() | st.sampled_from(["shop.example", "localhost", "127.0.0.1"]),
 )
 enriched_events = st.builds(
     EnrichedEvent,
@@ -166,6 +177,23 @@ def test_refusal_says_what_is_accepted(value: dict[str, Any], error: str) -> Non
         ({"productId": ""}, {"productId": None}),
         ({"productId": "", "timestamp": "1790000000"}, {"productId": None, "timestamp": 1_790_000_000_000}),
         ({"eventId": 17}, {"eventId": "17"}),
+        ({"value": 19.99, "currency": "eur"}, {"value": "19.99", "currency": "EUR"}),
+        ({"value": "-5.00", "currency": "€"}, {"value": "-5", "currency": NO_CURRENCY}),
+        ({"value": "1e3", "cost": 0.30000000000000004}, {"value": "1000", "cost": "0.3"}),
+        ({"value": "123456789012.345678"}, {"value": "123456789012.345678"}),
+        ({"value": "", "currency": "", "orderId": "", "cost": None}, {}),
+        ({"eventId": ""}, {}),  # or all such clicks of a visitor were repeats of one
+        ({"quantity": 2.0, "orderId": 1001.0}, {"quantity": 2, "orderId": "1001"}),
+        ({"quantity": 2.5, "orderId": 1001}, {"orderId": "1001"}),
+        ({"quantity": -1}, {}),
+        ({"quantity": 10**30}, {}),
+        ({"platform": "web"}, {"platform": "web"}),
+        ({"site": "shop.example"}, {"site": "shop.example"}),
+        ({"site": "https://www.Shop.example:8443/cart?a=1"}, {"site": "shop.example"}),
+        ({"site": "my shop"}, {}),
+        ({"site": "x" * 254}, {}),
+        ({"site": ""}, {}),
+        ({"site": None}, {}),
         ({"eventType": None}, {"eventType": "page_view"}),
         ({"eventType": ""}, {"eventType": "page_view"}),
         ({"eventType": "purchase"}, {"eventType": "purchase"}),
@@ -176,13 +204,56 @@ def test_producers_may_write_loosely(fields: dict[str, Any], expected: dict[str,
     assert decode_raw(json.dumps(CLICK | fields).encode()) == RawEvent(**(CLICK | expected))
 
 
+def test_a_number_is_read_from_its_digits() -> None:
+    event = decode_raw(b'{"timestamp":1790000000123,"userId":"ada","value":123456789012.345678}')
+    assert isinstance(event, RawEvent)
+    assert event.value == "123456789012.345678"  # a float has 16 digits
+
+
+@pytest.mark.parametrize("name", ["value", "cost"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"12,50"',
+        '"€5"',
+        '"NaN"',
+        '"null"',
+        "true",
+        "[1]",
+        '{"amount": 1}',
+        "1e13",
+        "-1000000000000.1",
+        '"1e999"',
+        "1e-1000",
+    ],
+)
+def test_what_is_no_amount_is_refused_and_says_what_is_expected(name: str, written: str) -> None:
+    refusal = decode_raw(b'{"timestamp":1790000000123,"userId":"ada","%b":%b}' % (name.encode(), written.encode()))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.WRONG_TYPE
+    assert refusal.error.startswith(f"{name}: expected a number such as 19.99, from -1,000,000,000,000 to ")
+
+
+@given(st.integers(-GREATEST_AMOUNT * MILLION, GREATEST_AMOUNT * MILLION))
+def test_an_amount_as_text_is_the_same_amount(millionths: int) -> None:
+    assert millionths_of(amount_text(millionths)) == millionths
+
+
+@given(st.text("0123456789+-.eE_ ٣", max_size=70) | st.decimals(allow_nan=False, allow_infinity=False).map(str))
+def test_any_text_is_an_amount_in_range_or_none(text: str) -> None:
+    millionths = millionths_of(text)
+    if millionths is not None:
+        assert abs(Decimal(text) * MILLION - millionths) <= Decimal("0.5")
+        assert abs(millionths) <= GREATEST_AMOUNT * MILLION
+
+
 def test_default_fields_are_not_written() -> None:
     assert encode_raw(RawEvent(**CLICK)) == b'{"timestamp":1790000000123,"userId":"ada"}'
 
 
 def test_optional_fields_are_written_only_when_the_producer_sent_them() -> None:
     written = json.loads(encode_enriched(EnrichedEvent(**CLICK)))
-    assert {"eventId", "eventType", "url", "referrer"}.isdisjoint(written)
+    assert {"eventId", "eventType", "url", "referrer", "value", "orderId", "platform", "site"}.isdisjoint(written)
     assert written["category"] is None
 
 

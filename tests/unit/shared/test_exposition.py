@@ -6,12 +6,14 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.events.collected import ACCEPTED, OUTCOMES, Collected
 from shared.events.refusals import Reason
 from shared.runtime.services import SERVICES, TRAFFIC
 from shared.status.exposition import exposition
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.status.metrics import METRICS, OTHER, PARTS, SERIES
+from tests.support.polling import eventually
 from tests.support.servers.prometheus import promtool
 
 UNITS = {"s": "_seconds", "s by window": "_seconds", "s since 1970": "_seconds", "bytes by partition": "_bytes"}
@@ -24,6 +26,7 @@ def busy_gauges() -> Gauges:
     gauges.add_publish(0.05)
     gauges.click_to_publish_seconds.observe(1.2)
     gauges.add_dead_letters([Reason.NOT_JSON])
+    gauges.add_counted_as_other({"page": 3})
     gauges.add_lookups(490, 9)
     gauges.lag, gauges.is_publisher, gauges.rollup_at_s = {0: 12, 3: 0, 5: None}, True, 1_795_348_800
     gauges.read, gauges.outcomes = {0: 7, 3: 0}, {(0, "counted"): 6, (0, "late"): 1, (3, "counted"): 0}
@@ -130,10 +133,33 @@ def test_a_flood_of_scrapes_costs_one() -> None:
     assert metrics() is first
 
 
-def test_promtool_finds_nothing_to_complain_about() -> None:
-    text = "".join(text_of(name, busy_gauges()) for name in ("aggregate",))
+@pytest.mark.parametrize("service", ["aggregate", "collect"])
+def test_promtool_finds_nothing_to_complain_about(service: str) -> None:
+    text = text_of(service, busy_gauges())
     checked = subprocess.run(
         [promtool(), "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False
     )
     complaints = [line for line in checked.stderr.splitlines() if "clickpulse_" in line]
     assert complaints == []
+
+
+def test_every_outcome_of_the_collector_has_a_series_from_the_start() -> None:
+    def series(gauges: Gauges) -> dict[str, float]:
+        samples = samples_of(text_of("collect", gauges))
+        return {own["outcome"]: number for name, own, number in samples if name == "clickpulse_collected_events_total"}
+
+    gauges = Gauges()
+    assert series(gauges) == dict.fromkeys(OUTCOMES, 0)  # so that the first one is an increase
+    gauges.collected = Collected(9, 2, {ACCEPTED: 4, "overloaded": 3})
+    assert series(gauges) == dict.fromkeys(OUTCOMES, 0) | {ACCEPTED: 4, "overloaded": 3}
+    text = text_of("collect", gauges)
+    assert value(text, "clickpulse_received_events_total") == 9
+    assert value(text, "clickpulse_waiting_events") == 2
+
+
+def test_counts_of_the_collector_appear_while_it_runs() -> None:
+    gauges = Gauges()
+    metrics = exposition("collect", Health("collect"), gauges)
+    metrics()
+    gauges.collected = Collected(1, 0, {ACCEPTED: 1})
+    eventually(lambda: value(metrics().decode(), "clickpulse_collected_events_total", outcome=ACCEPTED) == 1, "counted")

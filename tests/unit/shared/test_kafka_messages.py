@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
-from shared.streams.event_log import Record
+from shared.streams.event_log import Record, RecordBatch
 from shared.streams.kafka.messages import MessageBatch, split_errors
 
 
@@ -25,6 +25,15 @@ def test_messages_are_records() -> None:
     assert (batch[2], list(batch[1:]), len(batch)) == (expected[2], expected[1:], 3)
     assert batch.values == [b"value", b"", b"value"]
     assert batch.next_offsets() == {0: 2, 1: 1}
+    own = batch.by_partition()
+    assert {number: list(records) for number, records in own.items()} == {0: expected[:2], 1: expected[2:]}
+    assert list(own[1].followed_by([own[0], MessageBatch(())])) == [expected[2], *expected[:2]]
+    assert list(own[1].followed_by([RecordBatch(expected[:1])])) == [expected[2], expected[0]]
+    assert {number: list(records) for number, records in RecordBatch(expected).by_partition().items()} == {
+        0: expected[:2],
+        1: expected[2:],
+    }
+    assert MessageBatch(()).by_partition() == {}
 
 
 PASSING = KafkaError(KafkaError._MAX_POLL_EXCEEDED)  # noqa: SLF001 - its public name

@@ -40,7 +40,7 @@ def test_shortened_text_fits_and_begins_as_before(text: str, most_bytes: int) ->
         assert len(short.encode()) > most_bytes - 4  # a character more would not fit
 
 
-@pytest.mark.parametrize("name", ["userId", "productId", "eventId"])
+@pytest.mark.parametrize("name", ["userId", "productId", "eventId", "orderId"])
 @pytest.mark.parametrize(
     ("text", "is_refused"), [("x" * 256, False), ("x" * 257, True), ("ä" * 128, False), ("ä" * 129, True)]
 )
@@ -70,7 +70,7 @@ def test_number_as_an_identity_has_the_same_limit() -> None:
 
 texts = st.builds(
     lambda character, length: character * length, st.sampled_from(["x", "ß", "日", "𝒳"]), st.integers(0, 600)
-)
+) | st.sampled_from(["Other", "Chrome", "Windows", "Desktop", "F"])  # words of the closed lists
 enriched_events = st.builds(
     lambda fields: EnrichedEvent(timestamp=NOW_MS, userId="ada", **fields),
     st.fixed_dictionaries(
@@ -88,7 +88,9 @@ enriched_events = st.builds(
 def test_whatever_a_foreign_writer_sends_is_within_the_limits_or_refused(event: EnrichedEvent, limits: Limits) -> None:
     fitted = EnrichedDecoder(limits).decode(encode_enriched(event))
     if isinstance(fitted, Refusal):
-        assert any(len(str(text).encode()) > limits.id_bytes for text in (event.productId, event.eventId))
+        assert any(
+            len(str(text).encode()) > limits.id_bytes for text in (event.productId, event.eventId, event.orderId)
+        )
         return
     for name, row in FIELD_LIMITS.items():
         value = getattr(fitted, name, None)

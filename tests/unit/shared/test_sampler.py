@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.events.collected import Collected
 from shared.events.refusals import Reason
 from shared.status.complaints import LastComplaint
 from shared.status.gauges import Gauges
@@ -118,6 +119,12 @@ def test_state_size_is_reported_for_each_partition(
     assert sampler.sample("running").state_bytes[0] == 2000  # scanned every five seconds
     clock.seconds = 6
     assert sampler.sample("running").state_bytes[0] == 2400
+
+
+def test_counts_of_the_collector_are_of_one_instant(sampler: Sampler, gauges: Gauges) -> None:
+    gauges.collected = Collected(9, 2, {"accepted": 4, "not_json": 3})
+    status = sampler.sample("running")
+    assert (status.received, status.waiting, status.collected) == (9, 2, {"accepted": 4, "not_json": 3})
 
 
 def test_stopped_replica_has_no_troubles(sampler: Sampler, health: Health) -> None:

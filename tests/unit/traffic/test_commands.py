@@ -122,7 +122,7 @@ def test_a_command_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_lookups_are_written_without_a_log(tmp_path: Path) -> None:
     assert main_generate(["--lookups", str(tmp_path / "new"), "--visitors", "50"]) == 0
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"products.json", "visitors.ndjson"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"products.json", "shop.json", "visitors.ndjson"}
     assert main_generate(["--lookups", str(tmp_path / "new" / "products.json")]) == 2
 
 

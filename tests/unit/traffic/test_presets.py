@@ -30,6 +30,7 @@ REES46 = """\
 event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
 2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00-8c23-a032dfed738c
 2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances.environment.water_heater,aqua,33.20,554748717,9333
+2019-10-01 00:02:14 UTC,purchase,1004856,2053013555631882655,electronics.smartphone,samsung,130.76,543272936,8187d148
 """
 YOOCHOOSE = """\
 1,2014-04-07T10:51:09.277Z,214536502,0
@@ -102,7 +103,13 @@ def replayed(content: str, tmp_path: Path, *arguments: str) -> tuple[list[Row], 
             [
                 {"timestamp": "1433221332117", "userId": "257597", "productId": "355908", "eventType": "view"},
                 {"timestamp": "1433224214164", "userId": "992329", "productId": "248676", "eventType": "addtocart"},
-                {"timestamp": "1433222276276", "userId": "599528", "productId": "356475", "eventType": "transaction"},
+                {
+                    "timestamp": "1433222276276",
+                    "userId": "599528",
+                    "productId": "356475",
+                    "eventType": "transaction",
+                    "orderId": "4000",
+                },
             ],
         ),
         (
@@ -111,6 +118,7 @@ def replayed(content: str, tmp_path: Path, *arguments: str) -> tuple[list[Row], 
             [
                 {"userId": "541312140", "productId": "44600062", "eventType": "view"},
                 {"userId": "554748717", "productId": "3900821", "eventType": "cart"},
+                {"userId": "543272936", "productId": "1004856", "eventType": "purchase", "value": "130.76"},
             ],
         ),
         (
@@ -127,7 +135,7 @@ def test_a_public_data_set_is_read(preset: str, content: str, expected: list[Row
     events, tally = replayed(content, tmp_path, "--preset", preset)
     assert tally.refused_total == 0, tally.examples
     assert [{name: event[name] for name in wanted} for event, wanted in zip(events, expected, strict=True)] == expected
-    assert all(event.keys() <= {"timestamp", "userId", "productId", "eventType"} for event in events)
+    assert [event.keys() - {"timestamp"} for event in events] == [wanted.keys() - {"timestamp"} for wanted in expected]
 
 
 @pytest.mark.parametrize("arguments", [("--preset", "ga4-bigquery"), ()])
@@ -154,6 +162,90 @@ def test_ga4_events_are_read_and_those_of_ga4_itself_are_skipped(arguments: tupl
     assert dict(tally.skipped) == {SkipReason.AUTOMATIC: 1}
     assert dict(tally.refused) == {Reason.MISSING_FIELD: 1}
     assert tally.read == 6
+
+
+def ga4_sale(name: str, ecommerce: Row | None, *parameters: Row) -> str:
+    event = {**json.loads(ga4(name, "SKU-1", "SKU-2")), "ecommerce": ecommerce, "platform": "WEB"}
+    event["event_params"] += [{"key": "currency", "value": {"string_value": "USD"}}, *parameters]
+    return json.dumps(event)
+
+
+def test_a_ga4_purchase_carries_its_revenue_and_a_refund_the_negative_amount(tmp_path: Path) -> None:
+    value = {"key": "value", "value": {"string_value": None, "int_value": "12", "double_value": None}}
+    precise = {"key": "value", "value": {"double_value": 0.1}}
+    order = {"total_item_quantity": "3", "purchase_revenue": 42.5, "transaction_id": "T-7"}
+    content = "\n".join(
+        [
+            ga4_sale("purchase", order),
+            ga4_sale("purchase", {"purchase_revenue": None, "transaction_id": "(not set)"}, value),
+            ga4_sale("refund", {"refund_value": 10.25, "transaction_id": "T-7"}),
+            ga4_sale("refund", None, precise),
+            ga4_sale("view_item", {"purchase_revenue": 5.0}, value),
+            ga4_sale("purchase", {"purchase_revenue": "NaN"}),
+        ]
+    )
+    events, tally = replayed(content, tmp_path, "--preset", "ga4-bigquery")
+    assert tally.refused_total == 0
+    money = {"value", "currency", "quantity", "orderId", "platform"}
+    common = {"currency": "USD", "platform": "web"}
+    assert [{name: event[name] for name in event.keys() & money} for event in events] == [
+        {**common, "value": "42.5", "quantity": 3, "orderId": "T-7"},
+        {**common, "value": "12"},
+        {**common, "value": "-10.25", "orderId": "T-7"},
+        {**common, "value": "-0.1"},
+        {},
+        common,
+    ]
+
+
+PRICED = """\
+time,who,kind,price,pieces,order
+1606780800000,a,view,19.99,,
+1606780801000,a,purchase,39.98,2,o-1
+1606780802000,a,purchase,NULL,1.0,o-2
+"""
+
+
+def test_money_is_mapped_and_read_only_from_sales(tmp_path: Path) -> None:
+    names = {"time": "timestamp", "who": "userId", "kind": "eventType", "price": "value", "pieces": "quantity"}
+    maps = [word for theirs, ours in names.items() for word in ("--map", f"{theirs}={ours}")]
+    expected = [
+        {"timestamp": "1606780800000", "userId": "a", "eventType": "view"},
+        {
+            "timestamp": "1606780801000", "userId": "a", "eventType": "purchase", "value": "39.98", "quantity": 2,
+            "orderId": "o-1",
+        },
+        {"timestamp": "1606780802000", "userId": "a", "eventType": "purchase", "quantity": 1.0, "orderId": "o-2"},
+    ]  # fmt: skip
+    events, tally = replayed(PRICED, tmp_path, *maps, "--map", "order=orderId", "--sales", "purchase")
+    assert (events, tally.refused_total) == (expected, 0)
+    assert replayed(PRICED, tmp_path, *maps)[0][0]["value"] == "19.99"
+
+
+def test_money_in_json_keeps_its_digits_and_is_read_only_from_sales(tmp_path: Path) -> None:
+    lines = [
+        b'{"timestamp":1606780800000,"userId":"a","eventType":"view","item":{"price":1e2}}',
+        b'{"timestamp":1606780801000,"userId":"a","eventType":"purchase","item":{"price":0.30000000000000004}}',
+    ]
+    path = tmp_path / "recording"
+    path.write_bytes(b"\n".join(lines))
+    producer = MemoryProducer()
+    outbox = Outbox(lambda: producer, "click-data", "memory", Event(), Health("replay"))
+    options = replay_options.parse([str(path), "--map", "item.price=value", "--sales", "purchase"])
+    Replay(options, outbox, Event()).run()
+    view, purchase = (record.value for record in producer.records)
+    assert b"value" not in view
+    assert b'"value":0.30000000000000004' in purchase
+
+
+@pytest.mark.parametrize("arguments", [("--format", "access-log"), ("--log-format", "%h %l %u %t"), ()])
+def test_a_server_log_has_no_sales(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = '192.0.2.1 - - [22/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5\n'
+    with pytest.raises((SystemExit, UnusableRecording)) as refusal:
+        replayed(line, tmp_path, "--sales", "purchase", *arguments)
+    assert "--sales works with ndjson, csv and tsv" in capsys.readouterr().err + str(refusal.value)
 
 
 def test_a_cloudfront_log_is_read(tmp_path: Path) -> None:

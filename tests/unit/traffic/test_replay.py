@@ -9,7 +9,7 @@ from threading import Event
 from time import monotonic
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregate.engine.windows import oldest_second
@@ -121,7 +121,6 @@ def test_an_event_that_becomes_too_large_with_its_id_is_refused(tmp_path: Path) 
 line = st.one_of(st.binary(max_size=40), st.sampled_from([b'{"timestamp":1795000000000,"userId":"a"}', b"1,a", b'"']))
 
 
-@settings(deadline=None)  # files on a busy machine
 @given(st.lists(line), st.sampled_from([Format.NDJSON, Format.CSV, Format.TSV, Format.ACCESS_LOG]))
 def test_every_line_is_accounted_for_with_any_bytes(lines: list[bytes], chosen: Format) -> None:
     # A blank line instead of a header, because the first bytes may look like those of a compressed file.

@@ -14,9 +14,10 @@ from is_bot import Bots
 from services.traffic.addresses import COUNTRIES, Block, Country, draw_from
 from services.traffic.catalogue import PRODUCTS
 from services.traffic.lookups import PRODUCTS_FILE, VISITORS_FILE, write_lookups
-from services.traffic.simulation import HOURLY_SHAPE, World, simulate, visit_shape
+from services.traffic.simulation import HOURLY_SHAPE, simulate, visit_shape
 from services.traffic.user_agents import BOTS, BROWSERS
 from services.traffic.visitors import person
+from services.traffic.world import World
 from shared.events.schema import RawEvent
 from shared.events.time_units import HALF_HOUR_MS
 

@@ -39,7 +39,7 @@ def _table(events: Sequence[Mapping[str, Any]], labels: Mapping[str, str], clock
     zone = f" ({in_html(clock.name(events[0]['timestamp']))})"
     columns = [Column(label + zone if name == "timestamp" else label) for name, label in labels.items()]
     rows = "".join("<tr>" + "".join(_cell(event, name, clock) for name in labels) + "</tr>" for event in events)
-    return table("raw", "Events", columns, rows)
+    return table("raw", "Events", columns, rows, is_scrolled=True)
 
 
 def _cell(event: Mapping[str, Any], name: str, clock: Clock) -> str:

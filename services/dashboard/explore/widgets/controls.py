@@ -24,6 +24,8 @@ _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot"
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}
 _BACKLOGS: Final = {5: "5 min", 15: "15 min", 60: "1 h", 240: "4 h", 480: "8 h"}
 _LONGEST_SEARCH: Final = 200
+_SITE: Final = "site"
+"""A filter that most dashboards, of one site, would not use."""
 
 
 def refresh_seconds() -> int:
@@ -45,7 +47,12 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], r
         rolling = _switch("Rolling mean", spans, 0, "rolling")
     with st.container(key="filters", horizontal=True):
         search = _search(role)
-        chosen = [(name, frozenset(_several(name, options_of(name)))) for name in COLUMNS.filters]
+        offered = {name: options_of(name) for name in COLUMNS.filters}
+        chosen = [
+            (name, frozenset(_several(name, names)))
+            for name, names in offered.items()
+            if name != _SITE or len(names) > 1 or name in st.query_params
+        ]
     wanted = Filter(audience, tuple((name, names) for name, names in chosen if names), search, role == "analyst")
     return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling, wanted=wanted)
 

@@ -13,3 +13,6 @@ class Board:
     key_figures: str = ""
     cards: tuple[Card, ...] = ()
     notice: str = ""
+    name: str = ""  # in the title of the browser's tab; empty: that of the app stays
+    count: str = ""  # before the name
+    is_wall: bool = False  # fills the screen, without controls

@@ -20,6 +20,15 @@ Part = str | Chart | WorldMap
 """A `str` is HTML, already escaped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of several contents of a card. `name` is in the page's address when it is chosen, `label` on its button."""
+
+    name: str
+    label: str
+    parts: tuple[Part, ...]  # as those of a card
+
+
 class Pickable(str):
     """HTML with buttons whose `data-pick` is reported to the page."""
 
@@ -31,14 +40,16 @@ class Card:
     """One card of a page; `name` is unique on it and becomes the CSS class `card-<name>`.
 
     The height is fixed, so that a new number moves nothing. Tablets are up to 1150 px wide, phones up to 640 px, where
-    every card has all twelve columns.
+    every card has all twelve columns. A browser gets all tabs at first and then only what changes in the one it shows.
     """
 
     name: str
-    parts: tuple[Part, ...]  # from top to bottom, the first with the head
+    parts: tuple[Part, ...] = ()  # from top to bottom, the first with the head
+    tabs: tuple[Tab, ...] = ()  # instead of `parts`
     columns: int = 12
     height_px: int | None  # None: as its content, which has rows of a fixed height
     tablet_columns: int = 12
+    tablet_height_px: int | None = None  # None: as elsewhere
     phone_height_px: int | None = None  # None: as elsewhere
     scroll_height_px: int | None = None  # of the parts below the head, which scroll (only in a Streamlit container)
     is_split: bool = False  # the second part left of the third; one column on phones
@@ -48,8 +59,14 @@ class Card:
         """The place in the grid as CSS custom properties, which the stylesheet reads."""
         return (
             f"--columns:{self.columns};--tablet-columns:{self.tablet_columns};--height:{_length(self.height_px)};"
+            f"--tablet-height:{_length(self.tablet_height_px or self.height_px)};"
             f"--phone-height:{_length(self.phone_height_px or self.height_px)}"
         )
+
+    @property
+    def all_parts(self) -> tuple[Part, ...]:
+        """Its parts and those of its tabs."""
+        return (*self.parts, *(part for tab in self.tabs for part in tab.parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +79,7 @@ class Context:
     category_colours: Mapping[str, int] = field(default_factory=dict)  # category → slot of `Palette.series`
     audience: Audience = "all"
     role: Role = "analyst"
+    is_wall: bool = False
 
     def category_colour(self, category: str) -> str:
         """The CSS colour of a category; muted for one without a slot."""
@@ -81,6 +99,13 @@ class Panel(Protocol[Shown]):
 
     def draw(self, snapshot: Shown, context: Context, /) -> Card:
         """Pure: the same arguments give the same card."""
+
+
+class OptionalPanel(Protocol[Shown]):
+    """A panel that gives way to the others on a site without anything to show in it."""
+
+    def draw(self, snapshot: Shown, context: Context, /) -> Card | None:
+        """As that of a Panel; None when there is nothing to show."""
 
 
 def head(title: str, window: str, side: str = "") -> str:

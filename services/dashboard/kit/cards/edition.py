@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-_CHUNK_START: Final = re.compile(rb"(?=<t[rd]|<div|<i |\{|,\d+\.\d%)")
-"""A row or cell of a table, a figure, a part of the page, or a point of a curve."""
+_CHUNK_START: Final = re.compile(rb"""(?=<t[rd]|<div|<i |<span|\{|,\d+\.\d%|,\\?"\w+\\?":|,"[^"]{1,60}":\[\d)""")
+"""A row or cell of a table, a figure, one of its properties, a part of the page, a point of a curve, or a country."""
 
 
 class Edition:
@@ -28,7 +28,9 @@ class Edition:
         """The message for a browser that has the edition `before`.
 
         A line of JSON, `{"edition", "before", "parts"}`, then the bytes that are new. `parts` has three integers for
-        each part of the page: where it starts in `before`, its length there, and the number of new bytes after it.
+        each part of the page: how far it has moved, its length in `before`, and the number of new bytes after it. One
+        that has not moved starts after the part before it and as many bytes as are new there: most often the new ones
+        replace as many, so its number is 0, which takes least.
         """
         known = before.digest if before else None
         if known not in self._messages:
@@ -42,6 +44,7 @@ def _changes(before: list[bytes], after: Iterable[bytes]) -> tuple[list[int], by
     starts = [0, *accumulate(len(chunk) for chunk in before)]
     places = {chunk: place for place, chunk in reversed(list(enumerate(before)))}
     parts, new, expected, replaced = [0, 0, 0], [], 0, 0
+    start = 0  # of the part
     for chunk in after:
         # Most often the next chunk is the one after the last, or after as many as are new here. Others have moved.
         near = (place for place in (expected, expected + replaced) if before[place : place + 1] == [chunk])
@@ -52,7 +55,9 @@ def _changes(before: list[bytes], after: Iterable[bytes]) -> tuple[list[int], by
             replaced += 1
             continue
         if parts[-1] or place != expected:
-            parts += [starts[place], 0, 0]
+            unmoved = start + parts[-2] + parts[-1]
+            start = starts[place]
+            parts += [start - unmoved, 0, 0]
         parts[-2] += len(chunk)
         expected, replaced = place + 1, 0
     return parts, b"".join(new)

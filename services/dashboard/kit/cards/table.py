@@ -18,11 +18,15 @@ class Column:
     width: str = ""
 
 
-def table(kind: str, label: str, columns: Iterable[Column], rows_html: str) -> str:
-    """A table with `kind` as its CSS classes; `label` is for screen readers."""
+def table(kind: str, label: str, columns: Iterable[Column], rows_html: str, *, is_scrolled: bool = False) -> str:
+    """A table with `kind` as its CSS classes; `label` is for screen readers.
+
+    `is_scrolled`: it gets the focus, so that the keyboard scrolls what it is in.
+    """
     titles = "".join(_title(column) for column in columns)
+    focus = ' tabindex="0"' if is_scrolled else ""
     return (
-        f'<table class="{kind}" aria-label="{in_html(label)}"><thead><tr>{titles}</tr></thead>'
+        f'<table class="{kind}" aria-label="{in_html(label)}"{focus}><thead><tr>{titles}</tr></thead>'
         f"<tbody>{rows_html}</tbody></table>"
     )
 
@@ -37,7 +41,7 @@ def name_cell(content_html: str, tooltip: str, length: float, colour: str = ACCE
     """The cell that names its row, in a bar of `length` (0 to 1) of the cell."""
     return (
         f'<th scope="row" class="name" title="{in_html(tooltip)}"><div class="line">'
-        f'<i style="width:{100 * length:.1f}%;background:{colour}"></i>{content_html}</div></th>'
+        f'<i style="width:{100 * length:.0f}%;background:{colour}"></i>{content_html}</div></th>'
     )
 
 

@@ -10,10 +10,13 @@ from typing import Final
 
 from services.dashboard.kit.escaping import legible
 from services.dashboard.kit.wording import counted, share
+from shared.rollups.model import OTHER_NAME
 
 SHADES: Final = 5
 _NAMED: Final = 3
 UNKNOWN_COUNTRY: Final = "Unknown"
+NO_COUNTRIES: Final = (UNKNOWN_COUNTRY, OTHER_NAME)
+"""Names of the ranking that are nowhere on the map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class WorldMap:
 def draw(counts: Mapping[str, int]) -> WorldMap:
     """Shade the countries of `counts`, which has the greatest first."""
     total = sum(counts.values())
-    known = {name: views for name, views in counts.items() if name != UNKNOWN_COUNTRY and views > 0}
+    known = {name: views for name, views in counts.items() if name not in NO_COUNTRIES and views > 0}
     greatest = max(known.values(), default=1)
     countries = {
         name: (shade(views, greatest), f"{legible(name, 40)}: {counted(views, 'view')}, {share(views, total)}")

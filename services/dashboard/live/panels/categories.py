@@ -8,16 +8,19 @@ from services.dashboard.kit.cards.card import Card, Context, head
 from services.dashboard.kit.cards.chart import Figure, chart, layout
 from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.wording import grouped
+from services.dashboard.live.shop_site import shows_products
 from shared.rollups.contract import Snapshot
 
 DRAWN: Final = 12
 
-_HEIGHT_PX: Final = 400
+_HEIGHT_PX: Final = 384
 _LABEL_LENGTH: Final = 17
 
 
-def draw(snapshot: Snapshot, context: Context) -> Card:
-    """The card."""
+def draw(snapshot: Snapshot, context: Context) -> Card | None:
+    """The card; none on a site without products."""
+    if not shows_products(snapshot):
+        return None
     counts = snapshot.windows.categories_1h
     shown = min(len(counts), DRAWN)
     label = f"Views of {shown} categories in the last hour"
@@ -26,7 +29,7 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
         parts=(head("Categories", ranking.window(shown, len(counts))), chart(figure(counts, context), label)),
         columns=3,
         tablet_columns=6,
-        height_px=484,
+        height_px=ranking.HEIGHT_PX,
     )
 
 

@@ -1,35 +1,53 @@
 """Visitors by device: the distinct ones of the last 10 minutes by device type, as a ring and its legend."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from services.dashboard.kit import theme
-from services.dashboard.kit.cards.card import Card, Context, head
+from services.dashboard.kit.cards.card import Card, Context, Tab, head
 from services.dashboard.kit.cards.chart import Figure, chart, layout
 from services.dashboard.kit.cards.table import swatch
 from services.dashboard.kit.escaping import in_html, in_plotly
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.wording import counted, grouped, share
+from services.dashboard.live import listings
+from services.dashboard.live.listings import Listing
 from shared.rollups.contract import Snapshot
 
 _HEIGHT_PX: Final = 216
+_LEGEND_MORE_PX: Final = 18  # than a listing of ten, on a phone
+
+_LISTINGS: Final = (
+    Listing(
+        name="browsers",
+        label="Browsers",
+        title="Browsers",
+        noun="Browser",
+        attribute="browsers_1h",
+        empty="",
+        least_names=1,
+    ),
+    Listing(
+        name="systems",
+        label="Systems",
+        title="Operating systems",
+        noun="System",
+        attribute="operating_systems_1h",
+        empty="",
+        least_names=1,
+    ),
+)
 
 
 def draw(snapshot: Snapshot, context: Context) -> Card:
     """The card."""
     counts = snapshot.windows.devices_10m
     label = f"{counted(sum(counts.values()), 'visitor')} by device in the last 10 minutes"
-    return Card(
-        name="devices",
-        parts=(
-            head("Visitors by device", "Last 10 minutes · distinct, once for each device"),
-            chart(figure(counts, context.palette), label),
-            _legend(counts),
-        ),
-        columns=3,
-        tablet_columns=6,
-        height_px=484,
-    )
+    title = head("Visitors by device", "Last 10 minutes · distinct")
+    devices = Tab("devices", "Devices", (title, chart(figure(counts, context.palette), label), _legend(counts)))
+    card = listings.card("devices", [devices, *listings.tabs(_LISTINGS, snapshot, context)], columns=4)
+    return replace(card, phone_height_px=(card.phone_height_px or 0) + _LEGEND_MORE_PX)
 
 
 def figure(counts: Mapping[str, int], palette: Palette) -> Figure:

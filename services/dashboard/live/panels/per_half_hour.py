@@ -21,7 +21,6 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
     return Card(
         name="per-half-hour",
         parts=(title, chart(figure(snapshot.windows, context), label)),
-        columns=6,
         height_px=314,
         phone_height_px=336,
     )

@@ -6,19 +6,21 @@ from services.dashboard.kit.cards.card import Card, Context, head, legend
 from services.dashboard.kit.cards.chart import Figure, chart
 from services.dashboard.kit.wording import counted, grouped
 from services.dashboard.live import time_bars
+from services.dashboard.live.panels.now import HEIGHT_PX
 from shared.events.time_units import MINUTE_MS
 from shared.rollups.contract import AudienceRollup, Snapshot
 
 _MINUTES_DRAWN: Final = 15
 
 
-def draw(snapshot: Snapshot, context: Context) -> Card:
-    """The card."""
+def draw(snapshot: Snapshot, context: Context, *, is_narrow: bool = False) -> Card:
+    """The card; a narrow one has its legend beside a short head."""
     windows = snapshot.windows
     views, visitors = windows.views.get("15m", 0), windows.visitors.get("15m", 0)
+    zone = context.clock.name(snapshot.meta.as_of_ms)
     title = head(
-        "Views and visitors per minute",
-        f"Last 15 minutes, {context.clock.name(snapshot.meta.as_of_ms)} · running minute hatched",
+        "Per minute" if is_narrow else "Views and visitors per minute",
+        f"Last 15 minutes, {zone}" + ("" if is_narrow else " · running minute hatched"),
         legend([("var(--accent-soft)", "views", grouped(views)), ("var(--accent)", "visitors", grouped(visitors))]),
     )
     counts = f"{counted(views, 'view')} by {counted(visitors, 'visitor')}"
@@ -26,8 +28,8 @@ def draw(snapshot: Snapshot, context: Context) -> Card:
     return Card(
         name="per-minute",
         parts=(title, chart(figure(windows, context), label)),
-        columns=6,
-        height_px=314,
+        columns=4,
+        height_px=HEIGHT_PX,
         phone_height_px=336,
     )
 

@@ -1,17 +1,43 @@
-"""Traffic sources: the sites that led to the views of the last hour."""
+"""Where the views of the last hour came from."""
 
-from services.dashboard.kit.cards import ranking
-from services.dashboard.kit.cards.card import Card, Context, head
+from typing import Final
+
+from services.dashboard.kit.cards.card import Card, Context
+from services.dashboard.live import listings
+from services.dashboard.live.listings import Listing
 from shared.rollups.contract import Snapshot
 
-_TITLE = "Traffic sources"
+_NO_EVENT: Final = "No event in the last hour."
+_LISTINGS: Final = (
+    Listing(
+        name="sources",
+        label="Sources",
+        title="Traffic sources",
+        noun="Site",
+        attribute="sources_1h",
+        empty=_NO_EVENT,
+    ),
+    Listing(
+        name="channels",
+        label="Channels",
+        title="Channels",
+        noun="Channel",
+        attribute="channels_1h",
+        empty=_NO_EVENT,
+        least_names=1,
+    ),
+    Listing(
+        name="campaigns",
+        label="Campaigns",
+        title="Campaigns",
+        noun="Campaign (source / medium)",
+        attribute="campaigns_1h",
+        empty=_NO_EVENT,
+        least_names=1,
+    ),
+)
 
 
-def draw(snapshot: Snapshot, _context: Context) -> Card:
+def draw(snapshot: Snapshot, context: Context) -> Card:
     """The card."""
-    counts = snapshot.windows.sources_1h
-    rows = ranking.rows(counts)
-    table = ranking.shares(
-        "sources", _TITLE, "Site", rows, snapshot.windows.views.get("1h", 0), empty="No event in the last hour."
-    )
-    return Card(name="sources", parts=(head(_TITLE, ranking.window(len(rows), len(counts))) + table,), height_px=466)
+    return listings.card("sources", listings.tabs(_LISTINGS, snapshot, context), columns=5)

@@ -16,7 +16,7 @@ _REASONS_SHOWN: Final = 12
 
 def draw(snapshot: Snapshot, _context: Context) -> Card:
     """The card."""
-    title = head("Dead letters", "Since each replica started · list: clickpulse dead-letters")
+    title = head("Dead letters", "Since start · clickpulse dead-letters")
     return Card(name="letters", parts=(title + _table(snapshot.replicas),), columns=3, tablet_columns=6, height_px=466)
 
 

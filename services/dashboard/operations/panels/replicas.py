@@ -15,6 +15,8 @@ from services.dashboard.operations import recent_curve
 from services.dashboard.operations.snapshot import Snapshot
 from services.dashboard.operations.standings import Replica, Standing
 from services.dashboard.sources.watch import Curve
+from shared.events.collected import ACCEPTED
+from shared.rollups.model import OTHER_NAME
 from shared.status.replica_status import ReplicaStatus
 
 _NAMES: Final = {
@@ -57,14 +59,16 @@ def _row(replica: Replica, now_ms: int, clock: Clock) -> str:
     name = f"{status.service} {status.replica}"
     lag, disk, refused = status.lag_sum, sum(status.state_bytes.values()), sum(status.dead_letters.values())
     is_reader = bool(status.lag)
+    is_collector = status.service == "collect"
+    has_events = bool(status.events) or is_reader or is_collector
     cells = (
         _cell("up", "Up", wording.span(up_seconds), status.version),
         _gauge("CPU", wording.whole_percentage(status.cpu_share), _cpu_curve(curves.cpu_share, now_ms, name)),
         _gauge("Memory", wording.size(status.memory_bytes), _memory_curve(curves.memory_bytes, now_ms, name)),
         _gauge(
             "Events/s",
-            wording.rate(status.events_per_second) if status.events or is_reader else UNKNOWN,
-            _rate_curve(curves.events_per_second, now_ms, name) if status.events or is_reader else "",
+            wording.rate(status.events_per_second) if has_events else UNKNOWN,
+            _rate_curve(curves.events_per_second, now_ms, name) if has_events else "",
         ),
         _cell("time", "Batch", _milliseconds(status.batch_ms), _publish(status)),
         _cell(
@@ -73,7 +77,9 @@ def _row(replica: Replica, now_ms: int, clock: Clock) -> str:
             grouped(lag) if is_reader and lag is not None else UNKNOWN,
             _partitions(status) if is_reader else "",
         ),
-        _cell("count", "Dead letters", grouped(refused) if is_reader else UNKNOWN, _main_reason(status)),
+        _cell(
+            "count", "Dead letters", grouped(refused) if is_reader or is_collector else UNKNOWN, _main_reason(status)
+        ),
         _cell("size", "RocksDB", wording.size(disk) if status.state_bytes else UNKNOWN, ""),
     )
     problem = "problem" if replica.is_problem else ""
@@ -110,11 +116,29 @@ def _why(replica: Replica, now_ms: int, clock: Clock) -> str:
     complaint = status.last_complaint
     if complaint is not None and _seconds(now_ms, complaint.at_ms) <= _COMPLAINT_SECONDS:
         return f"{complaint.level} {ago(_seconds(now_ms, complaint.at_ms))}: {complaint.message}"
+    if status.counted_as_other:
+        dimension, number = max(status.counted_as_other.items(), key=lambda item: (item[1], item[0]))
+        other = wording.counted(sum(status.counted_as_other.values()), "event")
+        return f"{other} counted as {OTHER_NAME}, {grouped(number)} of them by {dimension}"
+    if status.sales_counted_as_other:
+        return f"{wording.counted(status.sales_counted_as_other, 'sale')} beyond MAX_SALES counted as {OTHER_NAME}"
     if status.unreadable:
         key, number = max(status.unreadable.items(), key=lambda item: (item[1], item[0]))
         dropped = wording.counted(sum(status.unreadable.values()), "unreadable value")
         return f"dropped {dropped} in Redis, {grouped(number)} of {key}"
+    if refused := _refused(status):
+        return refused
     return "publishes the rollups" if status.is_publisher else "nothing to report"
+
+
+def _refused(status: ReplicaStatus) -> str:
+    """What collect refused; empty without any."""
+    reasons = {reason: count for reason, count in status.collected.items() if reason != ACCEPTED}
+    if not reasons:
+        return ""
+    reason, count = max(reasons.items(), key=lambda item: (item[1], item[0]))
+    refused = sum(reasons.values())
+    return f"refused {grouped(refused)} of {wording.counted(status.received, 'event')}, {grouped(count)} as {reason}"
 
 
 def _cell(kind: str, title: str, figure: str, small: str) -> str:

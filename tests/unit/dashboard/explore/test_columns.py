@@ -21,23 +21,23 @@ from shared.rollups.rows import SegmentColumn
 from shared.rollups.segment_columns import DIMENSIONS, SEGMENT_COLUMNS
 from tests.support.samples.segments import MINUTE, Row, by_segment, encoded
 
-CAMPAIGN: Final = SegmentColumn("campaign", "Campaign", "made up for this test", plural="Campaigns")
-WITH_CAMPAIGN: Final = columns_of((*SEGMENT_COLUMNS, CAMPAIGN))
-FOCUS: Final = Focus(Span(MINUTE + 1, 1), "campaign", "Spring")
+COUPON: Final = SegmentColumn("coupon", "Coupon", "made up for this test", plural="Coupons")
+WITH_COUPON: Final = columns_of((*SEGMENT_COLUMNS, COUPON))
+FOCUS: Final = Focus(Span(MINUTE + 1, 1), "coupon", "Spring")
 CONTEXT: Final = Context(palette=LIGHT, now_ms=0)
 
 
 def explored(choices: Choices) -> Exploration:
-    """Two events of the campaign Spring and one of Autumn."""
+    """Two events of the coupon Spring and one of Autumn."""
     rows = [Row(visitor=number) for number in range(3)]
     ((name, own),) = by_segment(rows).items()
     frame = assemble([decode_segment(name, encoded(own))])
     frame = replace(
         frame,
-        codes={**frame.codes, "campaign": np.array([0, 1, 0], np.int8)},
-        names={**frame.names, "campaign": ["Spring", "Autumn"]},
+        codes={**frame.codes, "coupon": np.array([0, 1, 0], np.int8)},
+        names={**frame.names, "coupon": ["Spring", "Autumn"]},
     )
-    return explore(CompletedMinutes(frame, MINUTE - 59, MINUTE + 1), choices, WITH_CAMPAIGN)
+    return explore(CompletedMinutes(frame, MINUTE - 59, MINUTE + 1), choices, WITH_COUPON)
 
 
 def html(card: Card) -> str:
@@ -51,25 +51,25 @@ def test_explore_offers_every_column_of_text() -> None:
 
 
 def test_a_new_column_gets_a_filter_a_breakdown_and_a_place_in_tables() -> None:
-    assert WITH_CAMPAIGN.filters == {**COLUMNS.filters, "campaign": "Campaigns"}
-    assert WITH_CAMPAIGN.breakdowns == {**COLUMNS.breakdowns, "campaign": "Campaign"}
-    assert WITH_CAMPAIGN.listed == {**COLUMNS.listed, "campaign": "Campaign"}
+    assert WITH_COUPON.filters == {**COLUMNS.filters, "coupon": "Coupons"}
+    assert WITH_COUPON.breakdowns == {**COLUMNS.breakdowns, "coupon": "Coupon"}
+    assert WITH_COUPON.listed == {**COLUMNS.listed, "coupon": "Coupon"}
 
 
 def test_a_new_column_is_counted_shown_and_downloaded() -> None:
-    found = explored(Choices(breakdown="campaign", density="campaign"))
+    found = explored(Choices(breakdown="coupon", density="coupon"))
     assert list(zip(found.ranked.names, found.ranked.views, strict=True)) == [("Spring", 2), ("Autumn", 1)]
-    assert "<h2>Breakdown by campaign</h2>" in html(breakdown.draw(found, CONTEXT))
-    assert "<h2>Views by minute and campaign</h2>" in html(density.draw(found, CONTEXT))
-    assert '<th scope="col">Campaign</th>' in html(events.draw(found, CONTEXT))
+    assert "<h2>Breakdown by coupon</h2>" in html(breakdown.draw(found, CONTEXT))
+    assert "<h2>Views by minute and coupon</h2>" in html(density.draw(found, CONTEXT))
+    assert '<th scope="col">Coupon</th>' in html(events.draw(found, CONTEXT))
     titles, *rows = csv.reader(io.StringIO(FILES["events"](found).removeprefix("\ufeff"), newline=""))
-    assert titles[-1] == "Campaign"
+    assert titles[-1] == "Coupon"
     assert sorted(row[-1] for row in rows) == ["Autumn", "Spring", "Spring"]
 
 
 def test_a_new_column_filters_and_is_parsed_from_the_address() -> None:
-    wanted = Filter(names=(("campaign", frozenset({"Autumn"})),))
+    wanted = Filter(names=(("coupon", frozenset({"Autumn"})),))
     assert explored(Choices(wanted=wanted)).views == 1
-    assert read_focus(str(FOCUS), WITH_CAMPAIGN.breakdowns) == FOCUS
+    assert read_focus(str(FOCUS), WITH_COUPON.breakdowns) == FOCUS
     assert read_focus(str(FOCUS)) is None
     assert explored(Choices(focus=FOCUS)).focused_views == 2

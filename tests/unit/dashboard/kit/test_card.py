@@ -8,8 +8,8 @@ WIDE = Card(name="wide", parts=("",), height_px=480)
 
 
 def test_a_card_carries_its_columns_and_heights() -> None:
-    assert NARROW.style == "--columns:4;--tablet-columns:6;--height:300px;--phone-height:420px"
-    assert WIDE.style == "--columns:12;--tablet-columns:12;--height:480px;--phone-height:480px"
+    assert NARROW.style == "--columns:4;--tablet-columns:6;--height:300px;--tablet-height:300px;--phone-height:420px"
+    assert WIDE.style == "--columns:12;--tablet-columns:12;--height:480px;--tablet-height:480px;--phone-height:480px"
 
 
 def test_rules_place_a_container_by_its_cards_style() -> None:

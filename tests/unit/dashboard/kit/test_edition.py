@@ -27,8 +27,20 @@ def test_only_what_is_new_is_sent() -> None:
     assert json.loads(head) == {
         "edition": after.digest,
         "before": before.digest,
-        "parts": [0, 0, 7, 0, sum(map(len, rows[:50])), 6, sum(map(len, rows[:51])), sum(map(len, rows[51:])), 0],
+        "parts": [0, 0, 7, -7, sum(map(len, rows[:50])), 6, len(rows[50]) - 6, sum(map(len, rows[51:])), 0],
     }
+
+
+def test_a_number_that_replaces_one_as_long_has_not_moved_the_rest() -> None:
+    before, after = (Edition(f"<tr>a<td>{number}<td>b".encode()) for number in ("12", "13"))
+    assert json.loads(after.since(before).partition(b"\n")[0])["parts"] == [0, 5, 6, 0, 5, 0]
+
+
+def test_a_property_of_a_figure_is_sent_alone() -> None:
+    before, after = (
+        Edition(json.dumps({"figure": f'{{"x":[1],"y":[{number}],"width":3}}'}).encode()) for number in (4, 5)
+    )
+    assert after.since(before).partition(b"\n")[2] == rb",\"y\":[5]"
 
 
 def test_an_unchanged_page_is_named_alone() -> None:

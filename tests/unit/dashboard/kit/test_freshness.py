@@ -82,3 +82,21 @@ def test_a_topic_recreated_with_fewer_partitions_is_complete() -> None:
 def test_no_age_is_negative_when_clocks_differ() -> None:
     fresh = judged(rollup_age_s=-0.8, event_age_s=-30)
     assert (fresh.standing, fresh.rollup_age_seconds, fresh.event_age_seconds) == (Standing.LIVE, 0.0, 0.0)
+
+
+def test_a_quiet_site_in_a_busy_log_is_quiet_and_behind_only_while_the_log_is_not_read() -> None:
+    def of_site(coverage_1h_s: int) -> Standing:
+        meta = Meta(
+            as_of_ms=NOW_MS,
+            newest_event_ms=NOW_MS - 240_000,
+            lag=10,  # of other sites, in flight
+            coverage_1h_s=coverage_1h_s,
+            coverage_8h_s=28_800,
+            partitions=4,
+            site="shop.example",
+        )
+        return judge(meta, partitions_before=4, now_ms=NOW_MS).standing
+
+    assert of_site(3600) is Standing.QUIET
+    assert of_site(3585) is Standing.QUIET
+    assert of_site(3584) is Standing.BEHIND

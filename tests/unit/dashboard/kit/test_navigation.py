@@ -1,6 +1,7 @@
 """The links between pages: the current one is marked, and links keep the audience."""
 
 import pytest
+import streamlit as st
 
 from tests.support.opened_page import opened, shown
 from tests.support.servers.server_process import free_port
@@ -26,3 +27,11 @@ def test_links_keep_the_audience() -> None:
     assert {link.proto.query_string for link in links} == {"audience=Bots"}
     links = opened().get("page_link")
     assert {link.proto.query_string for link in links} == {""}
+
+
+def test_links_keep_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_SITES", "All sites=,Shop=shop:")
+    st.cache_resource.clear()
+    links = opened(of="Shop").get("page_link")
+    st.cache_resource.clear()
+    assert {link.proto.query_string for link in links} == {"of=Shop"}

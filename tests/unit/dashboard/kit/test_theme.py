@@ -105,7 +105,9 @@ def test_the_stylesheet_uses_only_declared_css_properties() -> None:
         "--columns",
         "--tablet-columns",
         "--height",
+        "--tablet-height",
         "--phone-height",
+        "--zoom",
     }  # set by elements or rules of their own
     assert theme.variables(DARK).count(":") == declared.count(":")
 

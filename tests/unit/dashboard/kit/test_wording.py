@@ -26,6 +26,11 @@ def test_numbers_are_grouped_and_nouns_agree() -> None:
     assert (wording.share(1, 3), wording.share(0, 0)) == ("33%", "–")
 
 
+def test_places_are_ordinals() -> None:
+    places = (1, 2, 3, 4, 11, 12, 13, 21, 100, 111)
+    assert " ".join(map(wording.ordinal, places)) == "1st 2nd 3rd 4th 11th 12th 13th 21st 100th 111th"
+
+
 def test_a_span_has_its_two_largest_units() -> None:
     spans = {0.0: "0 s", 48.4: "48 s", 59.6: "1 min", 182.4: "3 min 2 s", 3600.0: "1 h", 7_530.0: "2 h 5 min"}
     assert {seconds: wording.span(seconds) for seconds in spans} == spans

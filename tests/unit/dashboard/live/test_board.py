@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,7 +12,7 @@ import fakeredis
 import pytest
 
 from services.dashboard.kit.cards.board import Board
-from services.dashboard.kit.cards.card import Context
+from services.dashboard.kit.cards.card import Card, Context
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import LIGHT
@@ -18,8 +20,9 @@ from services.dashboard.live import board
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources import observations
 from services.dashboard.sources.observations import Empty, FailingPart, Live, Malformed, Observation, Unreachable
+from shared.rollups.commerce import GoalCounts, Revenue
 from shared.rollups.contract import Rollup, Snapshot
-from shared.rollups.model import Audience
+from shared.rollups.model import RISING_COVERED_SECONDS, Audience, Rising
 from shared.rollups.reading import read
 from tests.support.samples.rollup import NOON_MS, publish, sample_event, sample_rollup
 
@@ -36,7 +39,14 @@ def snapshot_of(rollup: Rollup, log: str | None = None) -> Snapshot:
     return snapshot
 
 
-def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "all", role: Role = "analyst") -> Board:
+def drawn(
+    observation: Observation,
+    *,
+    age_s: float = 1,
+    audience: Audience = "all",
+    role: Role = "analyst",
+    is_wall: bool = False,
+) -> Board:
     snapshot = observations.snapshot_of(observation)
     context = Context(
         palette=LIGHT,
@@ -44,13 +54,14 @@ def drawn(observation: Observation, *, age_s: float = 1, audience: Audience = "a
         category_colours=CategoryColours().of(board.categories_of(snapshot)) if snapshot else {},
         audience=audience,
         role=role,
+        is_wall=is_wall,
     )
     return board.draw(observation, ADDRESS, context)
 
 
 def cards_of(shown: Board) -> dict[str, str]:
     """The HTML of each card, by name."""
-    return {card.name: "".join(part for part in card.parts if isinstance(part, str)) for card in shown.cards}
+    return {card.name: "".join(part for part in card.all_parts if isinstance(part, str)) for card in shown.cards}
 
 
 def live(*, age_s: float = 1, audience: Audience = "all", **meta: Any) -> Board:
@@ -75,8 +86,9 @@ def test_live_numbers_are_those_of_the_rollup() -> None:
     assert "views 8,106 visitors 2,466" in text_of(cards["per-minute"])
     assert "1 Title of p0 Books 600 2 Title of p1 Home & Garden 597" in text_of(cards["products"]).replace("&amp;", "&")
     assert cards["products"].count("<tr>") == 11
-    assert "Path Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(cards["pages"])
-    assert "Country Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%" in text_of(cards["countries"])
+    assert "Path ±1 h Views 1 / 1,230 2 /basket 288 3 /p/1? 9" in text_of(cards["pages"])
+    shares = "Country ±1 h Views Share Germany 900 60% Brazil 300 20% Unknown 300 20%"
+    assert shares in text_of(cards["countries"])
     assert "Desktop 120 54% Mobile 90 41%" in text_of(cards["devices"])
     assert text_of(cards["visitors"]).count("visitor") == 1  # the heading: an IP says less than a user id
     assert "now 22 Nov 2026 12:00:00 203.0.0.0 Germany Desktop" in text_of(cards_of(live(age_s=0))["visitors"])
@@ -90,30 +102,185 @@ def test_every_panel_says_its_window() -> None:
     assert all("UTC" in cards[name] for name in ("per-minute", "per-half-hour", "visitors", "raw"))
 
 
+def test_what_changes_first_comes_first() -> None:
+    assert [card.name for card in live().cards] == [
+        "per-minute", "now", "rising", "conversions", "products", "pages", "sources", "categories", "devices",
+        "countries", "types", "per-half-hour", "visitors", "log", "raw",
+    ]  # fmt: skip
+
+
 def test_the_cards_of_a_row_fill_its_twelve_columns() -> None:
-    columns = 0
-    for card in live().cards:
-        columns += card.columns
-        assert columns <= 12, card.name
-        columns %= 12
-    assert columns == 0
+    assert unfilled(live().cards) == []
 
 
-def test_without_products_the_shop_panels_give_way_to_pages() -> None:
+def unfilled(cards: Sequence[Card]) -> list[str]:
+    """The cards that do not fit into their row, and the last one if its row is not full."""
+    odd = []
+    for width in ("columns", "tablet_columns"):
+        columns = 0
+        for card in cards:
+            columns += getattr(card, width)
+            odd += [card.name] if columns > 12 else []
+            columns %= 12
+        odd += [cards[-1].name] if columns else []
+    return odd
+
+
+def test_without_products_the_panels_of_a_shop_give_way() -> None:
     rollup = sample_rollup()
     pages_only = replace(rollup.audiences["all"], products_1h={}, categories_1h={})
     shown = drawn(Live(snapshot_of(replace(rollup, audiences={**rollup.audiences, "all": pages_only}))))
     names = [card.name for card in shown.cards]
     assert not {"products", "categories"} & set(names)
     assert names.index("pages") == [card.name for card in live().cards].index("products")
-    assert sum(card.columns for card in shown.cards) % 12 == 0
-    for width in ("columns", "tablet_columns"):
-        columns = 0
-        for card in shown.cards:
-            columns += getattr(card, width)
-            assert columns <= 12, card.name
-            columns %= 12
-        assert columns == 0
+    assert unfilled(shown.cards) == []
+
+
+def with_windows(**changes: Any) -> Observation:
+    rollup = sample_rollup(**changes.pop("meta", {}))
+    windows = replace(rollup.audiences["all"], **changes)
+    return Live(snapshot_of(replace(rollup, audiences={**rollup.audiences, "all": windows})))
+
+
+def tabs_of(shown: Board, name: str) -> dict[str, str]:
+    """The text of each tab of a card; of the card itself without tabs."""
+    (card,) = [card for card in shown.cards if card.name == name]
+    own = {tab.name: tab.parts for tab in card.tabs} or {"": card.parts}
+    return {tab: text_of("".join(part for part in parts if isinstance(part, str))) for tab, parts in own.items()}
+
+
+def test_related_rankings_are_tabs_of_one_card() -> None:
+    shown = live()
+    assert list(tabs_of(shown, "pages")) == ["pages", "entry", "exit", "sites"]
+    assert list(tabs_of(shown, "sources")) == ["sources", "channels", "campaigns"]
+    assert list(tabs_of(shown, "devices")) == ["devices", "browsers", "systems"]
+    entries = "Entry pages Last hour · sessions Rank Path Sessions 1 first 90 2 second 30"
+    assert tabs_of(shown, "pages")["entry"] == entries
+    assert tabs_of(shown, "pages")["sites"].startswith("Sites Last hour · views Site ±1 h Views Share shop.example ")
+    columns = "Campaign (source / medium) ±1 h Views Share"
+    assert columns in tabs_of(shown, "sources")["campaigns"]
+
+
+def test_what_is_active_now_is_counted_in_visitors() -> None:
+    observation = with_windows(pages_5m={f"/{place}": 40 - place for place in range(9)}, products_5m={"p1": 4})
+    tabs = tabs_of(drawn(observation), "now")
+    assert tabs["pages"].startswith("Active now Last 5 minutes · visitors, 6 of 9 Rank Page Visitors 1 /0 40 2 /1 39")
+    assert tabs["products"] == "Active now Last 5 minutes · visitors Rank Product Visitors 1 Title of p1 4"
+
+
+def test_rising_says_what_was_expected() -> None:
+    observation = with_windows(rising_pages={"/sale": Rising(118, 34.2, 70.1), "/new": Rising(9, 0.25, 20.5)})
+    shown = drawn(observation)
+    tabs = tabs_of(shown, "rising")
+    assert list(tabs) == ["pages", "products", "sources", "campaigns"]
+    assert tabs["pages"].endswith("Page Views Expected /sale 118 34 /new 9 0.2")
+    html = cards_of(shown)["rising"]
+    assert "118 views in the last 15 complete minutes, 34 expected: a quarter of the views of the hour before" in html
+    assert "at least 10 views" in html
+    calm = tabs_of(drawn(with_windows(rising_pages={})), "rising")["pages"]
+    assert "None of the pages has clearly more views now" in calm
+
+
+@pytest.mark.parametrize("meta", [{"coverage_8h_s": RISING_COVERED_SECONDS - 1}, {"coverage_8h_s": 0}])
+def test_rising_says_that_it_is_not_known_yet(meta: dict[str, Any]) -> None:
+    young = tabs_of(drawn(with_windows(rising_pages={}, meta=meta)), "rising")["pages"]
+    assert "Known after 76 minutes of traffic, which it takes to compare." in young
+
+
+def test_tabs_and_cards_of_what_a_site_does_not_have_are_absent() -> None:
+    shown = drawn(
+        with_windows(
+            products_1h={}, categories_1h={}, products_5m={}, campaigns_1h={}, rising_campaigns={}, entry_pages_1h={},
+            exit_pages_1h={}, event_types_1h={"page_view": 9}, goals={}, sites_1h={"shop.example": 9},
+        )
+    )  # fmt: skip
+    assert list(tabs_of(shown, "now")) == list(tabs_of(shown, "pages")) == [""]
+    assert list(tabs_of(shown, "rising")) == ["pages", "sources"]
+    assert list(tabs_of(shown, "sources")) == ["sources", "channels"]
+    assert "types" not in cards_of(shown)
+    assert unfilled(shown.cards) == []
+    assert [card.name for card in drawn(with_windows(products_1h={}), is_wall=True).cards] == [
+        "per-minute", "goals", "pages", "now", "rising", "sources",
+    ]  # fmt: skip
+
+
+def test_lists_mark_what_changed_against_the_hour_before() -> None:
+    previous = {"pages_1h": {"/basket": 900, "/": 300, "/old": 9}, "products_1h": {"p1": 90, "p0": 80}}
+    cards = cards_of(drawn(with_windows(previous=previous)))
+    assert "1 / ▲1 1,230 2 /basket ▼1 288 3 /p/1? new 9" in text_of(cards["pages"])
+    assert 'title="1st, 2nd in the hour before; 4 % of views, 1 % before"' in cards["pages"]
+    assert "1 Title of p0 ▲1" in text_of(cards["products"])
+
+
+@pytest.mark.parametrize("meta", [{"coverage_8h_s": 7_199}, {"coverage_8h_s": 0, "partitions": 3}])
+def test_nothing_is_marked_until_the_hour_before_is_loaded(meta: dict[str, Any]) -> None:
+    cards = cards_of(drawn(with_windows(previous={"pages_1h": {"/basket": 900}}, meta=meta)))
+    assert '<td class="against"></td>' in cards["pages"]
+    assert not re.search("[▲▼↗↘]|>new<", cards["pages"])
+
+
+def test_nothing_is_marked_on_a_site_that_was_not_there_in_the_hour_before() -> None:
+    late = {start: 5 * (start > NOON_MS - 3_000_000) for start in sample_rollup().audiences["all"].views_30m}
+    shown = drawn(with_windows(previous={"pages_1h": {"/basket": 900}}, views_30m=late, views_1m={NOON_MS: 5}))
+    assert not re.search("[▲▼↗↘]|>new<", cards_of(shown)["pages"])
+
+
+def test_a_wall_has_the_essentials_in_short_lists_and_the_same_strip() -> None:
+    observation = Live(snapshot_of(sample_rollup()))
+    wall, desk = drawn(observation, is_wall=True), drawn(observation)
+    assert (wall.is_wall, desk.is_wall) == (True, False)
+    assert wall.strip == desk.strip
+    assert text_of(wall.key_figures).startswith("Clickpulse Active now 1,233 visitors, last 5 min")
+    assert wall.key_figures.count('class="kpi"') == 5
+    names = [card.name for card in wall.cards]
+    assert names == ["per-minute", "goals", "sources", "now-pages", "now-products", "rising"]
+    for card in wall.cards:
+        for parts in (card.parts, *(tab.parts for tab in card.tabs)):
+            assert "".join(part for part in parts if isinstance(part, str)).count("<tr>") <= 6, card.name
+    assert unfilled([replace(card, tablet_columns=card.columns) for card in wall.cards]) == []
+
+
+def test_a_wall_has_revenue_and_goals_of_a_site_that_has_them() -> None:
+    goals = {
+        f"goal {place}": GoalCounts(conversions={"1h": 9 - place}, visitors={"1h": 1}, rate={"1h": 0.0213})
+        for place in range(7)
+    }
+    conversions = {name: counts.conversions["1h"] for name, counts in goals.items()}
+    sold = Revenue(currency="EUR", revenue_1h=Decimal("16163.44"), orders_1h=84, orders_8h=90, refunds_1h=2)
+    wall = drawn(with_windows(goals=goals, goals_1h=conversions, revenue=sold, other_currencies={}), is_wall=True)
+    assert "Revenue, 1 h €16,163.44 84 orders, last hour after 2 refunds" in text_of(wall.key_figures)
+    card = text_of(cards_of(wall)["goals"])
+    assert card.startswith("Goals Last hour · conversions, % of visitors, 5 of 7")
+    assert "goal 0 9 2.13 %" in card
+    others = {"CHF": sold, "GBP": sold}
+    apart = drawn(with_windows(revenue=Revenue(currency="EUR"), other_currencies=others), is_wall=True)
+    assert "Revenue, 1 h €0.00 0 orders, last hour without CHF and GBP" in text_of(apart.key_figures)
+    unknown = drawn(
+        with_windows(revenue=Revenue(currency="EUR"), other_currencies={**others, "(other)": sold}), is_wall=True
+    )
+    assert "last hour without other currencies" in text_of(unknown.key_figures)
+    neither = drawn(with_windows(goals={}, revenue=Revenue(currency="EUR"), other_currencies={}), is_wall=True)
+    assert "goals" not in cards_of(neither)
+    assert "Revenue" not in neither.key_figures
+
+
+def test_a_wall_shows_no_single_visitor_and_names_its_audience() -> None:
+    wall = drawn(Live(snapshot_of(sample_rollup())), is_wall=True, audience="bot")
+    assert not {"visitors", "log", "raw"} & {card.name for card in wall.cards}
+    assert text_of(wall.key_figures).startswith("Clickpulse · bots Active now")
+
+
+def test_a_wall_without_numbers_says_so() -> None:
+    wall = drawn(Empty(), is_wall=True)
+    assert wall.is_wall
+    assert "No events yet" in wall.notice
+
+
+def test_the_title_of_the_tab_has_the_number_of_the_first_card() -> None:
+    shown = live()
+    assert (shown.name, shown.count) == ("Live", "1,233")
+    assert f">{shown.count}<" in shown.key_figures
+    assert (drawn(Empty()).name, drawn(Empty()).count) == ("Live", "")
 
 
 def test_the_strip_says_what_the_numbers_are_based_on() -> None:
@@ -316,7 +483,7 @@ def test_events_with_fields_of_other_types_are_shown_as_they_are() -> None:
 # --- untrusted text --------------------------------------------------------------------------------------------------
 
 HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><b>[x](https://evil.example)</b>$\\a$'
-ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "p", "b", "small", "time"}
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "div", "span", "i", "h2", "h3", "p", "b", "small", "time"}
 ATTRIBUTES = {
     "class",
     "style",
@@ -357,6 +524,11 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
         pages_1h={HOSTILE: 5},
         countries_1h={HOSTILE: 5},
         sources_1h={HOSTILE: 5},
+        event_types_1h={HOSTILE: 5, "page_view": 4},
+        pages_5m={HOSTILE: 5},
+        products_5m={HOSTILE: 5},
+        rising_pages={HOSTILE: Rising(50, 4.5, 12.5)},
+        previous={"pages_1h": {HOSTILE: 3}},
     )
     rollup = replace(
         rollup,
@@ -368,7 +540,7 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
     shown = drawn(Live(snapshot_of(rollup, log=HOSTILE)))
     shown_in = set()
     for card in shown.cards:
-        for part in card.parts:
+        for part in card.all_parts:
             if isinstance(part, Chart):
                 figure = json.dumps(json.loads(part.figure_json))
                 assert not re.search(r"<img|<script|https://evil[^&]*\)<|\$\\\\a", figure), card.name
@@ -379,7 +551,10 @@ def test_hostile_text_is_shown_and_never_becomes_markup() -> None:
                 assert markup.foreign == [], card.name
                 if '"><img src=x' in markup.text:
                     shown_in.add(card.name)
-    assert shown_in == {"products", "pages", "countries", "sources", "devices", "visitors", "log", "raw"}
+    assert shown_in == {
+        "products", "pages", "countries", "sources", "devices", "visitors", "log", "raw", "now", "rising", "types",
+        *([] if "conversions" not in shown_in else ["conversions"]),
+    }  # fmt: skip
 
 
 def test_a_hostile_reason_stays_text_in_the_banner() -> None:
@@ -396,7 +571,8 @@ def test_a_viewer_sees_counts_and_no_single_visitor() -> None:
     assert [text for text in listed if text not in everything] == []
     assert [text for text in (*listed, "visitor-1") if text in str(shown)] == []
     assert [card.name for card in shown.cards] == [
-        "per-minute", "per-half-hour", "products", "devices", "categories", "pages", "countries", "sources",
+        "per-minute", "now", "rising", "conversions", "products", "pages", "sources", "categories", "devices",
+        "countries", "types", "per-half-hour",
     ]  # fmt: skip
     assert shown.key_figures == drawn(observation).key_figures
 

@@ -27,12 +27,12 @@ def decoded(page: Edition) -> dict[str, Any]:
 def test_a_page_has_its_cards_in_order_and_only_parts_the_browser_can_draw() -> None:
     page = decoded(PageCache("", CategoryColours(), 1.0).page(live(), "all", "analyst", "light", None, NOON_MS))
     assert [card["name"] for card in page["cards"]] == [
-        "per-minute", "per-half-hour", "products", "devices", "categories", "pages", "countries", "sources", "visitors",
-        "log", "raw",
+        "per-minute", "now", "rising", "conversions", "products", "pages", "sources", "categories", "devices",
+        "countries", "types", "per-half-hour", "visitors", "log", "raw",
     ]  # fmt: skip
     kinds = {"html": {"html"}, "figure": {"figure", "label", "height"}, "countries": {"countries", "label"}}
     for card in page["cards"]:
-        for part in card["parts"]:
+        for part in [*card["parts"], *(part for tab in card["tabs"] for part in tab["parts"])]:
             assert set(part) == kinds[next(iter(part))], card["name"]
     assert page["notice"] == ""
     assert "Active now" in page["figures"]
@@ -51,7 +51,8 @@ def test_viewers_of_one_audience_mode_and_zone_share_a_page() -> None:
     assert pages.page(observation, "all", "analyst", "light", BERLIN, NOON_MS - 5000) is first  # a delayed thread
     others = [("dark", BERLIN), ("light", NEW_YORK), ("light", None)]
     drawn = [pages.page(observation, "all", "analyst", mode, zone, NOON_MS) for mode, zone in others]  # type: ignore[arg-type]
-    assert len({first, *drawn}) == 4
+    drawn.append(pages.page(observation, "all", "analyst", "light", BERLIN, NOON_MS, is_wall=True))
+    assert len({first, *drawn}) == 5
     assert pages.page(observation, "all", "analyst", "light", BERLIN, NOON_MS) is first
 
 
@@ -100,3 +101,33 @@ def test_a_second_costs_a_viewer_what_changed() -> None:
     assert len(quiet.since(first)) < len(whole) / 5
     assert len(changed.since(quiet)) < len(whole) / 3
     assert page_of(changed.since(quiet), page_of(quiet.since(first), page_of(whole))) == page_of(changed.since(None))
+
+
+def test_hidden_tabs_cost_a_viewer_nothing_once_the_page_is_there() -> None:
+    pages = PageCache("", CategoryColours(), 1.0)
+    whole = pages.page(live(), "all", "analyst", "light", None, NOON_MS)
+    rollup = sample_rollup()
+    windows = replace(rollup.audiences["all"], channels_1h={"Direct": 777}, browsers_1h={"Firefox": 888})
+    busy = Live(snapshot_of(replace(rollup, audiences={**rollup.audiences, "all": windows})))
+
+    def page(tabs: dict[str, str]) -> dict[str, Any]:
+        edition = pages.page(busy, "all", "analyst", "light", None, NOON_MS + 1000, tabs=tabs)
+        after = page_of(edition.since(whole), page_of(whole.since(None)))
+        shown: dict[str, Any] = json.loads(after)
+        return {card["name"]: {tab["name"]: tab["parts"] for tab in card["tabs"]} for card in shown["cards"]}
+
+    first = page({"unknown": "x", "sources": "unknown"})
+    assert {name for name, parts in first["sources"].items() if parts} == {"sources"}
+    assert "777" not in json.dumps(first)
+    chosen = page({"sources": "channels"})
+    assert {name for name, parts in chosen["sources"].items() if parts} == {"channels"}
+    assert "777" in json.dumps(chosen["sources"])
+    assert "888" not in json.dumps(chosen)
+
+
+def test_viewers_of_the_same_tabs_share_a_page() -> None:
+    pages, observation = PageCache("", CategoryColours(), 1.0), live()
+    of: list[dict[str, str] | None] = [None, {}, {"sources": "sources"}, {"other": "x"}, {"sources": "campaigns"}]
+    drawn = [pages.page(observation, "all", "analyst", "light", None, NOON_MS, tabs=tabs) for tabs in of]
+    assert drawn[1] is drawn[2] is drawn[3]
+    assert len(set(drawn)) == 3

@@ -209,6 +209,11 @@ def test_a_report_that_cannot_be_read_has_a_row_and_the_others_stay() -> None:
     assert rows[-1] == "Unreadable status:replicas:enrich broken JSON is malformed: &lt;b&gt;"
 
 
+def test_events_without_a_name_of_their_own_are_shown() -> None:
+    shown = drawn(watched("aggregate", "a", counted_as_other={"page": 1200, "country": 34}, last_complaint=None))
+    assert "1,234 events counted as (other), 1,200 of them by page" in card(shown, "replicas")
+
+
 def test_several_versions_at_once_are_marked() -> None:
     strip = drawn(watched("enrich", "e", version="0.2.0")).strip
     assert '<span class="fact warning"><span>Version</span> 0.1.0, 0.2.0</span>' in strip

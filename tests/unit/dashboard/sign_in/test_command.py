@@ -58,6 +58,15 @@ def test_a_shared_link_names_its_page_choices_and_end(secret_file: Path, capsys:
     assert secret_file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_shared_link_is_bound_to_the_site_of_its_page(secret_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for page, of in (("live?of=My+shop&audience=Humans", "My shop"), ("live", "")):
+        assert cli.main(["share", page]) == 0
+        (token,) = parse_qs(urlsplit(capsys.readouterr().out.strip()).query)["share"]
+        share = Signer(secret_file.read_text().strip().encode()).read(Share, token)
+        assert share is not None
+        assert share.of == of
+
+
 @pytest.mark.parametrize("page", ["nowhere", "", "/explore", "live#x", "explore?<script>", "explore?share=x"])
 def test_only_pages_can_be_shared(page: str, secret_file: Path) -> None:
     with pytest.raises(SystemExit) as ended:

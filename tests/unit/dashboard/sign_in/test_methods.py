@@ -5,17 +5,19 @@ import json
 from typing import Any, Final
 
 import argon2
+import msgspec
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from services.dashboard.sign_in import passwords as module
-from services.dashboard.sign_in.access import Access
+from services.dashboard.sign_in.access import Access, header_of, read_header
 from services.dashboard.sign_in.by_provider import Admitted, ByProvider, admitted, read_users
 from services.dashboard.sign_in.methods import SESSION_COOKIE, SHARE_COOKIE, ByPassword, BySharedLink, Either
 from services.dashboard.sign_in.passwords import Passwords, hashed
 from services.dashboard.sign_in.standings import NOBODY, Expired, Refused, SignedIn
 from services.dashboard.sign_in.tokens import Session, Share, Signer
+from shared.runtime.site_prefixes import SitePrefix
 
 NOW: Final = 1_800_000_000
 SIGNER: Final = Signer(b"k" * 32)
@@ -65,6 +67,27 @@ def test_a_shared_link_opens_one_page_as_a_viewer_until_it_ends() -> None:
     assert shared.standing({SHARE_COOKIE: token}, NOW + 1_800) == Expired(is_shared=True)
     assert BySharedLink(Signer(b"new" * 32)).standing({SHARE_COOKIE: token}, NOW) == NOBODY
     assert shared.standing_of(SIGNER.sign(Share("nowhere", NOW + 9)), NOW) == NOBODY
+
+
+def test_a_shared_link_opens_the_site_that_it_was_made_for() -> None:
+    shared = BySharedLink(SIGNER)
+    sites = (SitePrefix("All sites", ""), SitePrefix("Köln, Mitte", "koeln:"))
+    for of, opened in (("", sites[:1]), ("All sites", sites[:1]), ("Köln, Mitte", sites[1:]), ("Bonn", ())):
+        found = shared.standing_of(shared.link("", 1, NOW, of), NOW)
+        assert isinstance(found, SignedIn)
+        access = read_header(header_of(found.access))  # as it reaches the app
+        assert access is not None
+        assert access.sites(sites) == opened
+    session = Access(role="viewer")
+    assert session.sites(sites) == sites
+
+
+def test_a_link_of_the_release_before_opens_the_first_site() -> None:
+    before = SIGNER.sign(Share("", NOW + 9))
+    assert "of" not in msgspec.to_builtins(Share("", NOW + 9))
+    found = BySharedLink(SIGNER).standing_of(before, NOW)
+    assert isinstance(found, SignedIn)
+    assert found.access.of == ""
 
 
 def test_the_better_of_a_sign_in_and_a_link_counts(by_password: ByPassword) -> None:

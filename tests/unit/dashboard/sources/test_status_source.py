@@ -1,4 +1,4 @@
-"""The status source: one round trip a second for all viewers; failures are values, and the next answer recovers."""
+"""The status source: two round trips a second for all viewers; failures are values, and the next answer recovers."""
 
 import gc
 import threading
@@ -15,6 +15,7 @@ from tests.support.fakes.counting_redis import client as client
 from tests.support.fakes.counting_redis import clock as clock
 from tests.support.fakes.counting_redis import server as server
 from tests.support.polling import eventually
+from tests.support.samples.rollup import publish, sample_rollup
 from tests.support.samples.status import sample_status
 
 
@@ -33,13 +34,13 @@ def reported(source: StatusSource) -> Reported:
     return observed
 
 
-def test_fifty_viewers_of_a_second_cost_one_round_trip(
+def test_fifty_viewers_of_a_second_cost_the_round_trips_of_one(
     client: CountingRedis, source: StatusSource, clock: Clock
 ) -> None:
     report(client, clock)
     client.round_trips = 0
     seen = {id(source.observe()) for _ in range(50)}
-    assert (len(seen), client.round_trips) == (1, 1)
+    assert (len(seen), client.round_trips) == (1, 2)  # the statuses, and the meta of the rollup
 
 
 def test_every_second_brings_new_figures_and_a_longer_curve(
@@ -101,3 +102,27 @@ def test_it_watches_without_viewers_and_ends_with_its_last_reference(client: Cou
         return not thread.is_alive()
 
     eventually(has_ended, "the end of the watch")
+
+
+def test_it_has_the_meta_of_the_latest_rollup(client: CountingRedis, source: StatusSource, clock: Clock) -> None:
+    report(client, clock)
+    assert reported(source).meta is None
+    rollup = sample_rollup(clock.now_ms)
+    publish(client, rollup)
+    clock.pass_seconds(1)
+    assert reported(source).meta == rollup.meta
+
+
+@pytest.mark.parametrize("is_a_hash", [True, False])
+def test_a_meta_that_cannot_be_read_hides_no_status(
+    client: CountingRedis, source: StatusSource, clock: Clock, is_a_hash: bool
+) -> None:
+    report(client, clock)
+    if is_a_hash:
+        publish(client, sample_rollup(clock.now_ms))
+        client.hset("rollup:meta", "read", "x")
+    else:
+        client.set("rollup:meta", "x")
+    observed = reported(source)
+    assert observed.meta is None
+    assert len(observed.replicas) == 1

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from services.dashboard import components
+from services.dashboard.components import board, picks, plot, strip, wall_button
 from services.dashboard.components.plot import PLOTLY_ADDRESS, PLOTLY_FILE, WORLD_ADDRESS
 from services.dashboard.web.assets import Assets
 from services.dashboard.web.page_document import STYLE_ADDRESS, page_document
@@ -21,7 +22,9 @@ def client() -> TestClient:
     return TestClient(Assets(Starlette(), base_path=BASE))
 
 
-@pytest.mark.parametrize("path", [PLOTLY_ADDRESS, WORLD_ADDRESS, STYLE_ADDRESS, SCRIPTS[0], SCRIPTS[-1]])
+@pytest.mark.parametrize(
+    "path", [PLOTLY_ADDRESS, WORLD_ADDRESS, STYLE_ADDRESS, board.SCRIPT.address, SCRIPTS[0], SCRIPTS[-1]]
+)
 def test_a_file_is_compressed_and_kept_by_browsers(client: TestClient, path: str) -> None:
     packed = client.get(BASE + path, headers={"Accept-Encoding": "gzip, br"})
     plain = client.get(BASE + path, headers={"Accept-Encoding": "identity"})
@@ -33,6 +36,18 @@ def test_a_file_is_compressed_and_kept_by_browsers(client: TestClient, path: str
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["vary"] == "Accept-Encoding"
         assert answer.headers["content-type"].partition(";")[0] in ("text/javascript", "text/css", "application/json")
+
+
+def test_streamlit_gets_of_each_elements_script_no_more_than_where_it_is(client: TestClient) -> None:
+    """It sends what it gets with every refresh."""
+    for script in (board.SCRIPT, *picks.SCRIPTS, plot.SCRIPT, strip.SCRIPT, wall_button.SCRIPT):
+        assert client.get(BASE + script.address).text == script.text
+        assert script.address in script.loader
+        assert len(script.loader) < 150
+    sources = [file.read_text(encoding="utf-8") for file in Path(components.__file__).parent.glob("*.py")]
+    given = [script for source in sources for script in re.findall(r"\bjs=([\w.]+)", source)]
+    assert len(given) == 5
+    assert all(script.endswith(".loader") for script in given)
 
 
 @pytest.mark.parametrize("name", ["none.js", "..%2Findex.html", "%2e%2e%2findex.html", ".."])

@@ -103,10 +103,8 @@ def test_the_oldest_silent_connections_make_place_for_requests() -> None:
         idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(5 * LIMIT)]
         for _ in range(3):
             assert ask(port) == b"ok"
-        closed = eventually(
-            lambda: found if (found := [is_closed(one) for one in idle]).count(True) >= 4 * LIMIT else None, "closing"
-        )
-        assert closed[: 4 * LIMIT] == [True] * (4 * LIMIT)
+        eventually(lambda: sum(map(is_closed, idle)) >= 4 * LIMIT, "closing")
+        assert all(map(is_closed, idle[: 3 * LIMIT]))  # uvloop may take those that come at once out of order
 
 
 def test_a_connection_with_a_request_outlives_silent_ones() -> None:

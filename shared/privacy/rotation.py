@@ -1,4 +1,4 @@
-"""Privacy rules: the salt for an event, the pseudonym of a visitor, and truncated addresses. Pure.
+"""Rotating salts: the period of an event, the pseudonym of a visitor, sessions that cross a rotation. Pure.
 
 `docs/decisions/0005-visitor-pseudonyms.md` has the reasons.
 """
@@ -11,8 +11,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
-from services.enrich.lookups.lru import LruCache
-from shared.events.addresses import LONGEST_ADDRESS, truncated_ip
 from shared.events.time_units import DAY_MS, HALF_HOUR_SECONDS, MINUTE_MS
 
 Rotation = Literal["daily", "monthly"]
@@ -84,7 +82,3 @@ class Crossing:
         until_ms = (timestamp_ms // 1000 + SESSION_GAP_SECONDS) * 1000
         if until_ms > self._until_ms.get(pseudonym, 0):
             self._until_ms[pseudonym] = self.changed[pseudonym] = until_ms
-
-
-truncated_ips: Final[LruCache[str | None, str | None]] = LruCache(truncated_ip, 65_536, LONGEST_ADDRESS)
-"""By address."""

@@ -3,11 +3,12 @@
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 import redis
 
-from services.enrich.privacy.policy import (
+from shared.events.time_units import DAY_MS, MINUTE_MS
+from shared.privacy.rotation import (
     LONGEST_CROSSING_MS,
     REMEMBERED_MS,
     SESSION_GAP_SECONDS,
@@ -18,8 +19,6 @@ from services.enrich.privacy.policy import (
     period_of,
     pseudonym_of,
 )
-from shared.events.schema import RawEvent
-from shared.events.time_units import DAY_MS, MINUTE_MS
 from shared.runtime.redis_client import REDIS_UNAVAILABLE
 from shared.runtime.redis_replies import is_wrong_type
 from shared.status.unreadable import UNREADABLE
@@ -28,18 +27,18 @@ CONFIRM_MS: Final = MINUTE_MS
 """How often to confirm a salt with Redis: if Redis lost it, replicas must agree on one again."""
 
 _SALT_BYTES: Final = 32
-_SALTS: Final = "enrich:salt:"
-_CROSSINGS: Final = "enrich:crossing:"
+ENRICH: Final = "enrich"  # whose salts they are by default
+COLLECT: Final = "collect"
 
 
-def salt_key(prefix: str, period: Period) -> str:
-    """The salt of a period, 32 random bytes."""
-    return f"{prefix}enrich:salt:{period.label}"
+def salt_key(prefix: str, period: Period, owner: str = ENRICH) -> str:
+    """The salt of a period, 32 random bytes. `owner` is the service whose salts they are."""
+    return f"{prefix}{owner}:salt:{period.label}"
 
 
-def crossing_key(prefix: str, before: Period) -> str:
+def crossing_key(prefix: str, before: Period, owner: str = ENRICH) -> str:
     """The hash of the sessions that cross the end of a period: old pseudonym → until when, epoch ms."""
-    return f"{prefix}enrich:crossing:{before.label}"
+    return f"{prefix}{owner}:crossing:{before.label}"
 
 
 class _Salt(NamedTuple):
@@ -56,6 +55,15 @@ class _Plan(NamedTuple):
     quiet_until_ms: int
     before: Period | None
     """The previous period, if a session from it may continue and its salt still exists."""
+
+
+class HasVisitor(Protocol):
+    """A click: when it was, and whose."""
+
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def userId(self) -> str: ...  # noqa: N802 - the name of the wire contract
 
 
 class _Click(NamedTuple):
@@ -75,16 +83,24 @@ class Pseudonyms:
     """
 
     def __init__(
-        self, client: redis.Redis, prefix: str, rotation: Rotation, secret: str | None, clock_ms: Callable[[], int]
+        self,
+        client: redis.Redis,
+        prefix: str,
+        rotation: Rotation,
+        secret: str | None,
+        clock_ms: Callable[[], int],
+        owner: str = ENRICH,
     ) -> None:
+        """`owner` is the service whose salts they are."""
         self._client = client
         self._prefix = prefix
         self._rotation = rotation
         self._secret = secret
         self._clock_ms = clock_ms
+        self._owner = owner
         self._salts: dict[Period, _Salt] = {}
 
-    def of(self, events: Sequence[RawEvent]) -> list[str]:
+    def of(self, events: Sequence[HasVisitor]) -> list[str]:
         """The pseudonym of each event's visitor.
 
         Asks Redis for salts that are new or due for confirmation, and near a rotation. Raises what redis-py raises; a
@@ -144,7 +160,7 @@ class Pseudonyms:
             asked[click.before][click.old_pseudonym] = None
         pipeline = self._client.pipeline(transaction=False)
         for before, fields in asked.items():
-            pipeline.hmget(crossing_key(self._prefix, before), list(fields))
+            pipeline.hmget(crossing_key(self._prefix, before, self._owner), list(fields))
         replies = pipeline.execute(raise_on_error=False)
         return {
             before: Crossing(self._until(before, fields, reply))
@@ -154,19 +170,19 @@ class Pseudonyms:
     def _until(self, before: Period, fields: Iterable[str], reply: object) -> dict[str, int]:
         """The sessions in a reply; none in a key of another type, which is removed."""
         if isinstance(reply, redis.ResponseError) and is_wrong_type(reply):
-            UNREADABLE.drop(_CROSSINGS, "a key of another type", "deleted")
-            self._client.delete(crossing_key(self._prefix, before))
+            UNREADABLE.drop(f"{self._owner}:crossing:", "a key of another type", "deleted")
+            self._client.delete(crossing_key(self._prefix, before, self._owner))
             return {}
         if isinstance(reply, Exception):
             raise reply
         found = zip(fields, cast(list[bytes | None], reply), strict=True)
-        return {field: int(until) for field, until in found if until is not None and _is_instant(until)}
+        return {field: int(until) for field, until in found if until is not None and self._is_instant(until)}
 
     def _write_crossings(self, crossings: dict[Period, Crossing]) -> None:
         pipeline = self._client.pipeline(transaction=False)
         for before, crossing in crossings.items():
             if crossing.changed:
-                key = crossing_key(self._prefix, before)
+                key = crossing_key(self._prefix, before, self._owner)
                 pipeline.hset(key, items=[part for field in crossing.changed.items() for part in field])
                 pipeline.pexpireat(key, before.end_ms + REMEMBERED_MS)
         pipeline.execute()
@@ -180,7 +196,7 @@ class Pseudonyms:
     def _agreed_salt(self, period: Period, known: _Salt | None, now_ms: int) -> _Salt:
         if self._secret is not None:
             return _Salt(derived_salt(self._secret, period), period.end_ms + REMEMBERED_MS)
-        key = salt_key(self._prefix, period)
+        key = salt_key(self._prefix, period, self._owner)
         # The first replica's proposal wins. A replica that knows the salt restores it in a Redis that lost it.
         proposed = known.value if known is not None else secrets.token_bytes(_SALT_BYTES)
         pipeline = self._client.pipeline(transaction=False)
@@ -191,7 +207,7 @@ class Pseudonyms:
             if isinstance(agreed, redis.ResponseError) and not is_wrong_type(agreed):
                 raise agreed
             if not isinstance(agreed, bytes) or len(agreed) != _SALT_BYTES:
-                UNREADABLE.drop(_SALTS, "no salt of ours", "writing it anew")
+                UNREADABLE.drop(f"{self._owner}:salt:", "no salt of ours", "writing it anew")
                 self._client.set(key, proposed, pxat=period.end_ms + REMEMBERED_MS)
                 agreed = proposed
         except REDIS_UNAVAILABLE:
@@ -204,9 +220,8 @@ class Pseudonyms:
         for period in [period for period in self._salts if not period.is_remembered(now_ms)]:
             del self._salts[period]
 
-
-def _is_instant(digits: bytes) -> bool:
-    if digits.isdigit() and len(digits) <= 15:
-        return True
-    UNREADABLE.drop(_CROSSINGS, "no instant", "ignored")
-    return False
+    def _is_instant(self, digits: bytes) -> bool:
+        if digits.isdigit() and len(digits) <= 15:
+            return True
+        UNREADABLE.drop(f"{self._owner}:crossing:", "no instant", "ignored")
+        return False

@@ -1,0 +1,1 @@
+"""The HTTP entrance: clicks from web pages and trackers, written to the raw topic."""

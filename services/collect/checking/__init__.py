@@ -1,0 +1,1 @@
+"""`clickpulse collect --check URL`: what a page still needs."""

@@ -1,0 +1,1 @@
+"""The script that web pages load, in a real browser."""

@@ -1,0 +1,1 @@
+"""The trackers that people use, from a page or a server to the raw topic and to Redis."""

@@ -1,0 +1,1 @@
+"""The trackers that people use, from npm."""

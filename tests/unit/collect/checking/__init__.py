@@ -1,0 +1,1 @@
+"""`clickpulse collect --check`."""

@@ -1,0 +1,1 @@
+"""What each protocol makes of a request."""

@@ -1,0 +1,182 @@
+"""Every event that the collector receives has exactly one outcome, and the counts add up at every instant."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from services.collect.app import Bounds, CollectApp
+from services.collect.appender import Appender, Outgoing, Unavailable
+from services.collect.limits import TokenBuckets
+from services.collect.rules import Rules
+from services.collect.sites import Site, Sites
+from services.collect.tally import Tally
+from shared.events.collected import ACCEPTED, OUTCOMES, Refused
+from shared.events.limits import Limits
+from shared.events.refusals import Reason
+from shared.status.gauges import Gauges
+from tests.support import own_loop
+
+URL = "https://shop.example/coats"
+
+
+class Log:
+    """Stands for the appender."""
+
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+        self.error: BaseException | None = None
+        self.waiting_seen: list[int] = []
+
+    async def append(self, _: Outgoing) -> None:
+        self.waiting_seen.append(self._gauges.collected.waiting)
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+
+
+class Collector:
+    """The application without a server."""
+
+    def __init__(self, per_second: float = 1000) -> None:
+        self.gauges = Gauges()
+        self.log = Log(self.gauges)
+        rules = Rules(
+            Sites([Site("shop.example")]),
+            Limits(),
+            "anonymous",
+            TokenBuckets(per_second, 10 * per_second),
+            TokenBuckets(per_second, 10 * per_second),
+        )
+        self.app = CollectApp(
+            rules,
+            cast(Appender, self.log),
+            Tally(self.gauges),
+            bounds=Bounds(body_bytes=4096, events=10),
+            trusted=[],
+            raw_topic="click-data",
+        )
+
+    def send(
+        self, body: bytes, receive: Callable[[], Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> int:
+        """Post a body; returns the status."""
+        status = 0
+
+        async def receive_body() -> dict[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Any) -> None:
+            nonlocal status
+            status = message.get("status", status)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/events",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
+            "client": ("203.0.113.7", 1234),
+        }
+        own_loop.run(self.app(scope, receive or receive_body, send))
+        self.balances()
+        return status
+
+    def balances(self) -> None:
+        counts = self.gauges.collected
+        assert counts.received == counts.waiting + sum(counts.outcomes.values())
+        assert counts.outcomes.keys() <= set(OUTCOMES)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        assert self.gauges.collected.waiting == 0
+        return dict(self.gauges.collected.outcomes)
+
+
+def clicks(*urls: str) -> bytes:
+    return json.dumps([{"url": url} for url in urls]).encode()
+
+
+def test_outcomes_are_a_closed_list_without_repetition() -> None:
+    assert len(set(OUTCOMES)) == len(OUTCOMES)
+
+
+def test_accepted_events_are_those_that_the_log_acknowledged() -> None:
+    collector = Collector()
+    assert collector.send(clicks(URL, URL, URL)) == 202
+    assert collector.counts == {ACCEPTED: 3}
+    assert collector.gauges.events == 3
+    assert collector.log.waiting_seen == [3]  # while the log has not answered they are neither accepted nor refused
+
+
+def test_each_event_of_a_request_has_its_own_outcome() -> None:
+    collector = Collector()
+    assert collector.send(b'[{"url":"%s"},{"url":"https://other.example/"},{"age":{}}]' % URL.encode()) == 202
+    assert collector.counts == {ACCEPTED: 1, Refused.UNKNOWN_SITE: 1, Reason.WRONG_TYPE: 1}
+    assert collector.gauges.dead_letters == {"wrong_type": 1}  # the body is kept
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "reason"),
+    [
+        (b"{", {}, 400, Reason.NOT_JSON),
+        (b"\xff", {}, 400, Reason.NOT_UTF8),
+        (b"x" * 5000, {}, 413, Reason.TOO_LARGE),
+        (b"x", {"content-encoding": "gzip"}, 400, Refused.UNPACKED),
+        (clicks(*[URL] * 11), {}, 413, Refused.TOO_MANY),
+        (b"[" * 4000, {}, 400, Refused.TOO_DEEP),
+    ],
+)
+def test_a_request_that_cannot_be_read_counts_as_one(
+    body: bytes, headers: dict[str, str], status: int, reason: str
+) -> None:
+    collector = Collector()
+    assert collector.send(body, headers=headers) == status
+    assert collector.counts == {reason: 1}
+
+
+def test_a_client_that_leaves_or_is_cut_off_is_counted() -> None:
+    collector = Collector()
+
+    async def left() -> Any:
+        return {"type": "http.disconnect"}
+
+    assert collector.send(b"", receive=left) == 408
+    assert collector.counts == {Refused.SLOW: 1}
+
+
+def test_who_opted_out_and_who_sends_too_much_is_counted() -> None:
+    collector = Collector(per_second=0.1)
+    assert collector.send(clicks(URL), headers={"cookie": "clickpulse_opt_out=1"}) == 202
+    assert collector.send(clicks(URL)) == 202
+    assert collector.send(clicks(URL, URL)) == 429
+    assert collector.counts == {Refused.OPTED_OUT: 1, ACCEPTED: 1, Refused.RATE_LIMITED: 2}
+
+
+@pytest.mark.parametrize("reason", ["log_unavailable", "overloaded"])
+def test_503_counts_every_event_of_the_request(reason: str) -> None:
+    collector = Collector()
+    collector.log.error = Unavailable(reason)
+    assert collector.send(b'[{"url":"%s"},{"url":"https://other.example/"}]' % URL.encode()) == 503
+    assert collector.counts == {reason: 2}
+    assert collector.gauges.events == 0
+
+
+def test_what_is_refused_needs_no_log() -> None:
+    collector = Collector()
+    collector.log.error = Unavailable("log_unavailable")
+    assert collector.send(clicks("https://other.example/")) == 403
+    assert collector.counts == {Refused.UNKNOWN_SITE: 1}
+
+
+def test_a_bug_and_the_end_of_the_process_leave_no_event_without_an_outcome() -> None:
+    collector = Collector()
+    collector.log.error = ZeroDivisionError()
+    assert collector.send(clicks(URL, URL)) == 500
+    collector.log.error = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        collector.send(clicks(URL))
+    collector.balances()
+    assert collector.counts == {Refused.FAILED: 3}

@@ -1,0 +1,1 @@
+"""Builds the script that web pages load, `services/collect/script/s.js`."""
