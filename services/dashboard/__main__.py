@@ -45,7 +45,7 @@ _FIXED_OPTIONS: Final[Mapping[str, Any]] = {
     "client.showErrorDetails": "none",  # the log has them
     "client.showErrorLinks": "false",
     "global.developmentMode": False,
-    "global.minCachedMessageSize": 500,  # bytes; an element that the browser has is named by its checksum
+    "global.minCachedMessageSize": 500,  # bytes; see web/message_cache.py
     "logger.enableRich": False,  # it prints exceptions with their messages, which may quote an event
 }
 

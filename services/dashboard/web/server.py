@@ -18,6 +18,7 @@ from services.dashboard.sign_in.setup import read_sign_in
 from services.dashboard.web.assets import Assets
 from services.dashboard.web.guard import Guard
 from services.dashboard.web.hosts import Hosts, hosts_of, read_listed, read_name
+from services.dashboard.web.message_cache import MessageCache
 from services.dashboard.web.page_document import PATHS, page_document
 from services.dashboard.web.viewer_limit import ViewerLimit
 from shared.status.gauges import Gauges
@@ -55,6 +56,7 @@ def application(settings: DashboardSettings, viewers: int, gauges: Gauges) -> AS
             guard,
             *([sign_in.gate(base_path)] if sign_in else []),
             Middleware(ViewerLimit, viewers=viewers, gauges=gauges),
+            Middleware(MessageCache),
             Middleware(Assets, base_path=base_path),  # Streamlit accepts no route for its own scripts
         ],
         streamlit,
