@@ -299,6 +299,28 @@ def test_a_download_matches_the_page_and_is_harmless_to_a_spreadsheet(valkey: An
         assert list(csv.reader(file)) == [["Category", "Views", "Visitors"], [HOSTILE, "3", "3"]]
 
 
+LATE_MESSAGES = """
+    const MILLISECONDS = 700
+    window.WebSocket = class extends WebSocket {
+        addEventListener(kind, listener) {
+            const late = event => setTimeout(listener, MILLISECONDS, event)
+            super.addEventListener(kind, kind === 'message' ? late : listener)
+        }
+    }
+"""
+"""Run before a page's own scripts: each message of the server arrives late, so that requests cross the ends of runs."""
+
+
+def test_downloads_in_turn_over_a_slow_connection_keep_the_page_connected(valkey: Any, visit: Visit) -> None:
+    publish_hour(valkey)
+    visit.page.add_init_script(LATE_MESSAGES)
+    open_page(visit)
+    for number in range(16):
+        visit.page.get_by_role("button", name=("Series as CSV", "Events as CSV")[number % 2]).click(force=True)
+        visit.page.wait_for_timeout(400 + 350 * (number % 8))
+        assert visit.errors == []
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_the_page_fits_every_screen_in_both_modes(
     valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
