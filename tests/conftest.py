@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 import redis
+import structlog
 from hypothesis import settings
 
 from tests.support.servers.kafka.broker import Kafka, running_kafka
@@ -59,6 +60,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _rank(node_id: str) -> int:
     return next((rank for rank, start in enumerate(_LONGEST_FIRST) if node_id.startswith(start)), len(_LONGEST_FIRST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_without_memory() -> Iterator[None]:
+    """A command that runs in a test sets up logs as in its own process, where loggers keep what they first used.
+
+    Such a logger would later log there what another test captures.
+    """
+    configure = structlog.configure
+
+    def configure_anew(**options: Any) -> None:
+        configure(**{**options, "cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", configure_anew)
+        yield
 
 
 @pytest.fixture(scope="session")
