@@ -20,6 +20,10 @@ _LONGEST: Final = 64  # characters: a double takes 24, a column of a database 38
 _MILLIONTH: Final = Decimal(1).scaleb(-PLACES)
 _EXACT: Final = Context(prec=2 * _LONGEST, rounding=ROUND_HALF_EVEN)
 _MOST_DIGITS: Final = 14  # before the point, to quantize only what may be in range
+ORDER_LINE: Final = "purchase_line"
+REFUND_LINE: Final = "refund_line"
+"""Types of the second and further events of an order or a refund. They have revenue, and the first counts."""
+
 CURRENCY: Final = r"\A[A-Z]{3}\Z"
 """Matches what `currency_of` returns as it is."""
 CANONICAL_AMOUNT: Final = r"\A(?!-0\Z)-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{0,5}[1-9])?\Z"

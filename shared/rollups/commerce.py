@@ -41,8 +41,8 @@ class Revenue:
 
     @property
     def has_sales(self) -> bool:
-        """Whether there was an order or a refund in the last eight hours."""
-        return self.orders_8h > 0 or self.refunds_8h > 0
+        """Whether there was a sale in the last eight hours. A line may be there without its order."""
+        return self.orders_8h > 0 or self.refunds_8h > 0 or self.revenue_8h != 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class Clicks:
         return Click(number, user.encode(), _encoded(fields), (timestamp, user, product))
 
     def _commerce(self, number: int, user: str) -> dict[str, Any]:
-        """Nothing for most clicks; else the fields of a cart, an order, one that is sent again, or a refund."""
+        """Nothing for most clicks; else the fields of a cart, an order, a line, one sent again, or a refund."""
         chance = self._chance
         wish = chance.random()
         if wish < 0.05:
@@ -133,7 +133,10 @@ class Clicks:
         if not self._orders or wish >= 0.17:
             return {}
         order = chance.choice(self._orders[-_REMEMBERED:])
-        if wish < 0.15:  # the page that thanks is loaded again, maybe with another amount
+        if wish < 0.135:  # another product of an order
+            line = _Order(order.user, f"{order.order_id}-2", chance.choice(_VALUES), order.currency)
+            return _sale(line, "purchase_line", line.value) | {"userId": order.user}
+        if wish < 0.155:  # the page that thanks is loaded again, maybe with another amount
             return _sale(order, "purchase", order.value if chance.random() < 0.5 else 1.5) | {"userId": order.user}
         return _sale(order, "refund", chance.choice(_REFUNDS)) | {"userId": order.user}
 

@@ -55,6 +55,8 @@ class Dimension:
     values: tuple[str, ...] = ()
     """All names that can occur, for a small closed set: one byte a row, and nothing to store."""
     name_type: type = str
+    counts_lines: bool = False
+    """Whether its names also count the further lines of an order as orders: those are of other products."""
 
     @property
     def other(self) -> Any:
@@ -101,6 +103,7 @@ DIMENSIONS: Final = (
             Shown("productId", "products_1h", attrgetter("product_id"), revenue="revenue_products"),
             Shown("category", "categories_1h", attrgetter("category"), revenue="revenue_categories"),
         ),
+        counts_lines=True,
     ),
     Dimension(
         name="page",

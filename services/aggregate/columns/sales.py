@@ -16,6 +16,7 @@ SALE: Final = np.dtype(
         *((dimension.name, np.int32) for dimension in REVENUE_DIMENSIONS),  # as in `batch.ROW`
         ("currency", np.uint16),  # see `currency_code`
         ("bot", np.uint8),
+        ("line", np.uint8),  # 1: a further event of an order or a refund
     ],
     align=True,
 )

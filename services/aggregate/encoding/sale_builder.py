@@ -18,8 +18,9 @@ from services.aggregate.columns.digests import Digests
 from services.aggregate.columns.dimensions import REVENUE_DIMENSIONS
 from services.aggregate.columns.sales import NO_CURRENCY_CODE, NOTHING_SOLD, SALE, Sold, currency_code
 from services.aggregate.encoding.duplicates import SeenIds
-from shared.events.amounts import currency_of, millionths_of
+from shared.events.amounts import ORDER_LINE, REFUND_LINE, currency_of, millionths_of
 
+_LINE_TYPES: Final = (ORDER_LINE, REFUND_LINE)  # no set: a stranger's type may be a list
 _value_of: Final = attrgetter("value")
 _millionths: Final = lru_cache(maxsize=16_384)(millionths_of)  # most amounts are prices
 
@@ -34,6 +35,7 @@ class _Offered(NamedTuple):
     value: int  # millionths
     currency: int
     order: str | None
+    is_line: bool
 
 
 class SaleBuilder:
@@ -54,7 +56,9 @@ class SaleBuilder:
                 currency, order = event.currency, event.orderId
                 code = _currency_code(currency) if isinstance(currency, str) and currency else NO_CURRENCY_CODE
                 order = order if isinstance(order, str) and order else None
-                self._offered.append(_Offered(first_place + place, millionths, code, order))
+                self._offered.append(
+                    _Offered(first_place + place, millionths, code, order, event.eventType in _LINE_TYPES)
+                )
 
     def build(
         self,
@@ -87,6 +91,7 @@ class SaleBuilder:
         sales["currency"] = [sale.currency for sale in own]
         sales["second"] = sold["timestamp"] // 1000
         sales["bot"] = is_bot(sold)
+        sales["line"] = [sale.is_line for sale in own]
         for dimension in REVENUE_DIMENSIONS:
             sales[dimension.name] = sold[dimension.name]
         return Sold(*divided(sales), orders[accepted], arrival_s[at][accepted])

@@ -5,9 +5,9 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from services.aggregate.columns.arrays import Array, Ints, run_starts
+from services.aggregate.columns.arrays import Array, Bools, Ints, run_starts
 
-SOLD_HIGH, SOLD_LOW, REFUNDED_HIGH, REFUNDED_LOW, ORDERS, REFUNDS = FIGURES = range(6)
+SOLD_HIGH, SOLD_LOW, REFUNDED_HIGH, REFUNDED_LOW, ORDERS, REFUNDS, ORDER_LINES, REFUND_LINES = FIGURES = range(8)
 """The columns. An amount in millionths is two numbers, above and below 2³²: their sums cannot overflow before there are
 2³¹ sales, where plain sums of the greatest amount overflow at ten."""
 
@@ -36,8 +36,8 @@ class Sums(NamedTuple):
         return cls(keys[starts], np.add.reduceat(figures[order], starts, axis=0))
 
     def counted(self) -> Self:
-        """Only the keys with an order or a refund."""
-        has_any = self.figures[:, ORDERS] + self.figures[:, REFUNDS] > 0
+        """Only the keys with a sale."""
+        has_any = sales_of(self.figures) > 0
         return self if has_any.all() else type(self)(self.keys[has_any], self.figures[has_any])
 
     def only(self, which: Array) -> Self:
@@ -48,14 +48,21 @@ class Sums(NamedTuple):
 NO_SUMS: Final = Sums(np.empty(0, np.int64), np.empty((0, len(FIGURES)), np.int64))
 
 
-def figures_of(millionths: Ints) -> Ints:
-    """A row of FIGURES for each sale of this value."""
+def sales_of(figures: Ints) -> Ints:
+    """The number of sales in each row: orders, refunds, and further lines of either."""
+    sales: Ints = figures[:, ORDERS:].sum(axis=1)
+    return sales
+
+
+def figures_of(millionths: Ints, is_line: Bools) -> Ints:
+    """A row of FIGURES for each sale of this value, which is an order or a refund, or a further line of one."""
     figures = np.zeros((len(millionths), len(FIGURES)), np.int64)
     is_refund = millionths < 0
     sold, refunded = np.where(is_refund, 0, millionths), np.where(is_refund, -millionths, 0)
     for amount, high, low in ((sold, SOLD_HIGH, SOLD_LOW), (refunded, REFUNDED_HIGH, REFUNDED_LOW)):
         figures[:, high], figures[:, low] = amount >> LOW_BITS, amount & LOW_MASK
-    figures[:, ORDERS], figures[:, REFUNDS] = ~is_refund, is_refund
+    figures[:, ORDERS], figures[:, REFUNDS] = ~is_refund & ~is_line, is_refund & ~is_line
+    figures[:, ORDER_LINES], figures[:, REFUND_LINES] = ~is_refund & is_line, is_refund & is_line
     return figures
 
 

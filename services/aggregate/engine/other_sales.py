@@ -37,7 +37,7 @@ class OtherSales:
 
     def add(self, others: Array) -> Amounts:
         """Add sales from `as_others`. Returns what they add."""
-        figures = figures_of(others["value"])
+        figures = figures_of(others["value"], others["line"] > 0)
         keys = _keys_of(others)
         for minute, places in by_minute(others["second"]):
             self._minutes.setdefault(minute, Ledger()).add(Sums.of(keys[places], figures[places]))

@@ -202,7 +202,7 @@ class SalesWindow:
 
 
 def _amounts(sales: Array) -> Amounts:
-    return Amounts(sales, figures_of(sales["value"]))
+    return Amounts(sales, figures_of(sales["value"], sales["line"] > 0))
 
 
 def _joined(parts: Sequence[Amounts]) -> Amounts:

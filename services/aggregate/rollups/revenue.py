@@ -18,7 +18,7 @@ from services.aggregate.columns.sales import (
     currency_text,
     numbers_of,
 )
-from services.aggregate.engine.ledger import ORDERS, REFUNDS, Sums, amounts_of
+from services.aggregate.engine.ledger import ORDERS, REFUNDS, Sums, amounts_of, sales_of
 from services.aggregate.rollups.sales_figures import SalesFigures
 from services.aggregate.rollups.sold_names import SoldIndex
 from shared.events.amounts import amount_text
@@ -120,7 +120,7 @@ def _is_of(audience: Audience, keys: Ints) -> Bools:
 
 
 def _sales(sums: Sums, audience: Audience) -> int:
-    return int(sums.figures[_is_of(audience, sums.keys)][:, [ORDERS, REFUNDS]].sum())
+    return int(sales_of(sums.figures[_is_of(audience, sums.keys)]).sum())
 
 
 def _by_currency(sums: Sums, audience: Audience, reporting: int) -> _ByCurrency:

@@ -22,14 +22,15 @@ from services.aggregate.columns.sales import (
 from services.aggregate.engine.ledger import (
     LOW_BITS,
     LOW_MASK,
+    ORDER_LINES,
     ORDERS,
     REFUNDED_HIGH,
     REFUNDED_LOW,
-    REFUNDS,
     SOLD_HIGH,
     SOLD_LOW,
     Changing,
     Sums,
+    sales_of,
 )
 from services.aggregate.rollups.name_order import NameOrder
 from services.aggregate.rollups.ranking import least_ranked, ranked
@@ -44,7 +45,7 @@ _NOBODY: Final = 0
 _UNKNOWN: Final = -1
 _AUDIENCES: Final[tuple[Audience, ...]] = ("human", "bot")
 _HIGH, _LOW, _ORDERS, _SALES = range(4)
-"""Revenue above and below 2³², orders, and orders and refunds."""
+"""Revenue above and below 2³², orders, and all sales."""
 
 
 @dataclass(slots=True)
@@ -184,7 +185,9 @@ class SoldNames:
         unknown = np.unique(codes[source.places[codes] == _UNKNOWN])
         if len(unknown):
             source.places[unknown] = self._placed([names[code] for code in unknown.tolist()]) if names else _NOBODY
-        places, sales = source.places[codes], figures[:, ORDERS] + figures[:, REFUNDS]
+        places, sales, orders = source.places[codes], sales_of(figures), figures[:, ORDERS]
+        if self._dimension.counts_lines:
+            orders = orders + figures[:, ORDER_LINES]
         window, currency = windows_of(sums.keys), currencies_of(sums.keys)
         is_longest = window == len(REVENUE_WINDOWS) - 1
         np.add.at(self._sales, places[is_longest], sales[is_longest])
@@ -195,7 +198,7 @@ class SoldNames:
                 figures[:, SOLD_HIGH] - figures[:, REFUNDED_HIGH],
                 figures[:, SOLD_LOW] - figures[:, REFUNDED_LOW],
             )
-            amounts = np.stack((high, low, figures[:, ORDERS], sales))
+            amounts = np.stack((high, low, orders, sales))
             for texts in self._texts.values():
                 texts.add(rows[own], places[own], amounts[:, own])
         np.add.at(source.sales, codes, sales.astype(np.int32))

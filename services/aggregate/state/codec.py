@@ -32,7 +32,7 @@ _TABLE: Final = [
     SALE.descr,
     *((own.name, own.values, own.max_bytes, own.name_type.__name__) for own in DIMENSIONS),
 ]
-SCHEMA: Final = f"12.{crc32(repr(_TABLE).encode()):08x}"
+SCHEMA: Final = f"13.{crc32(repr(_TABLE).encode()):08x}"
 """The version of this module's formats, and a checksum of the dimension table as far as saved state depends on it.
 
 State of another schema is set aside and rebuilt from the log.

@@ -1,7 +1,7 @@
 """Orders and refunds: the clicks that they become. Pure.
 
 An order of several products becomes a click for each of them if their prices add up to its value exactly: revenue is
-then counted by product. The first is the order itself, such as a `purchase`, so that conversions count orders; the
+then counted by product. The first is the order itself, a `purchase`, so that orders and conversions count once; the
 others are of the type `purchase_line`. Otherwise the order is one click without a product, and in both cases its
 revenue counts once.
 """
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from services.collect.clicks import Fields
-from shared.events.amounts import MILLION, amount_text, millionths_of
+from shared.events.amounts import MILLION, ORDER_LINE, REFUND_LINE, amount_text, millionths_of
 from shared.events.limits import MOST_PIECES
 
 PURCHASE: Final = "purchase"
 REFUND: Final = "refund"
-LINE: Final = "_line"
-"""Ends the type of an order's second and further clicks."""
+_LINES: Final = {PURCHASE: ORDER_LINE, REFUND: REFUND_LINE}
+"""The type of an order's second and further clicks."""
 
 _MOST_LINES: Final = 100
 _LONGEST_ID: Final = 128  # characters: a longer id has no space for the number of a line
@@ -36,12 +36,12 @@ def sold(event: Mapping[str, Any], products: Sequence[Product], value: object, m
 
     Without a value the order is worth what its products cost, if all have a price.
     """
-    return _clicks({"eventType": PURCHASE, **event}, products, value, most, sign=1)
+    return _clicks({**event, "eventType": PURCHASE}, products, value, most, sign=1)
 
 
 def refunded(event: Mapping[str, Any], products: Sequence[Product], value: object, most: int) -> list[Fields]:
     """The clicks of a refund, whose value is written with or without a sign."""
-    return _clicks({"eventType": REFUND, **event}, products, value, most, sign=-1)
+    return _clicks({**event, "eventType": REFUND}, products, value, most, sign=-1)
 
 
 def product_fields(products: Sequence[Product]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _numbered(event: Mapping[str, Any], number: int) -> Mapping[str, Any]:
     """The event of a line. Ids differ, because a repeated one counts once."""
     if number == 1:
         return event
-    numbered = {**event, "eventType": f"{event['eventType']}{LINE}"}
+    numbered = {**event, "eventType": _LINES[event["eventType"]]}
     for name, mark in (("eventId", ":"), ("orderId", "-")):
         if event.get(name) is not None:
             numbered[name] = f"{event[name]}{mark}{number}"

@@ -20,8 +20,9 @@ from services.collect.protocols.reading import (
     spread,
     text,
 )
-from services.collect.protocols.sales import LINE, PURCHASE, Product, product_fields, refunded, sold, whole_number
+from services.collect.protocols.sales import Product, product_fields, refunded, sold, whole_number
 from services.collect.request import Answer, Rejected, Request
+from shared.events.amounts import ORDER_LINE
 from shared.events.collected import Refused
 from shared.events.refusals import Reason
 
@@ -100,7 +101,7 @@ def _events(event: object, request: Request, most: int) -> Sequence[Fields | Mis
     if kind == "ti":
         # Items come apart from their order, maybe in another request, so its value stays in one piece.
         item = product_fields([Product(event.get("ti_sk"), quantity=event.get("ti_qu"))])
-        return [{**common, **item, "eventType": PURCHASE + LINE, "orderId": event.get("ti_id")}]
+        return [{**common, **item, "eventType": ORDER_LINE, "orderId": event.get("ti_id")}]
     if kind is None:
         return [_missing("e")]
     return [Mistake(Reason.WRONG_TYPE, "e", f"expected pv, pp, se, ue, tr or ti, got {kind!r:.80}")]

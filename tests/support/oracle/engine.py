@@ -63,6 +63,7 @@ def events(
     sale: dict[str, Any] = draw(st.one_of(st.just({}), SALES))
     if sale:
         sale["orderId"] = draw(st.one_of(st.just(UNSET), st.sampled_from(order_ids)))
+        event_type = draw(st.sampled_from([event_type, event_type, "purchase_line", "refund_line"]))
     return EnrichedEvent(
         timestamp=arrival_ms - draw(SECONDS_BACK) * 1000 - draw(st.sampled_from([0, 0, 1, 999])),
         userId=draw(st.sampled_from(users)),

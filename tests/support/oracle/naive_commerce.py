@@ -30,6 +30,11 @@ class Sale:
         currency = self.event.currency if isinstance(self.event.currency, str) and self.event.currency else CURRENCY
         return OTHER if self.is_other and currency != CURRENCY else currency
 
+    @property
+    def is_line(self) -> bool:
+        """Whether another event stands for its order or refund."""
+        return self.event.eventType in ("purchase_line", "refund_line")
+
     def named(self, name: str | None) -> str | None:
         return OTHER if self.is_other and name is not None else name
 
@@ -96,7 +101,9 @@ def commerce(
         "revenue_1m": _series(own, 60, 60, now_s),
         "revenue_30m": _series(own, 1800, 17, now_s),
         **{
-            f"revenue_{name}_{window}": _ranking([s for s in own if within(WINDOWS[window], s.event)], name_of)
+            f"revenue_{name}_{window}": _ranking(
+                [s for s in own if within(WINDOWS[window], s.event)], name_of, name in ("products", "categories")
+            )
             for name, name_of in by.items()
             for window in ("1h", "8h")
         },
@@ -130,11 +137,12 @@ def _revenue(currency: str, sales: list[Sale], within: Callable[[int, EnrichedEv
     for window in ("1h", "8h"):
         amounts = [sale.amount for sale in sales if within(WINDOWS[window], sale.event)]
         sold, refunds = [a for a in amounts if a >= 0], [-a for a in amounts if a < 0]
-        orders, refunded = len(sold), len(refunds)
+        own = [sale.amount for sale in sales if within(WINDOWS[window], sale.event) and not sale.is_line]
+        orders, refunded = sum(amount >= 0 for amount in own), sum(amount < 0 for amount in own)
         if currency == OTHER:  # of several currencies
             amounts, sold, refunds = [], [], []
         with localcontext(prec=60):
-            average = (sum(sold, Decimal(0)) / len(sold)).quantize(Decimal("0.000001")) if sold else Decimal(0)
+            average = (sum(sold, Decimal(0)) / orders).quantize(Decimal("0.000001")) if orders else Decimal(0)
         figures |= {
             f"revenue_{window}": sum(amounts, Decimal(0)),
             f"orders_{window}": orders,
@@ -155,14 +163,17 @@ def _series(sales: list[Sale], bucket_s: int, shown: int, now_s: int) -> dict[in
     return buckets
 
 
-def _ranking(sales: list[Sale], name_of: Callable[[EnrichedEvent], str | None]) -> dict[str, Any]:
-    named: dict[str, list[Decimal]] = {}
+def _ranking(sales: list[Sale], name_of: Callable[[EnrichedEvent], str | None], counts_lines: bool) -> dict[str, Any]:
+    named: dict[str, list[Sale]] = {}
     for sale in sales:
         name = sale.named(name_of(sale.event))
         if name is not None:
-            named.setdefault(name, []).append(sale.amount)
+            named.setdefault(name, []).append(sale)
     sold: dict[str, dict[str, Any]] = {
-        name: {"revenue": sum(amounts, Decimal(0)), "orders": sum(amount >= 0 for amount in amounts)}
-        for name, amounts in named.items()
+        name: {
+            "revenue": sum((sale.amount for sale in own), Decimal(0)),
+            "orders": sum(sale.amount >= 0 and (counts_lines or not sale.is_line) for sale in own),
+        }
+        for name, own in named.items()
     }
     return dict(sorted(sold.items(), key=lambda item: (-item[1]["revenue"], item[0]))[:100])

@@ -19,14 +19,15 @@ PRODUCTS: Final = tuple(
 VALUES: Final = (-(1 << 40), -5, -1, 0, 1, 2, 1 << 31, (1 << 32) - 1, 1 << 40, 10**18)
 CURRENCIES: Final = (NO_CURRENCY_CODE, currency_code("EUR"), currency_code("USD"))
 
-Sold = tuple[Any, int, int, int, int]
-"""A name, the place of a window, a value, a currency, and 1 for a bot."""
+Sold = tuple[Any, int, int, int, int, bool]
+"""A name, the place of a window, a value, a currency, 1 for a bot, and whether it is a further line."""
 SALES: Final = st.tuples(
     st.sampled_from(PRODUCTS),
     st.integers(0, 1),
     st.sampled_from(VALUES),
     st.sampled_from(CURRENCIES),
     st.integers(0, 1),
+    st.booleans(),
 )
 
 
@@ -54,7 +55,10 @@ class SellingPartition:
         rows["currency"], rows["bot"] = [sale[3] for sale in sold], [sale[4] for sale in sold]
         codes = np.array([self.names.codes[sale[0]] for sale in sold], np.int64)
         keys = np.concatenate([named_keys(rows[n : n + 1], codes[n : n + 1], sale[1]) for n, sale in enumerate(sold)])
-        sums = Sums.of(keys, figures_of(np.array([sale[2] for sale in sold], np.int64)))
+        sums = Sums.of(
+            keys,
+            figures_of(np.array([sale[2] for sale in sold], np.int64), np.array([sale[5] for sale in sold], np.bool_)),
+        )
         (self.ledger.subtract if is_leaving else self.ledger.add)(sums)
 
     def compact(self) -> None:

@@ -103,7 +103,7 @@ TestExchange = Exchange.TestCase
 
 def test_a_large_feed_is_sent_in_parts_and_then_only_what_is_added() -> None:
     partition, feed, copy = SellingPartition(), SoldFeed(), SoldCopy()
-    partition.sell([(name, window, 5, 0, 0) for name in PRODUCTS for window in (0, 1)])
+    partition.sell([(name, window, 5, 0, 0, False) for name in PRODUCTS for window in (0, 1)])
     parts, is_whole = 0, False
     while not is_whole:
         feed.follow(partition.part())
@@ -112,7 +112,7 @@ def test_a_large_feed_is_sent_in_parts_and_then_only_what_is_added() -> None:
         copy.apply(sent(part))
         parts, is_whole = parts + 1, part.is_whole
     assert parts > 4
-    partition.sell([(PRODUCTS[0], 1, 7, 0, 0)])
+    partition.sell([(PRODUCTS[0], 1, 7, 0, 0, False)])
     feed.follow(partition.part())
     added, used_bytes = feed.since(copy.position, 100_000)
     assert len(added.names) == 1
@@ -125,7 +125,7 @@ def test_a_large_feed_is_sent_in_parts_and_then_only_what_is_added() -> None:
 def test_a_feed_keeps_no_more_rows_than_a_few_times_its_sums() -> None:
     partition, feed, copy = SellingPartition(), SoldFeed(), SoldCopy()
     for _ in range(9_000):  # one sale at a time, which comes and leaves
-        partition.sell([(PRODUCTS[0], 1, 7, 0, 0)])
+        partition.sell([(PRODUCTS[0], 1, 7, 0, 0, False)])
         partition.leave(1)
         feed.follow(partition.part())
         copy.apply(feed.since(copy.position, 100_000)[0])
@@ -135,7 +135,7 @@ def test_a_feed_keeps_no_more_rows_than_a_few_times_its_sums() -> None:
 
 def changes(**fields: Any) -> SoldChanges:
     """Changes of one row, wrong in `fields`."""
-    piece = (np.array([1], np.int64).tobytes(), np.ones((1, 6), np.int64).tobytes())
+    piece = (np.array([1], np.int64).tobytes(), np.ones((1, 8), np.int64).tobytes())
     own: dict[str, Any] = {
         "since": Position(1, 0), "until": Position(1, 1), "is_whole": True, "pieces": [piece],
         "codes": np.array([1], np.int64).tobytes(), "names": [("p", "c", "t")],
@@ -161,14 +161,14 @@ def test_what_the_cases_below_are_made_of_is_right() -> None:
         {"until": Position(1, 2)},
         {"until": Position(2, 1)},
         {"until": Position(1, 1 << 60)},
-        {"pieces": [rows([1], np.ones((1, 5)))]},
-        {"pieces": [rows([1, 1], np.ones((1, 6)))]},
+        {"pieces": [rows([1], np.ones((1, 7)))]},
+        {"pieces": [rows([1, 1], np.ones((1, 8)))]},
         {"pieces": [(b"", b"")]},
-        {"pieces": [rows([-1], np.ones((1, 6)))]},
-        {"pieces": [rows([1 << 62], np.ones((1, 6)))]},
-        {"pieces": [rows([(1 << 31) - 1], np.ones((1, 6)))], "codes": np.array([(1 << 31) - 1]).tobytes()},
-        {"pieces": [rows([2], np.ones((1, 6)))]},
-        {"pieces": [rows([1], np.full((1, 6), 1 << 60))]},
+        {"pieces": [rows([-1], np.ones((1, 8)))]},
+        {"pieces": [rows([1 << 62], np.ones((1, 8)))]},
+        {"pieces": [rows([(1 << 31) - 1], np.ones((1, 8)))], "codes": np.array([(1 << 31) - 1]).tobytes()},
+        {"pieces": [rows([2], np.ones((1, 8)))]},
+        {"pieces": [rows([1], np.full((1, 8), 1 << 60))]},
         {"codes": b""},
         {"names": []},
         {"names": [7]},
@@ -183,7 +183,7 @@ def test_changes_that_no_replica_of_ours_sends_are_refused(fields: dict[str, Any
 def test_sums_that_no_shop_has_are_published_as_numbers() -> None:
     """Another process may send any rows, such as refunds that nobody bought."""
     copy, index = SoldCopy(), SoldNames(PRODUCT, "EUR")
-    copy.apply(sent(changes(pieces=[rows([1], [[0, 0, 0, 0, -5, 9]])])))
+    copy.apply(sent(changes(pieces=[rows([1], [[0, 0, 0, 0, -5, 9, 0, 0]])])))
     index.update([copy.sums()])
     assert index.greatest("revenue_products", "1h", "all", 3) == []
-    assert Sums(*copy.sums().changing.added[0]).figures.tolist() == [[0, 0, 0, 0, -5, 9]]
+    assert Sums(*copy.sums().changing.added[0]).figures.tolist() == [[0, 0, 0, 0, -5, 9, 0, 0]]

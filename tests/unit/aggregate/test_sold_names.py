@@ -64,7 +64,7 @@ class Shop(RuleBasedStateMachine):
             for place, window in enumerate(REVENUE_WINDOWS):
                 for audience in AUDIENCES:
                     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-                    for name, at, value, currency, bot in sales:
+                    for name, at, value, currency, bot, _ in sales:
                         if (
                             at == place
                             and currency in CURRENCIES[:2]
@@ -116,7 +116,7 @@ def test_the_greatest_are_shown_and_ties_go_to_the_smaller_text(
     )
     partition = SellingPartition()
     partition.sell(
-        [(ProductVariant(text, "c", "t"), 1, value, 0, 0) for text, value in zip(texts, values, strict=True)]
+        [(ProductVariant(text, "c", "t"), 1, value, 0, 0, False) for text, value in zip(texts, values, strict=True)]
     )
     index = SoldNames(PRODUCT, "EUR")
     index.update([partition.part()])

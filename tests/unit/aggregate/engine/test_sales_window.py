@@ -201,3 +201,55 @@ def test_what_has_left_every_window_leaves_nothing() -> None:
     ledgers = [*sales.totals.values(), *sales.by_bucket.values(), *sales.by_name.values()]
     assert [len(ledger.sums.keys) for ledger in ledgers] == [0] * len(ledgers)
     assert sales.unsaved == set()
+
+
+def test_an_order_of_several_lines_is_one_order() -> None:
+    first = sale(
+        T,
+        "12.8",
+        productId="p1",
+        category="Books",
+        eventType="purchase",
+        orderId="1001",
+        referrer="https://google.com/",
+    )
+    second = sale(
+        T,
+        "6.2",
+        productId="p2",
+        category="Toys",
+        eventType="purchase_line",
+        orderId="1001-2",
+        referrer="https://google.com/",
+    )
+    again = sale(
+        T,
+        "6.2",
+        productId="p2",
+        category="Toys",
+        eventType="purchase_line",
+        orderId="1001-2",
+        referrer="https://google.com/",
+    )
+    rollup = published(first, second, again)
+    revenue = rollup.revenue
+    assert (revenue.revenue_1h, revenue.orders_1h, revenue.average_order_1h) == (Decimal(19), 1, Decimal(19))
+    assert rollup.revenue_products_1h == {"p1": Sales(Decimal("12.8"), 1), "p2": Sales(Decimal("6.2"), 1)}
+    assert rollup.revenue_categories_1h == {"Books": Sales(Decimal("12.8"), 1), "Toys": Sales(Decimal("6.2"), 1)}
+    assert rollup.revenue_sources_1h == {"google.com": Sales(Decimal(19), 1)}
+
+
+def test_a_refund_of_several_lines_is_one_refund() -> None:
+    rollup = published(
+        sale(T, "-12.8", productId="p1", eventType="refund", orderId="1001"),
+        sale(T, "-6.2", productId="p2", eventType="refund_line", orderId="1001-2"),
+    )
+    revenue = rollup.revenue
+    assert (revenue.refunded_1h, revenue.refunds_1h, revenue.orders_1h) == (Decimal(19), 1, 0)
+    assert rollup.revenue_products_1h["p2"] == Sales(Decimal("-6.2"), 0)
+
+
+def test_a_line_without_its_order_has_revenue() -> None:
+    rollup = published(sale(T, "6.2", productId="p2", eventType="purchase_line", referrer="https://google.com/"))
+    assert (rollup.revenue.revenue_1h, rollup.revenue.orders_1h) == (Decimal("6.2"), 0)
+    assert rollup.revenue_sources_1h == {"google.com": Sales(Decimal("6.2"), 0)}
