@@ -37,7 +37,7 @@ RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --s
  && cd /var/lib/clickpulse \
  && install -d -o clickpulse -g clickpulse access \
     access/kafka access/redis access/operator access/lookups \
-    access/collect access/enrich access/aggregate access/detect access/dashboard access/traffic
+    access/collect access/enrich access/aggregate access/detect access/history access/dashboard access/traffic
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HEALTH_ADDRESS=0.0.0.0 HEALTH_PORT=8080 STATE_DIR=/var/lib/clickpulse/state

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.runtime.configuration import CONFIGURATION_ERROR_EXIT_CODE, ConfigurationError
-from shared.runtime.services import SERVICES, TRAFFIC, Service
+from shared.runtime.services import OPTIONAL, SERVICES, TRAFFIC, Service
 
 
 def _demo(argv: Sequence[str]) -> int:
@@ -36,6 +36,12 @@ def _aggregate(argv: Sequence[str]) -> int:
 
 def _detect(argv: Sequence[str]) -> int:
     from services.detect.__main__ import main
+
+    return main(argv)
+
+
+def _history(argv: Sequence[str]) -> int:
+    from services.history.__main__ import main
 
     return main(argv)
 
@@ -120,6 +126,7 @@ _RUN: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "enrich": _enrich,
     "aggregate": _aggregate,
     "detect": _detect,
+    "history": _history,
     "dashboard": _dashboard,
     "generate": _generate,
     "replay": _replay,
@@ -134,7 +141,7 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
     "Try it": {
         "demo": Subcommand("run everything on this machine, with generated or replayed clicks", "demo", _demo),
     },
-    "Services, one process each, run until stopped": _subcommands(SERVICES),
+    "Services, one process each, run until stopped": _subcommands((*SERVICES, *OPTIONAL)),
     "Clicks and lookups": {
         **_subcommands(TRAFFIC),
         "load-lookups": Subcommand("load products and visitors into Redis", "enrich", _load_lookups),

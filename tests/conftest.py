@@ -1,6 +1,7 @@
 """Servers for tests. A missing one skips the test on a laptop and fails it when CI is set."""
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,8 @@ from tests.support.servers.valkey import running_valkey
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from tests.support.servers.postgres import Postgres
 
 Server = TypeVar("Server")
 
@@ -111,6 +114,25 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A Kafka that the test may kill."""
     with or_skip(lambda: running_kafka(tmp_path_factory.mktemp("kafka"))) as kafka:
         yield kafka
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["Postgres"]:
+    """A real PostgreSQL for the whole run. Use `history_url`, which is a database of its own."""
+
+    def start() -> AbstractContextManager["Postgres"]:
+        from tests.support.servers.postgres import running_postgres  # most workers need none
+
+        return running_postgres()
+
+    with or_skip(start) as server:
+        yield server
+
+
+@pytest.fixture
+def history_url(postgres_server: "Postgres") -> str:
+    """The URL of an empty database."""
+    return postgres_server.new_database(f"history_{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="session")

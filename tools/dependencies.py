@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from services.dashboard.components.plot import PLOTLY_FILE
 
 OWN: Final = "clickpulse"
-_EVERYTHING: Final = "demo"  # the extra that installs every service
+_EVERYTHING: Final = frozenset({"demo", "history"})  # the extras that install every service
 _IMAGE: Final = {  # the containers' Python
     "python_version": "3.11",
     "python_full_version": "3.11.14",
@@ -75,7 +75,7 @@ def dependencies() -> list[Dependency]:
     Raises PackageNotFoundError for one that is missing.
     """
     wanted: dict[str, set[str]] = {}
-    _collect(OWN, {_EVERYTHING}, wanted)
+    _collect(OWN, set(_EVERYTHING), wanted)
     installed = (
         Dependency(name, found.version, licence(found), tuple(sorted(set(_needs(found, extras)) - {name})))
         for name, extras in wanted.items()

@@ -19,6 +19,7 @@ ALLOWED: Final = frozenset(
         "CNRI-Python",
         "ISC",
         "LGPL-2.1-only",  # imported unmodified, and replaceable
+        "LGPL-3.0-only",  # the same
         "MIT",
         "MIT-0",
         "MIT-CMU",

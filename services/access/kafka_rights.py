@@ -21,6 +21,8 @@ def kafka_rights(names: Names) -> tuple[KafkaRight, ...]:
         *_writing("aggregate", dead_letter_topic(names.enriched)),
         *_of_sites(names),
         *_between("detect", names.enriched, "detect", names.offers, dead_letter_topic(names.offers)),
+        *_reading("history", names.enriched, "history"),
+        *_writing("history", dead_letter_topic(names.enriched)),
         *_writing("traffic", names.raw),
         *_writing("traffic", dead_letter_topic(names.raw)),
     )

@@ -122,6 +122,11 @@ def redis_rights(names: Names, *, is_log_on_redis: bool) -> tuple[RedisRights, .
             else None,
         ),
         _rights(
+            "history",
+            reads=(ERASURES_KEY,),
+            log=_processing(names, enriched, "history", dead_letter_topic(enriched)) if is_log_on_redis else None,
+        ),
+        _rights(
             "dashboard",
             reads=(*_ROLLUPS, STATE_LOG_KEY, "status:*"),
             site_prefixes=names.site_prefixes,

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     BAD_TIMESTAMP = "bad_timestamp"  # not an instant from 1970 to 9999
     FUTURE = "future"  # more than 60 s ahead of its arrival in the log
     REFUSED_BY_LOG = "refused_by_log"  # the log never takes what a service made of it, such as a too large record
+    REFUSED_BY_DATABASE = "refused_by_database"  # history only: PostgreSQL does not store the event's row
     UNREADABLE_LINE = "unreadable_line"  # `clickpulse replay` only: not a row of its CSV or a line of an access log
 
 

@@ -14,12 +14,12 @@ import redis
 
 from shared.events.time_units import DAY_SECONDS, HOUR_MS
 from shared.runtime.redis_replies import ReplyTooLarge, is_exhausted, is_wrong_type
-from shared.runtime.services import SERVICES, TRAFFIC
+from shared.runtime.services import OPTIONAL, SERVICES, TRAFFIC
 from shared.status.checks import UNREADABLE_STATUS, status_of, transition_of
 from shared.status.replica_status import ReplicaStatus, Transition
 from shared.status.unreadable import UNREADABLE
 
-REPORTING: Final = tuple(service.name for service in (*SERVICES, *TRAFFIC))
+REPORTING: Final = tuple(service.name for service in (*SERVICES, *OPTIONAL, *TRAFFIC))
 """The services that report. Each has keys of its own, so that an ACL can let it write its status and no other's."""
 TRANSITIONS_LENGTH: Final = 200
 TTL_SECONDS: Final = DAY_SECONDS

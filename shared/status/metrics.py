@@ -13,7 +13,7 @@ from shared.events.refusals import Reason
 COLLECT: Final = ("collect",)
 ENRICH: Final = ("enrich",)
 AGGREGATE: Final = ("aggregate",)
-READERS: Final = ("enrich", "aggregate", "detect")
+READERS: Final = ("enrich", "aggregate", "detect", "history")
 WORKERS: Final = (*READERS, "collect", "generate", "replay")
 
 PARTS: Final = (
@@ -30,6 +30,7 @@ PARTS: Final = (
     "names",
     "sales",
     "prefix",
+    "postgres",
 )
 """The parts of a service's health. Any other is exported as OTHER."""
 OTHER: Final = "other"

@@ -35,6 +35,7 @@ from shared.streams.event_log import LogUnavailable, NewRecord
 from tests.conftest import or_skip
 from tests.support.polling import eventually
 from tests.support.servers.kafka.with_rights import running_kafka_with_rights
+from tests.support.servers.postgres import reachable_folder
 from tests.support.servers.server_process import free_port
 from tests.support.servers.valkey import running_valkey
 
@@ -53,6 +54,7 @@ class Site:
     redis_url: str
     kafka: str | None
     folder: Path
+    history: Path
 
     def environment(self, user: str) -> dict[str, str]:
         """What a service is started with."""
@@ -63,6 +65,7 @@ class Site:
             "REDIS_USERNAME": user,
             "REDIS_PASSWORD_FILE": str(self.logins / user / "redis-password"),
             "STATE_DIR": str(self.folder / "state"),
+            "HISTORY_DIR": str(self.history / "data"),
             **(kafka if (self.logins / user / "kafka-password").exists() else {}),
         }
 
@@ -143,14 +146,14 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             kafka = servers.enter_context(or_skip(lambda: running_kafka_with_rights(folder, logins / "kafka")))
             grant = os.environ | SITE | kafka_login(logins, kafka, "operator")
             subprocess.run([*CLICKPULSE, "access", "grant"], env=grant, check=True, capture_output=True, timeout=120)
-        yield Site(logins, url, kafka, folder)
+        yield Site(logins, url, kafka, folder, servers.enter_context(reachable_folder()))
 
 
-WORKERS = ("collect", "enrich", "aggregate", "detect")
+WORKERS = ("collect", "enrich", "aggregate", "detect", "history")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # six processes start at once
+@pytest.mark.timeout(900)  # seven processes start at once
 def test_every_service_works_with_its_rights_alone(site: Site) -> None:
     lookups = site.folder / "lookups"
     site.run("traffic", "generate", *SHOP, "--lookups", str(lookups))
@@ -173,6 +176,7 @@ def test_every_service_works_with_its_rights_alone(site: Site) -> None:
             eventually(lambda: shown(client) >= EVENTS, "the numbers", 120)
             eventually(lambda: explored.look().end_minute - explored.look().first_minute > 5, "minutes", 120)
             eventually(lambda: state_log(client), "the state log", 120)
+            eventually(lambda: stored(client) >= EVENTS, "the events in history", 120)
             eventually(lambda: reporting_services(client) >= {*WORKERS, "dashboard"}, "the status")
             eventually(lambda: dead_letters(client) == {"collect", "enrich", "aggregate"}, "the dead letters", 120)
         for name, process in processes.items():
@@ -227,6 +231,11 @@ def state_log(client: redis.Redis) -> bool:
     return snapshot is not None and bool(snapshot.state_log)
 
 
+def stored(client: redis.Redis) -> int:
+    """How many events history reports."""
+    return sum(own.events for own in status_keys.read(client, PREFIX).replicas if own.service == "history")
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -263,20 +272,21 @@ KEYS = {
     "enrich:lookup-key": {"enrich", "lookups"},
     "clicks.shop:0": {"collect", "traffic", "enrich"},  # who reads a stream repairs it
     "clicks.shop-dlq:1": {"collect", "enrich", "traffic"},
-    "enriched_shop:0": {"enrich", "aggregate", "detect"},
-    "enriched_shop-dlq:0": {"aggregate"},
+    "enriched_shop:0": {"enrich", "aggregate", "detect", "history"},
+    "enriched_shop-dlq:0": {"aggregate", "history"},
     "offers-shop:0": {"detect"},
     "offers-shop-dlq:0": {"detect"},
     "log:clicks.shop:enrich": {"enrich"},
     "log:enriched_shop:windows:owner": {"aggregate"},
     "log:enriched_shop:detect": {"detect"},
-    "log:topics": {"collect", "enrich", "aggregate", "detect", "traffic"},
+    "log:enriched_shop:history": {"history"},
+    "log:topics": {"collect", "enrich", "aggregate", "detect", "history", "traffic"},
     "anything": set(),
 }
 """Who may write each kind of key, without the prefix. The log's keys are nobody's with Kafka."""
 
 LOG = ("clicks.shop", "enriched_shop", "offers-shop", "log:")
-USERS = {"collect", "enrich", "aggregate", "detect", "dashboard", "traffic", "lookups", "health"}
+USERS = {"collect", "enrich", "aggregate", "detect", "history", "dashboard", "traffic", "lookups", "health"}
 FORBIDDEN = (
     ("FLUSHALL",),
     ("FLUSHDB",),

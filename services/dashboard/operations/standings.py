@@ -7,10 +7,10 @@ from typing import Final
 
 from services.dashboard.sources.failing_parts import GONE_AFTER_SECONDS
 from services.dashboard.sources.watch import Watched
-from shared.runtime.services import SERVICES, TRAFFIC
+from shared.runtime.services import OPTIONAL, SERVICES, TRAFFIC
 from shared.status.replica_status import STARTING, ReplicaStatus
 
-_PIPELINE: Final = tuple(service.name for service in (*TRAFFIC, *SERVICES))
+_PIPELINE: Final = tuple(service.name for service in (*TRAFFIC, *SERVICES, *OPTIONAL))
 _NEEDED: Final = {service.name for service in SERVICES if service.is_needed}
 _MAY_END: Final = {service.name for service in TRAFFIC}
 

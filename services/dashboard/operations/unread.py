@@ -5,7 +5,7 @@ from typing import Final
 
 from services.dashboard.operations.standings import Replica
 
-_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {"raw": ("enrich",), "enriched": ("aggregate", "detect")}
+_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {"raw": ("enrich",), "enriched": ("aggregate", "detect", "history")}
 """The services that read each topic."""
 
 

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from services import cli, probe
-from shared.runtime.services import SERVICES, TRAFFIC
+from shared.runtime.services import OPTIONAL, SERVICES, TRAFFIC
 from shared.runtime.settings import ConfigurationError
 from shared.status.health import Health
 from shared.status.health_endpoint import health_endpoint
@@ -29,6 +29,7 @@ def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pyt
 
 def test_the_subcommands_match_the_documents() -> None:
     named = {"demo", "collect", "enrich", "aggregate", "detect", "dashboard", "generate", "replay", "load-lookups"}
+    named |= {"history"}
     named |= {"health", "access", "dead-letters", "forget", "export", "hash-password", "share"}
     assert set(cli.SUBCOMMANDS) == named
 
@@ -39,7 +40,7 @@ def test_the_extras_match_the_subcommands() -> None:
 
 
 def test_every_service_is_a_subcommand() -> None:
-    for service in (*SERVICES, *TRAFFIC):
+    for service in (*SERVICES, *OPTIONAL, *TRAFFIC):
         subcommand = cli.SUBCOMMANDS[service.name]
         assert (subcommand.summary, subcommand.extra) == (service.summary, service.extra)
 

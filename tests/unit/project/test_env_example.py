@@ -13,6 +13,7 @@ from services.dashboard.settings import DashboardSettings
 from services.demo.settings import DemoSettings
 from services.detect.settings import DetectSettings
 from services.enrich.settings import EnrichSettings
+from services.history.settings import HistorySettings
 from services.traffic.settings import TrafficSettings
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.secret_files import is_secret
@@ -28,6 +29,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     DemoSettings,
     DetectSettings,
     EnrichSettings,
+    HistorySettings,
     TrafficSettings,
 )
 

@@ -13,6 +13,7 @@ from services.demo.settings import DemoSettings
 from services.detect.settings import DetectSettings
 from services.enrich.erasure.settings import ErasureSettings
 from services.enrich.settings import EnrichSettings
+from services.history.settings import HistorySettings
 from services.traffic.settings import TrafficSettings
 from shared.runtime.settings import ServiceSettings
 
@@ -22,6 +23,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "enrich": EnrichSettings,
     "aggregate": AggregateSettings,
     "detect": DetectSettings,
+    "history": HistorySettings,
     "dashboard": DashboardSettings,
     "generate": TrafficSettings,
     "replay": TrafficSettings,

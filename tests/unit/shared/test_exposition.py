@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.events.collected import ACCEPTED, OUTCOMES, Collected
 from shared.events.refusals import Reason
-from shared.runtime.services import SERVICES, TRAFFIC
+from shared.runtime.services import OPTIONAL, SERVICES, TRAFFIC
 from shared.status.exposition import exposition
 from shared.status.gauges import Gauges
 from shared.status.health import Health
@@ -17,7 +17,7 @@ from tests.support.polling import eventually
 from tests.support.servers.prometheus import promtool
 
 UNITS = {"s": "_seconds", "s by window": "_seconds", "s since 1970": "_seconds", "bytes by partition": "_bytes"}
-NAMES = [service.name for service in (*SERVICES, *TRAFFIC)]
+NAMES = [service.name for service in (*SERVICES, *OPTIONAL, *TRAFFIC)]
 
 
 def busy_gauges() -> Gauges:

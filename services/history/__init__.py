@@ -1,0 +1,1 @@
+"""History: every enriched event and its rollups in PostgreSQL, exactly once."""

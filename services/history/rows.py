@@ -1,0 +1,194 @@
+"""Enriched events as rows of the table `events`, with texts in place of their ids. Pure.
+
+No row holds what PostgreSQL cannot store: NUL characters are replaced, and what is no amount is null.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+
+from shared.events.amounts import MILLION, millionths_of
+from shared.events.refusals import Refusal
+from shared.events.schema import DEFAULT_EVENT_TYPE, EnrichedEvent
+from shared.events.time_units import DAY_MS
+from shared.events.timestamps import FUTURE_TOLERANCE_MS
+from shared.streams.event_log import Record
+
+NO_SITE: Final = ""
+"""The name of the site of events without one, and the only name of the dimension `all`."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NUL: Final = "\0"
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+class Row(NamedTuple):
+    """A row of `events`, in the order of its columns. Fields that end in `_id` of the table are texts here."""
+
+    ts: datetime
+    visitor: str
+    site: str
+    event_type: str
+    country: str
+    device: str
+    browser: str
+    operating_system: str
+    gender: str
+    product: str | None
+    category: str | None
+    title: str | None
+    url: str | None
+    referrer: str | None
+    user_agent: str | None
+    profile_gender: str | None
+    currency: str | None
+    platform: str | None
+    quantity: int | None
+    age: int | None
+    profile_age: int | None
+    original_ts: datetime | None
+    event_digest: int | None
+    event_id: str | None
+    order_id: str | None
+    ip: str | None
+    birthdate: str | None
+    value: Decimal | None
+    cost: Decimal | None
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        """The fields from FIRST_NAME to AFTER_NAMES."""
+        return self[2:18]
+
+
+FIRST_NAME: Final = Row._fields.index("site")
+AFTER_NAMES: Final = Row._fields.index("quantity")
+"""The fields in between are names."""
+assert (FIRST_NAME, AFTER_NAMES) == (2, 18), "as in Row.names, where the type checker needs numbers"
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """What became of the events of one partition."""
+
+    kept: int = 0
+    duplicates: int = 0
+    expired: int = 0
+    erased: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """The rows of some records, and how far these reach."""
+
+    next_offsets: dict[int, int] = field(default_factory=dict)
+    rows: list[tuple[int, Row]] = field(default_factory=list)  # with the partition of the log
+    outcomes: dict[int, Outcomes] = field(default_factory=dict)
+
+
+def build_batch(
+    records: Iterable[Record],
+    decode: Callable[[bytes], EnrichedEvent | Refusal],
+    erases: Callable[[str, int, int], bool],
+) -> Batch:
+    """The batch of the records. Of equal events (`eventId`, visitor and day), it has the first.
+
+    `erases` is as `Erasures.erases`. Refused events are only counted: aggregate writes their dead letters.
+    """
+    batch = Batch()
+    known: set[tuple[str, int, date]] = set()
+    for record in records:
+        partition = record.partition
+        batch.next_offsets[partition] = record.offset + 1
+        outcomes = batch.outcomes.setdefault(partition, Outcomes())
+        event = decode(record.value)
+        if isinstance(event, Refusal) or event.timestamp > record.timestamp_ms + FUTURE_TOLERANCE_MS:
+            outcomes.refused += 1
+        elif erases(event.userId, event.timestamp, record.timestamp_ms):
+            outcomes.erased += 1
+        else:
+            row = row_of(event)
+            if row.event_digest is not None:
+                key = row.visitor, row.event_digest, row.ts.date()
+                if key in known:
+                    outcomes.duplicates += 1
+                    continue
+                known.add(key)
+            batch.rows.append((partition, row))
+    return batch
+
+
+def row_of(event: EnrichedEvent) -> Row:
+    """The row of an event within the limits."""
+    event_id = _text(event.eventId)
+    return Row(
+        ts=_instant(event.timestamp),
+        visitor=_stored(event.userId),
+        site=_text(event.site) or NO_SITE,
+        event_type=_text(event.eventType) or DEFAULT_EVENT_TYPE,
+        country=_stored(event.country),
+        device=_stored(event.deviceType),
+        browser=_stored(event.browser),
+        operating_system=_stored(event.operatingSystem),
+        gender=_stored(event.gender),
+        product=_text(event.productId),
+        category=_text(event.category),
+        title=_text(event.title),
+        url=_text(event.url),
+        referrer=_text(event.referrer),
+        user_agent=_text(event.userAgent),
+        profile_gender=_text(event.profileGender),
+        currency=_text(event.currency),
+        platform=_text(event.platform),
+        quantity=_number(event.quantity),
+        age=event.age,
+        profile_age=_number(event.profileAge),
+        original_ts=None if event.original_timestamp is None else _instant(event.original_timestamp),
+        event_digest=event_digest(event_id) if event_id else None,
+        event_id=event_id,
+        order_id=_text(event.orderId),
+        ip=_text(event.ip),
+        birthdate=_text(event.birthdate),
+        value=_amount(event.value),
+        cost=_amount(event.cost),
+    )
+
+
+def name_digest(name: str) -> UUID:
+    """What finds a text in `names` and `visitors`."""
+    return UUID(bytes=blake2b(name.encode(), digest_size=16).digest())
+
+
+def event_digest(event_id: str) -> int:
+    """64 bits that stand for an event id among those of one visitor and day."""
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), signed=True)
+
+
+def _instant(timestamp_ms: int) -> datetime:
+    # timedelta takes whole numbers apart exactly; a float of seconds would not keep every millisecond.
+    return _EPOCH + timedelta(days=timestamp_ms // DAY_MS, milliseconds=timestamp_ms % DAY_MS)
+
+
+def _text(text: str | UnsetType | None) -> str | None:
+    return None if text is None or text is UNSET else _stored(text)
+
+
+def _stored(text: str) -> str:
+    """Replaced, not removed, so that two ids do not become one, nor an id empty."""
+    return text.replace(_NUL, _REPLACEMENT) if _NUL in text else text
+
+
+def _number(number: int | UnsetType | None) -> int | None:
+    return None if number is UNSET else number
+
+
+def _amount(text: str | UnsetType | None) -> Decimal | None:
+    millionths = None if text is None or text is UNSET else millionths_of(text)
+    return None if millionths is None else Decimal(millionths) / MILLION

@@ -1,0 +1,1 @@
+"""Everything that speaks SQL. psycopg is imported nowhere else."""

@@ -1,0 +1,74 @@
+"""The daily partitions of `events`: created ahead or when a late event needs one, dropped by retention."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+from psycopg import sql
+
+_ONE_DAY = timedelta(days=1)
+
+
+def table_of(day: date) -> sql.Identifier:
+    """The partition of a day."""
+    return sql.Identifier(f"events_{day:%Y%m%d}")
+
+
+def bounds_of(day: date) -> tuple[datetime, datetime]:
+    """The first instant of the day, and that of the next."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + _ONE_DAY
+
+
+def create_day(cursor: psycopg.Cursor, day: date) -> None:
+    """Create the partition of the day unless it exists. The caller holds the lock of writers."""
+    table = table_of(day)
+    cursor.execute("SELECT to_regclass(%s)", [f"events_{day:%Y%m%d}"])
+    if cursor.fetchone() != (None,):
+        return
+    start, end = bounds_of(day)
+    # Attached when it is complete, which does not wait for readers of the other days.
+    cursor.execute(sql.SQL("CREATE TABLE {} (LIKE events INCLUDING ALL)").format(table))
+    # Finds duplicates, and what a visitor did that day. Events without an id differ: nulls are distinct.
+    cursor.execute(sql.SQL("CREATE UNIQUE INDEX ON {} (visitor_id, event_digest)").format(table))
+    cursor.execute(
+        sql.SQL("ALTER TABLE events ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            table, sql.Literal(start), sql.Literal(end)
+        )
+    )
+
+
+def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: int) -> list[date]:
+    """Drop what is past its retention, and create the partitions of today and tomorrow. Returns the dropped days.
+
+    The caller holds the lock of writers. Days that were dropped stay closed, even if `raw_days` is raised: what is gone
+    cannot tell who is new.
+    """
+    cursor.execute(
+        "UPDATE history_raw SET kept_from = greatest(kept_from, %s) RETURNING kept_from",
+        [today - timedelta(days=raw_days)],
+    )
+    kept_from = kept_from_of(cursor)
+    dropped = [day for day in existing_days(cursor) if day < kept_from]
+    for day in dropped:
+        cursor.execute(sql.SQL("DROP TABLE {}").format(table_of(day)))
+    cursor.execute("DELETE FROM traffic_1m WHERE bucket < %s", [bounds_of(today - timedelta(days=minute_days))[0]])
+    for day in (today, today + _ONE_DAY):
+        create_day(cursor, day)
+    return dropped
+
+
+def existing_days(cursor: psycopg.Cursor) -> list[date]:
+    """The days that have a partition."""
+    cursor.execute(
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+        "WHERE inhparent = 'events'::regclass ORDER BY relname"
+    )
+    return [datetime.strptime(f"{name}+0000", "events_%Y%m%d%z").date() for (name,) in cursor.fetchall()]
+
+
+def kept_from_of(cursor: psycopg.Cursor) -> date:
+    """The first day that may have raw events, from the row that the cursor is at."""
+    row = cursor.fetchone()
+    assert row is not None, "history_raw has one row"
+    kept_from: date = row[0]
+    return kept_from

@@ -1,0 +1,202 @@
+"""Stores batches: events, rollups and offsets in one transaction each."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple
+from datetime import date
+from typing import Final, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from services.history.failures import StaleOffsets
+from services.history.rows import AFTER_NAMES, FIRST_NAME, Batch, Outcomes, Row
+from services.history.sql.connecting import Url, connect, failures, lock
+from services.history.sql.days import bounds_of, create_day, kept_from_of, retire, table_of
+from services.history.sql.names import Names
+from services.history.sql.rollups import ADD_TO_ROLLUPS
+from shared.streams.event_log import Assignment
+from shared.streams.kafka.start_offset import Committed, Verdict, judge_committed
+
+_COLUMNS: Final = (
+    *(("ts", "timestamptz"), ("visitor_id", "int8")),
+    *((f"{name}_id", "int4") for name in Row._fields[FIRST_NAME:AFTER_NAMES]),
+    *(("quantity", "int4"), ("age", "int2"), ("profile_age", "int2"), ("original_ts", "timestamptz")),
+    *(("event_digest", "int8"), ("event_id", "text"), ("order_id", "text"), ("ip", "text"), ("birthdate", "text")),
+    *(("value", "numeric"), ("cost", "numeric")),
+)
+_NAMES: Final = sql.SQL(", ").join(sql.Identifier(name) for name, _ in _COLUMNS)
+_TYPES: Final = [*(kind for _, kind in _COLUMNS), "int4"]
+
+_COPY: Final = sql.SQL("COPY batch ({}, partition) FROM STDIN (FORMAT BINARY)").format(_NAMES)
+_OF_DAY: Final = sql.SQL("batch.ts >= {start} AND batch.ts < {end}")
+_DROP_DUPLICATES: Final = sql.SQL(
+    "DELETE FROM batch USING {table} AS known WHERE {of_day} AND known.visitor_id = batch.visitor_id "
+    "AND known.event_digest = batch.event_digest RETURNING batch.partition"
+)
+_FIND_EARLIER: Final = sql.SQL(
+    "INSERT INTO earlier SELECT known.* FROM (SELECT DISTINCT visitor_id FROM batch WHERE {of_day}) AS new "
+    "JOIN {table} AS known USING (visitor_id)"
+)
+_INSERT: Final = sql.SQL("INSERT INTO {table} ({names}) SELECT {names} FROM batch WHERE {of_day}")
+
+_PLANS: Final = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
+
+_ADVANCE: Final = """
+    UPDATE history_offsets SET next_offset = %s
+    WHERE topic = %s AND topic_id = %s AND partition = %s AND next_offset = %s
+"""
+_ACCOUNT: Final = """
+    UPDATE history_offsets SET kept = kept + %s, duplicates = duplicates + %s, expired = expired + %s,
+        erased = erased + %s, refused = refused + %s
+    WHERE topic = %s AND partition = %s
+"""
+
+
+class Place(NamedTuple):
+    """Where reading a partition continues. `verdict` says what became of the records there."""
+
+    topic_id: str
+    next_offset: int
+    verdict: Verdict = Verdict.USABLE
+
+
+class _Session:
+    """A connection, and what is remembered along it. A failed transaction ends it, so that no memory outlives one."""
+
+    def __init__(self, url: Url) -> None:
+        self.connection = connect(url)
+        self.names = Names("names")
+        self.visitors = Names("visitors")
+        self.days: set[date] = set()
+        try:
+            for table in ("batch (LIKE events, partition integer)", "earlier (LIKE events)"):
+                self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE " + table + " ON COMMIT DELETE ROWS"))
+        except BaseException:
+            self.connection.close()
+            raise
+
+
+class Store:
+    """History's tables, for one topic. Used by one thread.
+
+    Its methods raise DatabaseUnavailable, and `write` also RowsRefused.
+    """
+
+    def __init__(self, url: Url, topic: str) -> None:
+        """Does not connect."""
+        self._url = url
+        self._topic = topic
+        self._session: _Session | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.connection.close()
+
+    def claim(self, assignment: Assignment) -> Place:
+        """Where to read the partition. A recreated topic starts over; its events that are known are duplicates."""
+        with self._transaction() as (_, cursor):
+            partition = assignment.partition
+            cursor.execute(
+                "INSERT INTO history_offsets (topic, topic_id, partition, next_offset) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT DO NOTHING",
+                [self._topic, assignment.topic_id, partition, assignment.begin_offset],
+            )
+            cursor.execute(
+                "SELECT topic_id, next_offset FROM history_offsets WHERE topic = %s AND partition = %s",
+                [self._topic, partition],
+            )
+            row = cursor.fetchone()
+            assert row is not None, "inserted above"
+            verdict = judge_committed(Committed(row[1], row[0]), assignment)
+            # An id that is unknown now was known before, or will be.
+            topic_id = assignment.topic_id or row[0]
+            next_offset = row[1] if verdict is Verdict.USABLE else assignment.begin_offset
+            if (topic_id, next_offset) != row:
+                cursor.execute(
+                    "UPDATE history_offsets SET topic_id = %s, next_offset = %s WHERE topic = %s AND partition = %s",
+                    [topic_id, next_offset, self._topic, partition],
+                )
+        return Place(topic_id, next_offset, verdict)
+
+    def write(self, batch: Batch, places: Mapping[int, Place]) -> dict[int, Outcomes]:
+        """Store the batch, if each of its partitions is at its place. Returns the outcomes. Raises StaleOffsets."""
+        outcomes = {partition: Outcomes(*astuple(own)) for partition, own in batch.outcomes.items()}
+        with self._transaction() as (session, cursor):
+            for partition, next_offset in batch.next_offsets.items():
+                place = places[partition]
+                cursor.execute(_ADVANCE, [next_offset, self._topic, place.topic_id, partition, place.next_offset])
+                if cursor.rowcount != 1:
+                    raise StaleOffsets(f"partition {partition} is not at {place.next_offset} any more")
+            cursor.execute("SELECT kept_from FROM history_raw")
+            kept_from = kept_from_of(cursor)
+            rows = []
+            for partition, row in batch.rows:
+                if row.ts.date() >= kept_from:
+                    rows.append((partition, row))
+                    outcomes[partition].kept += 1
+                else:
+                    outcomes[partition].expired += 1
+            if rows:
+                self._insert(session, cursor, rows, outcomes)
+            for partition, own in outcomes.items():
+                cursor.execute(_ACCOUNT, [*astuple(own), self._topic, partition])
+        return outcomes
+
+    def retire(self, today: date, *, raw_days: int, minute_days: int) -> list[date]:
+        """As `days.retire`, in a transaction of its own."""
+        with self._transaction() as (session, cursor):
+            # Dropping a table waits for its readers, and makes others wait meanwhile: not for long.
+            cursor.execute("SET LOCAL lock_timeout = '3s'")
+            dropped = retire(cursor, today, raw_days=raw_days, minute_days=minute_days)
+        session.days.difference_update(dropped)
+        return dropped
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[_Session, psycopg.Cursor]]:
+        with failures():
+            session = self._session
+            if session is None:
+                session = self._session = _Session(self._url)
+            try:
+                with session.connection.transaction(), session.connection.cursor() as cursor:
+                    lock(cursor)
+                    yield session, cursor
+            except BaseException:
+                self.close()
+                raise
+
+    @staticmethod
+    def _insert(
+        session: _Session, cursor: psycopg.Cursor, rows: list[tuple[int, Row]], outcomes: dict[int, Outcomes]
+    ) -> None:
+        visitors = session.visitors.ids(cursor, {row.visitor for _, row in rows})
+        texts = {text for _, row in rows for text in row.names if text is not None}
+        names = session.names.ids(cursor, texts)
+        days = sorted({row.ts.date() for _, row in rows})
+        for day in days:
+            if day not in session.days:
+                create_day(cursor, day)
+                session.days.add(day)
+        with cursor.copy(_COPY) as copy:
+            copy.set_types(_TYPES)
+            for partition, row in rows:
+                named = [None if text is None else names[text] for text in row.names]
+                copy.write_row((row.ts, visitors[row.visitor], *named, *row[AFTER_NAMES:], partition))
+        # A temporary table has no statistics: the planner would read whole days to find a few visitors.
+        for plan in _PLANS:
+            cursor.execute(sql.SQL("SET LOCAL {} = off").format(sql.Identifier(plan)))
+        for day in days:
+            start, end = map(sql.Literal, bounds_of(day))
+            parts = {"table": table_of(day), "of_day": _OF_DAY.format(start=start, end=end)}
+            for (partition,) in cursor.execute(_DROP_DUPLICATES.format(**parts)).fetchall():
+                outcomes[partition].kept -= 1
+                outcomes[partition].duplicates += 1
+            cursor.execute(_FIND_EARLIER.format(**parts))
+            cursor.execute(_INSERT.format(**parts, names=_NAMES))
+        for plan in _PLANS:
+            cursor.execute(sql.SQL("SET LOCAL {} = on").format(sql.Identifier(plan)))
+        for statement in ADD_TO_ROLLUPS:
+            cursor.execute(statement)

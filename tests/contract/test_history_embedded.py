@@ -1,0 +1,73 @@
+"""The PostgreSQL that history runs itself: restarted after a crash, taken over after a kill, used by one process."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from services.history.embedded import embedded_server
+from services.history.sql.connecting import connect
+from shared.runtime.settings import ConfigurationError
+from tests.support.polling import eventually
+from tests.support.servers.postgres import reachable_folder
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the wheel's server is not for Windows")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with reachable_folder() as reachable:
+        yield reachable / "history"
+
+
+def postmaster(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().split()[0])
+
+
+def rows(url: Callable[[], str]) -> list[tuple[int]]:
+    with connect(url) as connection:
+        return connection.execute("SELECT id FROM kept ORDER BY id").fetchall()
+
+
+def test_it_keeps_its_data_over_stops_and_crashes(folder: Path) -> None:
+    with embedded_server(folder) as url:
+        with connect(url) as connection:
+            connection.execute("CREATE TABLE kept (id integer)")
+            connection.execute("INSERT INTO kept VALUES (1)")
+        crashed = postmaster(folder)
+        os.kill(crashed, signal.SIGQUIT)  # an immediate shutdown
+        eventually(lambda: not (folder / "postmaster.pid").exists(), "it has ended", 30)
+        assert rows(url) == [(1,)]
+        assert postmaster(folder) != crashed
+        with pytest.raises(ConfigurationError, match="another process"), embedded_server(folder):
+            pass
+    assert not (folder / "postmaster.pid").exists()
+    with embedded_server(folder) as url:
+        assert rows(url) == [(1,)]
+
+
+def test_the_server_of_a_killed_process_is_taken_over(folder: Path) -> None:
+    script = (
+        "import sys, pathlib, os, signal\n"
+        "from services.history.embedded import embedded_server\n"
+        "with embedded_server(pathlib.Path(sys.argv[1])) as url:\n"
+        "    url()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    left = postmaster(folder)
+    with embedded_server(folder) as url, connect(url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert postmaster(folder) == left
+    assert not (folder / "postmaster.pid").exists()
+
+
+def test_it_is_reached_through_its_socket_alone(folder: Path) -> None:
+    with embedded_server(folder) as url, psycopg.connect(url()) as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)

@@ -1,0 +1,354 @@
+"""History's store on a real PostgreSQL: SQL equals a count by brute force, whatever the order, batches and failures."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from services.history.failures import DatabaseUnavailable, RowsRefused, StaleOffsets
+from services.history.rows import Batch, build_batch
+from services.history.sql.connecting import LOCK_KEY
+from services.history.sql.migrating import SCHEMA, migrate
+from services.history.sql.rollups import BUCKETS, DIMENSIONS, RECOMPUTED, counted
+from services.history.sql.store import Place, Store
+from shared.events.enriched import decode_enriched, encode_enriched
+from shared.events.schema import EnrichedEvent
+from shared.events.time_units import DAY_MS
+from shared.privacy.erasures import NO_ERASURES
+from shared.runtime.settings import ConfigurationError
+from shared.streams.event_log import Assignment, Record
+from shared.streams.kafka.start_offset import Verdict
+
+TOPIC = "enriched"
+TODAY = date(2026, 11, 28)
+NOW_MS = int(datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp() * 1000)
+RAW_DAYS = 30
+TABLES = ("events", "names", "visitors", "history_offsets", "history_raw", *BUCKETS)
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Interrupted(Exception):  # noqa: N818
+    """What a test raises within a transaction."""
+
+
+class Interruptible(Store):
+    """Fails at the end of its transactions on request."""
+
+    is_failing = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        with super()._transaction() as opened:
+            yield opened
+            if self.is_failing:
+                raise Interrupted
+
+
+@pytest.fixture
+def store(history_url: str) -> Iterator[Interruptible]:
+    migrate(lambda: history_url)
+    store = Interruptible(lambda: history_url, TOPIC)
+    retire(store)
+    yield store
+    store.close()
+
+
+def retire(store: Store, *, today: date = TODAY, raw_days: int = RAW_DAYS) -> list[date]:
+    return store.retire(today, raw_days=raw_days, minute_days=400)
+
+
+def event(user: str = "ada", *, ago_ms: int = 1000, event_id: str | None = None, **fields: Any) -> EnrichedEvent:
+    return EnrichedEvent(timestamp=NOW_MS - ago_ms, userId=user, eventId=event_id, **fields)
+
+
+def records(events: Sequence[EnrichedEvent], *, first_offset: int = 0, partition: int = 0) -> list[Record]:
+    return [
+        Record(partition, offset, NOW_MS, None, encode_enriched(own)) for offset, own in enumerate(events, first_offset)
+    ]
+
+
+def batch(of: Sequence[Record]) -> Batch:
+    return build_batch(of, decode_enriched, NO_ERASURES.erases)
+
+
+def claim(store: Store, *, partition: int = 0, end: int = 1_000_000, topic_id: str = "a", begin: int = 0) -> Place:
+    return store.claim(Assignment(partition, begin, end, topic_id))
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, options="-c timezone=UTC") as connection:
+        return connection.execute(sql.SQL(statement)).fetchall()
+
+
+def rollup(url: str, table: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+    rows = query(
+        url,
+        f"SELECT bucket, s.name, dimension, n.name, views, visitors FROM {table} "
+        "JOIN names s ON s.id = site_id JOIN names n ON n.id = name_id",
+    )
+    return {row[:4]: row[4:] for row in rows}
+
+
+def brute_force(events: Sequence[EnrichedEvent], span: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+    """Views and distinct visitors by bucket, site, dimension and name, of what counts of these events."""
+    users: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    known: set[tuple[str, str, date]] = set()
+    for own in events:
+        at = own.datetime
+        if at.date() < TODAY - timedelta(days=RAW_DAYS):
+            continue
+        if own.eventId:
+            key = (own.userId, str(own.eventId), at.date())
+            if key in known:
+                continue
+            known.add(key)
+        reset = {"minute": {"second": 0}, "hour": {"minute": 0, "second": 0}}
+        start = at.replace(microsecond=0, **reset.get(span, {"hour": 0, "minute": 0, "second": 0}))  # type: ignore[arg-type]
+        names = {
+            "all": "",
+            "category": own.category,
+            "product": own.productId,
+            "country": own.country,
+            "device": own.deviceType,
+            "browser": own.browser,
+            "operating_system": own.operatingSystem,
+            "event_type": own.eventType or "page_view",
+        }
+        for dimension, name in names.items():
+            if name is not None:
+                users[start, own.site or "", dimension, name].append(own.userId)
+    return {key: (len(own), len(set(own))) for key, own in users.items()}
+
+
+def assert_equals(url: str, events: Sequence[EnrichedEvent]) -> None:
+    for table, span in BUCKETS.items():
+        assert rollup(url, table) == brute_force(events, span)
+        # Plain SQL over the raw events says the same.
+        with psycopg.connect(url, options="-c timezone=UTC") as connection:
+            recomputed = connection.execute(RECOMPUTED.format(counted=counted("events", span))).fetchall()
+            stored = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+        assert sorted(map(str, recomputed)) == sorted(map(str, stored))
+
+
+EVENTS = st.builds(
+    event,
+    st.sampled_from(["ada", "ada", "bea", "cy\0d"]),
+    ago_ms=st.one_of(
+        st.sampled_from([0, 60_000, 3_600_000]),
+        st.integers(0, 180_000),
+        st.integers(0, 3 * DAY_MS),
+        st.integers(0, 35 * DAY_MS),
+        st.just(12 * 3_600_000),  # midnight
+        st.just(12 * 3_600_000 + 1),
+    ),
+    event_id=st.one_of(st.none(), st.sampled_from(["e1", "e2"])),
+    category=st.sampled_from([None, "shoes", "coats"]),
+    productId=st.sampled_from([None, "P1", "P2"]),
+    country=st.sampled_from(["DE", "FR"]),
+    site=st.sampled_from([None, "shop.example"]),
+    eventType=st.sampled_from([None, "purchase"]),
+)
+
+
+@given(data=st.data())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sql_equals_brute_force_for_any_batches_and_failures(
+    history_url: str, store: Interruptible, data: st.DataObject
+) -> None:
+    with psycopg.connect(history_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE history_offsets, traffic_1m, traffic_1h, traffic_1d, events")
+    events = data.draw(st.lists(EVENTS, max_size=30))
+    log = records(events)
+    stored, place = 0, claim(store)
+    while stored < len(log):
+        length = data.draw(st.integers(1, 8))
+        of = log[stored : stored + length]
+        failure = data.draw(st.sampled_from(["none", "none", "aborted", "repeated", "restarted"]))
+        if failure == "aborted":  # then cut in another way
+            store.is_failing = True
+            with pytest.raises(Interrupted):
+                store.write(batch(of), {0: place})
+            store.is_failing = False
+            continue
+        store.write(batch(of), {0: place})
+        if failure == "repeated":
+            with pytest.raises(StaleOffsets):
+                store.write(batch(of), {0: place})
+        elif failure == "restarted":
+            store.close()
+        stored += len(of)
+        place = claim(store)
+        assert place == Place("a", stored)
+    shown = [own if "\0" not in own.userId else _replaced(own) for own in events]
+    assert_equals(history_url, shown)
+    if events:
+        (counts,) = query(
+            history_url, "SELECT kept, kept + duplicates + expired + erased + refused FROM history_offsets"
+        )
+        assert counts == (query(history_url, "SELECT count(*) FROM events")[0][0], len(events))
+
+
+def _replaced(own: EnrichedEvent) -> EnrichedEvent:
+    return msgspec.structs.replace(own, userId=own.userId.replace("\0", "\ufffd"))
+
+
+def test_a_stale_writer_stores_nothing(history_url: str, store: Store) -> None:
+    place = claim(store)
+    other = Store(lambda: history_url, TOPIC)
+    assert claim(other) == place
+    store.write(batch(records([event("ada"), event("bea")])), {0: place})
+    with pytest.raises(StaleOffsets):
+        other.write(batch(records([event("ada")])), {0: place})
+    assert query(history_url, "SELECT count(*) FROM events") == [(2,)]
+    assert claim(other) == Place("a", 2)
+    other.write(batch(records([event("cyd")], first_offset=2)), {0: claim(other)})
+    other.close()
+    assert query(history_url, "SELECT count(*), max(next_offset) FROM events, history_offsets") == [(3, 3)]
+
+
+def test_one_stale_partition_aborts_the_whole_batch(history_url: str, store: Store) -> None:
+    places = {number: claim(store, partition=number) for number in (0, 1)}
+    store.write(batch(records([event()], partition=1)), places)
+    both = [*records([event("bea")]), *records([event()], partition=1)]
+    with pytest.raises(StaleOffsets):
+        store.write(batch(both), places)
+    assert query(history_url, "SELECT partition, next_offset FROM history_offsets ORDER BY 1") == [(0, 0), (1, 1)]
+
+
+def test_a_writer_waits_for_another_and_both_count_a_visitor_once(history_url: str, store: Store) -> None:
+    """The same visitor on two partitions, stored by two replicas."""
+    other = Store(lambda: history_url, TOPIC)
+    places = {0: claim(store, partition=0), 1: claim(other, partition=1)}
+    with ThreadPoolExecutor(2) as threads:
+        with psycopg.connect(history_url) as blocking:
+            blocking.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
+            writes = [
+                threads.submit(store.write, batch(records([event("ada")])), places),
+                threads.submit(other.write, batch(records([event("ada", ago_ms=2000)], partition=1)), places),
+            ]
+            _, pending = wait(writes, timeout=0.5)
+            assert len(pending) == 2
+        assert [write.result(30).popitem()[1].kept for write in writes] == [1, 1]
+    other.close()
+    assert rollup(history_url, "traffic_1d")[datetime(2026, 11, 28, tzinfo=UTC), "", "all", ""] == (2, 1)
+
+
+def test_a_recreated_topic_is_read_from_its_beginning(store: Store) -> None:
+    store.write(batch(records([event(event_id="a"), event(event_id="b")])), {0: claim(store)})
+    assert claim(store) == Place("a", 2)
+    assert claim(store, topic_id="") == Place("a", 2)  # unknown for now
+    assert claim(store, topic_id="b", end=5) == Place("b", 0, Verdict.RECREATED)
+    assert claim(store, topic_id="b") == Place("b", 0)
+    again = store.write(batch(records([event(event_id="b"), event(event_id="c")])), {0: Place("b", 0)})
+    assert (again[0].kept, again[0].duplicates) == (1, 1)
+    assert claim(store, topic_id="b", begin=7) == Place("b", 7, Verdict.EXPIRED)
+
+
+def test_retention_drops_days_and_late_events_of_those_expire(history_url: str, store: Store) -> None:
+    days = [event(f"v{ago}", ago_ms=ago * DAY_MS) for ago in (0, 1, 29, 30, 31)]
+    outcomes = store.write(batch(records(days)), {0: claim(store)})
+    assert (outcomes[0].kept, outcomes[0].expired) == (4, 1)
+    assert retire(store, raw_days=2) == [date(2026, 10, 29), date(2026, 10, 30)]
+    assert query(history_url, "SELECT count(*) FROM events") == [(2,)]
+    # Raising it again does not reopen a day whose visitors are forgotten.
+    assert retire(store, raw_days=60) == []
+    late = store.write(batch(records([event("v29", ago_ms=29 * DAY_MS)], first_offset=5)), {0: claim(store)})
+    assert (late[0].kept, late[0].expired) == (0, 1)
+    assert query(history_url, "SELECT sum(views), sum(visitors) FROM traffic_1d WHERE dimension = 'all'") == [(4, 4)]
+    store.retire(TODAY + timedelta(days=400), raw_days=30, minute_days=400)
+    assert {row[0].date() for row in query(history_url, "SELECT bucket FROM traffic_1m")} == {TODAY}
+    assert len(query(history_url, "SELECT DISTINCT bucket FROM traffic_1h")) == 4
+
+
+def test_partitions_of_today_and_tomorrow_exist_ahead(history_url: str, store: Store) -> None:
+    assert store.claim(Assignment(0, 0, 0))
+    names = query(history_url, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass")
+    assert sorted(names) == [("events_20261128",), ("events_20261129",)]
+
+
+def test_everything_that_an_event_holds_is_stored(history_url: str, store: Store) -> None:
+    whole = event(
+        "bea\0",
+        event_id="\0",
+        original_timestamp=253_402_300_799_999,
+        ip="2001:db8::1",
+        userAgent="\0",
+        productId="P" * 256,
+        category="shoes",
+        title="é\U0001f462" * 100,
+        gender="F",
+        age=150,
+        birthdate="1970-01-01",
+        url="https://shop.example/" + "é" * 1000,
+        referrer="",
+        profileGender="M",
+        profileAge=0,
+        value="-1000000000000",
+        currency="EUR",
+        quantity=10**9,
+        orderId="o",
+        cost="0.000001",
+        platform="web",
+        site="shop.example",
+    )
+    odd = event("ada", value="NaN", cost="1e999")
+    store.write(batch(records([whole, odd])), {0: claim(store)})
+    first, second = query(
+        history_url,
+        "SELECT v.name, event_id, a.name, u.name, value, cost, quantity, age, profile_age, original_ts::text "
+        "FROM events JOIN visitors v ON v.id = visitor_id LEFT JOIN names a ON a.id = user_agent_id "
+        "LEFT JOIN names u ON u.id = url_id ORDER BY v.name DESC",
+    )
+    assert first[:4] == ("bea\ufffd", "\ufffd", "\ufffd", "https://shop.example/" + "é" * 1000)
+    assert [str(value) for value in first[4:6]] == ["-1000000000000.000000", "0.000001"]
+    assert first[6:] == (10**9, 150, 0, "9999-12-31 23:59:59.999+00")
+    assert second[4:6] == (None, None)
+
+
+def test_a_refused_row_is_told_from_an_outage(history_url: str, store: Store) -> None:
+    place = claim(store)
+    with psycopg.connect(history_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE events ADD CHECK (age <> 77)")
+    with pytest.raises(RowsRefused, match=r"CheckViolation .* at events_age_check"):
+        store.write(batch(records([event(age=77)])), {0: place})
+    store.write(batch(records([event("zoe")])), {0: place})
+    with psycopg.connect(history_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE events_20261128")
+    second, place = batch(records([event("zoe")], first_offset=1)), Place("a", 1)
+    with pytest.raises(DatabaseUnavailable, match="does not exist"):  # it knew the partition
+        store.write(second, {0: place})
+    store.write(second, {0: place})
+    assert query(history_url, "SELECT count(*) FROM events") == [(1,)]
+
+
+def test_migrating_twice_changes_nothing_and_a_newer_schema_is_left_alone(history_url: str, tmp_path: Path) -> None:
+    assert migrate(lambda: history_url) == [path.name for path in sorted(SCHEMA.iterdir())]
+    assert migrate(lambda: history_url) == []
+    for path in SCHEMA.iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "0002_more.sql").write_text("CREATE TABLE more (id integer);")
+    (tmp_path / "0003_wrong.sql").write_text("CREATE TABLE most (id integer); SELECT 1 / 0;")
+    with pytest.raises(RowsRefused):
+        migrate(lambda: history_url, tmp_path)
+    assert query(history_url, "SELECT to_regclass('more')") == [(None,)]
+    (tmp_path / "0003_wrong.sql").unlink()
+    assert migrate(lambda: history_url, tmp_path) == ["0002_more.sql"]
+    with pytest.raises(ConfigurationError, match="version 2"):
+        migrate(lambda: history_url)
+
+
+def test_every_dimension_of_the_schema_is_counted(history_url: str, store: Store) -> None:
+    assert store.claim(Assignment(0, 0, 0))
+    (values,) = query(history_url, "SELECT enum_range(NULL::traffic_dimension)::text[]")
+    assert values[0] == [name for name, _ in DIMENSIONS]

@@ -1,0 +1,175 @@
+"""The history service in its own process: killed at random moments, and PostgreSQL too. SQL equals what was sent."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import Event, Thread
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from services.history.sql.rollups import BUCKETS, RECOMPUTED, counted
+from shared.events.enriched import encode_enriched
+from shared.events.schema import EnrichedEvent
+from shared.events.time_units import DAY_MS
+from shared.runtime.settings import ServiceSettings
+from shared.streams.choose import open_log
+from shared.streams.event_log import NewRecord, TopicSpec
+from tests.conftest import or_skip
+from tests.support.polling import eventually
+from tests.support.servers.postgres import Postgres, running_postgres
+
+pytestmark = pytest.mark.timeout(400)
+
+PARTITIONS = 2
+KILLS = 5
+BURST = 200
+PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Site:
+    """The settings, topic and database of one test."""
+
+    environment: dict[str, str]
+    settings: ServiceSettings
+    postgres: Postgres
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "services.cli", "history"], env=os.environ | self.environment)
+
+    @contextmanager
+    def history(self) -> Iterator[subprocess.Popen[bytes]]:
+        process = self.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def send(self, first: int, number: int) -> None:
+        records = [
+            NewRecord(self.settings.enriched_topic, user_of(place).encode(), event_of(place))
+            for place in range(first, first + number)
+        ]
+        with closing(open_log(self.settings, "test")) as log, log.producer() as producer:
+            producer.send(records)
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url, options="-c timezone=UTC") as connection:
+            return connection.execute(sql.SQL(statement)).fetchall()
+
+    def read(self) -> int:
+        """How many events SQL accounts for; 0 while it is down or empty."""
+        with suppress(psycopg.Error):
+            return int(self.query("SELECT coalesce(sum(kept + duplicates), 0) FROM history_offsets")[0][0])
+        return 0
+
+    def has_read(self, events: int) -> bool:
+        return self.read() >= events
+
+
+def user_of(place: int) -> str:
+    return f"visitor-{place % 97}"
+
+
+def event_of(place: int) -> bytes:
+    """Each event has an id of its own, but for every tenth, which has none. Some are days late."""
+    now_ms = time.time_ns() // 1_000_000
+    return encode_enriched(
+        EnrichedEvent(
+            timestamp=now_ms - (place % 5) * DAY_MS - place,
+            userId=user_of(place),
+            productId=f"P{place}",
+            country=("DE", "FR", "IT")[place % 3],
+            eventId=f"e{place}" if place % 10 else None,
+        )
+    )
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with or_skip(running_postgres) as server:
+        yield server
+
+
+@pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
+def site(request: pytest.FixtureRequest, redis_url: str, postgres: Postgres) -> Site:
+    name = uuid.uuid4().hex[:8]
+    environment = {
+        "REDIS_URL": redis_url,
+        "REDIS_PREFIX": f"{name}:",
+        "ENRICHED_TOPIC": f"enriched-{name}",
+        "PARTITIONS": str(PARTITIONS),
+        "KAFKA_BROKER": request.getfixturevalue("kafka_broker") if request.param == "kafka" else "",
+        "KAFKA_INSTANCE_ID": "history-1",  # restarted, it has its partitions at once
+        "HISTORY_URL": postgres.url,
+        "HISTORY_BATCH_RECORDS": "300",
+        "LOG_FORMAT": "console",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        settings = ServiceSettings()
+    with closing(open_log(settings, "test")) as log:
+        log.ensure_topics([TopicSpec(settings.enriched_topic, PARTITIONS, 24 * 3_600_000)])
+    return Site(environment, settings, postgres)
+
+
+def test_kills_and_a_crash_of_postgres_lose_nothing_and_repeat_nothing(site: Site) -> None:
+    chance = random.Random(20)
+    sent, enough = 0, Event()
+
+    def send() -> None:
+        nonlocal sent
+        while not enough.wait(PAUSE_SECONDS):
+            site.send(sent, BURST)
+            sent += BURST
+
+    sender = Thread(target=send)
+    sender.start()
+    process = site.start()
+    try:
+        for turn in range(KILLS + 1):
+            eventually(partial(site.has_read, site.read() + 1), "history reads on", 120)
+            time.sleep(chance.uniform(0, 1))
+            if turn == KILLS // 2:
+                site.postgres.crash()
+                time.sleep(1)
+                site.postgres.start()
+            else:
+                process.kill()
+                process.wait()
+                process = site.start()
+        enough.set()
+        sender.join(120)
+        eventually(partial(site.has_read, sent), "all events are read", 120)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
+        enough.set()
+        sender.join(120)
+    products = Counter(name for (name,) in site.query("SELECT name FROM events JOIN names ON names.id = product_id"))
+    assert products == Counter(f"P{place}" for place in range(sent))
+    assert site.query("SELECT sum(kept), sum(duplicates + expired + erased + refused) FROM history_offsets") == [
+        (sent, 0)
+    ]
+    with psycopg.connect(site.postgres.url, options="-c timezone=UTC") as connection:
+        for table, span in BUCKETS.items():
+            recomputed = connection.execute(RECOMPUTED.format(counted=counted("events", span))).fetchall()
+            stored = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+            assert Counter(recomputed) == Counter(stored)
+            assert sum(row[4] for row in stored if row[2] == "all") == sent

