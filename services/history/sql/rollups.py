@@ -24,38 +24,37 @@ BUCKETS: Final = {"traffic_1m": "minute", "traffic_1h": "hour", "traffic_1d": "d
 """The span of time of each rollup table's buckets."""
 
 _COUNTED: Final = sql.SQL(
-    "SELECT date_trunc({span}, ts, 'UTC') AS bucket, site_id, dimension, name_id, visitor_id FROM {table} "
+    # Half the cost of date_trunc, and in UTC the same: days have 24 hours.
+    "SELECT date_bin({span}, ts, timestamptz '2000-01-01 00:00:00+00') AS bucket, site_id, dimension, name_id, "
+    "visitor_id FROM {table} "
     "CROSS JOIN LATERAL (VALUES {names}) AS named (dimension, name_id) WHERE name_id IS NOT NULL"
 )
 
+# `views > 0` leaves the rows alone that only earlier events are in.
 _ADD: Final = sql.SQL(
     "INSERT INTO {rollup} AS known (bucket, site_id, dimension, name_id, views, visitors) "
-    "SELECT bucket, site_id, dimension, name_id, count(*), "
-    "count(DISTINCT visitor_id) FILTER (WHERE seen.visitor_id_seen IS NULL) "
-    "FROM ({new}) AS new LEFT JOIN "
-    "(SELECT DISTINCT bucket, site_id, dimension, name_id, visitor_id, visitor_id AS visitor_id_seen "
-    "FROM ({old}) AS old) AS seen USING (bucket, site_id, dimension, name_id, visitor_id) "
-    "GROUP BY bucket, site_id, dimension, name_id "
+    "SELECT bucket, site_id, dimension, name_id, sum(views), count(*) FILTER (WHERE is_new) FROM ("
+    "SELECT bucket, site_id, dimension, name_id, visitor_id, "
+    "count(*) FILTER (WHERE NOT is_earlier) AS views, NOT bool_or(is_earlier) AS is_new FROM ("
+    "SELECT *, false AS is_earlier FROM ({new}) AS new UNION ALL SELECT *, true FROM ({old}) AS old"
+    ") AS both_kinds GROUP BY bucket, site_id, dimension, name_id, visitor_id"
+    ") AS by_visitor WHERE views > 0 GROUP BY bucket, site_id, dimension, name_id "
     "ON CONFLICT (bucket, site_id, dimension, name_id) "
     "DO UPDATE SET views = known.views + excluded.views, visitors = known.visitors + excluded.visitors"
 )
 
-RECOMPUTED: Final = sql.SQL(
-    "SELECT bucket, site_id, dimension, name_id, count(*) AS views, count(DISTINCT visitor_id) AS visitors "
-    "FROM ({counted}) AS counted GROUP BY bucket, site_id, dimension, name_id"
-)
-"""What a rollup must equal, from raw events alone."""
 
-
-def counted(table: str, span: str) -> sql.Composed:
+def _counted(table: str, span: str) -> sql.Composed:
     """Each event of the table once for each dimension that counts it."""
     names = sql.SQL(", ").join(
         sql.SQL("({}::traffic_dimension, {})").format(sql.Literal(dimension), name) for dimension, name in DIMENSIONS
     )
-    return _COUNTED.format(span=sql.Literal(span), table=sql.Identifier(table), names=names)
+    return _COUNTED.format(
+        span=sql.SQL("interval {}").format(sql.Literal(f"1 {span}")), table=sql.Identifier(table), names=names
+    )
 
 
 ADD_TO_ROLLUPS: Final = tuple(
-    _ADD.format(rollup=sql.Identifier(rollup), new=counted("batch", span), old=counted("earlier", span))
+    _ADD.format(rollup=sql.Identifier(rollup), new=_counted("batch", span), old=_counted("earlier", span))
     for rollup, span in BUCKETS.items()
 )

@@ -30,7 +30,7 @@ TOPIC = "enriched-click-data"
 class OnePartition:
     """A consumer of partition 0, over a list."""
 
-    def __init__(self, users: Sequence[str], service: HistoryService | None = None) -> None:
+    def __init__(self, users: Sequence[str]) -> None:
         self.records = [
             Record(0, offset, NOW_MS, b"key", encode_enriched(EnrichedEvent(timestamp=NOW_MS, userId=user)))
             for offset, user in enumerate(users)
@@ -39,7 +39,7 @@ class OnePartition:
         self.outages = 0
         self.rewinds = 0
         self.is_revoking = False
-        self._listener = service
+        self._listener: HistoryService | None = None
         self._at: int | None = None
 
     def listen(self, service: HistoryService) -> None:
@@ -166,7 +166,6 @@ def test_reading_starts_where_sql_is_and_not_where_the_group_is() -> None:
 def test_an_outage_degrades_shows_the_lag_and_loses_nothing() -> None:
     site = Site("abcdef")
     seen: list[Any] = []
-    site.store.errors = []
     site.work()
     site.store.errors = [DatabaseUnavailable("gone"), DatabaseUnavailable("closed")]
     site.store.on_write = lambda: seen.append((site.health.report()["status"], site.gauges.lag))
