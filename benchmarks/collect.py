@@ -203,7 +203,7 @@ def _measure(servers: Servers, requests: int) -> dict[str, float]:
 def main(arguments: Sequence[str]) -> None:
     """Measure, or be the floor."""
     if arguments[:1] == ["floor"]:
-        serve(_floor, listen("127.0.0.1", int(arguments[1]), "COLLECT", example_port=8080), Event())
+        serve(_floor, _floor, listen("127.0.0.1", int(arguments[1]), "COLLECT", example_port=8080), Event())
         return
     with running_servers() as servers:
         answer({name: round(value, 3) for name, value in _measure(servers, int((*arguments, "10000")[0])).items()})

@@ -147,6 +147,7 @@ def _run(
         try:
             serve(
                 app,
+                app.turn_away,
                 listening,
                 stop,
                 most_connections=settings.collect_connections,

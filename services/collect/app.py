@@ -80,7 +80,6 @@ class CollectApp:
         if scope["path"] in self._streams:
             await self._streams[scope["path"]](self._request(scope, headers, b""), receive, send)
             return
-        origin = headers.get("origin", "")
         try:
             answer = await self._answer(scope, headers, receive)
         except Rejected as rejected:
@@ -88,21 +87,18 @@ class CollectApp:
         except Exception:
             logger.exception("a request failed", path=scope["path"][:200])
             answer = Answer(500, b'{"error":"internal"}')
-        sent = [
-            (b"content-type", answer.content_type.encode()),
-            (b"content-length", str(len(answer.body)).encode()),
-            _NO_SNIFFING,
-            *answer.headers,
-        ]
-        if origin:
-            # No answer holds anything about a visitor, so every page may read it.
-            sent += [
-                (b"access-control-allow-origin", origin.encode("latin-1", "replace")),
-                (b"access-control-allow-credentials", b"true"),
-                (b"vary", b"origin"),
-            ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+        await _send(answer, scope, headers.get("origin", ""), send)
+
+    async def turn_away(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer a request on a connection beyond the limit with 503. It counts as one event if it would send any."""
+        if scope["type"] != "http":
+            return
+        if scope["method"] in (methods_of(scope["path"]) or ()):
+            with self._tally.request() as receipt:
+                receipt.arrived(1)
+                receipt.refuse(Refused.CROWDED)
+        origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
+        await _send(_unavailable(Refused.CROWDED, (b"connection", b"close")), scope, origin, send)
 
     async def _answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
         path, method = scope["path"], scope["method"]
@@ -152,8 +148,7 @@ class CollectApp:
                 await self._appender.append(Outgoing(judged.clicks, judged.identities, letters))
         except Unavailable as error:
             receipt.refuse(error.reason, len(received.events))
-            retry = (b"retry-after", str(RETRY_SECONDS).encode())
-            return Answer(503, b'{"error":"%s"}' % error.reason.encode(), headers=(retry,))
+            return _unavailable(error.reason)
         receipt.accept(len(judged.clicks))
         for _, mistake in judged.refused:
             receipt.refuse(mistake.reason)
@@ -166,6 +161,29 @@ class CollectApp:
             seconds = max(1, round(judged.retry_after_seconds + 0.5))
             return answer._replace(headers=(*answer.headers, (b"retry-after", str(seconds).encode())))
         return answer
+
+
+def _unavailable(reason: str, *headers: tuple[bytes, bytes]) -> Answer:
+    retry = (b"retry-after", str(RETRY_SECONDS).encode())
+    return Answer(503, b'{"error":"%s"}' % reason.encode(), headers=(retry, *headers))
+
+
+async def _send(answer: Answer, scope: Scope, origin: str, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        _NO_SNIFFING,
+        *answer.headers,
+    ]
+    if origin:
+        # No answer holds anything about a visitor, so every page may read it.
+        headers += [
+            (b"access-control-allow-origin", origin.encode("latin-1", "replace")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"vary", b"origin"),
+        ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 
 async def _received(receive: Receive, most_bytes: int) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from typing import Any, Final
 
@@ -23,14 +24,20 @@ _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\nconten
 
 
 class _ImpatientProtocol(HttpToolsProtocol):
-    """Notes since when a request is awaited, or incomplete."""
+    """Notes since when a request is awaited, or incomplete. uvicorn's own limit of connections would count nothing."""
 
     incomplete_since: float | None = None  # of the loop's clock
+
+    def __init__(self, *args: Any, most_connections: int, turn_away: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._most_connections, self._turn_away = most_connections, turn_away
 
     def connection_made(self, transport: Any) -> None:
         """The first request is awaited."""
         self.incomplete_since = self.loop.time()
         super().connection_made(transport)
+        if len(self.connections) > self._most_connections:
+            self.app = self._turn_away
 
     def on_message_begin(self) -> None:
         """A request begins, on a new connection or one that was kept."""
@@ -60,15 +67,23 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    app: Any, listening: socket.socket, stop: Event, *, most_connections: int = 4_096, request_seconds: float = 10.0
+    app: Any,
+    turn_away: Any,
+    listening: socket.socket,
+    stop: Event,
+    *,
+    most_connections: int = 4_096,
+    request_seconds: float = 10.0,
 ) -> None:
     """Answer requests until `stop` is set, and then those in progress.
 
-    A request that takes longer than `request_seconds` to arrive is answered with 408.
+    The application `turn_away` answers on connections beyond `most_connections`. A request that takes longer than
+    `request_seconds` to arrive is answered with 408.
     """
+    protocol: Any = partial(_ImpatientProtocol, most_connections=most_connections, turn_away=turn_away)
     config = uvicorn.Config(
         app,
-        http=_ImpatientProtocol,
+        http=protocol,
         loop="none",
         lifespan="off",
         log_config=None,
@@ -76,7 +91,6 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=most_connections,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
         ws="none",

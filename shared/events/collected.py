@@ -24,6 +24,7 @@ class Refused(StrEnum):
     NOT_COUNTED = "not_counted"  # the protocol's own message that is no click, such as a heartbeat
     LOG_UNAVAILABLE = "log_unavailable"  # 503: the event log did not take it
     OVERLOADED = "overloaded"  # 503: too many wait for the log
+    CROWDED = "too_many_connections"  # 503: on a connection beyond COLLECT_CONNECTIONS
     FAILED = "failed"  # 500, or no answer at all: a bug, or the end of the process
 
 
@@ -33,7 +34,7 @@ ACCEPTED: Final = "accepted"
 OUTCOMES: Final = (ACCEPTED, *(reason.value for reason in Reason), *(refused.value for refused in Refused))
 """The closed list of labels."""
 
-UNAVAILABLE: Final = (Refused.LOG_UNAVAILABLE, Refused.OVERLOADED)
+UNAVAILABLE: Final = (Refused.LOG_UNAVAILABLE, Refused.OVERLOADED, Refused.CROWDED)
 """Answered with 503."""
 
 

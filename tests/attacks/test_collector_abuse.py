@@ -42,6 +42,14 @@ def answered(connection: socket.socket) -> bytes:
     return said
 
 
+def one_answer(connection: socket.socket) -> bytes:
+    """An answer with a JSON object on a connection that stays open."""
+    said = b""
+    while not said.endswith(b"}"):
+        said += connection.recv(65_536)
+    return said
+
+
 def memory_mb(collector: Collector) -> float:
     status = Path(f"/proc/{collector.process_id}/status").read_text()
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
@@ -129,10 +137,17 @@ def test_a_crowd_of_open_connections_is_served_and_more_are_turned_away(collecto
         head = b"POST /v1/events HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.%d.%d\r\nContent-Length: %d\r\n\r\n"
         for number, connection in enumerate(crowd):
             connection.sendall(head % (number >> 8, number & 255, len(body)) + body)
-        assert {connection.recv(65_536)[:12] for connection in crowd} == {b"HTTP/1.1 202"}
+        assert {one_answer(connection)[:12] for connection in crowd} == {b"HTTP/1.1 202"}
         for _ in range(60):
             stack.enter_context(connected(collector))
+        turned_away = collector.collected().get("too_many_connections", 0)
         reply = collector.send(EVENT, headers={"X-Forwarded-For": "198.51.100.6"})
-        assert reply.status == 503
+        assert (reply.status, reply.json()) == (503, {"error": "too_many_connections"})
+        assert (reply.headers["retry-after"], reply.headers["connection"]) == ("2", "close")
+        crowd[0].sendall(head % (9, 9, len(body)) + body)
+        assert one_answer(crowd[0])[:12] == b"HTTP/1.1 202"  # who was there before is served
+        eventually(
+            lambda: collector.collected().get("too_many_connections") == turned_away + 1, "the request is counted"
+        )
     assert memory_mb(collector) < before + 100
     eventually(lambda: sends(collector, "198.51.100.7") == 202, "it serves again")

@@ -60,7 +60,13 @@ class Collector:
         )
 
     def send(
-        self, body: bytes, receive: Callable[[], Any] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        body: bytes,
+        receive: Callable[[], Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        app: Any = None,
+        path: str = "/v1/events",
     ) -> int:
         """Post a body; returns the status."""
         status = 0
@@ -75,12 +81,12 @@ class Collector:
         scope = {
             "type": "http",
             "method": "POST",
-            "path": "/v1/events",
+            "path": path,
             "query_string": b"",
             "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
             "client": ("203.0.113.7", 1234),
         }
-        own_loop.run(self.app(scope, receive or receive_body, send))
+        own_loop.run((app or self.app)(scope, receive or receive_body, send))
         self.balances()
         return status
 
@@ -153,6 +159,18 @@ def test_who_opted_out_and_who_sends_too_much_is_counted() -> None:
     assert collector.send(clicks(URL)) == 202
     assert collector.send(clicks(URL, URL)) == 429
     assert collector.counts == {Refused.OPTED_OUT: 1, ACCEPTED: 1, Refused.RATE_LIMITED: 2}
+
+
+def test_a_request_on_a_connection_too_many_is_one_event() -> None:
+    collector = Collector()
+    assert collector.send(clicks(URL, URL), app=collector.app.turn_away) == 503
+    assert collector.counts == {Refused.CROWDED: 1}
+
+
+def test_what_sends_no_event_is_turned_away_uncounted() -> None:
+    collector = Collector()
+    assert collector.send(b"", app=collector.app.turn_away, path="/s.js") == 503
+    assert collector.counts == {}
 
 
 @pytest.mark.parametrize("reason", ["log_unavailable", "overloaded"])
