@@ -40,6 +40,7 @@ NOT_RERUN: Final = {
     "Disk full": "needs a file system of its own; tests/unit/aggregate/test_service.py has the refused write",
     "State damaged while in use": "not controllable from outside; tests/attacks/test_damaged_state.py",
     "aggregate replica dies": "needs a second replica; tests/pipeline/test_replicas.py",
+    "PostgreSQL unreachable": "needs a PostgreSQL; tests/pipeline/test_history_service.py crashes one",
     "Lag grows": "needs a load that this machine does not sustain",
     "Records expired unread": "needs hours of retention to pass",
     "Clocks differ": "needs two hosts",

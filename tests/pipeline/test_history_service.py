@@ -1,11 +1,14 @@
 """The history service in its own process: killed at random moments, and PostgreSQL too. SQL equals what was sent."""
 
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +32,7 @@ from tests.conftest import or_skip
 from tests.support.oracle.recomputed_history import wrong_rows
 from tests.support.polling import eventually
 from tests.support.servers.postgres import Postgres, running_postgres
+from tests.support.servers.server_process import free_port
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -76,6 +80,16 @@ class Site:
             return int(self.query("SELECT coalesce(sum(kept + duplicates), 0) FROM history_offsets")[0][0])
         return 0
 
+    def health(self) -> str:
+        """What the health endpoint says; empty while there is none."""
+        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(self.health_url) as answer:
+            return str(json.load(answer)["status"])
+        return ""
+
+    @property
+    def health_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['HEALTH_PORT']}/health"
+
     def has_read(self, events: int) -> bool:
         return self.read() >= events
 
@@ -116,6 +130,7 @@ def site(request: pytest.FixtureRequest, redis_url: str, postgres: Postgres) -> 
         "KAFKA_INSTANCE_ID": "history-1",  # restarted, it has its partitions at once
         "HISTORY_URL": postgres.url,
         "HISTORY_BATCH_RECORDS": "300",
+        "HEALTH_PORT": str(free_port()),
         "LOG_FORMAT": "console",
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -146,8 +161,9 @@ def test_kills_and_a_crash_of_postgres_lose_nothing_and_repeat_nothing(site: Sit
             time.sleep(chance.uniform(0, 1))
             if turn == KILLS // 2:
                 site.postgres.crash()
-                time.sleep(1)
+                eventually(lambda: site.health() == "degraded", "history reports the outage", 60)
                 site.postgres.start()
+                eventually(lambda: site.health() == "healthy", "history reports its end", 60)
             else:
                 process.kill()
                 process.wait()
