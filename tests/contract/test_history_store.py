@@ -267,6 +267,17 @@ def test_retention_drops_days_and_late_events_of_those_expire(history_url: str, 
     assert len(query(history_url, "SELECT DISTINCT bucket FROM traffic_1h")) == 4
 
 
+def test_a_long_query_delays_dropping_and_nothing_else(history_url: str, store: Store) -> None:
+    days = [event(f"v{ago}", ago_ms=ago * DAY_MS) for ago in (0, 28, 29)]
+    store.write(batch(records(days)), {0: claim(store)})
+    with psycopg.connect(history_url) as reader:
+        reader.execute("SELECT count(*) FROM events")
+        assert retire(store, raw_days=2) == []
+        outcomes = store.write(batch(records(days, first_offset=3)), {0: claim(store)})
+        assert (outcomes[0].kept, outcomes[0].expired) == (1, 2)
+    assert retire(store, raw_days=2) == [date(2026, 10, 30), date(2026, 10, 31)]
+
+
 def test_partitions_of_today_and_tomorrow_exist_ahead(history_url: str, store: Store) -> None:
     assert store.claim(Assignment(0, 0, 0))
     names = query(history_url, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass")

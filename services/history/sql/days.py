@@ -1,5 +1,6 @@
 """The daily partitions of `events`: created ahead or when a late event needs one, dropped by retention."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -48,12 +49,23 @@ def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: i
         [today - timedelta(days=raw_days)],
     )
     kept_from = kept_from_of(cursor)
-    dropped = [day for day in existing_days(cursor) if day < kept_from]
-    for day in dropped:
-        cursor.execute(sql.SQL("DROP TABLE {}").format(table_of(day)))
     cursor.execute("DELETE FROM traffic_1m WHERE bucket < %s", [bounds_of(today - timedelta(days=minute_days))[0]])
     for day in (today, today + _ONE_DAY):
         create_day(cursor, day)
+    return _drop(cursor, [day for day in existing_days(cursor) if day < kept_from])
+
+
+def _drop(cursor: psycopg.Cursor, days: Sequence[date]) -> list[date]:
+    """Drop days until a reader is in the way, which must not keep events waiting: the next call drops the rest."""
+    cursor.execute("SET LOCAL lock_timeout = '3s'")  # others wait behind us meanwhile
+    dropped = []
+    for day in days:
+        try:
+            with cursor.connection.transaction():
+                cursor.execute(sql.SQL("DROP TABLE {}").format(table_of(day)))
+        except psycopg.errors.LockNotAvailable:
+            break
+        dropped.append(day)
     return dropped
 
 

@@ -148,8 +148,6 @@ class Store:
     def retire(self, today: date, *, raw_days: int, minute_days: int) -> list[date]:
         """As `days.retire`, in a transaction of its own."""
         with self._transaction() as (session, cursor):
-            # Dropping a table waits for its readers, and makes others wait meanwhile: not for long.
-            cursor.execute("SET LOCAL lock_timeout = '3s'")
             dropped = retire(cursor, today, raw_days=raw_days, minute_days=minute_days)
         session.days.difference_update(dropped)
         return dropped
