@@ -4,10 +4,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
-from services.collect.answers import Outcome
+from services.collect.answers import Outcome, answer_of
 from services.collect.appender import Appender, Outgoing, Unavailable
 from services.collect.bodies import too_large, unpacked
-from services.collect.dead_letters import dead_letters_of, reason_of
+from services.collect.clicks import Mistake
+from services.collect.dead_letters import MALFORMED, dead_letters_of, reason_of
 from services.collect.opt_out import opt_out
 from services.collect.protocols import methods_of, refusal_of
 from services.collect.protocols.reading import Received, Route
@@ -137,12 +138,17 @@ class CollectApp:
         return unpacked(body, headers.get("content-encoding", "").strip().lower(), most_bytes)
 
     async def _collect(self, route: Route, request: Request, receipt: Receipt) -> Answer:
-        received = route(request, self._bounds.events)
+        try:
+            received = route(request, self._bounds.events)
+        except Rejected as rejected:
+            if rejected.reason not in MALFORMED:
+                raise
+            received = _unreadable(request.path, rejected)
         receipt.arrived(len(received.events))
         if (signal := request.privacy_signal) is not None:
             self._tally.note_signal(signal, len(received.events))
         judged = self._rules.judge(received, request, time.monotonic())
-        letters = dead_letters_of(judged.refused, request, self._raw_topic)
+        letters = dead_letters_of(judged.refused, request, self._raw_topic) if self._rules.may_keep(request) else []
         try:
             if judged.clicks or letters:
                 await self._appender.append(Outgoing(judged.clicks, judged.identities, letters))
@@ -161,6 +167,16 @@ class CollectApp:
             seconds = max(1, round(judged.retry_after_seconds + 0.5))
             return answer._replace(headers=(*answer.headers, (b"retry-after", str(seconds).encode())))
         return answer
+
+
+def _unreadable(path: str, rejected: Rejected) -> Received:
+    """A request that is refused as a whole, as one malformed event: its sender may have opted out, or send too much."""
+
+    def answer(outcome: Outcome) -> Answer:
+        ((_, mistake),) = outcome.refused
+        return refusal_of(path, rejected) if mistake.reason == rejected.reason else answer_of(outcome)
+
+    return Received([Mistake(rejected.reason, rejected.field or "", rejected.message)], answer=answer)
 
 
 def _unavailable(reason: str, *headers: tuple[bytes, bytes]) -> Answer:

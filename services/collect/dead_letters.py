@@ -10,6 +10,7 @@ from shared.events.refusals import Origin, Reason, Refusal
 
 SERVICE: Final = "collect"
 
+MALFORMED: Final = frozenset(Reason)
 _NOWHERE: Final = -1  # it has no place in the log
 
 
@@ -19,7 +20,7 @@ def dead_letters_of(refused: Sequence[tuple[int, Mistake]], request: Request, to
     Events refused by the site's rules are not kept: they are a stranger's, or of somebody who wants not to be counted.
     """
     for _, mistake in refused:
-        if mistake.reason in _MALFORMED and request.body:
+        if mistake.reason in MALFORMED and request.body:
             refusal = Refusal(Reason(mistake.reason), f"{mistake.field}: {mistake.message}".removeprefix(": "))
             origin = Origin(SERVICE, request.path, _NOWHERE, _NOWHERE, request.arrived_ms)
             return [dead_letter(topic, None, request.body, refusal, origin)]
@@ -29,6 +30,3 @@ def dead_letters_of(refused: Sequence[tuple[int, Mistake]], request: Request, to
 def reason_of(letter: NewDeadLetter) -> Reason:
     """Why a dead letter of `dead_letters_of` was refused."""
     return Reason(dict(letter.headers)["reason"].decode())
-
-
-_MALFORMED: Final = frozenset(Reason)

@@ -67,6 +67,10 @@ class Rules:
                 identities.append(identity)
         return Judged(clicks, identities, refused, longest_wait)
 
+    def may_keep(self, request: Request) -> bool:
+        """Whether a malformed request may be kept. Its site is unknown: one that drops signals may be meant."""
+        return request.privacy_signal is None or not self.sites.may_drop(self.gpc)
+
     def _judge_one(
         self, fields: Fields | Mistake, owner: Site | None, shown: Site | None, request: Request, now: float
     ) -> "tuple[Click, str | None] | Mistake | _Wait":

@@ -76,6 +76,10 @@ class Sites:
             name = name.partition(".")[2]
         return None
 
+    def may_drop(self, default: Gpc) -> bool:
+        """Whether visitors with a privacy signal are dropped, by default or by any site."""
+        return default == "drop" or any(site.gpc == "drop" for site in self._by_name.values())
+
     def with_key(self, key: str | None) -> Site | None:
         """The site whose key this is."""
         if not key:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -11,7 +11,7 @@ from services.collect.app import Bounds, CollectApp
 from services.collect.appender import Appender, Outgoing, Unavailable
 from services.collect.limits import TokenBuckets
 from services.collect.rules import Rules
-from services.collect.sites import Site, Sites
+from services.collect.sites import Gpc, Site, Sites
 from services.collect.tally import Tally
 from shared.events.collected import ACCEPTED, OUTCOMES, Refused
 from shared.events.limits import Limits
@@ -40,13 +40,15 @@ class Log:
 class Collector:
     """The application without a server."""
 
-    def __init__(self, per_second: float = 1000) -> None:
+    def __init__(
+        self, per_second: float = 1000, gpc: Gpc = "anonymous", sites: Sequence[Site] = (Site("shop.example"),)
+    ) -> None:
         self.gauges = Gauges()
         self.log = Log(self.gauges)
         rules = Rules(
-            Sites([Site("shop.example")]),
+            Sites(sites),
             Limits(),
-            "anonymous",
+            gpc,
             TokenBuckets(per_second, 10 * per_second),
             TokenBuckets(per_second, 10 * per_second),
         )
@@ -141,6 +143,48 @@ def test_a_request_that_cannot_be_read_counts_as_one(
     collector = Collector()
     assert collector.send(body, headers=headers) == status
     assert collector.counts == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "reason"),
+    [
+        (b"{", "/v1/events", Reason.NOT_JSON),
+        (b"\xff", "/api/event", Reason.NOT_UTF8),
+        (b"{", "/v1/track", Reason.NOT_JSON),
+        (b'{"batch":7}', "/v1/batch", Reason.WRONG_TYPE),
+        (b"[]", "/com.snowplowanalytics.snowplow/tp2", Reason.NOT_AN_OBJECT),
+        (b"{", "/api/send", Reason.NOT_JSON),
+    ],
+)
+def test_what_a_sender_would_want_back_is_kept(body: bytes, path: str, reason: Reason) -> None:
+    collector = Collector()
+    assert collector.send(body, path=path) == 400
+    assert collector.counts == {reason: 1}
+    assert collector.gauges.dead_letters == {reason: 1}
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"age":{}}'])
+@pytest.mark.parametrize(
+    ("headers", "gpc", "kept"),
+    [
+        ({"sec-gpc": "1"}, "anonymous", 1),
+        ({}, "drop", 1),
+        ({"sec-gpc": "1"}, "drop", 0),
+        ({"dnt": "1"}, "drop", 0),
+        ({"cookie": "clickpulse_opt_out=1"}, "anonymous", 0),
+    ],
+)
+def test_nothing_is_kept_of_who_wants_none(body: bytes, headers: dict[str, str], gpc: Gpc, kept: int) -> None:
+    for sites in ([Site("shop.example")], [Site("shop.example", gpc=gpc)]):
+        collector = Collector(gpc="anonymous" if sites[0].gpc else gpc, sites=sites)
+        collector.send(body, headers=headers)
+        assert sum(collector.gauges.dead_letters.values()) == kept
+
+
+def test_bodies_that_cannot_be_read_are_limited_by_address() -> None:
+    collector = Collector(per_second=1)
+    assert [collector.send(b"{") for _ in range(12)] == [400] * 10 + [429] * 2
+    assert collector.gauges.dead_letters == {Reason.NOT_JSON: 10}
 
 
 def test_a_client_that_leaves_or_is_cut_off_is_counted() -> None:
