@@ -36,6 +36,7 @@ class KafkaProcessor:
         self._left_open = False  # a transaction, by a producer that was dropped
         self._last_output: str | None = None  # topic
         self._last_was_abort = False  # as far as the broker can know
+        self._has_sent_offsets = False  # of the current transaction
 
     def poll(self, max_records: int, timeout_seconds: float) -> RecordBatch:
         """As `Processor.poll`."""
@@ -84,6 +85,7 @@ class KafkaProcessor:
         if not all(map(self._member.is_reading, next_offsets)):
             raise LogUnavailable(f"topic {self._topic}: another group member took over a partition")
         producer = self._connected_producer()
+        self._has_sent_offsets = False
         producer.begin_transaction()
         if records:
             self._last_output, *_ = records[-1]
@@ -92,6 +94,7 @@ class KafkaProcessor:
             producer.send_offsets_to_transaction(
                 self._member.places(next_offsets), self._member.membership(), _TRANSACTION_SECONDS
             )
+            self._has_sent_offsets = True
         producer.commit_transaction(_TRANSACTION_SECONDS)
         self._last_was_abort = False
 
@@ -114,8 +117,10 @@ class KafkaProcessor:
 
         A one-node broker that crashes between deciding a transaction and writing its markers may lose the markers on
         restart. Then the group's offsets stay pending forever: the broker takes the transaction for ended, and only a
-        marker for the same producer id ends it. So this runs another transaction and ends it as the last one ended. The
-        offset that it commits belongs to a topic that the group does not read.
+        marker for the same producer id ends it. So this runs another transaction, and ends it as the last one ended
+        whose offsets the broker has. The offset that it commits belongs to a topic that the group does not read.
+
+        Of a commit whose answer was lost, this assumes that it took place.
         """
         if self._last_output is None:
             return  # this process has none
@@ -142,9 +147,11 @@ class KafkaProcessor:
         """Abort. If that fails, drop the producer: its successor aborts or ends the transaction."""
         producer, self._producer = self._producer, None
         if producer is not None and (isinstance(error, SessionOver) or error.args[0].txn_requires_abort()):
+            # By us or by our successor: without an error that requires it, the commit may have reached the broker.
+            self._last_was_abort = self._last_was_abort or self._has_sent_offsets
             with suppress(KafkaException):
                 producer.abort_transaction(_ABORT_SECONDS)
-                self._last_was_abort = error.args[0].code() not in AWAY
+                self._last_was_abort = self._has_sent_offsets or error.args[0].code() not in AWAY
                 self._producer = producer
         self._left_open = producer is not None and self._producer is None
         if self._left_open and producer is not None:
@@ -160,6 +167,7 @@ class KafkaProcessor:
         if producer is None:
             return
         self._left_open = True
+        self._last_was_abort = self._last_was_abort or self._has_sent_offsets
         with suppress(KafkaException):
             producer.abort_transaction(_ABORT_SECONDS)
             self._left_open, self._last_was_abort = False, True
