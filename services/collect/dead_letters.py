@@ -17,7 +17,8 @@ _NOWHERE: Final = -1  # it has no place in the log
 def dead_letters_of(refused: Sequence[tuple[int, Mistake]], request: Request, topic: str) -> list[NewDeadLetter]:
     """One dead letter, with the whole body, if an event in it is malformed: beacons are not sent again.
 
-    Events refused by the site's rules are not kept: they are a stranger's, or of somebody who wants not to be counted.
+    A request of which only the site's rules refuse events is not kept: they are a stranger's, or of somebody who wants
+    not to be counted.
     """
     for _, mistake in refused:
         if mistake.reason in MALFORMED and request.body:
