@@ -110,7 +110,7 @@ class Clients:
         ({}, "commit"),
         ({"commit": TIMED_OUT}, "abort"),
         ({"commit": TIMED_OUT, "abort": DOWN}, "abort"),  # our successor aborts it
-        ({"send_offsets": TIMED_OUT}, "commit"),  # the broker knows the one before
+        ({"send_offsets": TIMED_OUT}, "commit"),  # then the broker has the offsets of the one before
         ({"send_offsets": TIMED_OUT, "abort": DOWN}, "commit"),
     ],
 )
