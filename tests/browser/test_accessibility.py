@@ -40,3 +40,15 @@ def test_nothing_keeps_anyone_from_using_a_page(
         visit.page.wait_for_selector(LAST_PARTS[path])
         visit.page.wait_for_function("() => !document.querySelector('.live-plot:not(:has(.main-svg))')")
         assert violations(visit.page, axe) == []
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_what_is_known_of_replicas_that_are_gone_can_be_read(
+    axe: str, valkey: Any, chromium: Browser, dashboard: Dashboard, mode: str
+) -> None:
+    publish_hour(valkey)
+    report_all(valkey, ahead_seconds=-30)
+    with visiting(chromium, dashboard.url, color_scheme=mode) as visit:
+        visit.open("/operations")
+        visit.page.wait_for_selector('.replicas tr[data-standing="gone"]')
+        assert violations(visit.page, axe) == []

@@ -169,9 +169,9 @@ def test_a_killed_service_is_gone_until_its_successor_starts(valkey: Any, start:
     assert any("detect" in line and "stopped" in line for line in lines), lines
 
 
-def report_all(client: Any, **fields: Any) -> None:
-    """Reports that stay fresh for as long as a slow machine takes to read them."""
-    now_ms = (int(time.time()) + 60) * 1000
+def report_all(client: Any, *, ahead_seconds: int = 60, **fields: Any) -> None:
+    """Reports that stay fresh for as long as a slow machine takes to read them, or that are old already."""
+    now_ms = (int(time.time()) + ahead_seconds) * 1000
     times = {"started_at_ms": now_ms - 7_500_000, "reported_at_ms": now_ms}
     for service in SERVICES:
         change = Transition(at_ms=now_ms, service=service, replica="host-1:7", level="error", message="redis fails: x")
