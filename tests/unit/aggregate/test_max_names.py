@@ -1,7 +1,7 @@
 """MAX_NAMES: names beyond it count as (other), and no event is lost. A restart repeats which names these are."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -26,6 +26,7 @@ from shared.status.health import Health
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_producer import MemoryProducer
 from tests.support.fakes.memory_store import MemoryStore
+from tests.support.fakes.one_batch import OneBatch
 from tests.support.oracle.engine import published_of
 
 START_S = 1_795_343_400
@@ -155,40 +156,16 @@ def test_a_lower_limit_keeps_the_names_that_are_known() -> None:
     assert names.has_refused
 
 
-class _Clicks:
-    """A consumer that returns ten clicks on ten pages, and nothing for the next hours."""
-
-    def __init__(self, now_s: Callable[[int], int], stop: Event) -> None:
-        self._now_s = now_s
-        self._stop = stop
-        self._polls = 0
-
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
-        self._polls += 1
-        self._now_s(1 if self._polls < 5 else 1200)
-        if self._polls == 10:
-            self._stop.set()
-        if self._polls > 1:
-            return []
-        events = [click(number, 1, "Kenya", 1) for number in range(30)]
-        return [Record(0, n, START_S * 1000, None, encode_enriched(event)) for n, event in enumerate(events)]
-
-    def commit(self, next_offsets: object) -> None:
-        pass
-
-    def lag(self) -> dict[int, int]:
-        return {0: 0}
-
-
 def test_the_health_is_degraded_while_the_figures_have_any(tmp_path: Path) -> None:
     stop, gauges, health, clock = Event(), Gauges(), Health("test"), [START_S]
     reasons: list[str | None] = []
 
-    def advance(seconds: int) -> int:
+    def advance(poll: int) -> None:
         trouble = health.troubles().get("names")
         reasons.append(None if trouble is None else trouble.reason)
-        clock[0] += seconds
-        return clock[0]
+        clock[0] += 1 if poll < 5 else 1200
+        if poll == 10:
+            stop.set()
 
     listener = AggregateService(
         AggregateSettings(state_dir=tmp_path, max_names=10),
@@ -200,7 +177,9 @@ def test_the_health_is_degraded_while_the_figures_have_any(tmp_path: Path) -> No
         stop=stop,
     )
     listener.on_assigned(Assignment(0, 0, 30))
-    listener.run(_Clicks(advance, stop))  # type: ignore[arg-type] # without `close`
+    events = [click(number, 1, "Kenya", 1) for number in range(30)]
+    records = [Record(0, n, START_S * 1000, None, encode_enriched(event)) for n, event in enumerate(events)]
+    listener.run(OneBatch(records, advance))  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
     assert gauges.counted_as_other == {"page": 20}
     note = "pages beyond MAX_NAMES=10 of a partition count as (other) in figures of the last hour"

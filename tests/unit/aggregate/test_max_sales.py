@@ -1,6 +1,5 @@
 """MAX_SALES: sales beyond it have no names of their own, and totals stay exact. A restart repeats which they are."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
@@ -25,6 +24,7 @@ from shared.status.health import Health
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_producer import MemoryProducer
 from tests.support.fakes.memory_store import MemoryStore
+from tests.support.fakes.one_batch import OneBatch
 from tests.support.oracle.engine import BASE_S, as_records, assert_equals_the_oracle, events, fold, published_of
 from tests.support.oracle.naive_rollups import Arrived
 from tests.support.oracle.timeline import T, click
@@ -181,38 +181,16 @@ def test_a_restart_with_another_limit_keeps_what_was_kept() -> None:
     assert set(everyone(partition).revenue_products_1h) == {"(other)", "a", "b", "e"}
 
 
-class _Orders:
-    """A consumer that returns thirty orders once, and nothing for the next hours."""
-
-    def __init__(self, advance: Callable[[int], None], stop: Event) -> None:
-        self._advance = advance
-        self._stop = stop
-        self._polls = 0
-
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
-        self._polls += 1
-        self._advance(1 if self._polls < 5 else 3600)
-        if self._polls == 15:
-            self._stop.set()
-        if self._polls > 1:
-            return []
-        return [Record(0, n, T * 1000, None, encode_enriched(click(T, f"u{n}", **of("a")))) for n in range(30)]
-
-    def commit(self, next_offsets: object) -> None:
-        pass
-
-    def lag(self) -> dict[int, int]:
-        return {0: 0}
-
-
 def test_the_health_is_degraded_while_the_figures_have_any(tmp_path: Path) -> None:
     stop, gauges, health, clock = Event(), Gauges(), Health("test"), [T]
     reasons: list[str | None] = []
 
-    def advance(seconds: int) -> None:
+    def advance(poll: int) -> None:
         trouble = health.troubles().get("sales")
         reasons.append(None if trouble is None else trouble.reason)
-        clock[0] += seconds
+        clock[0] += 1 if poll < 5 else 3600
+        if poll == 15:
+            stop.set()
 
     service = AggregateService(
         AggregateSettings(state_dir=tmp_path, max_sales=10),
@@ -224,7 +202,8 @@ def test_the_health_is_degraded_while_the_figures_have_any(tmp_path: Path) -> No
         stop=stop,
     )
     service.on_assigned(Assignment(0, 0, 30))
-    service.run(_Orders(advance, stop))  # type: ignore[arg-type] # without `close`
+    records = [Record(0, n, T * 1000, None, encode_enriched(click(T, f"u{n}", **of("a")))) for n in range(30)]
+    service.run(OneBatch(records, advance))  # type: ignore[arg-type] # without `close`
     service.on_revoked(0)
     assert gauges.sales_counted_as_other == 20
     assert reasons[0] is None

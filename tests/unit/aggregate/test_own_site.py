@@ -27,6 +27,7 @@ from shared.status.health import Health
 from shared.streams.event_log import Assignment, Record
 from tests.support.fakes.memory_producer import MemoryProducer
 from tests.support.fakes.memory_store import MemoryStore
+from tests.support.fakes.one_batch import OneBatch
 from tests.support.oracle.engine import GOALS, NAIVE_GOALS, as_records, assert_equals_the_oracle, fold, published_at
 from tests.support.oracle.naive_rollups import Arrived
 from tests.unit.aggregate.test_windows import logs
@@ -196,24 +197,6 @@ def test_each_site_has_a_group_of_its_own_and_shares_the_log(monkeypatch: pytest
     assert (own.site, own.group, own.shared_prefix) == (SITE, "aggregate-shop.example", "all:")
 
 
-class _Records:
-    """A consumer that returns records once and then sets `stop`."""
-
-    def __init__(self, stop: Event, records: list[Record]) -> None:
-        self._stop = stop
-        self._records = records
-
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
-        self._stop.set()
-        return self._records
-
-    def commit(self, next_offsets: object) -> None:
-        pass
-
-    def lag(self) -> dict[int, int]:
-        return {0: 0}
-
-
 def test_only_the_group_of_all_sites_keeps_dead_letters(tmp_path: Path) -> None:
     ahead = [record(0, click(second=NOW_S + 120)), record(1, b"no json")]
     for options, kept, counted in (({}, 2, 2), ({"site": SITE, "redis_prefix": "shop:"}, 0, 1)):
@@ -228,7 +211,7 @@ def test_only_the_group_of_all_sites_keeps_dead_letters(tmp_path: Path) -> None:
             gauges=gauges,
         )
         service.on_assigned(Assignment(0, 0, 2))
-        service.run(_Records(stop, ahead))  # type: ignore[arg-type] # without `close`
+        service.run(OneBatch.then_stop(ahead, stop))  # type: ignore[arg-type] # without `close`
         assert len(producer.records) == kept
         assert sum(gauges.dead_letters.values()) == counted
         assert gauges.read == {0: 2}

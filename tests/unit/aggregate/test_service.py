@@ -17,6 +17,7 @@ from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, FromTime, LogUnavailable, Record
 from tests.support.fakes.memory_producer import MemoryProducer
+from tests.support.fakes.one_batch import OneBatch
 
 NOW_S = 1_795_343_400
 
@@ -53,21 +54,7 @@ def test_a_revoked_partition_is_free_for_another_owner(tmp_path: Path) -> None:
     listener.on_revoked(0)  # a second call does nothing
 
 
-class _OneBadRecord:
-    """A consumer that returns one undecodable record and then sets `stop`."""
-
-    def __init__(self, stop: Event) -> None:
-        self._stop = stop
-
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
-        self._stop.set()
-        return [Record(0, 0, NOW_S * 1000, None, b"no json")]
-
-    def commit(self, next_offsets: object) -> None:
-        pass
-
-    def lag(self) -> dict[int, int]:
-        return {0: 0}
+BAD_RECORD = Record(0, 0, NOW_S * 1000, None, b"no json")
 
 
 class _LogAway(MemoryProducer):
@@ -80,7 +67,7 @@ def test_after_a_stop_records_with_unsent_dead_letters_are_read_again(tmp_path: 
     listener = service(tmp_path, stop, _LogAway())
     assignment = Assignment(partition=0, begin_offset=0, end_offset=1)
     start = listener.on_assigned(assignment)
-    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # without `close`
+    listener.run(OneBatch.then_stop([BAD_RECORD], stop))  # type: ignore[arg-type] # without `close`
     listener.on_revoked(0)
     assert service(tmp_path).on_assigned(assignment) == start
 
@@ -89,7 +76,7 @@ def test_the_gauges_count_folded_refused_and_unread_events(tmp_path: Path) -> No
     stop, gauges = Event(), Gauges()
     listener = service(tmp_path, stop, gauges=gauges)
     listener.on_assigned(Assignment(partition=0, begin_offset=0, end_offset=1))
-    listener.run(_OneBadRecord(stop))  # type: ignore[arg-type] # without `close`
+    listener.run(OneBatch.then_stop([BAD_RECORD], stop))  # type: ignore[arg-type] # without `close`
     assert (gauges.events, gauges.dead_letters, gauges.lag) == (1, {"not_json": 1}, {0: 0})
     assert gauges.batch_ms is not None
     assert 0 < gauges.batch_ms < 10_000
@@ -166,7 +153,7 @@ class _SecondsGoBy:
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:  # noqa: ARG002 - part of the interface
         self.polls += 1
-        return [Record(0, 0, NOW_S * 1000, None, b"no json")] if self.polls == 1 else []
+        return [BAD_RECORD] if self.polls == 1 else []
 
     def commit(self, next_offsets: object) -> None:
         pass

@@ -204,34 +204,11 @@ def test_what_has_left_every_window_leaves_nothing() -> None:
 
 
 def test_an_order_of_several_lines_is_one_order() -> None:
-    first = sale(
-        T,
-        "12.8",
-        productId="p1",
-        category="Books",
-        eventType="purchase",
-        orderId="1001",
-        referrer="https://google.com/",
-    )
-    second = sale(
-        T,
-        "6.2",
-        productId="p2",
-        category="Toys",
-        eventType="purchase_line",
-        orderId="1001-2",
-        referrer="https://google.com/",
-    )
-    again = sale(
-        T,
-        "6.2",
-        productId="p2",
-        category="Toys",
-        eventType="purchase_line",
-        orderId="1001-2",
-        referrer="https://google.com/",
-    )
-    rollup = published(first, second, again)
+    came_from = {"referrer": "https://google.com/"}
+    order = {"productId": "p1", "category": "Books", "eventType": "purchase", "orderId": "1001"}
+    line = {"productId": "p2", "category": "Toys", "eventType": "purchase_line", "orderId": "1001-2"}
+    first, second = sale(T, "12.8", **order, **came_from), sale(T, "6.2", **line, **came_from)
+    rollup = published(first, second, second)
     revenue = rollup.revenue
     assert (revenue.revenue_1h, revenue.orders_1h, revenue.average_order_1h) == (Decimal(19), 1, Decimal(19))
     assert rollup.revenue_products_1h == {"p1": Sales(Decimal("12.8"), 1), "p2": Sales(Decimal("6.2"), 1)}
