@@ -67,9 +67,9 @@ def _rank(node_id: str) -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def loggers_without_memory() -> Iterator[None]:
-    """A command that runs in a test sets up logs as in its own process, where loggers keep what they first used.
+    """Commands that tests run in this process set up logs as in their own, where loggers are cached on first use.
 
-    Such a logger would later log there what another test captures.
+    `capture_logs` of a later test would see nothing of a cached logger.
     """
     configure = structlog.configure
 

@@ -148,7 +148,9 @@ class CollectApp:
         if (signal := request.privacy_signal) is not None:
             self._tally.note_signal(signal, len(received.events))
         judged = self._rules.judge(received, request, time.monotonic())
-        letters = dead_letters_of(judged.refused, request, self._raw_topic) if self._rules.may_keep(request) else []
+        letters = []
+        if judged.refused and self._rules.may_keep(request):
+            letters = dead_letters_of(judged.refused, request, self._raw_topic)
         try:
             if judged.clicks or letters:
                 await self._appender.append(Outgoing(judged.clicks, judged.identities, letters))

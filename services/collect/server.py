@@ -24,7 +24,10 @@ _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\nconten
 
 
 class _ImpatientProtocol(HttpToolsProtocol):
-    """Notes since when a request is awaited, or incomplete. uvicorn's own limit of connections would count nothing."""
+    """Notes since when a request is awaited, or incomplete, and turns away connections beyond the limit.
+
+    uvicorn's own limit refuses requests on every connection, and counts none of them.
+    """
 
     incomplete_since: float | None = None  # of the loop's clock
 

@@ -22,7 +22,7 @@ _EXACT: Final = Context(prec=2 * _LONGEST, rounding=ROUND_HALF_EVEN)
 _MOST_DIGITS: Final = 14  # before the point, to quantize only what may be in range
 ORDER_LINE: Final = "purchase_line"
 REFUND_LINE: Final = "refund_line"
-"""Types of the second and further events of an order or a refund. They have revenue, and the first counts."""
+"""Types of the further events of an order or a refund: they add revenue, and the first event stands for the order."""
 
 CURRENCY: Final = r"\A[A-Z]{3}\Z"
 """Matches what `currency_of` returns as it is."""

@@ -1,9 +1,10 @@
-"""Lets Streamlit name elements that a page has by checksum only while nobody uses the page.
+"""Lets Streamlit send checksums in place of the elements that a page already has, but only while nobody uses the page.
 
-With each request a page lists the elements that it keeps, and Streamlit sends a checksum instead of those. But the page
-drops an element that the last three runs did not show when a run ends, and that end may cross the request on the wire.
-The page then lacks what it is told to show, and Streamlit's client disconnects for good ("Cached ForwardMsg MISS").
-An element comes back after a few runs when a viewer switches something there and back. Refreshes show the same ones.
+With each request a page lists the elements that it keeps, and Streamlit sends checksums for those. At the end of a run
+the page drops the elements that three runs have not shown, and that end may cross a request on the wire. The page then
+lacks an element that it is told to show, and Streamlit's client disconnects for good ("Cached ForwardMsg MISS"). It
+takes an element that comes back after a few runs, as when a viewer switches something there and back; refreshes show
+the same elements every time.
 """
 
 from typing import Final
@@ -13,11 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 REFRESHES_UNTIL_SETTLED: Final = 3
-"""The runs after which a page drops an element (`global.maxCachedMessageAge`, 2, and one)."""
+"""A page drops an element after this many runs without it: one more than `global.maxCachedMessageAge`, which is 2."""
 
 
 class MessageCache:
-    """ASGI middleware in front of Streamlit: takes the list out of requests until a page only refreshes by itself."""
+    """ASGI middleware in front of Streamlit: removes that list from requests until a page only refreshes by itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
