@@ -229,4 +229,5 @@ def test_a_refund_of_several_lines_is_one_refund() -> None:
 def test_a_line_without_its_order_has_revenue() -> None:
     rollup = published(sale(T, "6.2", productId="p2", eventType="purchase_line", referrer="https://google.com/"))
     assert (rollup.revenue.revenue_1h, rollup.revenue.orders_1h) == (Decimal("6.2"), 0)
+    assert rollup.revenue.has_sales
     assert rollup.revenue_sources_1h == {"google.com": Sales(Decimal("6.2"), 0)}
