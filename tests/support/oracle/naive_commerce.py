@@ -39,6 +39,10 @@ class Sale:
         return OTHER if self.is_other and name is not None else name
 
 
+def category_of(event: EnrichedEvent) -> str | None:
+    return None if event.productId is None else event.category or "Unknown"
+
+
 def of_type(event_type: str) -> Callable[[EnrichedEvent], bool]:
     return lambda event: (event.eventType if isinstance(event.eventType, str) else "page_view") == event_type
 
@@ -82,7 +86,7 @@ def commerce(
     others = {sale.currency for sale in sales if sale.currency != CURRENCY and within(28800, sale.event)}
     by: dict[str, NameOf] = {
         "products": lambda event: event.productId,
-        "categories": lambda event: None if event.productId is None else event.category or "Unknown",
+        "categories": category_of,
         **names_of,
     }
     return {

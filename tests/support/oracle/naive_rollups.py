@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.events.schema import EnrichedEvent
-from tests.support.oracle.naive_commerce import Goals, commerce, sales_of
+from tests.support.oracle.naive_commerce import Goals, category_of, commerce, sales_of
 from tests.support.oracle.naive_trends import NameOf, page_of, trends
 
 WINDOWS = {"5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "8h": 28800}
@@ -196,7 +196,7 @@ def site_of(event: EnrichedEvent) -> str | None:
 
 RANKINGS: dict[str, NameOf] = {
     "products_1h": lambda event: event.productId,
-    "categories_1h": lambda event: None if event.productId is None else event.category or "Unknown",
+    "categories_1h": category_of,
     "pages_1h": page_of,
     "countries_1h": lambda event: event.country,
     "sources_1h": _source,
