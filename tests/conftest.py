@@ -1,6 +1,9 @@
 """Servers for tests. A missing one skips the test on a laptop and fails it when CI is set."""
 
+import logging
 import os
+import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -79,6 +82,30 @@ def loggers_without_memory() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structlog, "configure", configure_anew)
         yield
+
+
+@pytest.fixture(autouse=True)
+def logs_of_this_test() -> Iterator[None]:
+    """Undo what a command that the test runs in this process does to logs, so that no later test depends on it."""
+    root, was_configured, configuration = logging.getLogger(), structlog.is_configured(), structlog.get_config()
+    level, record_factory = root.level, logging.getLogRecordFactory()
+    with pytest.MonkeyPatch.context() as kept:
+        for owner, name in (
+            (root, "handlers"),
+            (logging, "raiseExceptions"),
+            (sys, "excepthook"),
+            (sys, "unraisablehook"),
+            (threading, "excepthook"),
+        ):
+            kept.setattr(owner, name, getattr(owner, name))
+        yield
+    root.setLevel(level)
+    logging.setLogRecordFactory(record_factory)
+    structlog.contextvars.clear_contextvars()
+    if was_configured:
+        structlog.configure(**configuration)
+    else:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

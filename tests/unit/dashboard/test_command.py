@@ -1,11 +1,9 @@
 """`clickpulse dashboard` before it serves: options, settings and a port in use."""
 
-import logging
 import socket
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from services.dashboard.__main__ import main
 from services.dashboard.settings import DashboardSettings
@@ -16,17 +14,6 @@ from shared.runtime.settings import ConfigurationError, read_settings
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in DashboardSettings.model_fields:
         monkeypatch.delenv(field.upper(), raising=False)
-
-
-@pytest.fixture(autouse=True)
-def logs_of_other_tests() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
 
 
 @pytest.fixture

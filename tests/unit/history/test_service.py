@@ -6,6 +6,7 @@ from threading import Event
 from typing import Any, Self
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.history.__main__ import main
 from services.history.failures import DatabaseUnavailable, RowsRefused, StaleOffsets
@@ -248,11 +249,12 @@ def test_retention_is_applied_at_the_start_and_every_ten_minutes() -> None:
     assert site.store.retired == [NOW.date()] * 2
 
 
-def test_reading_from_the_beginning_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reading_from_the_beginning_is_logged() -> None:
     site = Site("ab")
     site.store.place = Place("b", 0, Verdict.RECREATED)
-    assert site.service.on_assigned(Assignment(0, 0, 2, "b")) == FromOffset(0)
-    assert "reading from the beginning" in capsys.readouterr().out
+    with capture_logs() as lines:
+        assert site.service.on_assigned(Assignment(0, 0, 2, "b")) == FromOffset(0)
+    assert [line["event"] for line in lines] == ["reading from the beginning"]
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "postgresql://user:secret@[::1/db", "?"])

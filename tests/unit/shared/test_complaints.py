@@ -1,21 +1,9 @@
 """The last warning in the logs, as the status shows it."""
 
 import logging
-from collections.abc import Iterator
-
-import pytest
-import structlog
 
 from shared.runtime.logs import configure_logs, get_logger
 from shared.status.complaints import kept_complaints
-
-
-@pytest.fixture(autouse=True)
-def own_configuration() -> Iterator[None]:
-    """Loggers that another test has used keep their processors, which later tests capture."""
-    configuration = structlog.get_config()
-    yield
-    structlog.configure(**configuration)
 
 
 def test_the_last_warning_is_kept_with_its_error_and_time() -> None:
