@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, get_type_hints
 
-from services.aggregate.columns.campaigns import CAMPAIGN_BYTES
-from services.aggregate.columns.channel_tables import CHANNELS
-from services.aggregate.columns.links import campaign_by, channel_by, link_of, source_by
-from services.aggregate.columns.pages import page_of
 from services.aggregate.columns.products import ProductVariant, product_variant_of
 from services.aggregate.columns.sites import site_of_event
 from shared.events.agents import BROWSERS, OPERATING_SYSTEMS, OTHER
 from shared.events.schema import DEFAULT_EVENT_TYPE, DEVICE_TYPES, GENDERS
+from shared.links.campaigns import CAMPAIGN_BYTES
+from shared.links.channel_tables import CHANNELS
+from shared.links.links import campaign_by, channel_by, link_of, source_by
+from shared.links.pages import PAGE_BYTES, page_of
+from shared.links.sources import SOURCE_BYTES
 from shared.rollups.model import OTHER_NAME
 
 
@@ -109,7 +110,7 @@ DIMENSIONS: Final = (
         name="page",
         source_fields=("url",),
         encode=page_of,
-        max_bytes=512,
+        max_bytes=PAGE_BYTES,
         looked_up_with="content",
         shown=(Shown("page", "pages_1h"),),
     ),
@@ -132,7 +133,7 @@ DIMENSIONS: Final = (
         source_fields=("referrer", "url"),
         reduce=link_of,
         encode=source_by,
-        max_bytes=253,
+        max_bytes=SOURCE_BYTES,
         looked_up_with="link",
         shown=(Shown("source", "sources_1h", revenue="revenue_sources"),),
     ),

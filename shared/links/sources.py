@@ -10,6 +10,9 @@ from shared.events.hosts import LONGEST_HOST, ascii_host, is_address
 
 DIRECT: Final = "Direct"
 INTERNAL: Final = "Internal"
+SOURCE_BYTES: Final = LONGEST_HOST
+"""The most bytes of a source's name; longer ones are shortened."""
+
 _suffixes: Final = PublicSuffixList()
 _READ_CHARACTERS: Final = 1024  # the host comes first; what follows can be long and costly to parse
 _PLAIN: Final = re.compile(  # nearly all URLs, in a third of the time

@@ -3,6 +3,9 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+PAGE_BYTES: Final = 512
+"""The most bytes of a page's name in UTF-8; longer ones are shortened."""
+
 _READ_CHARACTERS: Final = 4096  # a page is far shorter; a host of combining marks takes seconds to parse
 
 

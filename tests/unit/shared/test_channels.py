@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.aggregate.columns.campaigns import CAMPAIGN_BYTES
-from services.aggregate.columns.channel_tables import APPS, CHANNELS, HOSTS, SOURCES, STRONG_MEDIUMS, WEAK_MEDIUMS
-from services.aggregate.columns.links import campaign_by, channel_by, link_of
 from services.enrich.transform.rules import Rules
 from shared.events.click_ids import CLICK_IDS
+from shared.links.campaigns import CAMPAIGN_BYTES
+from shared.links.channel_tables import APPS, CHANNELS, HOSTS, SOURCES, STRONG_MEDIUMS, WEAK_MEDIUMS
+from shared.links.links import campaign_by, channel_by, link_of
 
 DOCUMENT: Final = (Path(__file__).parents[3] / "docs" / "channels.md").read_text("utf-8")
 EXAMPLES: Final = re.findall(r"^\| (?:`(\S+)`)? ?\| `(\S+)` \| ([\w ]+) \|$", DOCUMENT, re.MULTILINE)

@@ -7,10 +7,10 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
-from services.aggregate.columns.campaigns import campaign_of
-from services.aggregate.columns.channels import channel_between, channel_of_tags
-from services.aggregate.columns.sources import Site, site_of, source_between
 from shared.events.click_ids import CLICK_IDS
+from shared.links.campaigns import campaign_of
+from shared.links.channels import channel_between, channel_of_tags
+from shared.links.sources import Site, site_of, source_between
 
 _READ_CHARACTERS: Final = 4096
 _READ_OF_TAG: Final = 1024

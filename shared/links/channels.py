@@ -17,7 +17,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from services.aggregate.columns.channel_tables import (
+from shared.events.click_ids import EMAIL_CLICK_IDS, PAID_CLICK_IDS, SEARCH_CLICK_IDS, SOCIAL_CLICK_IDS
+from shared.links.channel_tables import (
     APPS,
     DIRECT,
     EMAIL,
@@ -35,8 +36,7 @@ from services.aggregate.columns.channel_tables import (
     STRONG_MEDIUMS,
     WEAK_MEDIUMS,
 )
-from services.aggregate.columns.sources import Site, is_internal
-from shared.events.click_ids import EMAIL_CLICK_IDS, PAID_CLICK_IDS, SEARCH_CLICK_IDS, SOCIAL_CLICK_IDS
+from shared.links.sources import Site, is_internal
 
 UNKNOWN_TAGS: Final = ""
 """In place of a channel: the link has tags, but none that the tables know."""

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.aggregate.columns.pages import page_of
-from services.aggregate.columns.sources import source_of
+from shared.links.pages import page_of
+from shared.links.sources import source_of
 
 SHOP = "https://shop.example/shoes"
 
