@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -14,16 +15,21 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from shared.events.amounts import MILLION, millionths_of
+from shared.events.limits import shortened
 from shared.events.refusals import Refusal
 from shared.events.schema import DEFAULT_EVENT_TYPE, EnrichedEvent
 from shared.events.time_units import DAY_MS
 from shared.events.timestamps import FUTURE_TOLERANCE_MS
+from shared.links.links import Link, campaign_by, channel_by, link_of, source_by
+from shared.links.pages import PAGE_BYTES, page_of
 from shared.streams.event_log import Record
 
 NO_SITE: Final = ""
 """The name of the site of events without one, and the only name of the dimension `all`."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_URLS_CACHED: Final = 4096  # of up to 8 KB
+_LINKS_CACHED: Final = 16_384
 _NUL: Final = "\0"
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -40,11 +46,15 @@ class Row(NamedTuple):
     browser: str
     operating_system: str
     gender: str
+    source: str
+    channel: str
     product: str | None
     category: str | None
     title: str | None
     url: str | None
     referrer: str | None
+    campaign: str | None
+    page: str | None
     user_agent: str | None
     profile_gender: str | None
     currency: str | None
@@ -64,13 +74,13 @@ class Row(NamedTuple):
     @property
     def names(self) -> tuple[str | None, ...]:
         """The fields from FIRST_NAME to AFTER_NAMES."""
-        return self[2:18]
+        return self[2:22]
 
 
 FIRST_NAME: Final = Row._fields.index("site")
 AFTER_NAMES: Final = Row._fields.index("quantity")
 """The fields in between are names."""
-assert (FIRST_NAME, AFTER_NAMES) == (2, 18), "as in Row.names, where the type checker needs numbers"
+assert (FIRST_NAME, AFTER_NAMES) == (2, 22), "as in Row.names, where the type checker needs numbers"
 
 
 @dataclass(slots=True)
@@ -128,6 +138,8 @@ def build_batch(
 def row_of(event: EnrichedEvent) -> Row:
     """The row of an event within the limits."""
     event_id = _text(event.eventId)
+    link, page = _link_and_page(event.url)
+    source, channel, campaign = _origin(_link_and_page(event.referrer)[0], link)
     return Row(
         ts=_instant(event.timestamp),
         visitor=_stored(event.userId),
@@ -138,11 +150,15 @@ def row_of(event: EnrichedEvent) -> Row:
         browser=_stored(event.browser),
         operating_system=_stored(event.operatingSystem),
         gender=_stored(event.gender),
+        source=source,
+        channel=channel,
         product=_text(event.productId),
         category=_text(event.category),
         title=_text(event.title),
         url=_text(event.url),
         referrer=_text(event.referrer),
+        campaign=_text(campaign),
+        page=_text(page),
         user_agent=_text(event.userAgent),
         profile_gender=_text(event.profileGender),
         currency=_text(event.currency),
@@ -169,6 +185,18 @@ def name_digest(name: str) -> UUID:
 def event_digest(event_id: str) -> int:
     """64 bits that stand for an event id among those of one visitor and day."""
     return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), signed=True)
+
+
+@lru_cache(maxsize=_URLS_CACHED)
+def _link_and_page(url: str | UnsetType | None) -> tuple[Link, str | None]:
+    page = page_of(url)
+    return link_of(url), None if page is None else shortened(page, PAGE_BYTES)
+
+
+@lru_cache(maxsize=_LINKS_CACHED)
+def _origin(referrer: Link, page: Link) -> tuple[str, str, str | None]:
+    """The source, channel and campaign, in the words of aggregate."""
+    return source_by(referrer, page), channel_by(referrer, page), campaign_by(page)
 
 
 def _instant(timestamp_ms: int) -> datetime:

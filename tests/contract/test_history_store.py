@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,18 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from services.history.failures import DatabaseUnavailable, RowsRefused, StaleOffsets
-from services.history.rows import Batch, build_batch
+from services.history.rows import Batch, build_batch, name_digest
 from services.history.sql.connecting import LOCK_KEY
+from services.history.sql.days import create_day
 from services.history.sql.migrating import SCHEMA, migrate
 from services.history.sql.rollups import BUCKETS, DIMENSIONS
 from services.history.sql.store import Place, Store
 from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.events.time_units import DAY_MS
+from shared.links.links import campaign_by, channel_by, link_of
+from shared.links.pages import page_of
+from shared.links.sources import source_of
 from shared.privacy.erasures import NO_ERASURES
 from shared.runtime.settings import ConfigurationError
 from shared.streams.event_log import Assignment, Record
@@ -124,11 +128,21 @@ def brute_force(events: Sequence[EnrichedEvent], span: str) -> dict[tuple[Any, .
             "browser": own.browser,
             "operating_system": own.operatingSystem,
             "event_type": own.eventType or "page_view",
+            **origins(own),
         }
         for dimension, name in names.items():
             if name is not None:
                 users[start, own.site or "", dimension, name].append(own.userId)
     return {key: (len(own), len(set(own))) for key, own in users.items()}
+
+
+def origins(own: EnrichedEvent) -> dict[str, str | None]:
+    return {
+        "source": source_of(own.referrer, own.url),
+        "channel": channel_by(link_of(own.referrer), link_of(own.url)),
+        "campaign": campaign_by(link_of(own.url)),
+        "page": page_of(own.url),
+    }
 
 
 def assert_equals(url: str, events: Sequence[EnrichedEvent]) -> None:
@@ -154,6 +168,8 @@ EVENTS = st.builds(
     country=st.sampled_from(["DE", "FR"]),
     site=st.sampled_from([None, "shop.example"]),
     eventType=st.sampled_from([None, "purchase"]),
+    url=st.sampled_from([None, "https://shop.example/a?utm_campaign=spring", "https://shop.example/b", "no URL"]),
+    referrer=st.sampled_from([None, "https://www.google.com/", "https://shop.example/b"]),
 )
 
 
@@ -344,15 +360,37 @@ def test_migrating_twice_changes_nothing_and_a_newer_schema_is_left_alone(histor
     assert migrate(lambda: history_url) == []
     for path in SCHEMA.iterdir():
         (tmp_path / path.name).write_text(path.read_text())
-    (tmp_path / "0002_more.sql").write_text("CREATE TABLE more (id integer);")
-    (tmp_path / "0003_wrong.sql").write_text("CREATE TABLE most (id integer); SELECT 1 / 0;")
+    (tmp_path / "9001_more.sql").write_text("CREATE TABLE more (id integer);")
+    (tmp_path / "9002_wrong.sql").write_text("CREATE TABLE most (id integer); SELECT 1 / 0;")
     with pytest.raises(RowsRefused):
         migrate(lambda: history_url, tmp_path)
     assert query(history_url, "SELECT to_regclass('more')") == [(None,)]
-    (tmp_path / "0003_wrong.sql").unlink()
-    assert migrate(lambda: history_url, tmp_path) == ["0002_more.sql"]
-    with pytest.raises(ConfigurationError, match="version 2"):
+    (tmp_path / "9002_wrong.sql").unlink()
+    assert migrate(lambda: history_url, tmp_path) == ["9001_more.sql"]
+    with pytest.raises(ConfigurationError, match="version 9001"):
         migrate(lambda: history_url)
+
+
+def test_a_database_of_the_first_schema_takes_further_events(history_url: str, tmp_path: Path) -> None:
+    first = SCHEMA / "0001_history.sql"
+    (tmp_path / first.name).write_text(first.read_text())
+    migrate(lambda: history_url, tmp_path)
+    with psycopg.connect(history_url) as connection, connection.cursor() as cursor:
+        create_day(cursor, TODAY)
+        cursor.execute("INSERT INTO visitors (digest, name) VALUES (%s, 'ada')", [name_digest("ada")])
+        cursor.execute(
+            "INSERT INTO events (ts, visitor_id, site_id, event_type_id, country_id, device_id, browser_id, "
+            "operating_system_id, gender_id) VALUES ('2026-11-28 11:00Z', 1, 0, 0, 0, 0, 0, 0, 0)"
+        )
+    assert migrate(lambda: history_url) == [path.name for path in sorted(SCHEMA.iterdir())[1:]]
+    with closing(Store(lambda: history_url, TOPIC)) as store:
+        store.write(batch(records([event("ada", url="/shoes")])), {0: claim(store)})
+    assert query(
+        history_url,
+        "SELECT s.name, p.name FROM events LEFT JOIN names s ON s.id = source_id "
+        "LEFT JOIN names p ON p.id = page_id ORDER BY ts",
+    ) == [(None, None), ("Direct", "/shoes")]
+    assert rollup(history_url, "traffic_1d")[datetime(2026, 11, 28, tzinfo=UTC), "", "page", "/shoes"] == (1, 1)
 
 
 def test_every_dimension_of_the_schema_is_counted(history_url: str, store: Store) -> None:

@@ -17,6 +17,10 @@ DIMENSIONS: Final = (
     ("browser", sql.Identifier("browser_id")),
     ("operating_system", sql.Identifier("operating_system_id")),
     ("event_type", sql.Identifier("event_type_id")),
+    ("source", sql.Identifier("source_id")),
+    ("channel", sql.Identifier("channel_id")),
+    ("campaign", sql.Identifier("campaign_id")),
+    ("page", sql.Identifier("page_id")),
 )
 """Each value of the type `traffic_dimension`, and the id of an event's name in it; null counts nowhere."""
 

@@ -11,7 +11,8 @@ _RECOMPUTED = """
     SELECT date_trunc(%s, ts, 'UTC'), site_id, dimension, name_id, count(*), count(DISTINCT visitor_id)
     FROM events CROSS JOIN LATERAL (VALUES
         ('all', 0), ('category', category_id), ('product', product_id), ('country', country_id), ('device', device_id),
-        ('browser', browser_id), ('operating_system', operating_system_id), ('event_type', event_type_id)
+        ('browser', browser_id), ('operating_system', operating_system_id), ('event_type', event_type_id),
+        ('source', source_id), ('channel', channel_id), ('campaign', campaign_id), ('page', page_id)
     ) AS named (dimension, name_id)
     WHERE name_id IS NOT NULL GROUP BY 1, 2, 3, 4
 """

@@ -46,6 +46,22 @@ def test_nul_is_replaced_so_that_ids_stay_apart() -> None:
     assert {row.user_agent for row in rows} == {"a\ufffd"}
 
 
+def test_origins_are_in_the_words_of_aggregate() -> None:
+    shop = "https://shop.example/shoes?utm_campaign=spring&utm_source=news&utm_medium=email#top"
+    tagged = row_of(event(url=shop, referrer="https://www.google.com/"))
+    assert (tagged.source, tagged.channel, tagged.campaign) == ("google.com", "Email", "spring (news / email)")
+    assert tagged.page == "/shoes"
+    none = row_of(event())
+    assert (none.source, none.channel, none.campaign, none.page) == ("Direct", "Direct", None, None)
+
+
+def test_a_page_is_short_and_without_nul() -> None:
+    page = row_of(event(url=f"https://shop.example/\0{'é' * 600}")).page
+    assert page is not None
+    assert page.startswith("/\ufffdé")
+    assert 500 < len(page.encode()) <= 514
+
+
 def test_amounts_are_exact_and_others_are_unknown() -> None:
     assert row_of(event(value="19.99", cost="-0.000001"))[-2:] == (Decimal("19.99"), Decimal("-0.000001"))
     assert row_of(event(value="NaN", cost="1e13"))[-2:] == (None, None)
