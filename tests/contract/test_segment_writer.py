@@ -72,6 +72,17 @@ def test_only_new_and_changed_segments_are_written(client: Any) -> None:
     assert versions(client) == {segment_field(MINUTE + place, 0): (2, 1, 1)[place] for place in range(3)}
 
 
+@pytest.mark.parametrize("changes", [False, True])
+def test_many_segments_are_encoded_over_four_publishes_and_written_together(client: Any, *, changes: bool) -> None:
+    """Also where late events change every one of them before each publish."""
+    own = writer(client)
+    for second in range(1, 5):
+        assert versions(client) == {}
+        own.write(NOW_S + second, [minutes(dict.fromkeys(range(MINUTE, MINUTE + 20), second if changes else 1))])
+    encoded_in = [place // 5 + 1 if changes else 1 for place in reversed(range(20))]  # the newest first
+    assert versions(client) == {segment_field(MINUTE + place, 0): encoded_in[place] for place in range(20)}
+
+
 def test_a_restart_writes_no_segment_again(client: Any) -> None:
     writer(client).write(NOW_S, [minutes({MINUTE: 1})])
     before = written(client)
