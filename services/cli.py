@@ -90,14 +90,16 @@ def _share(argv: Sequence[str]) -> int:
 
 def _forget(argv: Sequence[str]) -> int:
     from services.enrich.erasure.forget import main
+    from services.history.visitors import opened_history
 
-    return main(argv)
+    return main(argv, opened_history)
 
 
 def _export(argv: Sequence[str]) -> int:
     from services.enrich.erasure.export import main
+    from services.history.visitors import opened_history
 
-    return main(argv)
+    return main(argv, opened_history)
 
 
 def _access(argv: Sequence[str]) -> int:

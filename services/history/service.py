@@ -47,6 +47,9 @@ _LINGER_SECONDS: Final = 0.5
 class Store(Protocol):
     """What stores batches: `services.history.sql.store.Store`."""
 
+    @property
+    def erasures(self) -> Erasures: ...
+
     def claim(self, assignment: Assignment) -> Place: ...
     def write(self, batch: Batch, places: Mapping[int, Place]) -> dict[int, Outcomes]: ...
     def retire(self, today: date, *, raw_days: int, minute_days: int) -> list[date]: ...
@@ -130,7 +133,7 @@ class HistoryService:
             try:
                 self._finish(records, lambda: self._note_lag(consumer, len(records)))
             except StaleOffsets as stale:
-                logger.warning("another replica stored these events, reading again from SQL", reason=str(stale))
+                logger.warning("not stored, reading again from SQL", reason=str(stale))
                 consumer.rewind()
                 return
             self._gauges.add_batch(len(records), self._elapsed_seconds() - began_at)
@@ -146,8 +149,7 @@ class HistoryService:
 
     def _finish(self, records: Sequence[Record], note_lag: Callable[[], None]) -> None:
         """Store the records. If PostgreSQL refuses a row, find it by halves, and send a dead letter."""
-        erases = self._current_erasures().erases
-        batch = build_batch(records, self._decode, erases)
+        batch = build_batch(records, self._decode, self._erases())
         try:
             outcomes = self._write(batch, note_lag)
         except RowsRefused as error:
@@ -162,6 +164,13 @@ class HistoryService:
         for partition_number, next_offset in batch.next_offsets.items():
             self._places[partition_number] = Place(self._places[partition_number].topic_id, next_offset)
         logger.debug("stored", events=sum(own.kept for own in outcomes.values()))
+
+    def _erases(self) -> Callable[[str, int, int], bool]:
+        """As `Erasures.erases`, of the erasures in Redis and in SQL."""
+        in_redis, in_sql = self._current_erasures().erases, self._store.erasures
+        if not in_sql:
+            return in_redis
+        return lambda *event: in_redis(*event) or in_sql.erases(*event)
 
     def _write(self, batch: Batch, note_lag: Callable[[], None]) -> dict[int, Outcomes]:
         def attempt() -> dict[int, Outcomes]:

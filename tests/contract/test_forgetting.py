@@ -3,6 +3,8 @@
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -32,6 +34,10 @@ HOUR_MS = 3_600_000
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def no_history(_url: str | None, _folder: Path) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Stored:
@@ -101,7 +107,7 @@ def stored(request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.M
 @pytest.fixture
 def site(stored: Stored) -> Iterator[Site]:
     assert stored.raw
-    with opened_site("test", Event()) as site:
+    with opened_site("test", Event(), no_history) as site:
         yield site
 
 
@@ -183,14 +189,16 @@ def test_a_dry_run_removes_nothing(stored: Stored, site: Site) -> None:
 
 
 def test_the_commands_print_json_and_a_table(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
-    assert export.main(["ann"]) == 0
+    assert export.main(["ann"], no_history) == 0
     document = msgspec.json.decode(capsys.readouterr().out)
     assert document["userId"] == "ann"
+    assert document["history"].startswith("not configured")
     assert document["redis"][f"p:visitor:{stored.lookup}"] == [{"gender": "F", "birthday": "1990-01-01"}]
-    assert forget.main(["ann", "--dry-run"]) == 0
+    assert forget.main(["ann", "--dry-run"], no_history) == 0
     printed = capsys.readouterr().out
     assert "'ann': would be forgotten\nplace " in printed
     assert stored.raw in printed
+    assert "history not configured" in printed
 
 
 def test_the_groups_of_sites_are_waited_for_and_what_they_publish_is_removed(stored: Stored, site: Site) -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from services.history.embedded import embedded_server
 from services.history.sql.connecting import connect
+from services.history.sql.migrating import migrate
+from services.history.visitors import opened_history
+from shared.privacy.visitor_history import HistoryUnavailable
 from shared.runtime.settings import ConfigurationError
 from tests.support.polling import eventually
 from tests.support.servers.postgres import reachable_folder
@@ -71,3 +74,25 @@ def test_the_server_of_a_killed_process_is_taken_over(folder: Path) -> None:
 def test_it_is_reached_through_its_socket_alone(folder: Path) -> None:
     with embedded_server(folder) as url, psycopg.connect(url()) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+
+
+def test_a_command_reaches_the_server_of_another_process_or_runs_its_own(folder: Path) -> None:
+    with opened_history(None, folder) as nothing:
+        assert nothing is None
+    with embedded_server(folder) as url:
+        migrate(url)
+        with opened_history(None, folder) as of_another:
+            assert of_another is not None
+            assert of_another.count(["ann"], 0) == 0
+        running = postmaster(folder)
+        os.kill(running, signal.SIGQUIT)
+        eventually(lambda: not (folder / "postmaster.pid").exists(), "it has ended", 30)
+        with opened_history(None, folder) as crashed:
+            assert crashed is not None
+            with pytest.raises(HistoryUnavailable, match="starting or down"):
+                crashed.count(["ann"], 0)
+    with opened_history(None, folder) as own:
+        assert own is not None
+        assert own.count(["ann"], 0) == 0
+        assert (folder / "postmaster.pid").exists()
+    assert not (folder / "postmaster.pid").exists()

@@ -14,20 +14,22 @@ from services.enrich.erasure.site import FAILURES, Site, logger, opened_site
 from services.enrich.erasure.stored import PLACES, published
 from shared.events.refusals import read_dead_letter_headers
 from shared.events.timestamps import iso_second
+from shared.privacy.visitor_history import OpenHistory
 from shared.runtime.dependency import Stopped
 from shared.streams.event_log import Record, TopicFacts
 
+_NO_HISTORY: Final = "not configured: HISTORY_URL is not set, and HISTORY_DIR holds no PostgreSQL"
 _DERIVED: Final = (
     "aggregate's state and the minute segments count the events below; they hold a digest or a number in place of the "
     "userId, and at most the hundred latest events as they are here"
 )
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], open_history: OpenHistory) -> int:
     """Print the JSON. Returns the exit code: 0 done, 1 failed or stopped. Raises ConfigurationError."""
     user_id: str = export_parser().parse_args(argv).user
     stop = Event()
-    with opened_site("export", stop) as site:
+    with opened_site("export", stop, open_history) as site:
         try:
             document = exported(site, user_id, time.time_ns() // 1_000_000)
         except FAILURES as error:
@@ -57,6 +59,7 @@ def exported(site: Site, user_id: str, now_ms: int) -> dict[str, Any]:
             topic: [_shown(record, facts) for _, record in site.records(topic, [visitor])]
             for topic, facts in site.topics.items()
         },
+        "history": _NO_HISTORY if site.history is None else site.history.events(visitor.ids),
         "derived": _DERIVED,
     }
 
@@ -79,7 +82,3 @@ def _shown(record: Record, facts: TopicFacts) -> dict[str, Any]:
         **({"refused_because": f"{reason}: {error}"} if reason else {}),
         "value": value,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

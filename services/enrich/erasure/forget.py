@@ -11,6 +11,7 @@ from threading import Event
 from typing import Final
 
 from services.enrich.erasure.identity import Identity
+from services.enrich.erasure.in_history import erased_from_history, returned_in_history
 from services.enrich.erasure.options import forget_parser
 from services.enrich.erasure.report import Line, is_pending, table
 from services.enrich.erasure.site import FAILURES, Site, logger, opened_site
@@ -19,6 +20,7 @@ from shared.events.timestamps import LATEST_MS, iso_second
 from shared.privacy.erasure_list import ErasureList
 from shared.privacy.erasure_watch import LOOK_SECONDS
 from shared.privacy.erasures import KEPT_MS, token_of
+from shared.privacy.visitor_history import OpenHistory
 from shared.runtime.dependency import Stopped
 from shared.streams.event_log import Record, TopicFacts
 
@@ -29,11 +31,11 @@ _REPUBLISHED_SECONDS: Final = 1.5
 _PUBLISHED_LOOKS: Final = 10
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], open_history: OpenHistory) -> int:
     """Erase, and print the report. Returns the exit code: 0 done, 1 failed or pending. Raises ConfigurationError."""
     options = forget_parser().parse_args(argv)
     stop = Event()
-    with opened_site("forget", stop) as site:
+    with opened_site("forget", stop, open_history) as site:
         try:
             forgetting = Forgetting(site, list(dict.fromkeys(options.users)), options.wait, is_dry=options.dry_run)
             reports = forgetting.run()
@@ -73,8 +75,15 @@ class Forgetting:
 
     def run(self) -> Mapping[str, Sequence[Line]]:
         """The report of each visitor."""
-        until_ms = self._erased_until()
-        lines = {user_id: list(self._stored(visitor)) for user_id, visitor in self._visitors.items()}
+        erased_ms = self._erased_until()
+        until_ms = max(erased_ms.values())
+        lines = {
+            user_id: [
+                *self._stored(visitor),
+                erased_from_history(self._site, visitor, erased_ms[user_id], is_dry=self._is_dry),
+            ]
+            for user_id, visitor in self._visitors.items()
+        }
         for user_id, found in self._records().items():
             lines[user_id] += found
         states = self._states(until_ms)
@@ -83,14 +92,14 @@ class Forgetting:
             lines[user_id] += [*self._published(visitor, is_rebuilt=is_rebuilt), *_ANONYMOUS, *states]
         return lines
 
-    def _erased_until(self) -> int:
-        """Put the visitors on the list. Returns the instant of the erasure; now, if it is only a dry run.
+    def _erased_until(self) -> dict[str, int]:
+        """Put the visitors on the list. Returns the instant of each erasure; now, if it is only a dry run.
 
         One that is on the list and has sent nothing since keeps its erasure, so that running twice rebuilds once.
         """
         now_ms = _now_ms()
         if self._is_dry:
-            return now_ms
+            return dict.fromkeys(self._visitors, now_ms)
         known = self._list.read(now_ms)
         unhashed = self._unhashed()
         tokens = {user_id: self._tokens(visitor, now_ms, unhashed) for user_id, visitor in self._visitors.items()}
@@ -107,8 +116,8 @@ class Forgetting:
             erased_until_ms = self._list.erase(set().union(*(tokens[user_id] for user_id in due)), now_ms, kept_ms)
             if self._site.stop.wait(self._settle_seconds):
                 raise Stopped
-            return erased_until_ms
-        return max(until_ms.values())
+            until_ms |= dict.fromkeys(due, erased_until_ms)
+        return until_ms
 
     def _tokens(self, visitor: Identity, now_ms: int, unhashed: Container[str]) -> set[str]:
         key = self._site.settings.erasure_key
@@ -124,14 +133,19 @@ class Forgetting:
         return {user_id for user_id, _ in self._site.records(topic, originals)}
 
     def _returned(self, until_ms: Mapping[str, int]) -> set[str]:
-        """Those who sent something after their erasure."""
+        """Those who sent something after their erasure. PostgreSQL keeps it for longer than the log."""
         visitors = [self._visitors[user_id] for user_id in until_ms]
         topics = {self._site.settings.raw_topic, self._site.settings.enriched_topic} & self._site.topics.keys()
-        return {
+        in_log = {
             user_id
             for topic in topics
             for user_id, record in self._site.records(topic, visitors)
             if record.timestamp_ms > until_ms[user_id]
+        }
+        return in_log | {
+            visitor.user_id
+            for visitor in visitors
+            if returned_in_history(self._site, visitor, until_ms[visitor.user_id])
         }
 
     # --- what is stored ----------------------------------------------------------------------------------------------
@@ -209,8 +223,8 @@ _ANONYMOUS: Final = (
     Line("minute segments", None, None, "no id; rewritten by aggregate, or gone SEGMENT_HOURS and 2 minutes later"),
 )
 _NOTE: Final = (
-    "Not in reach: backups and append-only files of Redis, snapshots of volumes, your own catalogue files and logs, "
-    "other readers of the topics.\n"
+    "Not in reach: backups of PostgreSQL, backups and append-only files of Redis, snapshots of volumes, your own "
+    "catalogue files and logs, other readers of the topics.\n"
 )
 
 
@@ -230,7 +244,3 @@ def _title(user_id: str, *, is_dry: bool) -> str:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

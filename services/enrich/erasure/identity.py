@@ -13,7 +13,8 @@ from shared.privacy.rotation import Period, Rotation, derived_salt, period_of, p
 _ROTATIONS: Final[tuple[Rotation, ...]] = get_args(Rotation)
 _COUNTED_MS: Final = 2 * DAY_MS
 """No window, session or salt of the past reaches further back, nor does a rebuild."""
-_LONGEST_MS: Final = 400 * DAY_MS
+LONGEST_MS: Final = 400 * DAY_MS
+"""How far back pseudonyms are computed."""
 _KEY_BYTES: Final = range(16, 65)
 """The length of a key that `pseudonym_of` takes. Others may write to the same Redis."""
 
@@ -35,11 +36,11 @@ class Identity(NamedTuple):
 
     def counted_ids(self, now_ms: int) -> list[str]:
         """The pseudonyms that a window, or the log that it is rebuilt from, may hold."""
-        return [
-            user_id
-            for user_id, period in self.periods.items()
-            if period is not None and period.end_ms > now_ms - _COUNTED_MS
-        ]
+        return self.pseudonyms_since(now_ms - _COUNTED_MS)
+
+    def pseudonyms_since(self, since_ms: int) -> list[str]:
+        """The pseudonyms whose period ended after an instant."""
+        return [user_id for user_id, period in self.periods.items() if period is not None and period.end_ms > since_ms]
 
 
 def identity_of(
@@ -67,7 +68,7 @@ def identity_of(
 def _periods(rotation: Rotation, from_ms: int, now_ms: int) -> list[Period]:
     period = period_of(now_ms, rotation)
     found = [period]
-    while period.start_ms > max(from_ms, now_ms - _LONGEST_MS):
+    while period.start_ms > max(from_ms, now_ms - LONGEST_MS):
         period = period_of(period.start_ms - 1, rotation)
         found.append(period)
     return found

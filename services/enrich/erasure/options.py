@@ -13,11 +13,12 @@ def forget_parser() -> ArgumentParser:
     """The parser of `clickpulse forget`."""
     parser = _parser(
         "forget",
-        "Erase visitors: their lookups, Redis keys, records of the event log and aggregate's state. The events up to\n"
-        "now are erased; later ones count, as those of new visitors. Prints what was removed where, and what expires\n"
-        "when. Name all visitors in one call: each call makes aggregate read the log of the last hours again.",
-        "Exit codes: 0 done, 1 failed, or aggregate has not erased its state yet (run it again), 2 wrong option or\n"
-        "setting.",
+        "Erase visitors: their lookups, Redis keys, records of the event log, aggregate's state, and events in\n"
+        "PostgreSQL. The events up to now are erased; later ones count, as those of new visitors. Prints what was\n"
+        "removed where, and what expires when. Name all visitors in one call: each call makes aggregate read the log\n"
+        "of the last hours again.",
+        "Exit codes: 0 done, 1 failed, or aggregate has not erased its state or PostgreSQL was unreachable (run it\n"
+        "again), 2 wrong option or setting.",
     )
     parser.add_argument("users", nargs="+", metavar="USER", help="a userId, as the site sends it")
     parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
@@ -35,7 +36,8 @@ def export_parser() -> ArgumentParser:
     """The parser of `clickpulse export`."""
     parser = _parser(
         "export",
-        "Print everything that is stored about a visitor as JSON: lookups, Redis keys and records of the event log.",
+        "Print everything that is stored about a visitor as JSON: lookups, Redis keys, records of the event log, and\n"
+        "events in PostgreSQL.",
         "Exit codes: 0 done, 1 failed, 2 wrong option or setting.",
     )
     parser.add_argument("user", metavar="USER", help="a userId, as the site sends it")

@@ -8,13 +8,13 @@ from typing import Final
 
 import redis
 
-from services.enrich.erasure.identity import Identity, identity_of
+from services.enrich.erasure.identity import LONGEST_MS, Identity, identity_of
 from services.enrich.erasure.records import records_of
 from services.enrich.erasure.settings import ErasureSettings
 from services.enrich.erasure.stored import Redis
 from shared.events.refusals import dead_letter_topic
-from shared.events.time_units import DAY_MS
 from shared.privacy.erasure_list import ErasureList, PublishedSite
+from shared.privacy.visitor_history import HistoryUnavailable, OpenHistory, VisitorHistory
 from shared.runtime.dependency import Dependency
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import connect, redis_address, wait_out
@@ -25,7 +25,7 @@ from shared.streams.event_log import EventLog, LogUnavailable, Record, TopicFact
 
 logger = get_logger(__name__)
 
-FAILURES: Final = (LogUnavailable, redis.RedisError)
+FAILURES: Final = (LogUnavailable, redis.RedisError, HistoryUnavailable)
 """Which end a command with exit code 1."""
 
 
@@ -38,11 +38,13 @@ class Site:
     redis: Redis
     topics: Mapping[str, TopicFacts]  # those that exist
     kept_ms: int | None  # the longest time for which any of them keeps a record; None: for good
+    history: VisitorHistory | None
     stop: Event
 
     def identity(self, user_id: str, now_ms: int) -> Identity:
         """The ids under which the visitor may be stored."""
-        kept_ms = DAY_MS * 400 if self.kept_ms is None else self.kept_ms
+        # History keeps events for months, and the ids of their visitors for good.
+        kept_ms = LONGEST_MS if self.kept_ms is None or self.history is not None else self.kept_ms
         secret = self.settings.hash_salt if self.settings.hash_user_id != "off" else None
         return identity_of(self.redis.client, self.redis.prefix, user_id, secret=secret, kept_ms=kept_ms, now_ms=now_ms)
 
@@ -61,7 +63,7 @@ class Site:
 
 
 @contextmanager
-def opened_site(command: str, stop: Event) -> Iterator[Site]:
+def opened_site(command: str, stop: Event, open_history: OpenHistory) -> Iterator[Site]:
     """Read the settings, connect, and wait until Redis and the log answer.
 
     Raises ConfigurationError, Stopped, and what redis-py raises for a lasting error, such as a missing right. The
@@ -71,7 +73,11 @@ def opened_site(command: str, stop: Event) -> Iterator[Site]:
     configure_logs(command, settings.log_format, settings.log_level)
     log = open_log(settings, command)
     try:
-        with stop_on_signals(stop), connect(settings.redis_url) as client:
+        with (
+            stop_on_signals(stop),
+            open_history(settings.history_url, settings.history_dir) as history,
+            connect(settings.redis_url) as client,
+        ):
             wait_out(client, Dependency(f"Redis at {redis_address(settings.redis_url)}"), stop)
             client.ping()
             facts = Dependency(f"the event log at {log.address}").wait_for(
@@ -79,7 +85,7 @@ def opened_site(command: str, stop: Event) -> Iterator[Site]:
             )
             kept = [topic.kept_ms for topic in facts.values()]
             kept_ms = None if None in kept else max([settings.retention_ms, *filter(None, kept)])
-            yield Site(settings, log, Redis(client, settings.redis_prefix), facts, kept_ms, stop)
+            yield Site(settings, log, Redis(client, settings.redis_prefix), facts, kept_ms, history, stop)
     finally:
         log.close()
 

@@ -15,6 +15,8 @@ from services.history.sql.connecting import Url, connect, failures, lock
 from services.history.sql.days import bounds_of, create_day, kept_from_of, retire, table_of
 from services.history.sql.names import Names
 from services.history.sql.rollups import ADD_TO_ROLLUPS
+from services.history.sql.visitors import erasures_of, number_of_erasures
+from shared.privacy.erasures import NO_ERASURES
 from shared.streams.event_log import Assignment
 from shared.streams.kafka.start_offset import Committed, Verdict, judge_committed
 
@@ -88,6 +90,9 @@ class Store:
         self._url = url
         self._topic = topic
         self._session: _Session | None = None
+        self._known_erasures = 0
+        self.erasures = NO_ERASURES
+        """Those in SQL at the last claim, which batches must honour. Redis may not know them any more, or not yet."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -97,8 +102,13 @@ class Store:
 
     def claim(self, assignment: Assignment) -> Place:
         """Where to read the partition. A recreated topic starts over; its events that are known are duplicates."""
-        with self._transaction() as (_, cursor):
+        with self._transaction() as (session, cursor):
             partition = assignment.partition
+            number = number_of_erasures(cursor)
+            if number != self._known_erasures:
+                session.visitors = Names("visitors")  # erased visitors have no number any more
+                self.erasures = erasures_of(cursor)
+                self._known_erasures = number
             cursor.execute(
                 "INSERT INTO history_offsets (topic, topic_id, partition, next_offset) VALUES (%s, %s, %s, %s) "
                 "ON CONFLICT DO NOTHING",
@@ -125,6 +135,8 @@ class Store:
         """Store the batch, if each of its partitions is at its place. Returns the outcomes. Raises StaleOffsets."""
         outcomes = {partition: Outcomes(*astuple(own)) for partition, own in batch.outcomes.items()}
         with self._transaction() as (session, cursor):
+            if number_of_erasures(cursor) != self._known_erasures:
+                raise StaleOffsets("visitors were erased that the batch may hold")
             for partition, next_offset in batch.next_offsets.items():
                 place = places[partition]
                 cursor.execute(_ADVANCE, [next_offset, self._topic, place.topic_id, partition, place.next_offset])

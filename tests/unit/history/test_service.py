@@ -16,6 +16,7 @@ from services.history.sql.store import Place
 from shared.events.enriched import encode_enriched
 from shared.events.refusals import read_dead_letter_headers
 from shared.events.schema import EnrichedEvent
+from shared.privacy.erasures import NO_ERASURES, Erasure, Erasures, token_of
 from shared.runtime.settings import ConfigurationError
 from shared.status.gauges import Gauges
 from shared.status.health import Health
@@ -90,6 +91,7 @@ class MemoryStore:
         self.outcomes = Outcomes()
         self.retired: list[date] = []
         self.on_write: Callable[[], None] = lambda: None
+        self.erasures = NO_ERASURES
 
     def claim(self, assignment: Assignment) -> Place:
         assert assignment.partition == 0
@@ -105,6 +107,7 @@ class MemoryStore:
             raise RowsRefused("refused")
         self.users += [row.visitor for _, row in batch.rows]
         self.outcomes.refused += batch.outcomes[0].refused
+        self.outcomes.erased += batch.outcomes[0].erased
         self.place = Place("", batch.next_offsets[0])
         return batch.outcomes
 
@@ -195,6 +198,23 @@ def test_stale_offsets_are_read_again_from_sql() -> None:
     assert (site.store.users, site.consumer.rewinds) == (list("abcd"), 1)
     site.work()
     assert (site.store.users, site.gauges.events) == (list("abcdgh"), 6)
+
+
+def test_a_batch_of_an_erased_visitor_is_built_again_without_it() -> None:
+    """`clickpulse forget` reached SQL after the batch was built, and history cannot see Redis's list."""
+    site = Site(["ada", "bob", "ada"])
+    erasure = Erasure(NOW_MS, NOW_MS + 1)
+
+    def erase() -> None:
+        site.store.on_write = lambda: None
+        site.store.erasures = Erasures({token_of("ada"): erasure})
+        site.store.errors = [StaleOffsets("visitors were erased")]
+
+    site.store.on_write = erase
+    site.work()
+    assert (site.store.users, site.consumer.rewinds) == ([], 1)
+    site.work()
+    assert (site.store.users, site.store.outcomes.erased) == (["bob"], 2)
 
 
 def test_an_unknown_commit_is_not_repeated() -> None:
