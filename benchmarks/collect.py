@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from benchmarks.processes import answer, quieten_logs
 from benchmarks.site import Servers, fresh_site, running_servers, wait_until
-from services.collect.server import serve
+from shared.runtime.http_server import serve
 from shared.runtime.listening import listen
 from tests.support.servers.collector import Collector
 from tests.support.servers.server_process import free_port

@@ -16,10 +16,8 @@ from services.collect.appender import Appender
 from services.collect.checking.command import check, is_page
 from services.collect.checking.self_report import CHECK_PATH, self_report
 from services.collect.dead_letters import SERVICE
-from services.collect.limits import TokenBuckets
 from services.collect.rules import Rules
 from services.collect.script_document import script_document
-from services.collect.server import serve
 from services.collect.settings import CollectSettings
 from services.collect.shop.catalogue import read_catalogue
 from services.collect.shop.documents import SHOP_SITE, Shop
@@ -30,12 +28,14 @@ from shared.events.refusals import dead_letter_topic
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.runtime.configuration import ConfigurationError
 from shared.runtime.dependency import Dependency
+from shared.runtime.http_server import serve
 from shared.runtime.listening import listen
 from shared.runtime.logs import get_logger
 from shared.runtime.process import STARTING, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
 from shared.runtime.settings_help import service_parser
+from shared.runtime.token_buckets import TokenBuckets
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.choose import topic_spec

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from services.collect.clicks import Click, Fields, Mistake, click_of
-from services.collect.limits import TokenBuckets
 from services.collect.protocols.reading import Received
 from services.collect.request import Request
 from services.collect.sites import Gpc, Site, Sites, gpc_of
@@ -13,6 +12,7 @@ from services.collect.visitor import anonymous_identity_of, identity_of
 from shared.events.collected import Refused
 from shared.events.hosts import site_name
 from shared.events.limits import Limits, shortened
+from shared.runtime.token_buckets import TokenBuckets
 
 OPT_OUT_COOKIE: Final = "clickpulse_opt_out"
 

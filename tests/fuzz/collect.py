@@ -20,7 +20,6 @@ from urllib.parse import quote, urlencode
 from services.collect.app import Bounds, CollectApp
 from services.collect.appender import Appender
 from services.collect.clicks import Click
-from services.collect.limits import TokenBuckets
 from services.collect.protocols import ROUTES
 from services.collect.rules import Rules
 from services.collect.sites import Site, Sites
@@ -29,6 +28,7 @@ from shared.events.limits import Limits
 from shared.events.raw import decode_raw
 from shared.events.schema import RawEvent
 from shared.runtime.dependency import Dependency
+from shared.runtime.token_buckets import TokenBuckets
 from shared.status.gauges import Gauges
 from shared.status.health import Health
 from shared.streams.event_log import NewRecord

@@ -9,13 +9,13 @@ import pytest
 
 from services.collect.app import Bounds, CollectApp
 from services.collect.appender import Appender, Outgoing, Unavailable
-from services.collect.limits import TokenBuckets
 from services.collect.rules import Rules
 from services.collect.sites import Gpc, Site, Sites
 from services.collect.tally import Tally
 from shared.events.collected import ACCEPTED, OUTCOMES, Refused
 from shared.events.limits import Limits
 from shared.events.refusals import Reason
+from shared.runtime.token_buckets import TokenBuckets
 from shared.status.gauges import Gauges
 from tests.support import own_loop
 

@@ -6,13 +6,13 @@ from typing import Any, Final, NamedTuple
 
 from services.collect.answers import Outcome
 from services.collect.clicks import Click
-from services.collect.limits import TokenBuckets
 from services.collect.protocols import methods_of, refusal_of
 from services.collect.request import Answer, Rejected, Request
 from services.collect.rules import Judged, Rules
 from services.collect.sites import Site, Sites
 from shared.events.collected import OUTCOMES
 from shared.events.limits import Limits
+from shared.runtime.token_buckets import TokenBuckets
 
 NOW_MS: Final = 1_795_000_000_000
 ADDRESS: Final = "203.0.113.7"

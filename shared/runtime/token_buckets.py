@@ -1,4 +1,4 @@
-"""How much an address or a site may send: token buckets, in bounded memory. Pure; time is an argument."""
+"""How much each sender may send: token buckets, in bounded memory. Pure; time is an argument."""
 
 from collections import OrderedDict
 from typing import Final
