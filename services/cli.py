@@ -102,6 +102,12 @@ def _export(argv: Sequence[str]) -> int:
     return main(argv, opened_history)
 
 
+def _api_key(argv: Sequence[str]) -> int:
+    from services.history.api.key_command import main
+
+    return main(argv)
+
+
 def _access(argv: Sequence[str]) -> int:
     from services.access.__main__ import main
 
@@ -152,6 +158,7 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
         "dead-letters": Subcommand("list, count, show and replay refused events", "enrich", _dead_letters),
         "hash-password": Subcommand("hash the password of a role for the dashboard", "dashboard", _hash_password),
         "share": Subcommand("print a link to one page of the dashboard that ends by itself", "dashboard", _share),
+        "api-key": Subcommand("make a key of history's API", "history", _api_key),
         "forget": Subcommand("erase visitors everywhere, and report what expires when", "enrich", _forget),
         "export": Subcommand("print everything that is stored about a visitor", "enrich", _export),
         "access": Subcommand("list and grant the rights of each service in Redis and Kafka", "kafka", _access),

@@ -7,11 +7,12 @@ from functools import partial
 from threading import Event
 from typing import Final
 
+from services.history.api.serving import api, keys_of
 from services.history.embedded import embedded_server
 from services.history.failures import DatabaseUnavailable
 from services.history.service import SERVICE, HistoryService
 from services.history.settings import HistorySettings
-from services.history.sql.connecting import Url, address_of, checked_url
+from services.history.sql.connecting import Url, address_of, checked_url, one_at_a_time
 from services.history.sql.migrating import migrate
 from services.history.sql.store import Store
 from shared.events.refusals import dead_letter_topic
@@ -48,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
     settings = read_settings(HistorySettings)
     if settings.history_url is not None:
         checked_url(settings.history_url)
+    keys_of(settings)
     if arguments.action == "migrate":
         return _migrate(settings)
     return run_process(SERVICE, settings, partial(_run, settings))
@@ -77,12 +79,13 @@ def _address(settings: HistorySettings) -> str:
 
 def _run(settings: HistorySettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     topic = settings.enriched_topic
-    # Closes in reverse order: the consumer, then the tables, then a server of our own.
+    # Closes in reverse order: the consumer, then the tables, then the API, then a server of our own.
     with ExitStack() as stack:
-        url = _url(settings, stack)
+        url = one_at_a_time(_url(settings, stack))
         database = Dependency(f"PostgreSQL at {_address(settings)}", health, "postgres", is_optional=True)
         applied = database.wait_for(lambda: migrate(url), DatabaseUnavailable, stop)
         logger.info("schema is up to date", applied=applied)
+        stack.enter_context(api(settings, url, health))
         await_redis(settings, health, stop)
         await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
         health.working(STARTING)

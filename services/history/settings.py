@@ -2,13 +2,14 @@
 
 from pydantic import Field
 
+from services.history.api.settings import ApiSettings
 from shared.runtime.history_place import HistoryPlaceSettings
 from shared.runtime.settings import ServiceSettings
 
 _MOST_DAYS = 36_500  # a hundred years
 
 
-class HistorySettings(ServiceSettings, HistoryPlaceSettings):
+class HistorySettings(ServiceSettings, HistoryPlaceSettings, ApiSettings):
     """Settings of history beyond those of every service."""
 
     history_batch_records: int = Field(

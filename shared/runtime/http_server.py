@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Event
@@ -77,8 +77,10 @@ def serve(
     *,
     most_connections: int = 4_096,
     request_seconds: float = 10.0,
+    stop_seconds: int = _STOP_SECONDS,
+    at_end: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Answer requests until `stop` is set, and then those in progress.
+    """Answer requests until `stop` is set, and then those in progress for up to `stop_seconds`. Then call `at_end`.
 
     The application `turn_away` answers on connections beyond `most_connections`. A request that takes longer than
     `request_seconds` to arrive is answered with 408.
@@ -95,7 +97,7 @@ def serve(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_graceful_shutdown=stop_seconds,
         ws="none",
     )
     server = _Server(config)
@@ -107,5 +109,7 @@ def serve(
             _cut_off_slow(server.server_state.connections, asyncio.get_running_loop().time() - request_seconds)
         server.should_exit = True
         await serving
+        if at_end is not None:
+            await at_end()
 
     uvloop.run(run())

@@ -132,6 +132,7 @@ def site(request: pytest.FixtureRequest, redis_url: str, postgres: Postgres) -> 
         "HISTORY_URL": postgres.url,
         "HISTORY_BATCH_RECORDS": "300",
         "HEALTH_PORT": str(free_port()),
+        "HISTORY_API_PORT": "0",
         "LOG_FORMAT": "console",
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Final
 
 import psycopg
@@ -37,6 +38,17 @@ def address_of(url: str) -> str:
 
 Url = Callable[[], str]
 """The connection string of a server, asked for at each connection. Raises DatabaseUnavailable."""
+
+
+def one_at_a_time(url: Url) -> Url:
+    """The same for several threads: it may start a server."""
+    lock = Lock()
+
+    def guarded() -> str:
+        with lock:
+            return url()
+
+    return guarded
 
 
 def connect(url: Url) -> psycopg.Connection:

@@ -1,0 +1,1 @@
+"""The HTTP API of history: questions in, numbers out."""

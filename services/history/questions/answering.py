@@ -1,0 +1,79 @@
+"""Answers a question: the window that is asked about, and the one to compare with. Pure but for `run`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from services.history.questions.counting import breakdown, series
+from services.history.questions.latest import latest_events
+from services.history.questions.mistake import Mistake
+from services.history.questions.question import Filter, Question
+from services.history.questions.spans import MINUTE, Span, buckets
+from services.history.questions.state import EVENTS, Part, Row, Run, State, read_state
+from services.history.questions.statements import from_events
+from services.history.questions.windows import Window, compared, iso
+
+REALTIME_MINUTES: Final = (5, 15, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered."""
+
+    question: Question
+    state: State
+    asked: Part
+    earlier: Part | None = None  # of the window to compare with
+
+
+async def answer(question: Question, now: datetime, run: Run) -> Answer:
+    """The answer to a question at an instant. Raises Mistake, and what `run` raises."""
+    state = await read_state(run)
+    asked = await _part(question, question.window, state, now, run)
+    if question.compare is None:
+        return Answer(question, state, asked)
+    window, narrowed = compared(question.window, question.compare), question
+    if question.by is not None:
+        names = tuple(row["name"] for row in asked.rows)
+        narrowed = replace(question, filters=(*question.filters, Filter(question.by, names)))
+    try:
+        earlier = await _part(narrowed, window, state, now, run)
+    except Mistake as gone:
+        earlier = Part(window, [], notes=[gone.message])
+    return Answer(question, state, asked, earlier)
+
+
+async def _part(question: Question, window: Window, state: State, now: datetime, run: Run) -> Part:
+    match question.kind:
+        case "aggregate":
+            return await series(question, window, [window.span], state, run)
+        case "timeseries":
+            spans = buckets(window.span, window.interval, window.zone)
+            counted = await series(question, window, spans, state, run)
+            rows = [{**_bounds(span), **row} for span, row in zip(spans, counted.rows, strict=True)]
+            return replace(counted, rows=rows)
+        case "breakdown":
+            return await breakdown(question, window, state, run)
+        case "realtime":
+            return await _realtime(question, window, now, run)
+        case "events":
+            events = await latest_events(window.span, state.events_from, question.filters, question.limit, run)
+            notes = [state.events_gone] if window.span.start < state.events_from else []
+            return Part(window, events, {"rows": EVENTS}, notes)
+
+
+async def _realtime(question: Question, window: Window, now: datetime, run: Run) -> Part:
+    """A row for each of the latest spans, which end now."""
+    rows: list[Row] = []
+    for minutes in REALTIME_MINUTES:
+        span = Span(now - minutes * MINUTE, now)
+        statement = from_events([span], 0, question.filters, with_visitors="visitors" in question.metrics)
+        counted: Sequence[tuple[Any, ...]] = await run(statement) or [(0, None, 0, 0, 1)]
+        found = dict(zip(("views", "visitors"), counted[0][2:4], strict=True))
+        rows.append({"minutes": minutes} | {metric: found[metric] for metric in question.metrics})
+    return Part(window._replace(span=span), rows, dict.fromkeys(question.metrics, EVENTS))
+
+
+def _bounds(span: Span) -> dict[str, Any]:
+    return {"from": iso(span.start), "to": iso(span.end)}

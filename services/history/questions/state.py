@@ -1,0 +1,57 @@
+"""What history holds when a question is asked, and the answer for one window. Pure."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import Any, Final, NamedTuple
+
+from services.history.questions.spans import DAY, MINUTE, floored
+from services.history.questions.statements import STATE, Statement
+from services.history.questions.windows import Window, iso
+
+Run = Callable[[Statement], Awaitable[Sequence[tuple[Any, ...]]]]
+"""Runs a statement, each on the same snapshot."""
+
+Row = Mapping[str, Any]
+
+EVENTS: Final = "events"
+ROLLUPS: Final = "rollups"
+BY_DAY: Final = "by_day"
+"""Where a figure comes from."""
+
+
+class State(NamedTuple):
+    """What history holds."""
+
+    events_from: datetime  # raw events before are gone
+    minutes_from: datetime  # the rollups of minutes before are gone
+    since: datetime | None  # the hour of the first event
+    as_of: datetime | None
+
+    @property
+    def events_gone(self) -> str:
+        """A sentence on raw events."""
+        return f"events before {iso(self.events_from)} are no longer kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answer for one window. `source` says where each figure comes from, `more` how many names are left out."""
+
+    window: Window
+    rows: Sequence[Row]
+    source: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    more: int = 0
+
+
+async def read_state(run: Run) -> State:
+    """What history holds now."""
+    ((kept_from, first_minute, first_hour, last_minute),) = await run(STATE)
+    is_complete = first_minute is None or floored(first_minute, DAY) == floored(first_hour, DAY)
+    return State(
+        events_from=datetime.combine(kept_from, time(), UTC),
+        minutes_from=datetime.min.replace(tzinfo=UTC) if is_complete else floored(first_minute, DAY),
+        since=first_hour,
+        as_of=None if last_minute is None else last_minute + MINUTE,
+    )

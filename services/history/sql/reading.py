@@ -1,0 +1,128 @@
+"""Reads for questions, on connections of their own: they neither wait for what stores events nor keep it waiting."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Protocol, TypeVar
+
+import psycopg
+
+from services.history.failures import DatabaseUnavailable
+from services.history.sql.connecting import Url, checked_url
+
+Found = TypeVar("Found")
+
+_WAITING_PER_CONNECTION: Final = 64
+
+# For the transaction alone: a pooler gives the session to others afterwards. Compiling would take longer than most
+# statements.
+_PREPARE: Final = (
+    "SELECT set_config('statement_timeout', %s, true), set_config('TimeZone', 'UTC', true), "
+    "set_config('jit', 'off', true)"
+)
+
+
+class Busy(Exception):  # noqa: N818 - a condition
+    """Too many questions are waiting."""
+
+
+class TooSlow(Exception):  # noqa: N818 - same
+    """A question took longer than it may."""
+
+
+class Statement(Protocol):
+    """SQL text and its values: `services.history.questions.statements.Statement`."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def values(self) -> Mapping[str, Any]: ...
+
+
+Run = Callable[[Statement], Awaitable[Sequence[tuple[Any, ...]]]]
+
+
+class Reader:
+    """Answers a bounded number of questions at once, and cannot write. Lives in one event loop."""
+
+    def __init__(self, url: Url, *, connections: int, seconds: float) -> None:
+        """Does not connect. A question may wait so many seconds for its turn, and then take as long."""
+        self._url, self._seconds = url, seconds
+        self._turns = asyncio.Semaphore(connections)
+        self._most_waiting = _WAITING_PER_CONNECTION * connections
+        self._waiting = 0
+        self._idle: list[psycopg.AsyncConnection] = []
+
+    async def ask(self, work: Callable[[Run], Awaitable[Found]]) -> Found:
+        """Call `work` with what runs statements, all on one snapshot. Raises DatabaseUnavailable, Busy and TooSlow."""
+        await self._await_turn()
+        try:
+            async with asyncio.timeout(self._seconds):
+                with _failures():
+                    async with self._transaction() as connection:
+                        return await work(lambda statement: _run(connection, statement))
+        except TimeoutError:
+            raise TooSlow from None
+        finally:
+            self._turns.release()
+
+    async def close(self) -> None:
+        """Close the connections that no question uses."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _await_turn(self) -> None:
+        if self._waiting >= self._most_waiting:
+            raise Busy
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Busy from None
+        finally:
+            self._waiting -= 1
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        connection = await self._connection()
+        try:
+            async with connection.transaction():
+                await connection.execute(_PREPARE, [f"{self._seconds}s"])
+                yield connection
+        except BaseException:
+            await connection.close()
+            raise
+        self._idle.append(connection)
+
+    async def _connection(self) -> psycopg.AsyncConnection:
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.execute("SELECT")
+            except psycopg.OperationalError:  # the server was restarted meanwhile
+                await connection.close()
+            else:
+                return connection
+        url = await asyncio.to_thread(self._url)
+        connection = await psycopg.AsyncConnection.connect(checked_url(url), autocommit=True, prepare_threshold=None)
+        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        await connection.set_read_only(True)
+        return connection
+
+
+async def _run(connection: psycopg.AsyncConnection, statement: Statement) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(statement.text, statement.values)
+    return await cursor.fetchall()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Raise DatabaseUnavailable and TooSlow for psycopg's exceptions, but for those of a wrong statement."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled:
+        raise TooSlow from None
+    except (psycopg.OperationalError, psycopg.InternalError, psycopg.errors.UndefinedTable) as error:
+        # The last two: a day was dropped while the question looked at it.
+        raise DatabaseUnavailable(error.diag.message_primary or type(error).__name__) from None
