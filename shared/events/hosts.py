@@ -10,10 +10,10 @@ _LONGEST_LABEL: Final = 63  # RFC 1035; Python's IDNA codec takes seconds for lo
 _READ_CHARACTERS: Final = 1024  # the host comes first; what follows can be long and costly to parse
 _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 
-SITE: Final = rf"\A(?=.{{1,{LONGEST_HOST}}}\Z)(?!www\.)[a-z0-9_-]{{1,63}}(?:\.[a-z0-9_-]{{1,63}})*\Z"
+_SITE: Final = re.compile(
+    rf"\A(?=.{{1,{LONGEST_HOST}}}\Z)(?!www\.)[a-z0-9_-]{{1,63}}(?:\.[a-z0-9_-]{{1,63}})*\Z", re.ASCII
+)
 """Matches what `site_name` returns as it is."""
-
-_SITE: Final = re.compile(SITE, re.ASCII)
 
 
 def site_name(text: str) -> str | None:

@@ -13,11 +13,13 @@ from msgspec import UNSET, UnsetType, defstruct
 
 from services.enrich.attributes.agent import Agent
 from services.enrich.lookups.catalogue import NO_PRODUCT, UNKNOWN_PRODUCT, Appendix, ProductFacts, VisitorFacts
+from services.enrich.lookups.lru import LruCache
 from services.enrich.privacy.truncation import truncated_ips
 from services.enrich.transform.age import age_span
 from services.enrich.transform.fields import FIELDS, Field, Source, compiled
 from services.enrich.transform.plain_pages import is_plain_page
 from services.enrich.transform.rules import Rules
+from shared.events.hosts import LONGEST_HOST, is_site_name
 from shared.events.limits import Limits, within
 from shared.events.refusals import UNDECODABLE
 from shared.events.schema import EnrichedEvent, RawEvent
@@ -41,6 +43,7 @@ _OtherAnswers: Final = defstruct("OtherAnswers", [field.name for field in _OTHER
 
 _UNFIT: Final = (KeyError, *UNDECODABLE)
 _LONGEST_REMEMBERED: Final = 512  # characters, so that no producer can fill the memory
+_SITES_REMEMBERED: Final = 1_024
 
 
 class FastPath:
@@ -54,6 +57,7 @@ class FastPath:
         self._answers_of_product = compiled(_ProductAnswers, _OF_PRODUCT, rules)
         self._other_answers = compiled(_OtherAnswers, _OTHERS, rules)
         self._without_product = self._members_without_product()
+        self._is_site = LruCache(is_site_name, _SITES_REMEMBERED, LONGEST_HOST)
 
     def append_answers(
         self,
@@ -72,7 +76,7 @@ class FastPath:
         in `country_by_ip`, every user agent an entry in `agents`.
         """
         decode, decode_surely = self._decode, self._decode_surely
-        clean_urls, without_product = self._clean_urls, self._without_product
+        clean_urls, is_site, without_product = self._clean_urls, self._is_site, self._without_product
         encode_into, join = _encoder.encode_into, b"".join
         own = bytearray()  # used again and again, so that it need not grow
         outputs: list[ToAppend | None] = []
@@ -80,7 +84,7 @@ class FastPath:
         for value, arrival_ms in zip(values, arrived_ms, strict=True):
             try:
                 click = decode(value)
-                timestamp_ms, product_id = click.timestamp, click.productId
+                timestamp_ms, product_id, site = click.timestamp, click.productId, click.site
                 visitor = visitors[click.userId]
                 appendix = visitor.appendix
                 if (
@@ -106,7 +110,7 @@ class FastPath:
                 encode_into(click, own)
                 if not own.isascii():
                     decode_surely(own)  # its limits were counted in characters
-                if timestamp_ms <= arrival_ms + FUTURE_TOLERANCE_MS:
+                if timestamp_ms <= arrival_ms + FUTURE_TOLERANCE_MS and (site is UNSET or is_site[site]):
                     own.pop()  # the closing brace, which the appendix has
                     outputs.append((topic, appendix.key, join((own, about_product, appendix.members)), ()))
                     continue
