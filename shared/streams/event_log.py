@@ -265,6 +265,21 @@ class Processor(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
+class Past(Protocol):
+    """Records that were appended before, read without a group: nothing in the log changes."""
+
+    @property
+    def end_offsets(self) -> Mapping[int, int]:
+        """The offset that the next record of each partition gets."""
+
+    @property
+    def missing_until_ms(self) -> int:
+        """Records appended before may have been removed, epoch ms; 0: none. Known once all are read."""
+
+    def records(self) -> Iterator[Sequence[Record]]:
+        """Batches, in offset order within each partition. Call it once."""
+
+
 class EventLog(Protocol):
     """A connection to the log, and the factory of its consumers, producers and processors."""
 
@@ -280,6 +295,9 @@ class EventLog(Protocol):
 
     def delete(self, topic: str, records: Sequence[Record]) -> int:
         """Delete records that were read. Returns how many were: none on a log that deletes only by age."""
+
+    def past(self, topic: str, since_ms: int, end: Mapping[int, int]) -> Past:
+        """The records appended from an instant, epoch ms, and before an offset of each of these partitions."""
 
     def consumer(self, topic: str, group: str, listener: Listener) -> Consumer: ...
     def producer(self) -> Producer: ...

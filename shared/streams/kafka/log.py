@@ -20,6 +20,7 @@ from shared.streams.kafka.client import KafkaClients, close_producer, produce
 from shared.streams.kafka.errors import FATAL, REFUSED, translated
 from shared.streams.kafka.facts import topic_facts
 from shared.streams.kafka.mismatch import mismatch
+from shared.streams.kafka.past import KafkaPast
 from shared.streams.kafka.processor import KafkaProcessor
 from shared.streams.kafka.topics import most_message_bytes, new_topic_options, shortcomings
 from shared.streams.parts import SEND_BYTES, parts
@@ -116,6 +117,10 @@ class KafkaLog:
     def delete(self, topic: str, records: Sequence[Record]) -> int:  # noqa: ARG002 - Kafka deletes only by age
         """As `EventLog.delete`."""
         return 0
+
+    def past(self, topic: str, since_ms: int, end: Mapping[int, int]) -> KafkaPast:
+        """As `EventLog.past`."""
+        return KafkaPast(self._clients, topic, since_ms, end)
 
     def consumer(self, topic: str, group: str, listener: Listener) -> "KafkaConsumer":
         """As `EventLog.consumer`."""

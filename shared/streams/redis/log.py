@@ -24,6 +24,7 @@ from shared.streams.event_log import (
 from shared.streams.parts import SEND_BYTES, parts
 from shared.streams.redis.deletion import delete_entries, topic_facts
 from shared.streams.redis.layout import encode_spec, topics_key
+from shared.streams.redis.past import RedisPast
 from shared.streams.redis.sole_member import SoleMember
 from shared.streams.redis.source import Source, outages
 from shared.streams.redis.topics import Topics, set_retentions
@@ -96,6 +97,10 @@ class RedisLog:
         """As `EventLog.delete`."""
         with outages(), self._connect() as client:
             return delete_entries(client, self._prefix, topic, records)
+
+    def past(self, topic: str, since_ms: int, end: Mapping[int, int]) -> RedisPast:
+        """As `EventLog.past`."""
+        return RedisPast(self._connect, self._prefix, topic, since_ms, end)
 
     def consumer(self, topic: str, group: str, listener: Listener) -> "RedisConsumer":
         """As `EventLog.consumer`."""
