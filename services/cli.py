@@ -114,6 +114,12 @@ def _access(argv: Sequence[str]) -> int:
     return main(argv)
 
 
+def _prove(argv: Sequence[str]) -> int:
+    from services.aggregate.proof.command import main
+
+    return main(argv)
+
+
 def _health(argv: Sequence[str]) -> int:
     from services.probe import main
 
@@ -162,6 +168,7 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
         "forget": Subcommand("erase visitors everywhere, and report what expires when", "enrich", _forget),
         "export": Subcommand("print everything that is stored about a visitor", "enrich", _export),
         "access": Subcommand("list and grant the rights of each service in Redis and Kafka", "kafka", _access),
+        "prove": Subcommand("count the event log again, and compare all numbers in Redis", "aggregate", _prove),
         "health": Subcommand("query the health endpoint of a service on this machine", "enrich", _health),
     },
 }
@@ -180,7 +187,8 @@ Examples:
   KAFKA_BROKER=kafka:9092 clickpulse enrich          a service reads its settings from the environment
 
 Settings: .env.example lists every environment variable with its meaning and default.
-Exit codes: 0 done or stopped cleanly, 1 failed, 2 wrong option or setting, 3 another replica owns the work.
+Exit codes: 0 done or stopped cleanly, 1 failed, 2 wrong option or setting, 3 another replica owns the work,
+4 nothing to compare.
 """
 
 

@@ -17,7 +17,7 @@ from shared.status.keys import replicas_key, transitions_key
 from shared.streams.redis.layout import lease_key, offsets_key, topics_key
 
 OPERATOR: Final = "operator"
-"""A person: redis-cli, and `clickpulse dead-letters`, `forget` and `export`. May do anything."""
+"""A person: redis-cli, and `clickpulse dead-letters`, `forget`, `export` and `prove`. May do anything."""
 HEALTH: Final = "health"
 """The health check of the Redis container. May only ask whether Redis answers."""
 

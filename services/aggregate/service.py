@@ -320,6 +320,7 @@ class AggregateService:
             events_per_second=self._rates[partition.number].mark(self._now_s, snapshot.event_counts.read),
             loaded_from_ms=partition.loaded_from_ms,
             loaded_until_ms=partition.loaded_until_ms,
+            next_offset=partition.next_offset,
         )
 
     def _commit(self, consumer: Consumer) -> None:

@@ -47,6 +47,18 @@ def number_of(digits: bytes | str) -> int:
     return int(digits)
 
 
+def _decode_offsets(reply: Mapping[bytes, bytes]) -> dict[int, int]:
+    offsets = {number_of(partition): _offset_of(offset) for partition, offset in few(reply).items()}
+    return dict(sorted(offsets.items()))
+
+
+def _offset_of(digits: bytes) -> int:
+    # On Redis, offsets exceed GREATEST.
+    if not (digits.isdigit() and len(digits) <= 19 and int(digits) < 2**63):
+        raise ValueError(f"expected an offset, got {digits[:40]!r}")
+    return int(digits)
+
+
 def real_of(text: bytes | str, greatest: float = GREATEST) -> float:
     """A number from 0 to `greatest`. Raises ValueError."""
     number = float(text) if len(text) <= 40 else math.nan
@@ -217,6 +229,7 @@ def _decode_log(reply: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[St
 
 COUNTS: Final[Codec[Mapping[str, int]]] = Codec("hash", dict, _decode_counts)
 SERIES: Final[Codec[Mapping[int, int]]] = Codec("hash", _encode_series, _decode_series)  # start → count, oldest first
+OFFSETS: Final[Codec[Mapping[int, int]]] = Codec("hash", dict, _decode_offsets)
 RANKING: Final[Codec[Mapping[str, int]]] = Codec("zset", dict, _decode_ranking)  # greatest first
 RISING: Final[Codec[Mapping[str, Rising]]] = Codec("list", _encode_rising, _decode_rising)  # highest score first
 SESSIONS: Final[Codec[Sessions]] = Codec("hash", _encode_sessions, _decode_sessions)

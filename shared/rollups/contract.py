@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Final
 
-from shared.rollups.codecs import BYTES, COUNTS, EVENTS, INFO, META, RANKING, RISING, SERIES, SESSIONS, STATE_LOG
+from shared.rollups.codecs import (
+    BYTES,
+    COUNTS,
+    EVENTS,
+    INFO,
+    META,
+    OFFSETS,
+    RANKING,
+    RISING,
+    SERIES,
+    SESSIONS,
+    STATE_LOG,
+)
 from shared.rollups.commerce import CURRENCIES_SHOWN, MOST_GOALS, GoalCounts, Revenue, Sales
 from shared.rollups.commerce_codecs import AMOUNTS, CONVERSIONS, CURRENCIES, GOALS, REVENUE, SALES
 from shared.rollups.model import (
@@ -26,6 +38,7 @@ from shared.rollups.model import (
     Sessions,
     StateLogEntry,
 )
+from shared.rollups.proof import PROOF_ROW
 from shared.rollups.rows import Row, SegmentColumn, rows_of
 from shared.rollups.seed import SeedRollup
 from shared.rollups.segment_keys import SEGMENTS_KEY
@@ -358,6 +371,15 @@ class SiteRollup:
             only_changes=True,
         ),
     ]
+    offsets: Annotated[
+        Mapping[int, int],
+        Row(
+            "rollup:offsets",
+            OFFSETS,
+            "partition of `ENRICHED_TOPIC` → the offset before which its events are counted; "
+            "without partitions that nothing was read of",
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +415,7 @@ NATIVE_CONTRACT: Final = (
     *SITE_ROWS.values(),
     *AUDIENCE_ROWS.values(),
     *PREVIOUS_ROWS.values(),
+    PROOF_ROW,
     Row(SEGMENTS_KEY, COUNTS, "`<minute>:<partition>` → version of that segment"),
     Row("segment:<minute>:<partition>", BYTES, "events of that minute, see [Minute segments](#minute-segments)"),
 )

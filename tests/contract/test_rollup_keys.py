@@ -24,6 +24,7 @@ from shared.rollups.contract import (
     Rollup,
 )
 from shared.rollups.model import AUDIENCES, Audience, MalformedRollup, Sessions, StateLogEntry
+from shared.rollups.proof import PROOF_ROW, Proof
 from shared.rollups.reading import ask, read
 from shared.rollups.rows import Row
 from shared.rollups.segment_keys import SEGMENTS_KEY
@@ -53,6 +54,7 @@ def test_a_snapshot_is_read_back_in_the_order_written(client: Client, audience: 
     assert snapshot.products_info == rollup.products_info
     assert snapshot.latest_visitors == rollup.latest_visitors
     assert snapshot.latest_events == rollup.latest_events
+    assert snapshot.offsets == rollup.offsets
     assert snapshot.state_log == []
 
 
@@ -63,6 +65,7 @@ def values_by_key() -> dict[str, Any]:
     values |= {row.key: getattr(rollup.audiences["all"], name) for name, row in AUDIENCE_ROWS.items()}
     values |= {row.key: rollup.audiences["all"].previous[name] for name, row in PREVIOUS_ROWS.items()}
     values |= {row.key: getattr(rollup.seed, name) for name, row in SEED_ROWS.items()}
+    values[PROOF_ROW.key] = Proof(result="equal", at_ms=5, as_of_ms=4, keys=3, figures=2, events=1, seconds=0.5)
     values[SEGMENTS_KEY] = {"2026-11-22T10:30:00Z:0": 1}
     values["segment:<minute>:<partition>"] = b"ARROW1\x00"
     values[STATE_LOG_KEY] = [StateLogEntry(created=2.5, message="second"), StateLogEntry(created=1.0, message="first")]

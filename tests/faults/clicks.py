@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from tests.support.oracle.naive_commerce import of_type, on_page
-from tests.support.oracle.naive_rollups import TAGGED
+from tests.support.oracle.naive_rollups import TAGGED, of_type, on_page
 
 _NUMBER: Final = re.compile(rb"/n(\d+)/")  # in a path, because enrich keeps no fragment
 _AGENTS: Final = (

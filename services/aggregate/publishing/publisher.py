@@ -18,7 +18,7 @@ from services.aggregate.publishing.site_claim import SiteClaim
 from services.aggregate.rollups.merging import name_indexes
 from services.aggregate.rollups.presentation import published
 from services.aggregate.rollups.report_exchange import ReportExchange
-from services.aggregate.rollups.reports import PartitionReport, merge_reports
+from services.aggregate.rollups.reports import PartitionReport, merge_reports, offsets_of
 from services.aggregate.rollups.sold_names import SoldIndex
 from services.aggregate.settings import SERVICE, AggregateSettings
 from shared.events.counted import CountedDecoder
@@ -171,6 +171,7 @@ class RedisPublisher:
             counted_events=self._counted_events,
             currency=self._currency,
             sold=self._sold,
+            offsets=offsets_of(reports),
         )
         # On a starved machine, or with very many names, merging outlasts the lease. What is ready is still the newest
         # if nobody else published meanwhile; without this, such a site would never publish again.

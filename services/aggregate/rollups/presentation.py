@@ -60,6 +60,7 @@ def published(
     counted_events: CountedDecoder = COUNTED_EVENTS,
     currency: str = DEFAULT_CURRENCY,
     sold: SoldIndex | None = None,
+    offsets: Mapping[int, int] | None = None,
 ) -> Rollup:
     """The merged rollup as it is written to Redis: labelled, ranked, cut, and without personal data unless exposed.
 
@@ -84,6 +85,7 @@ def published(
         latest_visitors=visitors,
         latest_events=events,
         seed=_seed(snapshot, audiences["all"], events),
+        offsets=offsets or {},
     )
 
 

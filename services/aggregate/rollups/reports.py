@@ -15,6 +15,8 @@ from services.aggregate.rollups.snapshot import Snapshot, tables_of, with_tables
 from shared.events.time_units import HOUR_SECONDS
 from shared.rollups.model import WINDOW_SECONDS, Meta
 
+_ABOVE_OFFSETS: Final = 2**63
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionReport:
@@ -25,6 +27,8 @@ class PartitionReport:
     events_per_second: float  # events read, mean of the last seconds
     loaded_from_ms: int  # append time since which records were read without a gap
     loaded_until_ms: int
+    next_offset: int | None = None
+    """Where in the log the snapshot ends; None before the first record, and from a replica of an earlier release."""
 
     def coverage_s(self, window_seconds: int) -> int:
         """Seconds of the trailing window whose events are loaded."""
@@ -75,6 +79,13 @@ def _sum(lags: Iterable[int | None]) -> int | None:
     return total
 
 
+def offsets_of(reports: Mapping[int, PartitionReport]) -> dict[int, int]:
+    """The `offsets` of a Rollup."""
+    return {
+        partition: report.next_offset for partition, report in sorted(reports.items()) if report.next_offset is not None
+    }
+
+
 def encode_figures(report: PartitionReport) -> bytes:
     """A report as bytes, for another replica, without the names."""
     figures = replace(with_tables(report.snapshot, {}), sales=replace(report.snapshot.sales, by_name={}))
@@ -87,6 +98,8 @@ def decode_figures(data: bytes) -> PartitionReport:
     Whatever it returns can be merged and published: anyone may have written the bytes.
     """
     report = _decode(data)
+    if not 0 <= (report.next_offset or 0) < _ABOVE_OFFSETS:
+        raise ValueError("an offset is out of range")
     check_numbers(report.lag or 0, report.events_per_second, report.loaded_from_ms, report.loaded_until_ms)
     if tables_of(report.snapshot) or report.snapshot.sales.by_name:
         raise ValueError("names among the figures")

@@ -19,9 +19,18 @@ from shared.events.schema import DEVICE_TYPES, EnrichedEvent
 from shared.rollups.contract import Rollup
 from shared.rollups.model import AUDIENCES, Meta
 from shared.streams.event_log import Record
-from tests.support.oracle.naive_commerce import Goals as NaiveGoals
-from tests.support.oracle.naive_commerce import of_type, on_page
-from tests.support.oracle.naive_rollups import NO_GOALS, OWN_SITES, SITES, TAGGED, Arrived, outcomes, rollups
+from tests.support.oracle.naive_rollups import (
+    NO_GOALS,
+    OWN_SITES,
+    SITES,
+    TAGGED,
+    Arrived,
+    of_type,
+    on_page,
+    outcomes,
+    rollups,
+)
+from tests.support.oracle.naive_rollups import Goals as NaiveGoals
 
 BASE_S = 1_795_343_400 - 1800 * 3  # a half hour begins here
 

@@ -6,8 +6,7 @@ from typing import Any
 from shared.rollups.contract import Snapshot
 from shared.rollups.model import AUDIENCES, Audience, Meta
 from shared.rollups.reading import read
-from tests.support.oracle.naive_commerce import Goals
-from tests.support.oracle.naive_rollups import NO_GOALS, Arrived, outcomes, rollups
+from tests.support.oracle.naive_rollups import NO_GOALS, Arrived, Goals, outcomes, rollups
 from tests.support.oracle.segment_check import assert_segments_hold
 from tests.support.polling import eventually
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from shared.rollups.contract import META_KEY
 from shared.rollups.segment_keys import SEGMENTS_KEY, segment_field, segment_key
-from tests.support.oracle.naive_commerce import category_of
-from tests.support.oracle.naive_rollups import Arrived, campaign_of, channel_of, event_type_of, site_of
+from tests.support.oracle.naive_rollups import Arrived, campaign_of, category_of, channel_of, event_type_of, site_of
 
 SETTLE_SECONDS = 2  # from the end of a minute to its segment
 REWRITE_SECONDS = 30

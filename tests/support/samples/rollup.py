@@ -68,6 +68,7 @@ def sample_rollup(as_of_ms: int = NOON_MS, **meta: Any) -> Rollup:
         },
         latest_visitors=events[:10],
         latest_events=events,
+        offsets={0: 1_234, 1: (as_of_ms - 1500) << 20},
         seed=SeedRollup(
             visits_15m=dict(list(views_1m.items())[-15:]),
             users_30m=visitors_30m,

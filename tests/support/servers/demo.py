@@ -16,16 +16,7 @@ import redis
 
 FIRST_NUMBERS_SECONDS: Final = 120.0
 CLICKPULSE: Final = (sys.executable, "-m", "services.cli")
-_OWN_SETTINGS: Final = {
-    "REDIS_URL",
-    "REDIS_PREFIX",
-    "KAFKA_BROKER",
-    "STATE_DIR",
-    "HEALTH_PORT",
-    "DASHBOARD_PORT",
-    "HISTORY_URL",
-    "HISTORY_DIR",
-}
+_OWN_SETTINGS: Final = {"REDIS_URL", "REDIS_PREFIX", "KAFKA_BROKER", "STATE_DIR", "HEALTH_PORT", "DASHBOARD_PORT"}
 
 
 class Demo:

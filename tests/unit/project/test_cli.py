@@ -30,7 +30,7 @@ def test_help_names_every_subcommand_the_settings_and_the_exit_codes(capsys: pyt
 def test_the_subcommands_match_the_documents() -> None:
     named = {"demo", "collect", "enrich", "aggregate", "detect", "dashboard", "generate", "replay", "load-lookups"}
     named |= {"history"}
-    named |= {"health", "access", "dead-letters", "forget", "export", "hash-password", "share", "api-key"}
+    named |= {"health", "access", "dead-letters", "forget", "export", "hash-password", "share", "api-key", "prove"}
     assert set(cli.SUBCOMMANDS) == named
 
 

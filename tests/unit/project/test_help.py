@@ -33,6 +33,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "forget": ErasureSettings,
     "export": ErasureSettings,
     "access": AccessSettings,
+    "prove": AggregateSettings,
 }
 
 

@@ -1,0 +1,1 @@
+"""`clickpulse prove`: counts the event log again, by brute force, and compares every rollup in Redis with that."""
