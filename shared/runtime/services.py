@@ -28,7 +28,7 @@ SERVICES: Final = (
 """These run until stopped. The demo starts and stops them in this order."""
 
 OPTIONAL: Final = (Service("history", "keep every event and its rollups in PostgreSQL", "history"),)
-"""These run until stopped, where somebody starts them. The demo and compose do not."""
+"""These run until stopped. The numbers on screen do not need them, so the demo starts them last."""
 
 TRAFFIC: Final = (
     Service("generate", "send generated clicks of realistic visitors", "traffic"),

@@ -6,12 +6,16 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 
+from services.history.embedded import reached_server
+from shared.privacy.visitor_history import HistoryUnavailable
 from tests.support.servers.demo import CLICKPULSE, FIRST_NUMBERS_SECONDS, processes, running
 from tests.support.servers.server_process import free_port
 
@@ -54,6 +58,9 @@ def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_pa
             assert client.hget("rollup:human:revenue", "currency") == "EUR"
             assert client.zscore("rollup:human:goals:1h", "Add to cart") is not None
 
+            history = tmp_path / "state" / "history"
+            demo.wait_until(lambda: events_in(history) > 0, FIRST_NUMBERS_SECONDS)
+
             os.kill(demo.service("aggregate"), signal.SIGKILL)
             demo.wait_until_shown("aggregate ended (killed by SIGKILL); restarting", 60)
             demo.wait_until_shown("aggregate restarted", 60)
@@ -65,6 +72,7 @@ def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_pa
         assert len(own) >= 6
         assert demo.stop() < STOP_SECONDS, demo.output
         assert demo.process.returncode == 0, demo.output
+        assert not (history / "postmaster.pid").exists()
         # The dashboard has no state to lose and stops slowly on a busy machine.
         assert set(re.findall(r"(\w+) did not stop in time", demo.output)) <= {"dashboard"}, demo.output
         assert [pid for pid in own if pid in processes()] == []
@@ -103,6 +111,18 @@ def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path, 
         with running([*CLICKPULSE, "demo", "--state-dir", str(tmp_path), option, str(port)]) as demo:
             assert demo.ended(60) == 2
         assert f"argument {option}: port {port} is in use, try {option}" in demo.output
+
+
+def events_in(history: Path) -> int:
+    """How many events history's own PostgreSQL has; 0 while it starts."""
+    if not (history / "postmaster.pid").exists():
+        return 0
+    with suppress(HistoryUnavailable, psycopg.Error), reached_server(history) as url:
+        with psycopg.connect(url()) as connection:
+            row = connection.execute("SELECT count(*) FROM events").fetchone()
+        assert row is not None
+        return int(row[0])
+    return 0
 
 
 def status_of(port: int) -> int:

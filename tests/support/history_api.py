@@ -54,12 +54,12 @@ class Client:
         except urllib.error.HTTPError as error:
             return Answered(error.code, dict(error.headers), error.read())
 
-    def ask(self, kind: str, headers: Mapping[str, str] | None = None, **parameters: Any) -> Answered:
+    def ask(self, kind: str, headers: Mapping[str, str] | None = None, /, **parameters: Any) -> Answered:
         """`from_` stands for `from`."""
         query = urlencode({name.rstrip("_"): value for name, value in parameters.items()}, doseq=True)
         return self.get(f"/api/v1/{kind}?{query}", headers)
 
-    def said(self, kind: str, **parameters: Any) -> Any:
+    def said(self, kind: str, /, **parameters: Any) -> Any:
         answered = self.ask(kind, **parameters)
         assert answered.status == 200, answered.body
         return answered.said

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ import msgspec
 
 from services.history.api.formats import JSON, MEDIA_TYPES, Encoded, chosen_format, encoded
 from services.history.api.keys import USUAL_REQUESTS_PER_MINUTE, Key, key_of
+from services.history.api.openapi import description
 from services.history.failures import DatabaseUnavailable
 from services.history.questions.answering import Answer, answer
 from services.history.questions.mistake import Mistake
@@ -28,6 +30,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 ROOT: Final = "/api/v1/"
+DESCRIPTION: Final = f"{ROOT}openapi.json"
 RETRY_SECONDS: Final = 5
 """After a 503."""
 
@@ -63,6 +66,7 @@ class ApiApp:
     ) -> None:
         self._reader, self._keys, self._now = reader, keys, now
         self._elapsed_seconds = elapsed_seconds
+        self._description = Encoded(JSON, _encode(description(version("clickpulse"))))
         self._buckets = TokenBuckets(USUAL_REQUESTS_PER_MINUTE / 60, _BURST_REQUESTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,11 +93,14 @@ class ApiApp:
     async def _answer(self, scope: Scope, receive: Receive) -> Encoded:
         headers = {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in scope["headers"]}
         self._admit(headers)
-        kind = next((kind for kind in KINDS if scope["path"] == ROOT + kind), None)
-        if kind is None:
-            raise Refusal(404, "not_found", f"expected {', '.join(ROOT + own for own in KINDS)}")
         if scope["method"] not in ("GET", "HEAD"):
             raise Refusal(405, "method_not_allowed", "expected GET", [(b"allow", b"GET, HEAD")])
+        if scope["path"] == DESCRIPTION:
+            return self._description
+        kind = next((kind for kind in KINDS if scope["path"] == ROOT + kind), None)
+        if kind is None:
+            expected = ", ".join((*(ROOT + own for own in KINDS), DESCRIPTION))
+            raise Refusal(404, "not_found", f"expected {expected}")
         media_type = chosen_format(headers.get("accept", ""))
         if media_type is None:
             raise Refusal(406, "not_acceptable", f"expected Accept with one of {', '.join(MEDIA_TYPES)}")

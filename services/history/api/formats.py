@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from services.history.questions.answering import Answer
-from services.history.questions.latest import COLUMNS
+from services.history.questions.latest import COLUMNS, NUMBERS
 from services.history.questions.question import METRICS, Kind
 from services.history.questions.state import Part, Row
 from services.history.questions.windows import iso
@@ -110,7 +110,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Answer], Encoded]]] = {JSON: _as_json, C
 MEDIA_TYPES: Final = tuple(_ENCODERS)
 
 _INSTANTS: Final = ("from", "to", "timestamp")
-_NUMBERS: Final = (*METRICS, "visitor_days", "minutes", "age", "quantity")
+_NUMBERS: Final = (*METRICS, "visitor_days", "minutes", *NUMBERS)
 _OWN_COLUMNS: Final[Mapping[Kind, Sequence[str]]] = {
     "aggregate": (),
     "timeseries": ("from", "to"),

@@ -40,6 +40,8 @@ COLUMNS: Final = {
 }
 """What is answered of an event, with its column of `events`. Addresses and birth dates stay in SQL."""
 
+NUMBERS: Final = ("age", "quantity")
+
 
 async def latest_events(
     span: Span, events_from: datetime, filters: Sequence[Filter], limit: int, run: Run

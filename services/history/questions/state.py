@@ -17,6 +17,7 @@ Row = Mapping[str, Any]
 EVENTS: Final = "events"
 ROLLUPS: Final = "rollups"
 BY_DAY: Final = "by_day"
+SOURCES: Final = (EVENTS, ROLLUPS, BY_DAY)
 """Where a figure comes from."""
 
 

@@ -16,7 +16,16 @@ import redis
 
 FIRST_NUMBERS_SECONDS: Final = 120.0
 CLICKPULSE: Final = (sys.executable, "-m", "services.cli")
-_OWN_SETTINGS: Final = {"REDIS_URL", "REDIS_PREFIX", "KAFKA_BROKER", "STATE_DIR", "HEALTH_PORT", "DASHBOARD_PORT"}
+_OWN_SETTINGS: Final = {
+    "REDIS_URL",
+    "REDIS_PREFIX",
+    "KAFKA_BROKER",
+    "STATE_DIR",
+    "HEALTH_PORT",
+    "DASHBOARD_PORT",
+    "HISTORY_URL",
+    "HISTORY_DIR",
+}
 
 
 class Demo:

