@@ -61,8 +61,13 @@ class Commands:
     environment: Mapping[str, str]
     health_port: int = 0  # of the first service; the others' follow, in the order of ENDPOINTS. 0: none
 
+    def history(self, api_port: int) -> Program:
+        """History, whose API listens on the port; 0: none."""
+        program = self._clickpulse(HISTORY, HISTORY)
+        return replace(program, environment={**program.environment, "HISTORY_API_PORT": str(api_port)})
+
     def service(self, name: str) -> Program:
-        """A program of SERVICES, or HISTORY."""
+        """A program of SERVICES."""
         return self._clickpulse(name, name)
 
     def collect(self, port: int, shop_file: Path | None) -> Program:

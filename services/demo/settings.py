@@ -8,7 +8,7 @@ from shared.runtime.settings import HealthSettings, RedisSettings
 
 
 class DemoSettings(RedisSettings, HealthSettings):
-    """The Redis that holds the rollups, and the ports of dashboard (`--port` overrides it), collector and metrics.
+    """The Redis that holds the rollups, and the ports of dashboard (`--port` overrides it), collector, API and metrics.
 
     Each service has an endpoint of its own: HEALTH_PORT is the first one's, and the others' follow.
     """
@@ -19,6 +19,10 @@ class DemoSettings(RedisSettings, HealthSettings):
 
     collect_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8080, description="Port of the collector and the shop, 1 to 65535."
+    )
+
+    history_api_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=8090, description="Port of the API of history; 0 disables it."
     )
 
     @property

@@ -16,7 +16,6 @@ from services.demo.ports import first_free, is_free
 from services.demo.programs import (
     COLLECT,
     ENDPOINTS,
-    HISTORY,
     SERVICES,
     SHOP_FILE,
     STORE,
@@ -118,13 +117,13 @@ def run(
             empty=sorted(readiness.keys_without_data(client, settings.redis_prefix)),
         )
     )
-    _start_history(base, commands, supervisor)
+    _start_history(base, commands, settings.history_api_port, supervisor)
     if options.browser:
         webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
     supervisor.serve()
 
 
-def _start_history(base: Mapping[str, str], commands: Commands, supervisor: Supervisor) -> None:
+def _start_history(base: Mapping[str, str], commands: Commands, wanted_port: int, supervisor: Supervisor) -> None:
     """Last, so that storing the past delays no number on screen."""
     missing = missing_for_history(base, find_spec)
     if missing:
@@ -133,7 +132,12 @@ def _start_history(base: Mapping[str, str], commands: Commands, supervisor: Supe
             f'events are not kept in PostgreSQL: {names} missing, pip install "clickpulse[history]"'
         )
         return
-    history = commands.service(HISTORY)
+    port = first_free(wanted_port) if wanted_port else 0
+    if port != wanted_port:
+        supervisor.terminal.say(
+            f"port {wanted_port} is in use, so the API of history uses {port} (choose one with HISTORY_API_PORT)"
+        )
+    history = commands.history(port)
     supervisor.start(history, restart_as=history)
 
 

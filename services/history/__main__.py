@@ -82,10 +82,11 @@ def _run(settings: HistorySettings, log: EventLog, health: Health, gauges: Gauge
     # Closes in reverse order: the consumer, then the tables, then the API, then a server of our own.
     with ExitStack() as stack:
         url = one_at_a_time(_url(settings, stack))
+        # Before PostgreSQL answers: a port that is in use is reported at once.
+        stack.enter_context(api(settings, url, health))
         database = Dependency(f"PostgreSQL at {_address(settings)}", health, "postgres", is_optional=True)
         applied = database.wait_for(lambda: migrate(url), DatabaseUnavailable, stop)
         logger.info("schema is up to date", applied=applied)
-        stack.enter_context(api(settings, url, health))
         await_redis(settings, health, stop)
         await_topics(log, (topic, dead_letter_topic(topic)), settings, health, stop)
         health.working(STARTING)

@@ -91,6 +91,12 @@ class Site:
     def health_url(self) -> str:
         return f"http://127.0.0.1:{self.environment['HEALTH_PORT']}/health"
 
+    def answered_views(self) -> int:
+        """What the API says of the last month."""
+        url = f"http://127.0.0.1:{self.environment['HISTORY_API_PORT']}/api/v1/aggregate?window=30d&metrics=views"
+        with urllib.request.urlopen(url) as answer:
+            return int(json.load(answer)["rows"][0]["views"])
+
     def has_read(self, events: int) -> bool:
         return self.read() >= events
 
@@ -132,7 +138,7 @@ def site(request: pytest.FixtureRequest, redis_url: str, postgres: Postgres) -> 
         "HISTORY_URL": postgres.url,
         "HISTORY_BATCH_RECORDS": "300",
         "HEALTH_PORT": str(free_port()),
-        "HISTORY_API_PORT": "0",
+        "HISTORY_API_PORT": str(free_port()),
         "LOG_FORMAT": "console",
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -176,6 +182,7 @@ def test_kills_and_a_crash_of_postgres_lose_nothing_and_repeat_nothing(site: Sit
         enough.set()
         sender.join(120)
         eventually(partial(site.has_read, sent), "all events are read", 120)
+        assert site.answered_views() == sent
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
     finally:

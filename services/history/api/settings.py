@@ -14,7 +14,7 @@ class ApiSettings(EnvironmentSettings):
         default="127.0.0.1",
         description="IP address that the API listens on; others than loopback need API_KEYS_FILE.",
     )
-    history_api_port: Port = Field(default=8090, description="Port of the API; 0 disables it.")
+    history_api_port: Port = Field(default=8090, description="Port of the API of history; 0 disables it.")
     history_api_questions: int = Field(
         default=4, ge=1, le=100, description="Most questions that PostgreSQL works on at once; others wait."
     )

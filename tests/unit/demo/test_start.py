@@ -15,7 +15,6 @@ from services.demo.options import Options, parse
 from services.demo.ports import first_free, is_free
 from services.demo.programs import (
     GOALS_FILE,
-    HISTORY,
     NAMES,
     SERVICES,
     STOP_ORDER,
@@ -122,7 +121,7 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
 def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int]) -> None:
     commands = Commands({"HEALTH_PORT": "0"}, first)
     programs = [*(commands.service(name) for name in SERVICES), commands.generate(parse([]), 0)]
-    programs.append(commands.service(HISTORY))
+    programs.append(commands.history(8090))
     assert [int(program.environment["HEALTH_PORT"]) for program in programs] == ports
     assert commands.load_lookups(None, None).environment["HEALTH_PORT"] == "0"
 
