@@ -156,7 +156,7 @@ def test_a_batch_too_large_to_unpack_is_skipped_as_a_whole(log: EventLog) -> Non
     with Enrich(log, raw, enriched).running():
         assert len(all_of(log, enriched, 40)) == 40
     letters = all_of(log, dead_letter_topic(raw), 1)
-    # One, or several where the broker takes more than two seconds for an answer; together they tell of each record once.
+    # One, or several where the broker takes more than two seconds to answer; together they tell of each record once.
     spans = [re.match(rb"unreadable: offsets (\d+) to (\d+) ", letter.value) for letter in letters]
     told = [range(int(span[1]), int(span[2]) + 1) for span in spans if span]
     assert [offset for own in told for offset in own] == [20, 21, 22]
