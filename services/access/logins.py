@@ -1,8 +1,8 @@
 """Generated passwords, and the files in which servers and services read them.
 
-FOLDER/<user>/ has redis-password, kafka-password and aggregate's cluster-secret, for that service alone. FOLDER/redis
-and FOLDER/kafka are for the servers. Existing passwords stay. The servers' files are written again each time, because
-names may have changed.
+FOLDER/<user>/ has redis-password, kafka-password, aggregate's cluster-secret and history's pgpass, for that service
+alone. FOLDER/redis, FOLDER/kafka, FOLDER/postgres and FOLDER/pgadmin are for the servers. Existing passwords stay. The
+servers' files are written again each time, because names may have changed.
 """
 
 import secrets
@@ -15,6 +15,9 @@ from shared.streams.kafka.access_rows import KafkaRight
 
 BROKER: Final = "broker"
 """The user as which Kafka connects to itself."""
+HISTORY: Final = "history"
+POSTGRES_USER: Final = "clickpulse"
+"""The user as which history connects to the PostgreSQL of docker-compose.yml."""
 _FOR_ITS_SERVICE: Final = 0o600
 _FOR_A_SERVER: Final = 0o644
 """The servers run as users of their own, and nothing else mounts their folders."""
@@ -34,6 +37,12 @@ def write_logins(folder: Path, redis: Iterable[RedisRights], kafka: Iterable[Kaf
     _write(servers["redis"] / "users.acl", acl_file(redis, prefix, redis_passwords), _FOR_A_SERVER)
     _write(servers["redis"] / "cli", _CLI, _FOR_A_SERVER)
     _password(folder / "aggregate" / "cluster-secret")
+    postgres = _password(folder / "postgres" / "postgres-password", _FOR_A_SERVER)
+    for user in (HISTORY, OPERATOR):
+        # As libpq reads it: any server, port and database. It refuses a file that others may read.
+        (folder / user).mkdir(parents=True, exist_ok=True)
+        _write(folder / user / "pgpass", f"*:*:*:{POSTGRES_USER}:{postgres}\n", _FOR_ITS_SERVICE)
+    _password(folder / "pgadmin" / "pgadmin-password", _FOR_A_SERVER)
     kafka_passwords = {
         user: _password(folder / user / "kafka-password") for user in dict.fromkeys(right.user for right in kafka)
     }

@@ -14,6 +14,7 @@ from services.collect.settings import CollectSettings
 from services.dashboard.settings import DashboardSettings
 from services.detect.settings import DetectSettings
 from services.enrich.settings import EnrichSettings, LookupSettings
+from services.history.settings import HistorySettings
 from services.traffic.settings import TrafficSettings
 from shared.runtime.secret_files import is_secret
 from shared.runtime.settings_help import as_variable
@@ -26,19 +27,21 @@ READERS: Final[dict[str, type[BaseSettings]]] = {
     "enrich": EnrichSettings,
     "aggregate": AggregateSettings,
     "detect": DetectSettings,
+    "history": HistorySettings,
     "dashboard": DashboardSettings,
     "traffic": TrafficSettings,
 }
 ITS_OWN: Final = re.compile(
     # Compose runs these servers itself, generates their logins and the replicas' secret, and mounts the state.
     r"REDIS_(URL|USERNAME|PASSWORD|SSL_\w+|SENTINEL_\w+)|KAFKA_(BROKER|SECURITY_PROTOCOL|SASL_\w+|SSL_\w+)|CLUSTER_SECRET|STATE_DIR"
+    r"|HISTORY_(URL|DIR)"
     # The demo's shop reads special offers, for which the collector has no rights here.
     r"|COLLECT_SHOP"
     # The log is Kafka's.
     r"|REDIS_LOG_(RECORDS|MEGABYTES)"
-    # The containers listen on every interface of their own; COLLECT_LISTEN and DASHBOARD_LISTEN say where the ports are
-    # published.
-    r"|(HEALTH|COLLECT|DASHBOARD)_(ADDRESS|PORT)"
+    # The containers listen on every interface of their own; COLLECT_LISTEN, DASHBOARD_LISTEN and HISTORY_API_LISTEN say
+    # where the ports are published.
+    r"|(HEALTH|COLLECT|DASHBOARD)_(ADDRESS|PORT)|HISTORY_API_PORT"
     # A name belongs to one replica, and `--scale` makes several of one service.
     r"|KAFKA_INSTANCE_ID"
 )
@@ -72,7 +75,7 @@ def test_each_option_reaches_each_service_that_reads_it(container: str) -> None:
 
 
 def test_every_variable_of_the_compose_file_is_an_option_or_documented() -> None:
-    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
     options = {name.upper() for settings in READERS.values() for name in settings.model_fields}
-    documented = set(re.findall(r"`([A-Z_]+)[`=]", (ROOT / "docs" / "containers.md").read_text()))
+    documented = set(re.findall(r"`([A-Z0-9_]+)[`=]", (ROOT / "docs" / "containers.md").read_text()))
     assert {name for name in used if {name, name.removesuffix("_FILE")}.isdisjoint(options)} - documented == set()

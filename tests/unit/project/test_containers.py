@@ -1,5 +1,6 @@
 """The compose file and the Dockerfile match each other and the services; the health check starts fast."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,13 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from services.access.logins import write_logins
 from services.cli import SUBCOMMANDS
-from shared.runtime.services import SERVICES
+from services.history.sql.connecting import checked_url
+from shared.runtime.services import OPTIONAL, SERVICES
 
 ROOT = Path(__file__).parents[3]
-SERVERS = {"kafka", "redis"}
+DATABASES = {"postgres", "timescale"}
+SERVERS = {"kafka", "redis"} | DATABASES
 MONITORING = {"prometheus", "grafana"}
-BACKING = SERVERS | MONITORING
+BACKING = SERVERS | MONITORING | {"pgadmin"}
 ONE_SHOT = {"access", "grant", "shop", "lookups"}
 
 
@@ -49,7 +53,7 @@ def test_every_built_service_has_its_stage(services: dict[str, Any], stages: set
 
 
 def test_every_service_has_a_container(services: dict[str, Any]) -> None:
-    assert services.keys() - BACKING - ONE_SHOT == {service.name for service in SERVICES} | {"traffic"}
+    assert services.keys() - BACKING - ONE_SHOT == {service.name for service in (*SERVICES, *OPTIONAL)} | {"traffic"}
 
 
 def test_the_dockerfile_installs_the_extra_of_each_service() -> None:
@@ -84,14 +88,15 @@ def test_long_running_services_restart_and_report_health(services: dict[str, Any
         assert ("healthcheck" in service) is (name in BACKING), name
 
 
-def test_only_traffic_and_monitoring_need_a_profile(services: dict[str, Any]) -> None:
+def test_only_what_not_everybody_wants_needs_a_profile(services: dict[str, Any]) -> None:
     profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
-    assert profiles == {"traffic": ["traffic"]} | {name: ["monitoring"] for name in MONITORING}
+    others = {"traffic": ["traffic"], "timescale": ["timescale"], "pgadmin": ["admin"]}
+    assert profiles == others | {name: ["monitoring"] for name in MONITORING}
 
 
 def test_ports_are_published_on_this_machine_only(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 5
+    assert len(ports) == 7
     assert all("127.0.0.1:" in port for port in ports)
 
 
@@ -115,9 +120,10 @@ def test_a_port_for_others_needs_a_decision_on_signing_in(services: dict[str, An
 
 def test_every_container_is_confined(services: dict[str, Any]) -> None:
     for name, service in services.items():
-        assert service["read_only"] is True, name
+        # The image of pgAdmin starts with neither; the compose file says why.
+        assert service["read_only"] is (name != "pgadmin"), name
         assert service["cap_drop"] == ["ALL"], name
-        assert "cap_add" not in service, name
+        assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "pgadmin" else []), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
         assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
@@ -145,11 +151,13 @@ def test_a_container_reaches_only_what_it_needs(services: dict[str, Any], networ
         "dashboard": {"redis"},
         "prometheus": set(),
         "grafana": set(),
+        "pgadmin": DATABASES,
+        "history": SERVERS,
         **dict.fromkeys(("collect", "enrich", "aggregate", "detect", "traffic"), both),
     }
     # Prometheus reaches each service's metrics, and Grafana only Prometheus.
     scraped = {name for name, service in services.items() if "metrics" in service.get("networks", ())}
-    assert scraped == {"prometheus", "collect", "enrich", "aggregate", "detect", "dashboard", "traffic"}
+    assert scraped == {"prometheus", "collect", "enrich", "aggregate", "detect", "history", "dashboard", "traffic"}
     assert {name for name, service in services.items() if "board" in service.get("networks", ())} == MONITORING
     for name in ("access", "shop"):
         assert services[name]["network_mode"] == "none"
@@ -168,11 +176,31 @@ def test_every_service_mounts_only_its_own_logins(services: dict[str, Any]) -> N
         if name == "access":
             continue
         mounted = [volume for volume in service.get("volumes", ()) if volume.startswith("access-")]
-        owner = "operator" if name == "grant" else name
+        owner = {"grant": "operator", "timescale": "postgres"}.get(name, name)
         assert mounted == ([] if name in {"shop", *MONITORING} else [f"access-{owner}:/run/access:ro"]), name
         for variable in ("REDIS_USERNAME", "KAFKA_SASL_USERNAME"):
             if "environment" in service and variable in service["environment"]:
                 assert service["environment"][variable] == owner
+
+
+def test_history_finds_its_password_where_access_writes_it(services: dict[str, Any], tmp_path: Path) -> None:
+    write_logins(tmp_path, (), (), "")
+    password = (tmp_path / "postgres" / "postgres-password").read_text().strip()
+    for server in DATABASES:
+        assert services[server]["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/access/postgres-password"
+    url = services["history"]["environment"]["HISTORY_URL"].replace("${HISTORY_SERVER:-postgres}", "postgres")
+    assert "passfile=/run/access/pgpass" in checked_url(url)
+    for user in ("history", "operator"):
+        file = tmp_path / user / "pgpass"
+        assert file.read_text() == f"*:*:*:clickpulse:{password}\n"
+        assert file.stat().st_mode & 0o077 == 0, "libpq ignores it otherwise"
+
+
+def test_pgadmin_knows_the_server(services: dict[str, Any]) -> None:
+    (server,) = json.loads((ROOT / "deploy" / "pgadmin" / "servers.json").read_text())["Servers"].values()
+    created = services["postgres"]["environment"]
+    assert server["Host"] == "postgres"
+    assert (server["Username"], server["MaintenanceDB"]) == (created["POSTGRES_USER"], created["POSTGRES_DB"])
 
 
 def test_no_password_is_in_the_compose_file() -> None:
