@@ -19,9 +19,10 @@ LOOKUPS: Final = "lookups"
 SERVICES: Final = tuple(service.name for service in services.SERVICES)
 HISTORY: Final = "history"
 # History early: it stops a PostgreSQL of its own too.
-STOP_ORDER: Final = (TRAFFIC, HISTORY, *SERVICES, STORE)
+PROVE: Final = "prove"
+STOP_ORDER: Final = (TRAFFIC, PROVE, HISTORY, *SERVICES, STORE)
 ENDPOINTS: Final = (*SERVICES, TRAFFIC, HISTORY)
-NAMES: Final = (*SERVICES, TRAFFIC, HISTORY, LOOKUPS, STORE)
+NAMES: Final = (*SERVICES, TRAFFIC, HISTORY, PROVE, LOOKUPS, STORE)
 
 SHOP_FILE: Final = "shop.json"
 """In the folder of lookups: the catalogue as the shop reads it."""
@@ -75,6 +76,10 @@ class Commands:
         program = self._clickpulse(COLLECT, COLLECT)
         shop = {} if shop_file is None else {"COLLECT_SHOP": str(shop_file)}
         return replace(program, environment={**program.environment, "COLLECT_PORT": str(port), **shop})
+
+    def prove(self) -> Program:
+        """Compares all numbers with the event log, once."""
+        return self._clickpulse(PROVE, PROVE)
 
     def make_lookups(self, options: Options, folder: Path) -> Program:
         """Writes the generated catalogue and visitors into `folder`."""

@@ -35,6 +35,8 @@ _STORE_SECONDS: Final = 120.0
 _REMINDER_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 30.0  # traffic without products, or too little of it, never fills every key
 _LONGEST_SECONDS: Final = 300.0
+_FIRST_PROOF_SECONDS: Final = 180.0  # once history has stored the past
+_PROOF_SECONDS: Final = 3600.0
 _LOG_LINES_SHOWN: Final = 5
 
 
@@ -118,6 +120,7 @@ def run(
         )
     )
     _start_history(base, commands, settings.history_api_port, supervisor)
+    supervisor.repeat(commands.prove(), first_seconds=_FIRST_PROOF_SECONDS, every_seconds=_PROOF_SECONDS)
     if options.browser:
         webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
     supervisor.serve()

@@ -50,6 +50,13 @@ class _Due:
 
 
 @dataclass(slots=True)
+class _Repeated:
+    program: Program
+    every_seconds: float
+    at: float
+
+
+@dataclass(slots=True)
 class Supervisor:
     """A context manager for the main thread; leaving it stops every process.
 
@@ -61,6 +68,7 @@ class Supervisor:
     was_clean: bool = True  # whether no process had to be killed
     _running: dict[str, _Running] = field(default_factory=dict)
     _due: dict[str, _Due] = field(default_factory=dict)
+    _repeated: list[_Repeated] = field(default_factory=list)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _signalled: list[float] = field(default_factory=list)
     _restore: list[Callable[[], Any]] = field(default_factory=list)
@@ -91,6 +99,10 @@ class Supervisor:
     def start(self, program: Program, *, restart_as: Program | None) -> None:
         """Start a program, and start `restart_as` whenever it ends; None means no restart."""
         self._start(program, restart_as, Restarts())
+
+    def repeat(self, program: Program, *, first_seconds: float, every_seconds: float) -> None:
+        """Start a program that ends by itself, again and again, but never beside itself."""
+        self._repeated.append(_Repeated(program, every_seconds, time.monotonic() + first_seconds))
 
     def run(self, program: Program) -> int:
         """Run a program to its end and return its exit code. Raises Stopped on a stop."""
@@ -150,6 +162,10 @@ class Supervisor:
             if now >= due.at:
                 del self._due[name]
                 self._start(due.program, due.program, due.restarts)
+        for repeated in self._repeated:
+            if now >= repeated.at and repeated.program.name not in self._running:
+                repeated.at = now + repeated.every_seconds
+                self._start(repeated.program, None, Restarts())
 
     def _after_end(self, ended: _Running, now: float) -> None:
         name, code = ended.child.program.name, ended.child.exit_code()

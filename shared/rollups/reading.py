@@ -17,6 +17,7 @@ from shared.rollups.contract import (
     of_audience,
 )
 from shared.rollups.model import Audience, MalformedRollup, Meta
+from shared.rollups.proof import PROOF_ROW, Proof
 from shared.rollups.rows import Row
 
 _ASK: Final[dict[RedisType, Callable[[Pipeline, str, int | None], object]]] = {
@@ -60,7 +61,17 @@ def read(client: redis.Redis, audience: Audience, prefix: str, *, with_state_log
 
 def read_meta(client: redis.Redis, prefix: str) -> Meta | None:
     """Read how fresh and how complete the latest rollup is; None before the first publish. Raises as `read` does."""
-    row = SNAPSHOT_ROWS["meta"]
+    meta: Meta | None = _read_one(client, prefix, SNAPSHOT_ROWS["meta"])
+    return meta
+
+
+def read_proof(client: redis.Redis, prefix: str) -> Proof | None:
+    """Read the result of the last proof; None before the first. Raises as `read` does."""
+    proof: Proof | None = _read_one(client, prefix, PROOF_ROW)
+    return proof
+
+
+def _read_one(client: redis.Redis, prefix: str, row: Row) -> Any:
     pipeline = client.pipeline(transaction=False)
     ask(pipeline, prefix + row.key, row)
     try:
@@ -69,8 +80,7 @@ def read_meta(client: redis.Redis, prefix: str) -> Meta | None:
         if "WRONGTYPE" not in str(error):
             raise
         raise MalformedRollup(f"{row.key} is of the wrong type: {error}") from error
-    meta: Meta | None = _decoded(prefix + row.key, row, reply) if reply else None
-    return meta
+    return _decoded(prefix + row.key, row, reply) if reply else None
 
 
 def ask(pipeline: Pipeline, key: str, row: Row) -> None:

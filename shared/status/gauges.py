@@ -34,6 +34,8 @@ class Gauges:
         self.outcomes: Mapping[tuple[int, str], int] = {}
         self.coverage_s: Mapping[str, int] = {}
         self.rollup_at_s: int | None = None
+        self.proof_at_s: int | None = None
+        self.proof_differences: int | None = None
         self.lookups: Mapping[str, int] = {}
         self.privacy_signals: Mapping[str, int] = {}
         self.viewers = 0

@@ -221,6 +221,20 @@ EXPORTED: Final[dict[str, Metric]] = {
         "clickpulse_rollup_timestamp_seconds",
         services=AGGREGATE,
     ),
+    "proof_at_s": Metric(
+        "gauge",
+        "s since 1970",
+        "when the last `clickpulse prove` ended; from the publisher, none before the first",
+        "clickpulse_proof_timestamp_seconds",
+        services=AGGREGATE,
+    ),
+    "proof_differences": Metric(
+        "gauge",
+        "figures",
+        "figures that the last proof found to differ from the log; from the publisher, none when nothing was compared",
+        "clickpulse_proof_differences",
+        services=AGGREGATE,
+    ),
     "lookups": Metric(
         "counter",
         "events by cache",

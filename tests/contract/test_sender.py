@@ -19,6 +19,7 @@ from services.aggregate.rollups.reports import PartitionReport
 from services.aggregate.rollups.snapshot import snapshot_of
 from services.aggregate.settings import AggregateSettings
 from shared.rollups.model import AUDIENCES, KEY_TTL_SECONDS, Meta
+from shared.rollups.proof import Proof, Result
 from shared.rollups.reading import read
 from shared.runtime.redis_client import connect
 from shared.status.gauges import Gauges
@@ -111,6 +112,7 @@ class Measured:
 
     def __init__(self) -> None:
         self.meta: Meta | None = None
+        self.proof: Proof | None = None
 
     def publish(self, publication: Publication) -> None:
         self.meta = Meta(as_of_ms=publication.instant_s * 1000, coverage_1h_s=60, coverage_8h_s=70)
@@ -128,6 +130,18 @@ def test_the_time_from_click_to_publish_is_that_of_clicks_published_first() -> N
     assert gauges.click_to_publish_seconds.total == 1.5
     assert (gauges.rollup_at_s, gauges.coverage_s) == (NOW_S, {"1h": 60, "8h": 70})
     assert list(gauges.publish_seconds.cumulative())[-1][1] == 5
+
+
+@pytest.mark.parametrize(("result", "differences"), [("equal", 0), ("different", 3), ("not_compared", None)])
+def test_the_last_proof_is_a_metric_of_the_replica_that_publishes(result: Result, differences: int | None) -> None:
+    gauges, measured = Gauges(), Measured()
+    measured.proof = Proof(result=result, at_ms=5_000, differences=differences or 0)
+    timed = TimedPublisher(measured, gauges)
+    timed.publish(publication(0))
+    assert (gauges.proof_at_s, gauges.proof_differences) == (5, differences)
+    measured.leads = False
+    timed.publish(publication(0))
+    assert (gauges.proof_at_s, gauges.proof_differences) == (None, None)
 
 
 class Broken:

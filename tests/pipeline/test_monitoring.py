@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.parse
@@ -15,6 +17,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from services.demo.programs import GOALS_FILE
 from shared.status.metrics import SERIES
 from tests.support.polling import eventually
 from tests.support.servers.demo import CLICKPULSE, running
@@ -81,6 +84,15 @@ def free_ports(number: int) -> int:
         return first
 
 
+def prove(port: int) -> None:
+    """The demo's numbers are those of its log."""
+    environment = {**os.environ, "REDIS_URL": f"redis://127.0.0.1:{port}/0", "GOALS_FILE": str(GOALS_FILE)}
+    ended = subprocess.run(
+        [*CLICKPULSE, "prove"], env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     program, folder = prometheus(), tmp_path_factory.mktemp("monitoring")
@@ -105,7 +117,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running(demo, HEALTH_PORT=str(first), COLLECT_PORT=str(collect_port)) as own:
         try:
             server.run(command, found.is_up)
-            own.ready().close()
+            with own.ready() as client:
+                prove(client.get_connection_kwargs()["port"])
             yield found
         finally:
             server.kill()
@@ -126,13 +139,14 @@ def test_every_query_of_the_board_has_an_answer(site: Site) -> None:
 
 
 def test_every_series_is_scraped_and_labelled_with_its_service(site: Site) -> None:
-    scraped = {
-        sample["metric"]["__name__"] for sample in site.get("query", query='{__name__=~"clickpulse_.*"}')["result"]
-    }
+    def scraped() -> set[str]:
+        found = site.get("query", query='{__name__=~"clickpulse_.*"}')["result"]
+        return {sample["metric"]["__name__"] for sample in found}
+
     expected = {
         f"{metric.series}_count" if metric.kind == "histogram" else metric.series for metric in SERIES.values()
     } - QUIET
-    assert expected <= scraped
+    eventually(lambda: expected <= scraped(), "every series")  # that of the proof follows within seconds
     services = {sample["metric"]["service"] for sample in site.get("query", query="clickpulse_build_info")["result"]}
     assert services == set(SERVICES)
 

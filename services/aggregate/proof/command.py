@@ -50,30 +50,25 @@ def main(argv: Sequence[str]) -> int:
     configure_logs(SERVICE, settings.log_format, settings.log_level)
     with suppress(AttributeError, OSError):  # not on Windows
         os.nice(_NICE)
-    stop = Event()
-    with (
-        stop_on_signals(stop),
-        closing(open_log(settings, SERVICE)) as log,
-        connect(settings.redis_url) as client,
-    ):
+    with closing(open_log(settings, SERVICE)) as log, connect(settings.redis_url) as client:
         try:
-            proof = _proof(settings, goals, options, client, log, stop)
-        except Stopped:
+            proof = _proof(settings, goals, options, client, log)
+        except (Stopped, KeyboardInterrupt):
             _say("stopped before the end")
             return NOT_COMPARED
         _keep(client, settings.redis_prefix, proof)
         return _EXIT_CODES[proof.result]
 
 
-def _proof(
-    settings: AggregateSettings, goals: Goals, options: Options, client: redis.Redis, log: EventLog, stop: Event
-) -> Proof:
+def _proof(settings: AggregateSettings, goals: Goals, options: Options, client: redis.Redis, log: EventLog) -> Proof:
     started = time.monotonic()
     as_of_ms = 0
+    stop = Event()
     try:
-        rollups = wait_for_rollups(client, settings, options.wait_seconds, stop)
-        as_of_ms = rollups.meta.as_of_ms
-        counted, past = _counted(settings, rollups, log, stop)
+        with stop_on_signals(stop):  # not while it compares, which looks at no event for seconds
+            rollups = wait_for_rollups(client, settings, options.wait_seconds, stop)
+            as_of_ms = rollups.meta.as_of_ms
+            counted, past = _counted(settings, rollups, log, stop)
         verdict = proved(rollups.published, counted, _rules(settings, goals))
         if verdict.differences:
             _require_whole(past, as_of_ms)

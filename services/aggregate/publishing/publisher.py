@@ -8,6 +8,7 @@ import redis
 
 from services.aggregate.columns.dimensions import SOURCE_FIELDS
 from services.aggregate.publishing.lease import LEASE_KEY, LeaseLost, PublisherLease
+from services.aggregate.publishing.proof_reader import ProofReader
 from services.aggregate.publishing.repair import is_repairable, repair
 from services.aggregate.publishing.replicas import Replicas
 from services.aggregate.publishing.seal import Seal
@@ -24,6 +25,7 @@ from services.aggregate.settings import SERVICE, AggregateSettings
 from shared.events.counted import CountedDecoder
 from shared.rollups.contract import META_KEY
 from shared.rollups.model import Meta
+from shared.rollups.proof import Proof
 from shared.rollups.writing import RollupWriter
 from shared.runtime.logs import get_logger
 from shared.status.health import Health
@@ -64,6 +66,7 @@ class RedisPublisher:
         self._replicas = Replicas[PartitionReport](client, prefix, name, ReportExchange(), seal=seal)
         self._segments = SegmentWriter(client, prefix, settings.segment_seconds, settings.segment_max_events)
         self._writer = RollupWriter(client, prefix)
+        self._proofs = ProofReader(client, prefix)
         self._indexes = name_indexes()
         self._sold = SoldIndex(settings.revenue_currency)
         self._partitions: int | None = None  # expected number; None: unknown
@@ -82,6 +85,11 @@ class RedisPublisher:
     def meta(self) -> Meta | None:
         """Of the latest rollup that this replica wrote."""
         return self._meta
+
+    @property
+    def proof(self) -> Proof | None:
+        """The result of the last proof, while this replica publishes."""
+        return self._proofs.latest
 
     def publish(self, publication: Publication) -> None:
         """See `sender.Publisher`."""
@@ -106,6 +114,7 @@ class RedisPublisher:
         self._replicas.share(publication.instant_s, publication.reports, publication.since_s)
         if self._lease.try_hold(by_force=self._is_held_in_vain(publication)):
             self._publish_merged()
+            self._proofs.look(publication.instant_s)
         elif self._leads:
             self._step_down()
         self._segments.write(publication.instant_s, publication.segments)

@@ -7,6 +7,7 @@ from typing import Protocol
 from services.aggregate.publishing.sender import Publication
 from services.aggregate.rollups.reports import PartitionReport
 from shared.rollups.model import Meta
+from shared.rollups.proof import Proof
 from shared.status.gauges import Gauges
 
 
@@ -17,6 +18,8 @@ class Measured(Protocol):
     def leads(self) -> bool: ...
     @property
     def meta(self) -> Meta | None: ...
+    @property
+    def proof(self) -> Proof | None: ...
     def publish(self, publication: Publication) -> None: ...
     def leave(self) -> None: ...
 
@@ -43,6 +46,9 @@ class TimedPublisher:
         gauges.coverage_s = {} if meta is None else {"1h": meta.coverage_1h_s, "8h": meta.coverage_8h_s}
         if meta is not None:
             gauges.rollup_at_s = meta.as_of_ms // 1000
+        proof = self._publisher.proof if self._publisher.leads else None
+        gauges.proof_at_s = None if proof is None else proof.at_ms // 1000
+        gauges.proof_differences = None if proof is None or proof.result == "not_compared" else proof.differences
         for number, report in reports.items():
             self._observe(number, report)
         self._newest_ms = {number: report.snapshot.newest_event_ms for number, report in reports.items()}

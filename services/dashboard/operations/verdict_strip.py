@@ -11,6 +11,7 @@ from services.dashboard.operations.snapshot import Snapshot
 from services.dashboard.operations.standings import Replica, Standing, missing_services
 from services.dashboard.operations.unread import unread_partitions
 from services.dashboard.sources.observations import Reported
+from shared.rollups.proof import Proof
 from shared.status.replica_status import partitions_in_words
 
 
@@ -28,6 +29,7 @@ def verdict_strip(reported: Reported, snapshot: Snapshot, now_ms: int, clock: Cl
         ("Time", when(now_ms, clock), ""),
         ("Dead letters", grouped(letters), ""),
         *_event_counts(snapshot),
+        *_proof(reported.proof, clock),
         ("Version", in_html(", ".join(versions) or UNKNOWN), "warning" if len(versions) > 1 else ""),
         ("Publisher", _publisher(running), ""),
     ]
@@ -43,6 +45,19 @@ def _event_counts(snapshot: Snapshot) -> list[tuple[str, str, str]]:
     if unaccounted:
         return [("Event counts", f"{grouped(unaccounted)} unaccounted for", "bad")]
     return [("Event counts", "all accounted for", "")]
+
+
+def _proof(proof: Proof | None, clock: Clock) -> list[tuple[str, str, str]]:
+    """What the last comparison of the numbers with the event log found; nothing before the first."""
+    if proof is None:
+        return []
+    at = when(proof.at_ms, clock)
+    match proof.result:
+        case "equal":
+            return [("Last proof", f"no difference, {at}", "")]
+        case "different":
+            return [("Last proof", f"{counted(proof.differences, 'difference')}, {at}", "bad")]
+    return [("Last proof", f"not compared, {at}", "warning")]
 
 
 def _publisher(running: Sequence[Replica]) -> str:
@@ -66,6 +81,8 @@ def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> t
         return look, name, f"{_problem(problems[0], reported.at_ms, clock)}{_more(problems, 1)}"
     if unread := unread_partitions(replicas):
         return "failing", "Unread", " ".join(_unread(service, own) for service, own in unread.items())
+    if reported.proof is not None and reported.proof.result == "different":
+        return "degraded", "Different numbers", _different(reported.proof, clock)
     if reported.unreadable:
         noun = counted(len(reported.unreadable), "entry").replace("entrys", "entries")
         return "degraded", "Unreadable", f"{noun} in Redis cannot be read; see the end of the table."
@@ -73,6 +90,14 @@ def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> t
     if starting:
         return "waiting", "Starting", f"{counted(len(starting), 'replica')} still starting."
     return "live", "Healthy", "Every replica reports and none has a problem."
+
+
+def _different(proof: Proof, clock: Clock) -> str:
+    figures = counted(proof.differences, "figure")
+    return (
+        f"{figures} in Redis did not agree with the event log at {when(proof.at_ms, clock)}; "
+        f'<code>clickpulse prove</code> prints them. <span class="detail">{in_html(proof.note, 300)}</span>'
+    )
 
 
 def _unread(service: str, partitions: set[int]) -> str:

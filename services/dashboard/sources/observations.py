@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from services.dashboard.sources.watch import Watched
 from shared.rollups.contract import Snapshot
 from shared.rollups.model import Meta
+from shared.rollups.proof import Proof
 from shared.status.replica_status import Transition
 
 Seen = TypeVar("Seen", covariant=True)
@@ -75,7 +76,7 @@ def snapshot_of(observation: Observation) -> Snapshot | None:
 class Reported:
     """Redis answered with the replicas' reports as of `at_ms`; all empty when none has reported.
 
-    `meta` is that of the rollup; None before the first, and while it cannot be read.
+    `meta` is that of the rollup; None before the first, and while it cannot be read. `proof` is the last one, likewise.
     """
 
     replicas: list[Watched]
@@ -83,6 +84,7 @@ class Reported:
     transitions: list[Transition]  # newest first
     at_ms: int
     meta: Meta | None = None
+    proof: Proof | None = None
 
 
 StatusObservation = Reported | Unreachable[Reported]

@@ -4,20 +4,22 @@ import time
 import weakref
 from collections.abc import Callable
 from threading import Thread
-from typing import Final
+from typing import Final, TypeVar
 
 import redis
 
 from services.dashboard.sources.observations import Reported, StatusObservation, Unreachable
 from services.dashboard.sources.single_flight import SingleFlight
 from services.dashboard.sources.watch import Watch
-from shared.rollups.model import MalformedRollup, Meta
-from shared.rollups.reading import read_meta
+from shared.rollups.model import MalformedRollup
+from shared.rollups.reading import read_meta, read_proof
 from shared.runtime.redis_errors import REFUSALS
 from shared.runtime.redis_replies import ReplyTooLarge
 from shared.runtime.tracebacks import error_text
 from shared.status import keys as status_keys
 from shared.status.keys import without_departed
+
+_Read = TypeVar("_Read")
 
 _WATCH_SECONDS: Final = 2.5
 """Interval of reads while no page is open: two per slot of a curve."""
@@ -36,7 +38,7 @@ class StatusSource:
         self._flight = SingleFlight[StatusObservation](self._ask, elapsed_seconds)
 
     def observe(self) -> StatusObservation:
-        """What the replicas report, at most a second old. Blocks for at most two round trips."""
+        """What the replicas report, at most a second old. Blocks for at most three round trips."""
         return self._flight.get()
 
     def keep_watching(self) -> None:
@@ -47,18 +49,19 @@ class StatusSource:
         now_ms = self._now_ms()
         try:
             reports = status_keys.read(self._client, self._prefix)
-            meta = self._meta()
+            meta, proof = self._unless_malformed(read_meta), self._unless_malformed(read_proof)
         except (redis.RedisError, OSError) as error:
             self._watch.interrupted()
             since_ms = before.since_ms if isinstance(before, Unreachable) else now_ms
             return Unreachable(since_ms, error_text(error), _last(before), isinstance(error, REFUSALS))
         replicas = without_departed(reports.replicas, now_ms)
-        return Reported(self._watch.look(replicas, now_ms), reports.unreadable, reports.transitions, now_ms, meta)
+        watched = self._watch.look(replicas, now_ms)
+        return Reported(watched, reports.unreadable, reports.transitions, now_ms, meta, proof)
 
-    def _meta(self) -> Meta | None:
-        """The rollup's meta; Live says why it cannot be read."""
+    def _unless_malformed(self, read: Callable[[redis.Redis, str], _Read | None]) -> _Read | None:
+        """What is read of the rollup; Live says why it cannot be read."""
         try:
-            return read_meta(self._client, self._prefix)
+            return read(self._client, self._prefix)
         except (MalformedRollup, ReplyTooLarge):
             return None
 

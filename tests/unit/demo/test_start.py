@@ -154,7 +154,17 @@ def test_history_runs_where_its_packages_are() -> None:
 
 
 def test_traffic_stops_first_and_the_store_last() -> None:
-    assert STOP_ORDER == ("traffic", "history", "collect", "enrich", "aggregate", "detect", "dashboard", "valkey")
+    assert STOP_ORDER == (
+        "traffic",
+        "prove",
+        "history",
+        "collect",
+        "enrich",
+        "aggregate",
+        "detect",
+        "dashboard",
+        "valkey",
+    )
     assert set(STOP_ORDER) | set(SERVICES) <= set(NAMES)
 
 

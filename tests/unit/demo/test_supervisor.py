@@ -140,6 +140,23 @@ def test_a_finished_replay_is_not_restarted() -> None:
     assert screen.getvalue().count("all sent") == 1
 
 
+def test_a_repeated_program_runs_again_but_not_beside_itself(tmp_path: Path) -> None:
+    screen, running = Screen(), tmp_path / "running"
+    with supervisor(screen) as running_programs:
+        code = f"""
+            assert not os.path.exists({str(running)!r})
+            open({str(running)!r}, "w").close()
+            out("begins")
+            time.sleep(0.2)
+            os.remove({str(running)!r})
+            out("ends")
+            """
+        running_programs.repeat(python("proof", code), first_seconds=0.05, every_seconds=0.01)
+        assert not running_programs.pids()
+        assert running_programs.wait_until(lambda: screen.getvalue().count("ends") >= 3, 30)
+    assert "failed" not in screen.getvalue()
+
+
 def test_a_rejected_setting_is_not_retried() -> None:
     screen = Screen()
     with supervisor(screen) as runs:

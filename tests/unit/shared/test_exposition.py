@@ -30,6 +30,7 @@ def busy_gauges() -> Gauges:
     gauges.add_lookups(490, 9)
     gauges.lag, gauges.is_publisher, gauges.rollup_at_s = {0: 12, 3: 0, 5: None}, True, 1_795_348_800
     gauges.read, gauges.outcomes = {0: 7, 3: 0}, {(0, "counted"): 6, (0, "late"): 1, (3, "counted"): 0}
+    gauges.proof_at_s, gauges.proof_differences = 1_795_348_700, 0
     gauges.coverage_s, gauges.viewers = {"1h": 3600, "8h": 28_800}, 2
     return gauges
 

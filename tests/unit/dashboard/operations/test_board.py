@@ -12,6 +12,7 @@ from services.dashboard.kit.time_zones import UTC_CLOCK, Clock, clock_of
 from services.dashboard.operations import board
 from services.dashboard.sources.observations import StatusObservation, Unreachable
 from services.dashboard.sources.watch import Watched
+from shared.rollups.proof import Proof
 from shared.status.replica_status import STARTING, Complaint, Trouble
 from tests.support.samples.status import BAD_INPUT, REDIS_AWAY
 from tests.support.samples.watched import NOW_MS, pipeline, reported, silent, transition, watched
@@ -219,6 +220,27 @@ def test_several_versions_at_once_are_marked() -> None:
     assert '<span class="fact warning"><span>Version</span> 0.1.0, 0.2.0</span>' in strip
 
 
+@pytest.mark.parametrize(
+    ("proof", "fact"),
+    [
+        (Proof(result="equal", at_ms=NOW_MS), "Last proof no difference, 12:00:01 UTC"),
+        (Proof(result="different", at_ms=NOW_MS, differences=3), "Last proof 3 differences, 12:00:01 UTC"),
+        (Proof(result="not_compared", at_ms=NOW_MS), "Last proof not compared, 12:00:01 UTC"),
+    ],
+)
+def test_the_last_proof_is_shown_with_its_time(proof: Proof, fact: str) -> None:
+    assert fact in text_of(drawn(proof=proof).strip)
+    assert "Last proof" not in drawn().strip
+
+
+def test_a_proof_with_differences_is_a_problem_after_those_of_replicas() -> None:
+    proof = Proof(result="different", at_ms=NOW_MS, differences=1, note="rollup:all:views 1h: Redis 2, the log 1")
+    sentence = "1 figure in Redis did not agree with the event log at 12:00:01 UTC ; clickpulse prove prints them."
+    standing, shown = standing_of(drawn(proof=proof))
+    assert (standing, shown) == ("degraded", f"Different numbers: {sentence} {proof.note}")
+    assert standing_of(drawn(silent("detect", "d", 60), proof=proof))[1].startswith("Not running")
+
+
 @pytest.mark.parametrize("replicas", [[], [watched("dashboard", "d")]])
 def test_with_only_dashboards_reporting_the_page_says_what_to_do(replicas: list[Watched]) -> None:
     shown = draw(reported(replicas))
@@ -271,7 +293,9 @@ def test_text_from_redis_never_becomes_markup() -> None:
         unreadable={HOSTILE: HOSTILE},
         transitions=[transition(HOSTILE, service=HOSTILE, replica=HOSTILE)],
     )
-    for html in (shown.strip, shown.key_figures, *(card(shown, own.name) for own in shown.cards)):
+    different = drawn(proof=Proof(result="different", at_ms=NOW_MS, differences=1, note=HOSTILE))
+    assert "&lt;img src=x" in different.strip
+    for html in (different.strip, shown.strip, shown.key_figures, *(card(shown, own.name) for own in shown.cards)):
         markup = Markup()
         markup.feed(html)
         markup.close()

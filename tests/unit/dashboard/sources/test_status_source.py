@@ -9,6 +9,8 @@ import pytest
 
 from services.dashboard.sources.observations import Reported, Unreachable
 from services.dashboard.sources.status_source import StatusSource
+from shared.rollups.proof import PROOF_ROW, Proof
+from shared.rollups.writing import write_row
 from shared.status.keys import write
 from tests.support.fakes.counting_redis import Clock, CountingRedis
 from tests.support.fakes.counting_redis import client as client
@@ -40,7 +42,7 @@ def test_fifty_viewers_of_a_second_cost_the_round_trips_of_one(
     report(client, clock)
     client.round_trips = 0
     seen = {id(source.observe()) for _ in range(50)}
-    assert (len(seen), client.round_trips) == (1, 2)  # the statuses, and the meta of the rollup
+    assert (len(seen), client.round_trips) == (1, 3)  # the statuses, the meta of the rollup, and its last proof
 
 
 def test_every_second_brings_new_figures_and_a_longer_curve(
@@ -111,6 +113,22 @@ def test_it_has_the_meta_of_the_latest_rollup(client: CountingRedis, source: Sta
     publish(client, rollup)
     clock.pass_seconds(1)
     assert reported(source).meta == rollup.meta
+
+
+def test_it_has_the_last_proof_unless_that_is_unreadable(
+    client: CountingRedis, source: StatusSource, clock: Clock
+) -> None:
+    report(client, clock)
+    assert reported(source).proof is None
+    proof = Proof(result="different", at_ms=clock.now_ms, differences=2, note="rollup:all:views 1h: Redis 2, the log 1")
+    with client.pipeline() as pipeline:
+        write_row(pipeline, PROOF_ROW.key, PROOF_ROW, proof)
+        pipeline.execute()
+    clock.pass_seconds(1)
+    assert reported(source).proof == proof
+    client.hset(PROOF_ROW.key, "result", "fine")
+    clock.pass_seconds(1)
+    assert reported(source).proof is None
 
 
 @pytest.mark.parametrize("is_a_hash", [True, False])
