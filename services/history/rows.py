@@ -14,7 +14,8 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from shared.events.amounts import MILLION, millionths_of
+from services.history.sales import Sale, order_digest, sale_of, tie_of
+from shared.events.amounts import MILLION, currency_of, millionths_of
 from shared.events.limits import shortened
 from shared.events.refusals import Refusal
 from shared.events.schema import DEFAULT_EVENT_TYPE, EnrichedEvent
@@ -70,11 +71,19 @@ class Row(NamedTuple):
     birthdate: str | None
     value: Decimal | None
     cost: Decimal | None
+    sale: Sale | None
 
     @property
     def names(self) -> tuple[str | None, ...]:
         """The fields from FIRST_NAME to AFTER_NAMES."""
         return self[2:22]
+
+    @property
+    def order(self) -> tuple[int, int] | tuple[None, None]:
+        """The digest of a sale's order, and its tie; nothing if every such sale counts."""
+        if self.sale is None or self.value is None or not self.order_id:
+            return None, None
+        return order_digest(self.order_id, self.value), tie_of(self, self.sale)
 
 
 FIRST_NAME: Final = Row._fields.index("site")
@@ -138,13 +147,15 @@ def build_batch(
 def row_of(event: EnrichedEvent) -> Row:
     """The row of an event within the limits."""
     event_id = _text(event.eventId)
+    event_type = _text(event.eventType) or DEFAULT_EVENT_TYPE
+    value = _amount(event.value)
     link, page = _link_and_page(event.url)
     source, channel, campaign = _origin(_link_and_page(event.referrer)[0], link)
     return Row(
         ts=_instant(event.timestamp),
         visitor=_stored(event.userId),
         site=_text(event.site) or NO_SITE,
-        event_type=_text(event.eventType) or DEFAULT_EVENT_TYPE,
+        event_type=event_type,
         country=_stored(event.country),
         device=_stored(event.deviceType),
         browser=_stored(event.browser),
@@ -161,7 +172,7 @@ def row_of(event: EnrichedEvent) -> Row:
         page=_text(page),
         user_agent=_text(event.userAgent),
         profile_gender=_text(event.profileGender),
-        currency=_text(event.currency),
+        currency=_currency(event.currency),
         platform=_text(event.platform),
         quantity=_number(event.quantity),
         age=event.age,
@@ -172,8 +183,9 @@ def row_of(event: EnrichedEvent) -> Row:
         order_id=_text(event.orderId),
         ip=_text(event.ip),
         birthdate=_text(event.birthdate),
-        value=_amount(event.value),
+        value=value,
         cost=_amount(event.cost),
+        sale=None if value is None else sale_of(value, event_type),
     )
 
 
@@ -220,6 +232,11 @@ def _stored(text: str) -> str:
 
 def _number(number: int | UnsetType | None) -> int | None:
     return None if number is UNSET else number
+
+
+def _currency(text: str | UnsetType | None) -> str | None:
+    """Of an amount without one, null: it is in the reporting currency."""
+    return currency_of(text) if isinstance(text, str) and text else None
 
 
 def _amount(text: str | UnsetType | None) -> Decimal | None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import UNSET
 from psycopg import sql
 
 from shared.events.enriched import encode_enriched
@@ -41,6 +42,7 @@ KILLS = 5
 BURST = 200
 MOST_WAITING = 5_000
 PAUSE_SECONDS = 0.05
+SALE = 7
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,15 @@ def user_of(place: int) -> str:
     return f"visitor-{place % 97}"
 
 
+def order_of(place: int) -> str:
+    return f"o{place % 2}"
+
+
 def event_of(place: int) -> bytes:
-    """Each event has an id of its own, but for every tenth, which has none. Some are days late."""
+    """Each event has an id of its own, but for every tenth, which has none. Some are days late.
+
+    Every seventh is one of two orders that its visitor repeats.
+    """
     now_ms = time.time_ns() // 1_000_000
     return encode_enriched(
         EnrichedEvent(
@@ -115,6 +124,8 @@ def event_of(place: int) -> bytes:
             productId=f"P{place}",
             country=("DE", "FR", "IT")[place % 3],
             eventId=f"e{place}" if place % 10 else None,
+            value=f"{place}.5" if place % SALE == 0 else UNSET,
+            orderId=order_of(place),
         )
     )
 
@@ -197,6 +208,8 @@ def test_kills_and_a_crash_of_postgres_lose_nothing_and_repeat_nothing(site: Sit
     ]
     assert wrong_rows(site.postgres.url) == []
     assert site.query("SELECT sum(views) FROM traffic_1d WHERE dimension = 'all'") == [(sent,)]
+    orders = {(user_of(place), order_of(place)) for place in range(0, sent, SALE)}
+    assert site.query("SELECT sum(orders) FROM sales_1d WHERE dimension = 'all'") == [(len(orders),)]
 
 
 @pytest.mark.kafka

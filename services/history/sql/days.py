@@ -49,7 +49,9 @@ def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: i
         [today - timedelta(days=raw_days)],
     )
     kept_from = kept_from_of(cursor)
-    cursor.execute("DELETE FROM traffic_1m WHERE bucket < %s", [bounds_of(today - timedelta(days=minute_days))[0]])
+    first_minute = bounds_of(today - timedelta(days=minute_days))[0]
+    for statement in ("DELETE FROM traffic_1m WHERE bucket < %s", "DELETE FROM sales_1m WHERE bucket < %s"):
+        cursor.execute(statement, [first_minute])
     for day in (today, today + _ONE_DAY):
         create_day(cursor, day)
     return _drop(cursor, [day for day in existing_days(cursor) if day < kept_from])

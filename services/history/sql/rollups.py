@@ -4,6 +4,7 @@ The temporary table `batch` holds the new events of the transaction, `earlier` t
 same days before. A visitor is new to a bucket unless `earlier` has them there.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from psycopg import sql
@@ -28,9 +29,7 @@ BUCKETS: Final = {"traffic_1m": "minute", "traffic_1h": "hour", "traffic_1d": "d
 """The span of time of each rollup table's buckets."""
 
 _COUNTED: Final = sql.SQL(
-    # Half the cost of date_trunc, and in UTC the same: days have 24 hours.
-    "SELECT date_bin({span}, ts, timestamptz '2000-01-01 00:00:00+00') AS bucket, site_id, dimension, name_id, "
-    "visitor_id FROM {table} "
+    "SELECT {bucket} AS bucket, site_id, dimension, name_id, visitor_id FROM {table} "
     "CROSS JOIN LATERAL (VALUES {names}) AS named (dimension, name_id) WHERE name_id IS NOT NULL"
 )
 
@@ -48,13 +47,24 @@ _ADD: Final = sql.SQL(
 )
 
 
+def bucket_of(span: str) -> sql.Composed:
+    """The start of the bucket of `ts`."""
+    # Half the cost of date_trunc, and in UTC the same: days have 24 hours.
+    return sql.SQL("date_bin(interval {}, ts, timestamptz '2000-01-01 00:00:00+00')").format(sql.Literal(f"1 {span}"))
+
+
+def named(kind: str, dimensions: Iterable[tuple[str, sql.Composable]]) -> sql.Composed:
+    """The values of an enumeration with the id of an event's name in each, as rows of VALUES."""
+    row = sql.SQL("({}::{}, {})")
+    return sql.SQL(", ").join(
+        row.format(sql.Literal(dimension), sql.Identifier(kind), name) for dimension, name in dimensions
+    )
+
+
 def _counted(table: str, span: str) -> sql.Composed:
     """Each event of the table once for each dimension that counts it."""
-    names = sql.SQL(", ").join(
-        sql.SQL("({}::traffic_dimension, {})").format(sql.Literal(dimension), name) for dimension, name in DIMENSIONS
-    )
     return _COUNTED.format(
-        span=sql.SQL("interval {}").format(sql.Literal(f"1 {span}")), table=sql.Identifier(table), names=names
+        bucket=bucket_of(span), table=sql.Identifier(table), names=named("traffic_dimension", DIMENSIONS)
     )
 
 

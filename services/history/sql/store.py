@@ -15,6 +15,7 @@ from services.history.sql.connecting import Url, connect, failures, lock
 from services.history.sql.days import bounds_of, create_day, kept_from_of, retire, table_of
 from services.history.sql.names import Names
 from services.history.sql.rollups import ADD_TO_ROLLUPS
+from services.history.sql.sales import count_sales
 from services.history.sql.visitors import erasures_of, number_of_erasures
 from shared.privacy.erasures import NO_ERASURES
 from shared.streams.event_log import Assignment
@@ -25,12 +26,12 @@ _COLUMNS: Final = (
     *((f"{name}_id", "int4") for name in Row._fields[FIRST_NAME:AFTER_NAMES]),
     *(("quantity", "int4"), ("age", "int2"), ("profile_age", "int2"), ("original_ts", "timestamptz")),
     *(("event_digest", "int8"), ("event_id", "text"), ("order_id", "text"), ("ip", "text"), ("birthdate", "text")),
-    *(("value", "numeric"), ("cost", "numeric")),
+    *(("value", "numeric"), ("cost", "numeric"), ("sale", "text")),  # as text, which an enumeration reads
 )
 _NAMES: Final = sql.SQL(", ").join(sql.Identifier(name) for name, _ in _COLUMNS)
-_TYPES: Final = [*(kind for _, kind in _COLUMNS), "int4"]
+_TYPES: Final = [*(kind for _, kind in _COLUMNS), "int4", "int8", "int8"]
 
-_COPY: Final = sql.SQL("COPY batch ({}, partition) FROM STDIN (FORMAT BINARY)").format(_NAMES)
+_COPY: Final = sql.SQL("COPY batch ({}, partition, order_digest, tie) FROM STDIN (FORMAT BINARY)").format(_NAMES)
 _OF_DAY: Final = sql.SQL("batch.ts >= {start} AND batch.ts < {end}")
 _DROP_DUPLICATES: Final = sql.SQL(
     "DELETE FROM batch USING {table} AS known WHERE {of_day} AND known.visitor_id = batch.visitor_id "
@@ -42,6 +43,7 @@ _FIND_EARLIER: Final = sql.SQL(
 )
 _INSERT: Final = sql.SQL("INSERT INTO {table} ({names}) SELECT {names} FROM batch WHERE {of_day}")
 
+_BATCH: Final = "batch (LIKE events, partition integer, order_digest bigint, tie bigint)"
 _PLANS: Final = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
 
 _ADVANCE: Final = """
@@ -53,6 +55,11 @@ _ACCOUNT: Final = """
         erased = erased + %s, refused = refused + %s
     WHERE topic = %s AND partition = %s
 """
+
+
+def _parts_of(day: date) -> dict[str, sql.Composable]:
+    start, end = map(sql.Literal, bounds_of(day))
+    return {"table": table_of(day), "of_day": _OF_DAY.format(start=start, end=end)}
 
 
 class Place(NamedTuple):
@@ -72,7 +79,7 @@ class _Session:
         self.visitors = Names("visitors")
         self.days: set[date] = set()
         try:
-            for table in ("batch (LIKE events, partition integer)", "earlier (LIKE events)"):
+            for table in (_BATCH, "earlier (LIKE events)", "replaced (LIKE events)"):
                 self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE " + table + " ON COMMIT DELETE ROWS"))
         except BaseException:
             self.connection.close()
@@ -194,17 +201,18 @@ class Store:
             copy.set_types(_TYPES)
             for partition, row in rows:
                 named = [None if text is None else names[text] for text in row.names]
-                copy.write_row((row.ts, visitors[row.visitor], *named, *row[AFTER_NAMES:], partition))
+                copy.write_row((row.ts, visitors[row.visitor], *named, *row[AFTER_NAMES:], partition, *row.order))
         # A temporary table has no statistics: the planner would read whole days to find a few visitors.
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = off").format(sql.Identifier(plan)))
-        for day in days:
-            start, end = map(sql.Literal, bounds_of(day))
-            parts = {"table": table_of(day), "of_day": _OF_DAY.format(start=start, end=end)}
+        parts_of_days = [_parts_of(day) for day in days]
+        for parts in parts_of_days:
             for (partition,) in cursor.execute(_DROP_DUPLICATES.format(**parts)).fetchall():
                 outcomes[partition].kept -= 1
                 outcomes[partition].duplicates += 1
             cursor.execute(_FIND_EARLIER.format(**parts))
+        count_sales(cursor)
+        for parts in parts_of_days:
             cursor.execute(_INSERT.format(**parts, names=_NAMES))
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = on").format(sql.Identifier(plan)))

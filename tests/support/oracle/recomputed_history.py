@@ -5,9 +5,9 @@ from typing import Any
 
 import psycopg
 
-_SPANS = {"traffic_1m": "minute", "traffic_1h": "hour", "traffic_1d": "day"}
+_SPANS = {"1m": "minute", "1h": "hour", "1d": "day"}
 
-_RECOMPUTED = """
+_TRAFFIC = """
     SELECT date_trunc(%s, ts, 'UTC'), site_id, dimension, name_id, count(*), count(DISTINCT visitor_id)
     FROM events CROSS JOIN LATERAL (VALUES
         ('all', 0), ('category', category_id), ('product', product_id), ('country', country_id), ('device', device_id),
@@ -16,20 +16,53 @@ _RECOMPUTED = """
     ) AS named (dimension, name_id)
     WHERE name_id IS NOT NULL GROUP BY 1, 2, 3, 4
 """
+_SALES = """
+    SELECT date_trunc(%s, ts, 'UTC'), site_id, coalesce(currency_id, 0), dimension, name_id, count(*),
+        count(*) FILTER (WHERE sale = 'order' OR sale = 'order_line' AND dimension IN ('product', 'category')),
+        count(*) FILTER (WHERE sale = 'refund' OR sale = 'refund_line' AND dimension IN ('product', 'category')),
+        coalesce(sum(quantity) FILTER (WHERE sale IN ('order', 'order_line')), 0),
+        coalesce(sum(value) FILTER (WHERE value > 0), 0),
+        coalesce(-sum(value) FILTER (WHERE value < 0), 0),
+        coalesce(sum(cost), 0),
+        count(*) FILTER (WHERE sale IN ('order', 'order_line') AND cost IS NULL)
+    FROM events CROSS JOIN LATERAL (VALUES
+        ('all', 0), ('product', product_id), ('category', category_id), ('platform', platform_id),
+        ('source', source_id), ('channel', channel_id), ('campaign', campaign_id),
+        ('country', country_id), ('device', device_id)
+    ) AS named (dimension, name_id)
+    WHERE sale IS NOT NULL AND name_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+"""
+_WRONG_ORDERS = """
+    SELECT 'events', visitor_id, order_id, count(sale), min(ts) FROM events WHERE value IS NOT NULL AND order_id <> ''
+    GROUP BY visitor_id, order_id, least(value, 0)
+    HAVING count(sale) <> 1 OR min(ts) <> min(ts) FILTER (WHERE sale IS NOT NULL)
+    UNION ALL
+    SELECT 'events', visitor_id, order_id, count(sale), ts FROM events
+    WHERE value IS NOT NULL AND coalesce(order_id, '') = '' AND sale IS NULL GROUP BY visitor_id, order_id, ts
+"""
+_RECOMPUTED = {"traffic": _TRAFFIC, "sales": _SALES}
 _STORED = {
     "traffic_1m": "SELECT * FROM traffic_1m",
     "traffic_1h": "SELECT * FROM traffic_1h",
     "traffic_1d": "SELECT * FROM traffic_1d",
+    "sales_1m": "SELECT * FROM sales_1m",
+    "sales_1h": "SELECT * FROM sales_1h",
+    "sales_1d": "SELECT * FROM sales_1d",
 }
 
 
 def wrong_rows(url: str) -> list[tuple[Any, ...]]:
-    """The rows of rollups that differ from raw events, or lack there: each with its table, stored or recomputed."""
+    """The rows of rollups that differ from raw events, or lack there: each with its table, stored or recomputed.
+
+    And the orders of which another event counts than the first, or more or fewer than one.
+    """
     with psycopg.connect(url, options="-c timezone=UTC") as connection:
-        return [
+        wrong = [
             (table, *row)
-            for table, span in _SPANS.items()
-            for stored in [Counter(connection.execute(_STORED[table]).fetchall())]
-            for recomputed in [Counter(connection.execute(_RECOMPUTED, [span]).fetchall())]
+            for table, statement in _STORED.items()
+            for kind, length in [table.split("_")]
+            for stored in [Counter(connection.execute(statement).fetchall())]
+            for recomputed in [Counter(connection.execute(_RECOMPUTED[kind], [_SPANS[length]]).fetchall())]
             for row in (stored - recomputed) + (recomputed - stored)
         ]
+        return wrong + connection.execute(_WRONG_ORDERS).fetchall()
