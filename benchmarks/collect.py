@@ -1,9 +1,10 @@
 """The collector against the server beneath it: `python -m benchmarks.collect [REQUESTS]`, ten thousand by default.
 
-Both run on one core, the load and a real Kafka on the others. The floor is the same server, which answers 202 to the
-same bodies and does nothing else. Each is sent single events, then batches of a hundred; the CPU time of its process
-gives the rate that the core sustains. Then the collector gets half of that rate, in events that come one at a time, and
-each answer is timed. `accepted_bytes_per_request` is how much its memory grew with all the requests.
+All run on one core, the load and a real Kafka on the others. The floor is the same server with an ASGI application that
+answers 202 to the same bodies and does nothing else; the direct floor answers without a task, as the collector does.
+Each is sent single events, then batches of a hundred; the CPU time of its process gives the rate that the core
+sustains. Then the collector gets half of that rate, in events that come one at a time, and
+each answer is timed. `collect_bytes_grown_per_request` is how much its memory grew with all the requests.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -33,7 +34,6 @@ _WARM_UP: Final = 1_000
 _PACED_SECONDS: Final = 20.0
 _PACED_CONNECTIONS: Final = 256  # events that find them all waiting for an answer wait too
 _CORE: Final = 0
-_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 async def _floor(_: dict[str, Any], receive: Any, send: Any) -> None:
@@ -41,6 +41,14 @@ async def _floor(_: dict[str, Any], receive: Any, send: Any) -> None:
         pass
     await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"14")]})
     await send({"type": "http.response.body", "body": b'{"accepted":1}'})
+
+
+class _DirectFloor:
+    def is_direct(self, _: Any) -> bool:
+        return True
+
+    def answer_directly(self, _: Any, __: bytes, respond: Callable[[int, bytes, bytes], None]) -> None:
+        respond(202, b"content-length: 14\r\n", b'{"accepted":1}')
 
 
 def event(number: int) -> dict[str, object]:
@@ -121,8 +129,8 @@ async def _paced(port: int, per_second: float) -> list[float]:
 
 
 def _cpu_seconds(process_id: int) -> float:
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+    threads = Path(f"/proc/{process_id}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def _memory_bytes(process_id: int) -> int:
@@ -136,10 +144,10 @@ def _seconds_per_request(process_id: int, port: int, requests: Sequence[bytes]) 
 
 
 @contextmanager
-def _running_floor() -> Iterator[tuple[int, int]]:
+def _running_floor(kind: str = "floor") -> Iterator[tuple[int, int]]:
     """Its process id and port."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.collect", "floor", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.collect", kind, str(port)])
     try:
         wait_until(lambda: _answers(port), "the floor answers", 30)
         yield process.pid, port
@@ -161,12 +169,17 @@ def _measure(servers: Servers, requests: int) -> dict[str, float]:
     collector = Collector(servers.folder, servers.redis_url, **environment)
     collector.start()
     try:
-        with _running_floor() as (floor_id, floor_port):
+        with _running_floor() as (floor_id, floor_port), _running_floor("direct-floor") as (direct_id, direct_port):
             own_id = collector.process_id
-            for process_id in (floor_id, own_id):
+            for process_id in (floor_id, direct_id, own_id):
                 os.sched_setaffinity(process_id, {_CORE})
                 for thread in Path(f"/proc/{process_id}/task").iterdir():
                     os.sched_setaffinity(int(thread.name), {_CORE})
+            servers_in_turn = (
+                ("floor", floor_id, floor_port),
+                ("direct", direct_id, direct_port),
+                ("collect", own_id, collector.port),
+            )
             figures: dict[str, list[float]] = {}
             memory_bytes = sent = 0
             for round_number in range(ROUNDS + 1):
@@ -174,36 +187,36 @@ def _measure(servers: Servers, requests: int) -> dict[str, float]:
                     count = _WARM_UP if round_number == 0 else requests // (1 if events == 1 else 10)
                     made = [request(number, events) for number in range(sent, sent + count)]
                     sent += count
-                    for name, process_id, port in (
-                        ("floor", floor_id, floor_port),
-                        ("collect", own_id, collector.port),
-                    ):
+                    for name, process_id, port in servers_in_turn[:: 1 if round_number % 2 else -1]:
                         seconds = _seconds_per_request(process_id, port, made)
                         if round_number:
                             figures.setdefault(f"{name}_{events}", []).append(seconds)
                 if round_number == 1:
                     memory_bytes, sent_before = _memory_bytes(own_id), sent
             grown = (_memory_bytes(own_id) - memory_bytes) / (sent - sent_before)
-            best = {name: sorted(values)[len(values) // 2] for name, values in figures.items()}
-            taken = asyncio.run(_paced(collector.port, 0.5 / best["collect_1"]))
+            median = {name: sorted(values)[len(values) // 2] for name, values in figures.items()}
+            taken = asyncio.run(_paced(collector.port, 0.5 / median["collect_1"]))
     finally:
         collector.kill()
     return {
-        "collect_floor_us": best["floor_1"] * 1e6,
-        "collect_us": best["collect_1"] * 1e6,
-        "collect_share_of_floor": best["floor_1"] / best["collect_1"],
-        "collect_requests_per_second": 1 / best["collect_1"],
+        "collect_floor_us": median["floor_1"] * 1e6,
+        "collect_direct_floor_us": median["direct_1"] * 1e6,
+        "collect_us": median["collect_1"] * 1e6,
+        "collect_share_of_floor": median["floor_1"] / median["collect_1"],
+        "collect_requests_per_second": 1 / median["collect_1"],
         "collect_p50_ms_half_rate": taken[len(taken) // 2] * 1000,
         "collect_p99_ms_half_rate": taken[len(taken) * 99 // 100] * 1000,
-        "collect_batch_events_per_second": BATCH / best[f"collect_{BATCH}"],
+        "collect_batch_events_per_second": BATCH / median[f"collect_{BATCH}"],
         "collect_bytes_grown_per_request": grown,
     }
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, or be the floor."""
-    if arguments[:1] == ["floor"]:
-        serve(_floor, _floor, listen("127.0.0.1", int(arguments[1]), "COLLECT", example_port=8080), Event())
+    if arguments[:1] in (["floor"], ["direct-floor"]):
+        direct = _DirectFloor() if arguments[0] == "direct-floor" else None
+        listening = listen("127.0.0.1", int(arguments[1]), "COLLECT", example_port=8080)
+        serve(_floor, _floor, listening, Event(), direct=direct)
         return
     with running_servers() as servers:
         answer({name: round(value, 3) for name, value in _measure(servers, int((*arguments, "10000")[0])).items()})

@@ -152,6 +152,7 @@ def _run(
                 stop,
                 most_connections=settings.collect_connections,
                 request_seconds=settings.collect_request_seconds,
+                direct=app,
             )
         finally:
             stop.set()

@@ -1,6 +1,7 @@
 """What a request is answered, unless its protocol wants something else. Pure."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -31,6 +32,8 @@ _IN_ORDER: Final = (Refused.NOT_COUNTED, Refused.OPTED_OUT, Refused.PRIVACY_SIGN
 
 def answer_of(outcome: Outcome) -> Answer:
     """202 with what was accepted and refused; 400 when every event is a mistake of the sender."""
+    if not outcome.refused:
+        return _all_accepted(outcome.accepted)
     mistakes = outcome.mistakes
     if mistakes and not outcome.accepted and len(mistakes) == len(outcome.refused):
         _, first = mistakes[0]
@@ -42,6 +45,11 @@ def answer_of(outcome: Outcome) -> Answer:
             for place, mistake in mistakes[:MOST_LISTED]
         ]
     return Answer(202, _encode(said))
+
+
+@lru_cache(maxsize=128)
+def _all_accepted(events: int) -> Answer:
+    return Answer(202, _encode({"accepted": events}))
 
 
 def gravest(mistakes: Sequence[tuple[int, Mistake]]) -> tuple[int, Mistake]:

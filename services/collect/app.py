@@ -4,18 +4,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
-from services.collect.answers import Outcome, answer_of
-from services.collect.appender import Appender, Outgoing, Unavailable
+from services.collect.appender import Appender
 from services.collect.bodies import too_large, unpacked
-from services.collect.clicks import Mistake
-from services.collect.dead_letters import MALFORMED, dead_letters_of, reason_of
+from services.collect.collecting import FAILED, Collecting, unavailable
+from services.collect.heads import head_of, headers_of
 from services.collect.opt_out import opt_out
 from services.collect.protocols import methods_of, refusal_of
-from services.collect.protocols.reading import Received, Route
 from services.collect.proxies import Networks, client_address
-from services.collect.request import Answer, Rejected, Request
-from services.collect.rules import Judged, Rules
-from services.collect.tally import Receipt, Tally
+from services.collect.request import READ_HEADERS, Answer, Rejected, Request
+from services.collect.rules import Rules
+from services.collect.tally import Tally
 from shared.events.collected import Refused
 from shared.runtime.logs import get_logger
 
@@ -25,18 +23,18 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+Respond = Callable[[int, bytes, bytes], None]
+"""Sends a status, the lines of a head, and a body."""
+
 Document = Callable[[Request], Answer]
 Stream = Callable[[Request, Receive, Send], Awaitable[None]]
-
-RETRY_SECONDS: Final = 2
-"""After a 503."""
 
 _PREFLIGHT: Final = (
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (b"access-control-max-age", b"86400"),
 )
+_KNOWN_HEADERS: Final = {name.encode(): name for name in READ_HEADERS}
 _ALLOWED_HEADERS: Final = "authorization, content-type, content-encoding"
-_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 
 
 class Bounds(NamedTuple):
@@ -67,8 +65,8 @@ class CollectApp:
 
         `streams` answer by themselves.
         """
-        self._rules, self._appender, self._tally = rules, appender, tally
-        self._bounds, self._trusted, self._raw_topic = bounds, trusted, raw_topic
+        self._collecting = Collecting(rules, appender, tally, bounds.events, raw_topic)
+        self._tally, self._bounds, self._trusted = tally, bounds, trusted
         self._documents = {"/v1/opt-out": opt_out, **(documents or {})}
         self._pages, self._streams = pages, streams or {}
         self._now_ms = now_ms
@@ -77,7 +75,7 @@ class CollectApp:
         """Answer one request. An error of ours is a 500 without details, and a line in the log."""
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in scope["headers"]}
+        headers = _headers_of(scope)
         if scope["path"] in self._streams:
             await self._streams[scope["path"]](self._request(scope, headers, b""), receive, send)
             return
@@ -87,8 +85,38 @@ class CollectApp:
             answer = refusal_of(scope["path"], rejected)
         except Exception:
             logger.exception("a request failed", path=scope["path"][:200])
-            answer = Answer(500, b'{"error":"internal"}')
+            answer = FAILED
         await _send(answer, scope, headers.get("origin", ""), send)
+
+    def is_direct(self, scope: Scope) -> bool:
+        """Whether `answer_directly` takes the request: it sends events."""
+        return scope["method"] in (methods_of(scope["path"]) or ())
+
+    def answer_directly(self, scope: Scope, body: bytes, respond: Respond) -> None:
+        """Answer a request that sends events, whose body is complete, as `__call__` does but without a task.
+
+        `respond` is called in the event loop with status, head and body of the answer, now or when the log has the
+        events.
+        """
+        headers = _headers_of(scope)
+        origin = headers.get("origin", "")
+        path = scope["path"]
+
+        def answered(answer: Answer) -> None:
+            respond(answer.status, head_of(answer, origin), answer.body)
+
+        receipt = self._tally.request()
+        try:
+            body = self._unpacked(headers, body)
+            route = (methods_of(path) or {})[scope["method"]]
+            self._collecting.submit(route, self._request(scope, headers, body), receipt, answered)
+        except Rejected as rejected:
+            receipt.end(rejected)
+            answered(refusal_of(path, rejected))
+        except Exception as error:
+            logger.exception("a request failed", path=path[:200])
+            receipt.end(error)
+            answered(FAILED)
 
     async def turn_away(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request on a connection beyond the limit with 503. It counts as one event if it would send any."""
@@ -99,7 +127,7 @@ class CollectApp:
                 receipt.arrived(1)
                 receipt.refuse(Refused.CROWDED)
         origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
-        await _send(_unavailable(Refused.CROWDED, (b"connection", b"close")), scope, origin, send)
+        await _send(unavailable(Refused.CROWDED, (b"connection", b"close")), scope, origin, send)
 
     async def _answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
         path, method = scope["path"], scope["method"]
@@ -122,7 +150,7 @@ class CollectApp:
             return Answer(405, b'{"error":"method_not_allowed"}', headers=((b"allow", allowed.encode()),))
         with self._tally.request() as receipt:
             body = await self._body(headers, receive)
-            return await self._collect(route, self._request(scope, headers, body), receipt)
+            return await self._collecting.answer(route, self._request(scope, headers, body), receipt)
 
     def _request(self, scope: Scope, headers: dict[str, str], body: bytes) -> Request:
         peer, _ = scope.get("client") or ("", 0)
@@ -134,73 +162,21 @@ class CollectApp:
         most_bytes = self._bounds.body_bytes
         if headers.get("content-length", "").isdigit() and int(headers["content-length"][:19]) > most_bytes:
             raise too_large(most_bytes)
-        body = await _received(receive, most_bytes)
-        return unpacked(body, headers.get("content-encoding", "").strip().lower(), most_bytes)
+        return self._unpacked(headers, await _received(receive, most_bytes))
 
-    async def _collect(self, route: Route, request: Request, receipt: Receipt) -> Answer:
-        try:
-            received = route(request, self._bounds.events)
-        except Rejected as rejected:
-            if rejected.reason not in MALFORMED:
-                raise
-            received = _unreadable(request.path, rejected)
-        receipt.arrived(len(received.events))
-        if (signal := request.privacy_signal) is not None:
-            self._tally.note_signal(signal, len(received.events))
-        judged = self._rules.judge(received, request, time.monotonic())
-        letters = []
-        if judged.refused and self._rules.may_keep(request):
-            letters = dead_letters_of(judged.refused, request, self._raw_topic)
-        try:
-            if judged.clicks or letters:
-                await self._appender.append(Outgoing(judged.clicks, judged.identities, letters))
-        except Unavailable as error:
-            receipt.refuse(error.reason, len(received.events))
-            return _unavailable(error.reason)
-        receipt.accept(len(judged.clicks))
-        for _, mistake in judged.refused:
-            receipt.refuse(mistake.reason)
-        self._tally.keep(reason_of(letter) for letter in letters)
-        return self._answer_of(received, judged)
-
-    def _answer_of(self, received: Received, judged: Judged) -> Answer:
-        answer = received.answer(Outcome(len(judged.clicks), judged.refused))
-        if judged.retry_after_seconds and answer.status >= 400:
-            seconds = max(1, round(judged.retry_after_seconds + 0.5))
-            return answer._replace(headers=(*answer.headers, (b"retry-after", str(seconds).encode())))
-        return answer
+    def _unpacked(self, headers: dict[str, str], body: bytes) -> bytes:
+        if len(body) > self._bounds.body_bytes:
+            raise too_large(self._bounds.body_bytes)
+        return unpacked(body, headers.get("content-encoding", "").strip().lower(), self._bounds.body_bytes)
 
 
-def _unreadable(path: str, rejected: Rejected) -> Received:
-    """A request that is refused as a whole, as one malformed event: its sender may have opted out, or send too much."""
-
-    def answer(outcome: Outcome) -> Answer:
-        ((_, mistake),) = outcome.refused
-        return refusal_of(path, rejected) if mistake.reason == rejected.reason else answer_of(outcome)
-
-    return Received([Mistake(rejected.reason, rejected.field or "", rejected.message)], answer=answer)
-
-
-def _unavailable(reason: str, *headers: tuple[bytes, bytes]) -> Answer:
-    retry = (b"retry-after", str(RETRY_SECONDS).encode())
-    return Answer(503, b'{"error":"%s"}' % reason.encode(), headers=(retry, *headers))
+def _headers_of(scope: Scope) -> dict[str, str]:
+    known = _KNOWN_HEADERS.get
+    return {read: value.decode("utf-8", "replace") for name, value in scope["headers"] if (read := known(name))}
 
 
 async def _send(answer: Answer, scope: Scope, origin: str, send: Send) -> None:
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-        _NO_SNIFFING,
-        *answer.headers,
-    ]
-    if origin:
-        # No answer holds anything about a visitor, so every page may read it.
-        headers += [
-            (b"access-control-allow-origin", origin.encode("latin-1", "replace")),
-            (b"access-control-allow-credentials", b"true"),
-            (b"vary", b"origin"),
-        ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers_of(answer, origin)})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 

@@ -7,6 +7,7 @@ while it waits for the log.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Condition, Event, Thread
 from typing import Final, NamedTuple
 
@@ -53,14 +54,18 @@ class Outgoing(NamedTuple):
     dead_letters: Sequence[NewDeadLetter] = ()
 
 
+Done = Callable[[Unavailable | None], None]
+"""Called in the event loop: None once the log has all clicks of a request, else why it has not."""
+
+
 class _Waiting(NamedTuple):
     outgoing: Outgoing
     size: int
-    answer: "asyncio.Future[None]"
+    done: Done
 
 
 class Appender:
-    """Sends what `append` is given. `append` belongs to the event loop, everything else to the thread."""
+    """Sends what it is given. `append` and `submit` belong to the event loop, everything else to the thread."""
 
     def __init__(
         self,
@@ -95,6 +100,7 @@ class Appender:
         self._waiting: list[_Waiting] = []  # the thread's, once it is woken
         self._added_bytes = self._taken_bytes = 0  # each has one writer
         self._changed = Condition()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ready = False
         self._is_away = False  # the last call failed: what comes now is refused at once, but for a probe
         self._probed_at = float("-inf")
@@ -122,10 +128,15 @@ class Appender:
 
     async def append(self, outgoing: Outgoing) -> None:
         """Return when the log has them all. Raises Unavailable."""
-        size = sum(_CLICK_BYTES + len(click.url or "") + len(click.userAgent or "") for click in outgoing.clicks)
-        size += sum(len(letter.value) for letter in outgoing.dead_letters)
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[None] = loop.create_future()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.submit(outgoing, partial(_settle, answer))
+        await answer
+
+    def submit(self, outgoing: Outgoing, done: Done) -> None:
+        """Call `done` when the log has them all, or will not. Raises Unavailable if that is known at once.
+
+        It costs less than a task that waits: the event loop has one callback for all requests of a call to the log.
+        """
         if self._stopped.is_set() or not self._is_ready:
             raise Unavailable(NotAccepted.LOG_UNAVAILABLE)
         if self._is_away:
@@ -133,15 +144,20 @@ class Appender:
             if now < self._probed_at + _PROBE_SECONDS:
                 raise Unavailable(NotAccepted.LOG_UNAVAILABLE)
             self._probed_at = now
+        size = 0
+        for click in outgoing.clicks:
+            size += _CLICK_BYTES + len(click.url or "") + len(click.userAgent or "")
+        for letter in outgoing.dead_letters:
+            size += len(letter.value)
         waiting_bytes = self._added_bytes - self._taken_bytes
         if waiting_bytes and waiting_bytes + size > self._most_waiting_bytes:
             self._note_full(waiting_bytes)
             raise Unavailable(NotAccepted.OVERLOADED)
         self._added_bytes += size
         if not self._gathered:
-            loop.call_later(GATHER_SECONDS, self._hand_over)
-        self._gathered.append(_Waiting(outgoing, size, answer))
-        await answer
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_later(GATHER_SECONDS, self._hand_over)
+        self._gathered.append(_Waiting(outgoing, size, done))
 
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
@@ -149,7 +165,7 @@ class Appender:
             self._waiting += gathered
             self._changed.notify()
         if self.ended is not None:  # nobody takes them any more
-            _resolve([waiting.answer for waiting in gathered], Unavailable(NotAccepted.LOG_UNAVAILABLE))
+            _report(gathered, Unavailable(NotAccepted.LOG_UNAVAILABLE))
 
     def _run(self) -> None:
         batch: list[_Waiting] = []
@@ -273,16 +289,23 @@ class Appender:
             click.userId = visitor
         self._redis.answered()
 
-    def _answer(self, batch: Sequence[_Waiting], failure: Exception | None) -> None:
-        if batch:
-            batch[0].answer.get_loop().call_soon_threadsafe(_resolve, [waiting.answer for waiting in batch], failure)
+    def _answer(self, batch: Sequence[_Waiting], failure: Unavailable | None) -> None:
+        if batch and self._loop is not None:
+            self._loop.call_soon_threadsafe(_report, batch, failure)
 
 
-def _resolve(answers: Sequence["asyncio.Future[None]"], failure: Exception | None) -> None:
-    for answer in answers:
-        if answer.done():  # its client has gone
-            continue
-        if failure is None:
-            answer.set_result(None)
-        else:
-            answer.set_exception(failure)
+def _report(batch: Sequence[_Waiting], failure: Unavailable | None) -> None:
+    for waiting in batch:
+        try:
+            waiting.done(failure)
+        except Exception:  # the other requests of the call have theirs
+            logger.exception("a request failed after its call to the log")
+
+
+def _settle(answer: "asyncio.Future[None]", failure: Unavailable | None) -> None:
+    if answer.done():  # its client has gone
+        return
+    if failure is None:
+        answer.set_result(None)
+    else:
+        answer.set_exception(failure)

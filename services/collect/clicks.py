@@ -101,6 +101,8 @@ def _timestamp(name: str, value: object, _: Limits) -> int | Mistake:
 
 
 def _identity(name: str, value: object, limits: Limits) -> str | Mistake:
+    if type(value) is str and value.isascii() and len(value) <= limits.id_bytes:
+        return value  # as nearly all
     if isinstance(value, JsonNumber):
         value = float(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -122,6 +124,8 @@ def _text(name: str, value: object, limits: Limits) -> str | Mistake:
     row = FIELD_LIMITS.get(name)
     assert isinstance(row, Text)
     most_bytes = row.bytes(limits)
+    if value.isascii() and len(value) <= most_bytes:
+        return value  # as nearly all
     return shortened(value if _is_text(value) else value.encode("utf-8", "replace").decode(), most_bytes)
 
 

@@ -9,8 +9,30 @@ from shared.events.collected import Refused
 _MOST_PARAMETERS: Final = 200
 
 
+READ_HEADERS: Final = (
+    "accept-encoding",
+    "access-control-request-headers",
+    "authorization",
+    "cf-connecting-ip",
+    "content-encoding",
+    "content-length",
+    "cookie",
+    "dnt",
+    "forwarded",
+    "if-none-match",
+    "origin",
+    "referer",
+    "sec-fetch-site",
+    "sec-gpc",
+    "sp-anonymous",
+    "user-agent",
+    "x-forwarded-for",
+)
+"""All that anything here reads. A browser sends as many again, which are not decoded."""
+
+
 class Request(NamedTuple):
-    """An HTTP request whose body is complete and unpacked. `headers` go by name in lower case."""
+    """An HTTP request whose body is complete and unpacked. `headers` has READ_HEADERS by name in lower case."""
 
     method: str
     path: str

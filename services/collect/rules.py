@@ -80,7 +80,9 @@ class Rules:
         """
         if isinstance(fields, Mistake):
             return fields
-        click = click_of(self._with_one_site(fields), request.arrived_ms, self.limits)
+        if isinstance(fields.get("site"), tuple):
+            fields = self._with_one_site(fields)
+        click = click_of(fields, request.arrived_ms, self.limits)
         if isinstance(click, Mistake):
             return click
         site = owner or self._site_of(click, shown, request)
@@ -99,9 +101,7 @@ class Rules:
 
     def _with_one_site(self, fields: Fields) -> Fields:
         """Of several sites that the fields name the first that is known, else the first."""
-        names = fields.get("site")
-        if not isinstance(names, tuple):
-            return fields
+        names = fields["site"]
         known = (name for name in names if self.sites.named(site_name(name)) is not None)
         return {**fields, "site": next(known, names[0] if names else None)}
 

@@ -84,9 +84,13 @@ class Receipt:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.end(error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Give the rest of the events an outcome; `error` is what kept the request from giving it."""
         if error is not None and not self._events:
             self.arrived(1)
-        rest = self._events - self._accepted - sum(self._refused.values())
+        rest = self._events - self._accepted - (sum(self._refused.values()) if self._refused else 0)
         if rest:
             self.refuse(error.reason if isinstance(error, Rejected) else Refused.FAILED, rest)
         self._tally.settle(self._accepted, self._refused)

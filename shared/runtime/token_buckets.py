@@ -26,8 +26,10 @@ class TokenBuckets:
         rate = self._per_second if per_second is None else per_second
         burst = self._burst if per_second is None else max(self._burst, 2 * per_second)
         had, at = self._buckets.pop(key, (burst, now))
-        has = min(burst, had + max(0.0, now - at) * rate)
-        needed = min(tokens, burst)
+        has = had + (now - at) * rate if now > at else had  # min and max would take half of the time
+        if has > burst:
+            has = burst
+        needed = tokens if tokens < burst else burst
         wait = 0.0 if has >= needed else (needed - has) / rate
         self._buckets[key] = (has - tokens if not wait else has, now)
         if len(self._buckets) > _MOST_KEYS:

@@ -9,6 +9,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+from structlog.testing import capture_logs
 
 from services.collect.appender import Appender, Outgoing, Unavailable
 from services.collect.clicks import Click
@@ -88,6 +89,26 @@ def test_requests_that_wait_share_the_next_call() -> None:
     assert run(gate, use) == ["accepted"] * 11
     assert gate.calls == [1, 20]
     assert {event["userId"] for event in gate.events} == {"visitor of somebody"}
+
+
+def test_a_request_that_fails_afterwards_fails_alone() -> None:
+    gate = Gate()
+
+    def fail(_: Unavailable | None) -> None:
+        raise ZeroDivisionError
+
+    async def use(appender: Appender) -> str:
+        first = asyncio.create_task(outcome(appender, clicks()))
+        await asyncio.to_thread(gate.entered.wait, 30)
+        appender.submit(clicks(), fail)
+        shares_its_call = asyncio.create_task(outcome(appender, clicks()))
+        gate.opened.set()
+        await first
+        return await asyncio.wait_for(shares_its_call, 30)
+
+    with capture_logs() as logs:
+        assert run(gate, use) == "accepted"
+    assert [line["event"] for line in logs] == ["a request failed after its call to the log"]
 
 
 def test_more_than_may_wait_is_refused_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from services.collect.app import Bounds, CollectApp
-from services.collect.appender import Appender, Outgoing, Unavailable
+from services.collect.appender import Appender, Done, Outgoing, Unavailable
 from services.collect.rules import Rules
 from services.collect.sites import Gpc, Site, Sites
 from services.collect.tally import Tally
@@ -28,6 +28,7 @@ class Log:
     def __init__(self, gauges: Gauges) -> None:
         self._gauges = gauges
         self.error: BaseException | None = None
+        self.fails_at_once = False
         self.waiting_seen: list[int] = []
 
     async def append(self, _: Outgoing) -> None:
@@ -36,9 +37,21 @@ class Log:
         if self.error is not None:
             raise self.error
 
+    def submit(self, _: Outgoing, done: Done) -> None:
+        self.waiting_seen.append(self._gauges.collected.waiting)
+        if isinstance(self.error, Unavailable) and not self.fails_at_once:
+            done(self.error)
+        elif self.error is not None:
+            raise self.error
+        else:
+            done(None)
+
 
 class Collector:
     """The application without a server."""
+
+    is_direct = False
+    """Whether requests are answered without a task."""
 
     def __init__(
         self, per_second: float = 1000, gpc: Gpc = "anonymous", sites: Sequence[Site] = (Site("shop.example"),)
@@ -88,7 +101,13 @@ class Collector:
             "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
             "client": ("203.0.113.7", 1234),
         }
-        own_loop.run((app or self.app)(scope, receive or receive_body, send))
+        if self.is_direct and app is None and receive is None:
+            assert self.app.is_direct(scope)
+            statuses: list[int] = []
+            self.app.answer_directly(scope, body, lambda status, _, __: statuses.append(status))
+            (status,) = statuses
+        else:
+            own_loop.run((app or self.app)(scope, receive or receive_body, send))
         self.balances()
         return status
 
@@ -101,6 +120,11 @@ class Collector:
     def counts(self) -> dict[str, int]:
         assert self.gauges.collected.waiting == 0
         return dict(self.gauges.collected.outcomes)
+
+
+@pytest.fixture(autouse=True, params=["with a task", "directly"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Collector, "is_direct", request.param == "directly")
 
 
 def clicks(*urls: str) -> bytes:
@@ -217,9 +241,11 @@ def test_what_sends_no_event_is_turned_away_uncounted() -> None:
     assert collector.counts == {}
 
 
+@pytest.mark.parametrize("fails_at_once", [True, False])
 @pytest.mark.parametrize("reason", ["log_unavailable", "overloaded"])
-def test_503_counts_every_event_of_the_request(reason: str) -> None:
+def test_503_counts_every_event_of_the_request(reason: str, fails_at_once: bool) -> None:
     collector = Collector()
+    collector.log.fails_at_once = fails_at_once
     collector.log.error = Unavailable(reason)
     assert collector.send(b'[{"url":"%s"},{"url":"https://other.example/"}]' % URL.encode()) == 503
     assert collector.counts == {reason: 2}
@@ -237,8 +263,10 @@ def test_a_bug_and_the_end_of_the_process_leave_no_event_without_an_outcome() ->
     collector = Collector()
     collector.log.error = ZeroDivisionError()
     assert collector.send(clicks(URL, URL)) == 500
-    collector.log.error = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
-        collector.send(clicks(URL))
-    collector.balances()
-    assert collector.counts == {Refused.FAILED: 3}
+    assert collector.counts == {Refused.FAILED: 2}
+    if not collector.is_direct:
+        collector.log.error = asyncio.CancelledError()
+        with pytest.raises(asyncio.CancelledError):
+            collector.send(clicks(URL))
+        collector.balances()
+        assert collector.counts == {Refused.FAILED: 3}
