@@ -42,6 +42,7 @@ _POLL_SECONDS: Final = 0.5
 _RETIRE_SECONDS: Final = 600.0
 _LINGER_SECONDS: Final = 0.5
 """A transaction costs as much as hundreds of events: while few arrive, store them together."""
+_REMEDY: Final = "keep records longer than any outage: RETENTION_HOURS for a new topic, retention.ms of an existing one"
 
 
 class Store(Protocol):
@@ -94,21 +95,34 @@ class HistoryService:
         self._decode = EnrichedDecoder(limits).decode
         self._places: dict[int, Place] = {}
         self._retire_at = float("-inf")
+        self._unchecked: set[int] = set()
+        """The partitions that waited for PostgreSQL: the log may have dropped records since their last poll."""
 
     # --- the listener ------------------------------------------------------------------------------------------------
 
     def on_assigned(self, assignment: Assignment) -> FromOffset:
         """Continue where SQL is. Waits for PostgreSQL; raises Stopped."""
         place = self._database.wait_for(lambda: self._store.claim(assignment), DatabaseUnavailable, self._stop)
-        if place.verdict is not Verdict.USABLE:
+        self._unchecked.discard(assignment.partition)
+        if place.verdict is Verdict.EXPIRED:
+            self._report_expired(place, assignment.partition)
+        elif place.verdict is Verdict.RECREATED:
             logger.warning(
-                "reading from the beginning",
-                reason=f"of the records after those in SQL: {place.verdict.value}",
+                "topic recreated, reading it from the beginning; what was not read of the former one is lost",
                 partition=assignment.partition,
                 offset=place.next_offset,
             )
         self._places[assignment.partition] = place
         return FromOffset(place.next_offset)
+
+    @staticmethod
+    def _report_expired(place: Place, partition: int) -> None:
+        where: dict[str, object] = {"partition": partition, "offset": place.next_offset, "remedy": _REMEDY}
+        if place.lost is None:
+            # On Redis, whose offsets have gaps, it may be that the last record that was read has expired, and no other.
+            logger.warning("records may have left the topic before they were stored", **where)
+        else:
+            logger.error("records left the topic before they were stored", at_most=place.lost, **where)
 
     def on_revoked(self, partition: int) -> None:
         """Forget the partition: SQL knows where it is."""
@@ -144,8 +158,20 @@ class HistoryService:
 
     def _poll(self, consumer: Consumer) -> Sequence[Record]:
         polled = as_batch(consumer.poll(self._batch_records, _POLL_SECONDS)).by_partition()
+        if self._unchecked and self._has_gap(polled):
+            consumer.rewind()
+            return []
         # Those of a partition that was revoked during the poll are for its next owner.
         return list(chain.from_iterable(own for number, own in polled.items() if number in self._places))
+
+    def _has_gap(self, polled: Mapping[int, Sequence[Record]]) -> bool:
+        """Whether offsets are left out where a partition goes on after an outage of PostgreSQL.
+
+        They may be those of expired records, which the log skips without a word: only a new claim can tell.
+        """
+        due = self._unchecked & polled.keys() & self._places.keys()
+        self._unchecked -= due
+        return any(polled[number][0].offset > self._places[number].next_offset for number in due)
 
     def _finish(self, records: Sequence[Record], note_lag: Callable[[], None]) -> None:
         """Store the records. If PostgreSQL refuses a row, find it by halves, and send a dead letter."""
@@ -175,7 +201,11 @@ class HistoryService:
     def _write(self, batch: Batch, note_lag: Callable[[], None]) -> dict[int, Outcomes]:
         def attempt() -> dict[int, Outcomes]:
             note_lag()
-            return self._store.write(batch, self._places)
+            try:
+                return self._store.write(batch, self._places)
+            except DatabaseUnavailable:
+                self._unchecked = set(self._places)
+                raise
 
         return self._database.wait_for(attempt, DatabaseUnavailable, self._stop)
 

@@ -146,6 +146,8 @@ class Assignment:
     begin_offset: int
     end_offset: int
     topic_id: str = ""
+    counts_records: bool = True
+    """Whether the difference of two offsets says how many records are between them, but for markers."""
 
 
 @dataclass(frozen=True, slots=True)

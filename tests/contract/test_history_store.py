@@ -260,11 +260,22 @@ def test_a_recreated_topic_is_read_from_its_beginning(store: Store) -> None:
     store.write(batch(records([event(event_id="a"), event(event_id="b")])), {0: claim(store)})
     assert claim(store) == Place("a", 2)
     assert claim(store, topic_id="") == Place("a", 2)  # unknown for now
-    assert claim(store, topic_id="b", end=5) == Place("b", 0, Verdict.RECREATED)
+    assert claim(store, topic_id="b", end=5) == Place("b", 0, Verdict.RECREATED, None)
     assert claim(store, topic_id="b") == Place("b", 0)
     again = store.write(batch(records([event(event_id="b"), event(event_id="c")])), {0: Place("b", 0)})
     assert (again[0].kept, again[0].duplicates) == (1, 1)
-    assert claim(store, topic_id="b", begin=7) == Place("b", 7, Verdict.EXPIRED)
+    assert claim(store, topic_id="b", begin=7) == Place("b", 7, Verdict.EXPIRED, 5)
+
+
+def test_records_that_left_the_topic_unread_are_counted_once(history_url: str, store: Store) -> None:
+    store.write(batch(records([event()])), {0: claim(store, begin=0)})
+    assert claim(store, begin=5) == Place("a", 5, Verdict.EXPIRED, 4)
+    assert claim(store, begin=5) == Place("a", 5)
+    assert claim(store, begin=3) == Place("a", 5)  # which another broker still has
+    assert claim(store, begin=7).lost == 2
+    uncounted = Assignment(0, 9, 10**6, "a", counts_records=False)
+    assert store.claim(uncounted) == Place("a", 9, Verdict.EXPIRED, None)
+    assert query(history_url, "SELECT lost, kept FROM history_offsets") == [(6, 1)]
 
 
 def test_retention_drops_days_and_late_events_of_those_expire(history_url: str, store: Store) -> None:

@@ -68,6 +68,18 @@ class Place(NamedTuple):
     topic_id: str
     next_offset: int
     verdict: Verdict = Verdict.USABLE
+    lost: int | None = 0
+    """How many records left the topic unread, at most: markers of transactions count. None if the log cannot tell."""
+
+
+def _lost(next_offset: int, verdict: Verdict, assignment: Assignment) -> int | None:
+    match verdict:
+        case Verdict.EXPIRED if assignment.counts_records:
+            return assignment.begin_offset - next_offset
+        case Verdict.EXPIRED | Verdict.RECREATED:  # nobody knows how far a topic that is gone went
+            return None
+        case _:
+            return 0
 
 
 class _Session:
@@ -131,12 +143,14 @@ class Store:
             # An id that is unknown now was known before, or will be.
             topic_id = assignment.topic_id or row[0]
             next_offset = row[1] if verdict is Verdict.USABLE else assignment.begin_offset
+            lost = _lost(row[1], verdict, assignment)
             if (topic_id, next_offset) != row:
                 cursor.execute(
-                    "UPDATE history_offsets SET topic_id = %s, next_offset = %s WHERE topic = %s AND partition = %s",
-                    [topic_id, next_offset, self._topic, partition],
+                    "UPDATE history_offsets SET topic_id = %s, next_offset = %s, lost = lost + %s "
+                    "WHERE topic = %s AND partition = %s",
+                    [topic_id, next_offset, lost or 0, self._topic, partition],
                 )
-        return Place(topic_id, next_offset, verdict)
+        return Place(topic_id, next_offset, verdict, lost)
 
     def write(self, batch: Batch, places: Mapping[int, Place]) -> dict[int, Outcomes]:
         """Store the batch, if each of its partitions is at its place. Returns the outcomes. Raises StaleOffsets."""

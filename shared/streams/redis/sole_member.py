@@ -139,7 +139,8 @@ class SoleMember:
         progress = {}
         started = {partition: decode_offset(committed.get(str(partition).encode())) for partition in self._partitions()}
         for partition, ends in enumerate(self._ends(started)):
-            position = self._listener.on_assigned(Assignment(partition, ends.begin_offset, ends.end_offset))
+            assignment = Assignment(partition, ends.begin_offset, ends.end_offset, counts_records=False)
+            position = self._listener.on_assigned(assignment)
             offset = start_offset(position, committed.get(str(partition).encode()), ends)
             progress[partition] = Progress.starting_at(offset, ends)
         self._assigned = progress

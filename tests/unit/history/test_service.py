@@ -269,12 +269,37 @@ def test_retention_is_applied_at_the_start_and_every_ten_minutes() -> None:
     assert site.store.retired == [NOW.date()] * 2
 
 
-def test_reading_from_the_beginning_is_logged() -> None:
+@pytest.mark.parametrize(
+    ("place", "level", "said"),
+    [
+        (Place("b", 7, Verdict.EXPIRED, 5), "error", {"at_most": 5}),
+        (Place("b", 7, Verdict.EXPIRED, None), "warning", {}),
+        (Place("b", 7, Verdict.RECREATED, None), "warning", {}),
+    ],
+)
+def test_lost_records_are_reported(place: Place, level: str, said: dict[str, int]) -> None:
     site = Site("ab")
-    site.store.place = Place("b", 0, Verdict.RECREATED)
+    site.store.place = place
     with capture_logs() as lines:
-        assert site.service.on_assigned(Assignment(0, 0, 2, "b")) == FromOffset(0)
-    assert [line["event"] for line in lines] == ["reading from the beginning"]
+        assert site.service.on_assigned(Assignment(0, 7, 9, "b")) == FromOffset(7)
+    (line,) = lines
+    assert line["log_level"] == level
+    assert {name: value for name, value in line.items() if name == "at_most"} == said
+    assert ("remedy" in line) is (place.verdict is Verdict.EXPIRED)
+
+
+def test_a_gap_after_an_outage_of_postgres_is_looked_into_once() -> None:
+    """The log goes on with the oldest record that is left, and only a new claim sees what is missing."""
+    site = Site("abcdefghijkl")
+    site.work()
+    site.store.errors = [DatabaseUnavailable("gone")]
+    site.work()
+    assert site.store.users == list("abcdefgh")
+    del site.consumer.records[8:10]  # left the topic meanwhile
+    site.work()
+    assert (site.store.users, site.consumer.rewinds) == (list("abcdefgh"), 1)
+    site.work()  # the fake store claims offset 8 again; a real one counts what is lost
+    assert (site.store.users, site.consumer.rewinds) == (list("abcdefghkl"), 1)
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "postgresql://user:secret@[::1/db", "?"])
