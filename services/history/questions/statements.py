@@ -45,16 +45,17 @@ def from_rollups(
             values[f"{table}_places"] = [piece.place for piece in own]
             values[f"{table}_starts"] = [piece.span.start for piece in own]
             values[f"{table}_ends"] = [piece.span.end for piece in own]
+            # For each piece a look into the index, whatever the planner believes of how many rows a piece has.
             parts.append(
-                f"SELECT place, {key} AS key, views, visitors FROM unnest(%({table}_places)s::integer[], "
-                f"%({table}_starts)s::timestamptz[], %({table}_ends)s::timestamptz[]) AS piece (place, starts, ends) "
-                f"JOIN {table} ON bucket >= starts AND bucket < ends "
-                f"WHERE dimension = %(dimension)s::traffic_dimension{conditions}"
+                f"SELECT place, own.* FROM unnest(%({table}_places)s::integer[], %({table}_starts)s::timestamptz[], "
+                f"%({table}_ends)s::timestamptz[]) AS piece (place, starts, ends) CROSS JOIN LATERAL ("
+                f"SELECT {key} AS key, sum(views) AS views, sum(visitors) AS visitors, count(*) AS parts FROM {table} "
+                "WHERE bucket >= starts AND bucket < ends "
+                f"AND dimension = %(dimension)s::traffic_dimension{conditions} GROUP BY 1) AS own"
             )
+    sums = ", ".join(f"sum({column})::bigint AS {column}" for column in ("views", "visitors", "parts"))
     return Statement(
-        "SELECT place, key, sum(views)::bigint AS views, sum(visitors)::bigint AS visitors, count(*) AS parts "
-        f"FROM ({' UNION ALL '.join(parts)}) AS found GROUP BY place, key",
-        values,
+        f"SELECT place, key, {sums} FROM ({' UNION ALL '.join(parts)}) AS found GROUP BY place, key", values
     )
 
 
