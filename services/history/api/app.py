@@ -54,17 +54,21 @@ class _Left(Exception):  # noqa: N818 - a condition
 
 
 class ApiApp:
-    """Answers questions to history. Without `keys` it answers everybody who asks a loopback name."""
+    """Answers questions to history. Without `keys` it answers everybody who asks a loopback name.
+
+    Amounts are in `currency` unless a question names another.
+    """
 
     def __init__(
         self,
         reader: Reader,
         keys: Sequence[Key] | None,
         *,
+        currency: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         elapsed_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._reader, self._keys, self._now = reader, keys, now
+        self._reader, self._keys, self._currency, self._now = reader, keys, currency, now
         self._elapsed_seconds = elapsed_seconds
         self._description = Encoded(JSON, _encode(description(version("clickpulse"))))
         self._buckets = TokenBuckets(USUAL_REQUESTS_PER_MINUTE / 60, _BURST_REQUESTS)
@@ -106,7 +110,7 @@ class ApiApp:
             raise Refusal(406, "not_acceptable", f"expected Accept with one of {', '.join(MEDIA_TYPES)}")
         now = self._now()
         try:
-            question = read_question(kind, _pairs(scope["query_string"]), now)
+            question = read_question(kind, _pairs(scope["query_string"]), now, self._currency)
             found = await _while_connected(receive, self._ask(question, now))
         except Mistake as mistake:
             raise Refusal(400, "invalid", mistake.message, parameter=mistake.parameter) from None

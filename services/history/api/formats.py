@@ -9,7 +9,8 @@ import msgspec
 
 from services.history.questions.answering import Answer
 from services.history.questions.latest import COLUMNS, NUMBERS
-from services.history.questions.question import METRICS, Kind
+from services.history.questions.question import AMOUNTS, METRICS, Kind
+from services.history.questions.sales import currency_of
 from services.history.questions.state import Part, Row
 from services.history.questions.windows import iso
 
@@ -55,6 +56,9 @@ def about(answer: Answer) -> dict[str, Any]:
         "since": None if state.since is None else iso(state.since),
         **_of_part(answer.asked),
     }
+    currency = currency_of(question)
+    if currency is not None:
+        said["currency"] = currency
     if question.kind == "timeseries":
         said["interval"] = question.window.interval
     if question.kind == "breakdown":
@@ -110,7 +114,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Answer], Encoded]]] = {JSON: _as_json, C
 MEDIA_TYPES: Final = tuple(_ENCODERS)
 
 _INSTANTS: Final = ("from", "to", "timestamp")
-_NUMBERS: Final = (*METRICS, "visitor_days", "minutes", *NUMBERS)
+_NUMBERS: Final = (*(own for own in METRICS if own not in AMOUNTS), "visitor_days", "minutes", *NUMBERS)
 _OWN_COLUMNS: Final[Mapping[Kind, Sequence[str]]] = {
     "aggregate": (),
     "timeseries": ("from", "to"),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from services.history.api.formats import ARROW, CSV, JSON
 from services.history.questions.latest import COLUMNS, NUMBERS
 from services.history.questions.parameters import PARAMETERS, Parameter
-from services.history.questions.question import KINDS, METRICS, Kind
+from services.history.questions.question import AMOUNTS, KINDS, METRICS, Kind
 from services.history.questions.spans import INTERVALS
 from services.history.questions.state import SOURCES
 from services.history.questions.windows import COMPARES
@@ -21,7 +21,10 @@ _SUMMARIES: Final[Mapping[Kind, str]] = {
 _INSTANT: Final = {"type": "string", "format": "date-time"}
 _COUNT: Final = {"type": ["integer", "null"]}
 _TEXT: Final = {"type": ["string", "null"]}
-_FIGURES: Final[Mapping[str, Any]] = {**dict.fromkeys(METRICS, _COUNT), "visitor_days": _COUNT}
+_FIGURES: Final[Mapping[str, Any]] = {
+    **{metric: _TEXT if metric in AMOUNTS else _COUNT for metric in METRICS},
+    "visitor_days": _COUNT,
+}
 _ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     "aggregate": _FIGURES,
     "timeseries": {"from": _INSTANT, "to": _INSTANT, **_FIGURES},
@@ -114,6 +117,8 @@ def _answer(kind: Kind) -> dict[str, Any]:
     own = {"as_of": {"anyOf": [_INSTANT, {"type": "null"}]}, "since": {"anyOf": [_INSTANT, {"type": "null"}]}}
     properties: dict[str, Any] = {**own, **_PART["properties"], "rows": {"type": "array", "items": row}}
     required = [*own, *_PART["required"], "rows"]
+    if kind != "events":
+        properties["currency"] = {"type": "string"}
     if kind == "timeseries":
         properties["interval"] = {"enum": list(INTERVALS)}
         required.append("interval")

@@ -53,9 +53,8 @@ def api(settings: ApiSettings, url: Url, health: Health) -> Iterator[None]:
         yield
         return
     address, port = settings.history_api_address, settings.history_api_port
-    app = ApiApp(
-        reader := Reader(url, connections=settings.history_api_questions, seconds=settings.history_api_seconds), keys
-    )
+    reader = Reader(url, connections=settings.history_api_questions, seconds=settings.history_api_seconds)
+    app = ApiApp(reader, keys, currency=settings.revenue_currency)
     stop = Event()
 
     def run() -> None:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from shared.events.amounts import currency_of
+from shared.rollups.commerce import DEFAULT_CURRENCY
 from shared.runtime.settings import EnvironmentSettings, ListeningAddress, Port
 
 
@@ -21,9 +23,20 @@ class ApiSettings(EnvironmentSettings):
     history_api_seconds: float = Field(
         default=30, gt=0, le=600, description="Longest time in seconds that a question may take."
     )
+    revenue_currency: str = Field(
+        default=DEFAULT_CURRENCY,
+        pattern=r"^\s*[A-Za-z]{3}\s*$",
+        description="The reporting currency, three letters by ISO 4217: that of amounts without one; "
+        "others are shown apart.",
+    )
     api_keys_file: Path | None = Field(
         default=None,
         examples=["/etc/clickpulse/api_keys.toml"],
         description="TOML file with those who may ask, as `clickpulse api-key` prints them. Unset: everybody on this "
         "machine, nobody else.",
     )
+
+    @field_validator("revenue_currency")
+    @classmethod
+    def _in_upper_case(cls, currency: str) -> str:
+        return currency_of(currency)

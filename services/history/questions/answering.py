@@ -1,6 +1,5 @@
 """Answers a question: the window that is asked about, and the one to compare with. Pure but for `run`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +10,6 @@ from services.history.questions.mistake import Mistake
 from services.history.questions.question import Filter, Question
 from services.history.questions.spans import MINUTE, Span, buckets
 from services.history.questions.state import EVENTS, Part, Row, Run, State, read_state
-from services.history.questions.statements import from_events
 from services.history.questions.windows import Window, compared, iso
 
 REALTIME_MINUTES: Final = (5, 15, 30, 60)
@@ -56,23 +54,20 @@ async def _part(question: Question, window: Window, state: State, now: datetime,
         case "breakdown":
             return await breakdown(question, window, state, run)
         case "realtime":
-            return await _realtime(question, window, now, run)
+            return await _realtime(question, window, now, state, run)
         case "events":
             events = await latest_events(window.span, state.events_from, question.filters, question.limit, run)
             notes = [state.events_gone] if window.span.start < state.events_from else []
             return Part(window, events, {"rows": EVENTS}, notes)
 
 
-async def _realtime(question: Question, window: Window, now: datetime, run: Run) -> Part:
+async def _realtime(question: Question, window: Window, now: datetime, state: State, run: Run) -> Part:
     """A row for each of the latest spans, which end now."""
-    rows: list[Row] = []
-    for minutes in REALTIME_MINUTES:
-        span = Span(now - minutes * MINUTE, now)
-        statement = from_events([span], 0, question.filters, with_visitors="visitors" in question.metrics)
-        counted: Sequence[tuple[Any, ...]] = await run(statement) or [(0, None, 0, 0, 1)]
-        found = dict(zip(("views", "visitors"), counted[0][2:4], strict=True))
-        rows.append({"minutes": minutes} | {metric: found[metric] for metric in question.metrics})
-    return Part(window._replace(span=span), rows, dict.fromkeys(question.metrics, EVENTS))
+    spans = {minutes: Span(now - minutes * MINUTE, now) for minutes in REALTIME_MINUTES}
+    parts = {minutes: await series(question, window, [span], state, run) for minutes, span in spans.items()}
+    longest = REALTIME_MINUTES[-1]
+    rows: list[Row] = [{"minutes": minutes, **part.rows[0]} for minutes, part in parts.items()]
+    return replace(parts[longest], window=window._replace(span=spans[longest]), rows=rows)
 
 
 def _bounds(span: Span) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from services.history.questions.dimensions import BOT, DEVICE, DIMENSIONS
 from services.history.questions.mistake import Mistake
-from services.history.questions.question import METRICS, Filter, Kind, Metric, Question
+from services.history.questions.question import METRICS, TRAFFIC, Filter, Kind, Metric, Question
 from services.history.questions.spans import INTERVALS
 from services.history.questions.windows import (
     COMPARES,
@@ -66,7 +66,7 @@ PARAMETERS: Final = (
         "metrics",
         f"Figures, separated by commas, of {', '.join(METRICS)}. A breakdown is in the order of the first",
         _COUNTING | _REALTIME,
-        {"type": "string", "default": ",".join(METRICS), "examples": list(METRICS)},
+        {"type": "string", "default": ",".join(TRAFFIC), "examples": list(METRICS)},
     ),
     Parameter("by", "Dimension to break down by", _BREAKDOWN, {"enum": list(DIMENSIONS)}),
     Parameter(
@@ -91,8 +91,8 @@ PARAMETERS: Final = (
 _BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
 
 
-def read_question(kind: Kind, pairs: Iterable[tuple[str, str]], now: datetime) -> Question:
-    """The question of the parameters, as they stand in the address. Raises Mistake."""
+def read_question(kind: Kind, pairs: Iterable[tuple[str, str]], now: datetime, currency: str) -> Question:
+    """The question of the parameters of an address. `currency` is the reporting one. Raises Mistake."""
     values, names = _sorted_out(kind, pairs)
     window = read_window(values, now)
     if kind == "timeseries":
@@ -114,6 +114,7 @@ def read_question(kind: Kind, pairs: Iterable[tuple[str, str]], now: datetime) -
         by=by,
         limit=_limit(values.get("limit")),
         compare=compare,
+        currency=currency,
     )
 
 
@@ -140,7 +141,7 @@ def _sorted_out(kind: Kind, pairs: Iterable[tuple[str, str]]) -> tuple[dict[str,
 
 def _metrics(text: str | None) -> tuple[Metric, ...]:
     if text is None:
-        return METRICS
+        return TRAFFIC
     asked: Sequence[str] = text.split(",")
     found = tuple(metric for name in dict.fromkeys(asked) for metric in METRICS if metric == name)
     if len(found) != len(asked):

@@ -6,23 +6,23 @@ from typing import Final, NamedTuple
 
 from services.history.questions.spans import DAY, HOUR, MINUTE, Span, ceiled, floored
 
-MINUTES: Final = "traffic_1m"
-HOURS: Final = "traffic_1h"
-DAYS: Final = "traffic_1d"
+MINUTES: Final = "1m"
+HOURS: Final = "1h"
+DAYS: Final = "1d"
 UNITS: Final = {MINUTES: MINUTE, HOURS: HOUR, DAYS: DAY}
 
 
 class Piece(NamedTuple):
-    """Part of the bucket at a place: what one table of rollups holds of it."""
+    """Part of the bucket at a place: what the rollups of one unit hold of it."""
 
     place: int
-    table: str
+    unit: str  # how the names of their tables end
     span: Span
 
     @property
     def is_one_row(self) -> bool:
-        """Whether it is a single bucket of its table, whose distinct visitors are exact."""
-        return self.span.end - self.span.start == UNITS[self.table]
+        """Whether it is a single bucket of the rollups, whose distinct visitors are exact."""
+        return self.span.end - self.span.start == UNITS[self.unit]
 
 
 def pieces_of(buckets: Sequence[Span]) -> list[Piece] | None:
@@ -32,16 +32,16 @@ def pieces_of(buckets: Sequence[Span]) -> list[Piece] | None:
         if floored(start, MINUTE) != start or floored(end, MINUTE) != end:
             return None
         cut = _cut(start, end, (DAYS, HOURS, MINUTES))
-        pieces += (Piece(place, table, span) for table, span in cut if span.start < span.end)
+        pieces += (Piece(place, unit, span) for unit, span in cut if span.start < span.end)
     return pieces
 
 
-def _cut(start: datetime, end: datetime, tables: Sequence[str]) -> Iterator[tuple[str, Span]]:
-    """The largest units of the first table that are inside, and what is left at either end by the finer tables."""
-    table, finer = tables[0], tables[1:]
-    first, last = ceiled(start, UNITS[table]), floored(end, UNITS[table])
+def _cut(start: datetime, end: datetime, units: Sequence[str]) -> Iterator[tuple[str, Span]]:
+    """The largest units of the first kind that are inside, and what is left at either end by the finer kinds."""
+    unit, finer = units[0], units[1:]
+    first, last = ceiled(start, UNITS[unit]), floored(end, UNITS[unit])
     if not finer or first < last:
-        yield table, Span(first, last)
+        yield unit, Span(first, last)
         if finer:
             yield from _cut(start, first, finer)
             yield from _cut(last, end, finer)

@@ -9,8 +9,14 @@ from services.history.questions.windows import Compare, Window
 Kind = Literal["aggregate", "timeseries", "breakdown", "realtime", "events"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-Metric = Literal["views", "visitors"]
-METRICS: Final[tuple[Metric, ...]] = get_args(Metric)
+Traffic = Literal["views", "visitors"]
+Sales = Literal["revenue", "orders", "profit", "refunds", "refunded", "quantity", "without_cost"]
+Metric = Traffic | Sales
+TRAFFIC: Final[tuple[Traffic, ...]] = get_args(Traffic)
+SALES: Final[tuple[Sales, ...]] = get_args(Sales)
+METRICS: Final[tuple[Metric, ...]] = (*TRAFFIC, *SALES)
+AMOUNTS: Final[tuple[Sales, ...]] = ("revenue", "profit", "refunded")
+"""Amounts of money in one currency; the others are counts."""
 
 
 class Filter(NamedTuple):
@@ -27,8 +33,19 @@ class Question:
 
     kind: Kind
     window: Window
-    metrics: tuple[Metric, ...] = METRICS
+    metrics: tuple[Metric, ...] = TRAFFIC
+    currency: str = ""  # of the amounts; those without one are in it too
     filters: tuple[Filter, ...] = ()
     by: Dimension | None = None
     limit: int = 100
     compare: Compare | None = None
+
+    @property
+    def traffic(self) -> bool:
+        """Whether it asks for views or visitors."""
+        return any(metric in TRAFFIC for metric in self.metrics)
+
+    @property
+    def sales(self) -> bool:
+        """Whether it asks for figures of sales."""
+        return any(metric in SALES for metric in self.metrics)

@@ -7,9 +7,9 @@ bound value.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from services.history.questions.dimensions import SITE, Dimension
+from services.history.questions.dimensions import CURRENCY, LINES, SITE, Dimension
 from services.history.questions.pieces import UNITS, Piece
-from services.history.questions.question import Filter, Metric
+from services.history.questions.question import AMOUNTS, Filter, Metric
 from services.history.questions.spans import Span
 from services.history.rows import name_digest
 
@@ -28,35 +28,116 @@ STATE: Final = Statement(
 """The first day that has events; of the rollups the first minute, the first hour and the last minute."""
 
 
-def from_rollups(
-    pieces: Sequence[Piece], dimension: str, filters: Sequence[Filter], by: Dimension | None = None
-) -> Statement:
-    """Rows of place, key, views, visitors, and how many rows of the rollups `visitors` is the sum of.
+class Family(NamedTuple):
+    """Tables of rollups that hold the same figures. `sums` has each figure as a sum over their rows."""
 
-    `dimension` is one of the rollups. The filters are about the site and that dimension alone, and so is `by`.
-    """
+    name: str
+    sums: Mapping[str, str]
+    columns: Mapping[Dimension, str]  # dimensions that every row has; `name_id` is of the others
+
+
+TRAFFIC: Final = Family(
+    "traffic", {"views": "sum(views)", "visitors": "sum(visitors)", "parts": "count(*)"}, {SITE: "site_id"}
+)
+"""`parts` are the rows that `visitors` is the sum of."""
+
+SALES: Final = Family(
+    "sales",
+    {
+        "revenue": "sum(sold - refunded)",
+        "orders": "sum(orders)",
+        "profit": "sum(sold - refunded - cost)",
+        "refunds": "sum(refunds)",
+        "refunded": "sum(refunded)",
+        "quantity": "sum(quantity)",
+        "without_cost": "sum(without_cost)",
+    },
+    {SITE: "site_id", CURRENCY: "currency_id"},
+)
+
+
+def from_rollups(
+    family: Family,
+    pieces: Sequence[Piece],
+    dimension: str,
+    filters: Sequence[Filter],
+    by: Dimension | None = None,
+) -> Statement:
+    """Rows of place, key and the family's figures. Filters and `by` are about its columns and this dimension alone."""
+
+    def column(own: Dimension) -> str:
+        return family.columns.get(own, "name_id")
+
     values: dict[str, Any] = {"dimension": dimension}
-    conditions = _conditions(filters, values, _rollup_column)
-    key = "NULL::integer" if by is None else _rollup_column(by)
+    conditions = _conditions(filters, values, column)
+    key = "NULL::integer" if by is None else column(by)
+    figures = ", ".join(f"{found} AS {figure}" for figure, found in family.sums.items())
     parts = []
-    for table in UNITS:
-        own = [piece for piece in pieces if piece.table == table]
+    for unit in UNITS:
+        own = [piece for piece in pieces if piece.unit == unit]
         if own:
-            values[f"{table}_places"] = [piece.place for piece in own]
-            values[f"{table}_starts"] = [piece.span.start for piece in own]
-            values[f"{table}_ends"] = [piece.span.end for piece in own]
+            values[f"places_{unit}"] = [piece.place for piece in own]
+            values[f"starts_{unit}"] = [piece.span.start for piece in own]
+            values[f"ends_{unit}"] = [piece.span.end for piece in own]
             # For each piece a look into the index, whatever the planner believes of how many rows a piece has.
             parts.append(
-                f"SELECT place, own.* FROM unnest(%({table}_places)s::integer[], %({table}_starts)s::timestamptz[], "
-                f"%({table}_ends)s::timestamptz[]) AS piece (place, starts, ends) CROSS JOIN LATERAL ("
-                f"SELECT {key} AS key, sum(views) AS views, sum(visitors) AS visitors, count(*) AS parts FROM {table} "
+                f"SELECT place, own.* FROM unnest(%(places_{unit})s::integer[], %(starts_{unit})s::timestamptz[], "
+                f"%(ends_{unit})s::timestamptz[]) AS piece (place, starts, ends) CROSS JOIN LATERAL ("
+                f"SELECT {key} AS key, {figures} FROM {family.name}_{unit} "
                 "WHERE bucket >= starts AND bucket < ends "
-                f"AND dimension = %(dimension)s::traffic_dimension{conditions} GROUP BY 1) AS own"
+                f"AND dimension = %(dimension)s::{family.name}_dimension{conditions} GROUP BY 1) AS own"
             )
-    sums = ", ".join(f"sum({column})::bigint AS {column}" for column in ("views", "visitors", "parts"))
+    sums = ", ".join(f"{_typed(f'sum({figure})', figure)} AS {figure}" for figure in family.sums)
     return Statement(
         f"SELECT place, key, {sums} FROM ({' UNION ALL '.join(parts)}) AS found GROUP BY place, key", values
     )
+
+
+def sales_from_events(
+    buckets: Sequence[Span], first_place: int, filters: Sequence[Filter], by: Dimension | None = None
+) -> Statement:
+    """The same from the events that are sales."""
+    values: dict[str, Any] = {}
+    place = _place(buckets, first_place, values)
+
+    def column(own: Dimension) -> str:
+        return "coalesce(currency_id, 0)" if own == CURRENCY else own.column
+
+    conditions = _conditions(filters, values, column)
+    key = "NULL::integer" if by is None else column(by)
+    asked = {by, *(own.dimension for own in filters)}
+    counts_lines = any(own is not None and own.name in LINES for own in asked)
+    orders, refunds = ("'order', 'order_line'", "'refund', 'refund_line'") if counts_lines else ("'order'", "'refund'")
+    found = {
+        "revenue": "sum(value)",
+        "orders": f"count(*) FILTER (WHERE sale IN ({orders}))",
+        "profit": "sum(value - coalesce(cost, 0))",
+        "refunds": f"count(*) FILTER (WHERE sale IN ({refunds}))",
+        "refunded": "sum(-least(value, 0))",
+        "quantity": "coalesce(sum(quantity) FILTER (WHERE value >= 0), 0)",
+        "without_cost": "count(*) FILTER (WHERE value >= 0 AND cost IS NULL)",
+    }
+    figures = ", ".join(f"{_typed(found[figure], figure)} AS {figure}" for figure in SALES.sums)
+    if by is not None:
+        conditions += f" AND {key} IS NOT NULL"
+    return Statement(
+        f"SELECT {place} AS place, {key} AS key, {figures} FROM events "
+        f"WHERE sale IS NOT NULL AND ts >= %(start)s AND ts < %(end)s{conditions} GROUP BY 1, 2",
+        values,
+    )
+
+
+def _typed(text: str, figure: str) -> str:
+    return text if figure in AMOUNTS else f"{text}::bigint"
+
+
+def _place(buckets: Sequence[Span], first_place: int, values: dict[str, Any]) -> str:
+    """The place of an event's bucket, adding to `values`; buckets follow one another."""
+    values |= {"start": buckets[0].start, "end": buckets[-1].end, "first": first_place}
+    if len(buckets) == 1:
+        return "%(first)s::integer"
+    values["starts"] = [bucket.start for bucket in buckets]
+    return "%(first)s::integer - 1 + width_bucket(ts, %(starts)s::timestamptz[])"
 
 
 def from_events(
@@ -67,17 +148,15 @@ def from_events(
     *,
     with_visitors: bool,
 ) -> Statement:
-    """The same from raw events, for buckets that follow one another. Visitors are null unless `with_visitors`."""
-    values: dict[str, Any] = {"start": buckets[0].start, "end": buckets[-1].end, "first": first_place}
-    place = "%(first)s::integer"
-    if len(buckets) > 1:
-        values["starts"] = [bucket.start for bucket in buckets]
-        place = "%(first)s::integer - 1 + width_bucket(ts, %(starts)s::timestamptz[])"
+    """The same for TRAFFIC from raw events. Visitors are null unless `with_visitors`."""
+    values: dict[str, Any] = {}
+    place = _place(buckets, first_place, values)
     key = "NULL::integer" if by is None else by.column
     conditions = _conditions(filters, values, lambda own: own.column)
+    if by is not None:
+        conditions += f" AND {key} IS NOT NULL"
     found = (
-        f"SELECT {place} AS place, {key} AS key, {{}} FROM events "
-        f"WHERE ts >= %(start)s AND ts < %(end)s{conditions}{'' if by is None else f' AND {key} IS NOT NULL'} "
+        f"SELECT {place} AS place, {key} AS key, {{}} FROM events WHERE ts >= %(start)s AND ts < %(end)s{conditions} "
     )
     if not with_visitors:
         counts = "count(*) AS views, NULL::bigint AS visitors, 1 AS parts"
@@ -90,10 +169,10 @@ def from_events(
     )
 
 
-def ranked(counted: Statement, metric: Metric, limit: int) -> Statement:
-    """The leading names of a statement above, as rows of name, views, visitors, parts, and the number of all names."""
+def ranked(family: Family, counted: Statement, metric: Metric, limit: int) -> Statement:
+    """The leading names of a statement above, as rows of name, the family's figures, and the number of all names."""
     return Statement(
-        f"SELECT name, views, visitors, parts, count(*) OVER () FROM ({counted.text}) AS counted "
+        f"SELECT name, {', '.join(family.sums)}, count(*) OVER () FROM ({counted.text}) AS counted "
         f'JOIN names ON names.id = key ORDER BY {metric} DESC, name COLLATE "C" LIMIT %(limit)s',
         {**counted.values, "limit": limit},
     )
@@ -116,10 +195,6 @@ def _shown(column: str) -> str:
         return column
     table = "visitors" if column == "visitor_id" else "names"
     return f"(SELECT name FROM {table} WHERE id = {column})"
-
-
-def _rollup_column(dimension: Dimension) -> str:
-    return "site_id" if dimension == SITE else "name_id"
 
 
 def _conditions(filters: Sequence[Filter], values: dict[str, Any], column: Callable[[Dimension], str]) -> str:

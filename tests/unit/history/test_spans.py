@@ -82,19 +82,19 @@ def test_pieces_are_whole_units_that_make_up_each_bucket(start: datetime, minute
         assert all(before.end == after.start for before, after in pairwise(own))
     for piece in pieces:
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
-        assert (piece.span.start - epoch) % UNITS[piece.table] == timedelta(0)
-        assert (piece.span.end - piece.span.start) % UNITS[piece.table] == timedelta(0)
+        assert (piece.span.start - epoch) % UNITS[piece.unit] == timedelta(0)
+        assert (piece.span.end - piece.span.start) % UNITS[piece.unit] == timedelta(0)
 
 
 def test_long_buckets_are_of_days_and_short_ones_of_minutes() -> None:
     pieces = pieces_of([Span(at("2026-11-01T22:58"), at("2026-11-04T01:02"))])
     assert pieces is not None
-    assert [(piece.table, hours(piece.span)) for piece in sorted(pieces, key=lambda piece: piece.span)] == [
-        ("traffic_1m", 2 / 60),
-        ("traffic_1h", 1),
-        ("traffic_1d", 48),
-        ("traffic_1h", 1),
-        ("traffic_1m", 2 / 60),
+    assert [(piece.unit, hours(piece.span)) for piece in sorted(pieces, key=lambda piece: piece.span)] == [
+        ("1m", 2 / 60),
+        ("1h", 1),
+        ("1d", 48),
+        ("1h", 1),
+        ("1m", 2 / 60),
     ]
     assert pieces_of([Span(at("2026-11-01T22:58:30"), at("2026-11-04T01:02"))]) is None
 

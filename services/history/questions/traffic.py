@@ -1,0 +1,131 @@
+"""Views and visitors by bucket or by name: which tables they need, and what their rows mean. Pure but for `run`.
+
+Views come from the rollups where these have the question's names and the buckets consist of whole minutes, else from
+raw events. Distinct visitors come from a single row of the rollups or from raw events, never from a sum.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from services.history.questions.counted import Counted, gone, rollup_dimension, without_minutes
+from services.history.questions.pieces import DAYS, Piece, pieces_of
+from services.history.questions.question import TRAFFIC as METRICS
+from services.history.questions.question import Metric, Question
+from services.history.questions.spans import Span
+from services.history.questions.state import BY_DAY, EVENTS, ROLLUPS, Run, State
+from services.history.questions.statements import TRAFFIC, from_events, from_rollups, ranked
+
+
+class _Count(NamedTuple):
+    views: int = 0
+    visitors: int = 0
+    parts: int = 0  # how many rows `visitors` is the sum of
+
+
+_NONE: Final = _Count()
+
+
+async def traffic_series(question: Question, spans: Sequence[Span], state: State, run: Run) -> Counted:
+    """The figures of each span, by place; spans follow one another."""
+    filters, metrics = question.filters, _metrics(question)
+    places = range(len(spans))
+    dimension = rollup_dimension(TRAFFIC, filters)
+    pieces = None if dimension is None else pieces_of(spans)
+    rolled: dict[int, _Count] = {}
+    in_rollups = set(places) if pieces is not None else set()
+    if pieces and dimension is not None:
+        in_rollups -= without_minutes(pieces, state)
+        rows = await run(from_rollups(TRAFFIC, pieces, dimension, filters))
+        rolled = {place: _Count(*counts) for place, _, *counts in rows}
+    is_exact = len(in_rollups) == len(spans) and _are_single_rows(pieces or (), rolled.values())
+    views = {place: rolled.get(place, _NONE).views for place in in_rollups}
+    visitors = {place: rolled.get(place, _NONE).visitors for place in in_rollups if is_exact}
+    first = next((place for place in places if spans[place].start >= state.events_from), len(spans))
+    if first < len(spans) and (len(views) < len(spans) or ("visitors" in metrics and not is_exact)):
+        statement = from_events(spans[first:], first, filters, with_visitors="visitors" in metrics)
+        counted = {place: _Count(views, visitors) for place, _, views, visitors, _ in await run(statement)}
+        for place in places[first:]:
+            views.setdefault(place, counted.get(place, _NONE).views)
+            visitors.setdefault(place, counted.get(place, _NONE).visitors)
+    figures = {"views": views, "visitors": visitors}
+    notes = []
+    if "views" in metrics and len(views) < len(spans):
+        notes.append(f"views: {state.events_gone}, so these are unknown before")
+    if "visitors" in metrics and len(visitors) < len(spans):
+        by_day = in_rollups - {piece.place for piece in pieces or () if piece.unit != DAYS}
+        figures["visitor_days"] = {place: rolled.get(place, _NONE).visitors for place in by_day}
+        notes.append(_by_day(state))
+    source = {
+        "views": ROLLUPS if len(in_rollups) == len(spans) else EVENTS,
+        "visitors": ROLLUPS if is_exact else EVENTS if visitors else BY_DAY,
+    }
+    return Counted(figures=figures, source={metric: source[metric] for metric in metrics}, notes=notes)
+
+
+async def traffic_breakdown(question: Question, span: Span, state: State, run: Run) -> Counted:
+    """The figures of the leading names. Raises Mistake if nothing that is kept tells them."""
+    filters, metrics, by = question.filters, _metrics(question), question.by
+    assert by is not None, "a breakdown has a dimension"
+    dimension = rollup_dimension(TRAFFIC, filters, by)
+    pieces = None if dimension is None else pieces_of([span])
+    has_events = span.start >= state.events_from
+    is_known = pieces is not None and not without_minutes(pieces, state)
+    if not is_known and not has_events:
+        raise gone(state)
+    if pieces and dimension is not None and is_known:
+        needs_exact = "visitors" in metrics and has_events
+        if not needs_exact or _are_single_rows(pieces, ()):
+            counted = from_rollups(TRAFFIC, pieces, dimension, filters, by)
+            rows = await run(ranked(TRAFFIC, counted, metrics[0], question.limit))
+            is_exact = _are_single_rows(pieces, [_Count(*counts) for _, *counts, _ in rows])
+            if is_exact or not needs_exact:
+                has_days = all(piece.unit == DAYS for piece in pieces)
+                return _ranked(metrics, rows, state, visitors=ROLLUPS if is_exact else BY_DAY, has_days=has_days)
+    counted = from_events([span], 0, filters, by, with_visitors="visitors" in metrics)
+    rows = await run(ranked(TRAFFIC, counted, metrics[0], question.limit))
+    return _ranked(metrics, rows, state, visitors=EVENTS)
+
+
+def _metrics(question: Question) -> list[Metric]:
+    return [metric for metric in question.metrics if metric in METRICS]
+
+
+def _ranked(
+    metrics: Sequence[Metric], rows: Sequence[tuple[Any, ...]], state: State, *, visitors: str, has_days: bool = False
+) -> Counted:
+    """What rows of `ranked` tell. `visitors` says where those are from; with `has_days`, whole days are added up."""
+    found = {name: _Count(*counts) for name, *counts, _ in rows}
+    known = {name: own.visitors for name, own in found.items()}
+    figures = {
+        "views": {name: own.views for name, own in found.items()},
+        "visitors": {} if visitors == BY_DAY else known,
+    }
+    notes = []
+    if visitors == BY_DAY and "visitors" in metrics:
+        figures["visitor_days"] = known if has_days else {}
+        notes.append(_by_day(state))
+    source = {"views": EVENTS if visitors == EVENTS else ROLLUPS, "visitors": visitors}
+    return Counted(
+        figures=figures,
+        source={metric: source[metric] for metric in metrics},
+        notes=notes,
+        names=list(found),
+        more=rows[0][-1] - len(rows) if rows else 0,
+    )
+
+
+def _are_single_rows(pieces: Sequence[Piece], counts: Iterable[_Count]) -> bool:
+    """Whether each count is that of one row of the rollups: visitors of several sites or names are in several rows."""
+    places = [piece.place for piece in pieces]
+    return (
+        len(set(places)) == len(places)
+        and all(piece.is_one_row for piece in pieces)
+        and all(count.parts <= 1 for count in counts)
+    )
+
+
+def _by_day(state: State) -> str:
+    return (
+        f"visitors: {state.events_gone}, so distinct visitors before are known by day alone; visitor_days adds up "
+        "those of each day (UTC), site and name, and counts a visitor again on each"
+    )
