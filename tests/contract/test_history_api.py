@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -115,6 +116,25 @@ def test_counts_equal_brute_force(
         assert client.said("breakdown", by=by, **window, **filters)["rows"] == by_name(between(wanted, *whole), by)
         views = client.said("breakdown", by=by, metrics="views", **window, **filters)["rows"]
         assert views == [{"name": row["name"], "views": row["views"]} for row in by_name(between(wanted, *whole), by)]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_distributions_equal_brute_force(client: Client, events: list[EnrichedEvent], filters: dict[str, Any]) -> None:
+    window = {"from_": "2026-10-24T11:30:10", "to": "2026-10-26"}
+    wanted = between(passing(events, filters), instant("2026-10-24T11:30:10Z"), instant("2026-10-26T00:00:00Z"))
+    ages = defaultdict(list)
+    for own in wanted:
+        ages["unknown" if own.age is None else str(own.age)].append(own)
+    expected = [{"name": name, **counts(ages[name])} for name in ("40", "unknown") if name in ages]
+    assert client.said("breakdown", by="age", **window, **filters)["rows"] == expected
+    numbers = Counter(Counter(own.userId for own in wanted).values())
+    expected = [
+        {"name": str(number), "views": number * visitors, "visitors": visitors}
+        for number, visitors in sorted(numbers.items())
+    ]
+    said = client.said("breakdown", by="eventsPerVisitor", limit=2, **window, **filters)
+    assert (said["rows"], said["more"]) == (expected[:2], max(0, len(expected) - 2))
+    assert client.ask("breakdown", by="age", metrics="revenue").said["parameter"] == "metrics"
 
 
 @pytest.mark.parametrize("compare", ["previous", "yesterday", "last_week", "last_year"])
@@ -235,8 +255,9 @@ def test_what_only_raw_events_tell_is_unknown_without_them(forgetful: Client) ->
     assert known == sorted(known)
     assert set(known) == {False, True}
     assert "no longer kept" in said["notes"][0]
-    refused = forgetful.ask("breakdown", by="gender", window="30d")
-    assert (refused.status, refused.said["parameter"]) == (400, "from")
+    for by in ("gender", "age"):
+        refused = forgetful.ask("breakdown", by=by, window="30d")
+        assert (refused.status, refused.said["parameter"]) == (400, "from")
     assert forgetful.said("events", window="30d")["notes"] != []
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.history.questions.counting import breakdown, series
+from services.history.questions.distributions import distribution
 from services.history.questions.latest import latest_events
 from services.history.questions.mistake import Mistake
 from services.history.questions.question import Filter, Question
@@ -51,6 +52,8 @@ async def _part(question: Question, window: Window, state: State, now: datetime,
             counted = await series(question, window, spans, state, run)
             rows = [{**_bounds(span), **row} for span, row in zip(spans, counted.rows, strict=True)]
             return replace(counted, rows=rows)
+        case "breakdown" if question.distribution is not None:
+            return await distribution(question, window, state, run)
         case "breakdown":
             return await breakdown(question, window, state, run)
         case "realtime":

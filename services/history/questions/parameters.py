@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from services.history.questions.dimensions import BOT, DEVICE, DIMENSIONS
 from services.history.questions.mistake import Mistake
-from services.history.questions.question import METRICS, TRAFFIC, Filter, Kind, Metric, Question
+from services.history.questions.question import DISTRIBUTIONS, METRICS, TRAFFIC, Filter, Kind, Metric, Question
 from services.history.questions.spans import INTERVALS
 from services.history.questions.windows import (
     COMPARES,
@@ -41,6 +41,8 @@ _BREAKDOWN: Final[frozenset[Kind]] = frozenset(("breakdown",))
 _ALL: Final = _SPANNING | _REALTIME
 _INSTANT: Final = {"type": "string", "examples": ["2026-11-28", "2026-11-28T10:00", "2026-11-28T10:00:00Z"]}
 
+_BY: Final = (*DIMENSIONS, *DISTRIBUTIONS)
+
 PARAMETERS: Final = (
     Parameter(
         "window",
@@ -68,7 +70,12 @@ PARAMETERS: Final = (
         _COUNTING | _REALTIME,
         {"type": "string", "default": ",".join(TRAFFIC), "examples": list(METRICS)},
     ),
-    Parameter("by", "Dimension to break down by", _BREAKDOWN, {"enum": list(DIMENSIONS)}),
+    Parameter(
+        "by",
+        f"Dimension to break down by, or a number, the smallest first: {', '.join(DISTRIBUTIONS)}",
+        _BREAKDOWN,
+        {"enum": list(_BY)},
+    ),
     Parameter(
         "limit",
         "Most rows",
@@ -97,11 +104,10 @@ def read_question(kind: Kind, pairs: Iterable[tuple[str, str]], now: datetime, c
     window = read_window(values, now)
     if kind == "timeseries":
         window = checked_buckets(window)
-    by = None
-    if kind == "breakdown":
-        by = DIMENSIONS.get(values.get("by", ""))
-        if by is None:
-            raise Mistake("by", f"expected one of {', '.join(DIMENSIONS)}")
+    by = DIMENSIONS.get(values.get("by", ""))
+    distribution = next((own for own in DISTRIBUTIONS if own == values.get("by")), None)
+    if kind == "breakdown" and by is None and distribution is None:
+        raise Mistake("by", f"expected one of {', '.join(_BY)}")
     compare = next((compare for compare in COMPARES if compare == values.get("compare")), None)
     if compare is None and "compare" in values:
         raise Mistake("compare", f"expected one of {', '.join(COMPARES)}")
@@ -112,6 +118,7 @@ def read_question(kind: Kind, pairs: Iterable[tuple[str, str]], now: datetime, c
         metrics=_metrics(values.get("metrics")),
         filters=(*_audience(values.get("audience", "all")), *filters),
         by=by,
+        distribution=distribution,
         limit=_limit(values.get("limit")),
         compare=compare,
         currency=currency,

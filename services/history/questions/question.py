@@ -19,6 +19,10 @@ AMOUNTS: Final[tuple[Sales, ...]] = ("revenue", "profit", "refunded")
 """Amounts of money in one currency; the others are counts."""
 
 
+Distribution = Literal["age", "eventsPerVisitor"]
+DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
+
+
 class Filter(NamedTuple):
     """Only events that have one of the names; or with `is_excluded`, none of them."""
 
@@ -36,7 +40,8 @@ class Question:
     metrics: tuple[Metric, ...] = TRAFFIC
     currency: str = ""  # of the amounts; those without one are in it too
     filters: tuple[Filter, ...] = ()
-    by: Dimension | None = None
+    by: Dimension | None = None  # a breakdown has this
+    distribution: Distribution | None = None  # or that
     limit: int = 100
     compare: Compare | None = None
 

@@ -169,6 +169,26 @@ def from_events(
     )
 
 
+def by_age(span: Span, filters: Sequence[Filter]) -> Statement:
+    """Rows of an age, views and visitors, the youngest first; null is unknown."""
+    return _distribution("age", "age, visitor_id", span, filters)
+
+
+def by_events_per_visitor(span: Span, filters: Sequence[Filter]) -> Statement:
+    """Rows of a number of events, the views and the visitors with as many, the smallest first."""
+    return _distribution("events", "visitor_id", span, filters)
+
+
+def _distribution(number: str, keys: str, span: Span, filters: Sequence[Filter]) -> Statement:
+    values: dict[str, Any] = {"start": span.start, "end": span.end}
+    conditions = _conditions(filters, values, lambda own: own.column)
+    return Statement(
+        f"SELECT {number}, sum(events)::bigint, count(*) FROM (SELECT {keys}, count(*) AS events FROM events "
+        f"WHERE ts >= %(start)s AND ts < %(end)s{conditions} GROUP BY {keys}) AS by_visitor GROUP BY 1 ORDER BY 1",
+        values,
+    )
+
+
 def ranked(family: Family, counted: Statement, metric: Metric, limit: int) -> Statement:
     """The leading names of a statement above, as rows of name, the family's figures, and the number of all names."""
     return Statement(
