@@ -174,6 +174,7 @@ def test_events_are_the_latest_first(client: Client, events: list[EnrichedEvent]
     assert [row["timestamp"] for row in said] == [
         iso(own.datetime) for own in sorted(wanted, key=lambda own: own.timestamp, reverse=True)[:300]
     ]
+    assert client.said("events", from_="1971-01-01", country="FR", limit=300)["rows"] == said
     by_id = {(row["timestamp"], row["userId"]): row for row in said}
     for own in wanted:
         row = by_id.get((iso(own.datetime), own.userId))
@@ -247,6 +248,25 @@ def test_without_raw_events_visitors_are_by_day(forgetful: Client, events: list[
     assert [row["visitors"] for row in said["rows"]] == [
         counts(between(spring, instant(row["from"]), instant(row["to"])))["visitors"] for row in said["rows"]
     ]
+
+
+def test_without_minutes_a_bucket_that_needs_them_is_unknown(postgres_server: Any, events: list[EnrichedEvent]) -> None:
+    url = postgres_server.new_database("history_api_minutes")
+    store(url, events, ms(NOW) + 1, raw_days=36_500, today=NOW.date())
+    retire(url, raw_days=1, minute_days=2, today=NOW.date())
+    with serving(url) as client:
+        said = client.said("timeseries", window="7d", interval="day", timezone="Asia/Kathmandu", metrics="views")
+        known = [row for row in said["rows"] if row["views"] is not None]
+        assert 0 < len(known) < 7
+        assert known == said["rows"][-len(known) :]
+        for row in known:
+            assert row["views"] == len(between(events, instant(row["from"]), instant(row["to"])))
+        assert "no longer kept" in said["notes"][0]
+        # Hours are kept.
+        (row,) = client.said("aggregate", from_="2026-03-01", to="2026-04-01", metrics="views")["rows"]
+        assert row["views"] == len(between(events, instant("2026-03-01T00:00Z"), instant("2026-04-01T00:00Z")))
+        refused = client.ask("breakdown", by="country", from_="2026-03-28T10:15", to="2026-03-29", metrics="views")
+        assert (refused.status, refused.said["parameter"]) == (400, "from")
 
 
 def test_what_only_raw_events_tell_is_unknown_without_them(forgetful: Client) -> None:

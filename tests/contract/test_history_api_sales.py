@@ -97,19 +97,19 @@ def test_sales_equal_brute_force(
     said = client.said("timeseries", **ASKED, **window, **filters)
     assert said["currency"] == "EUR"
     for row in said["rows"]:
-        own = between(wanted, instant(row["from"]), instant(row["to"]))
-        assert {metric: row[metric] for metric in SALES} == sold(own, EUROS, by_line=by_line)
+        sales = between(wanted, instant(row["from"]), instant(row["to"]))
+        assert {metric: row[metric] for metric in SALES} == sold(sales, EUROS, by_line=by_line)
     whole = between(wanted, instant(said["window"]["from"]), instant(said["window"]["to"]))
     assert client.said("aggregate", **ASKED, **window, **filters)["rows"] == [sold(whole, EUROS, by_line=by_line)]
     dollars = client.said("aggregate", **ASKED, **window, **filters, currency="USD")
     assert (dollars["currency"], dollars["rows"]) == ("USD", [sold(whole, ["USD"], by_line=by_line)])
     for by in ("platform", "productId", "site", "gender"):
-        groups = defaultdict(list)
+        groups: dict[str, list[EnrichedEvent]] = defaultdict(list)
         for own in whole:
             if isinstance(own.value, str) and own.currency in EUROS and field_of(own, by) is not None:
                 groups[str(field_of(own, by))].append(own)
         lines = by_line or by == "productId"
-        expected = [{"name": name, **sold(own, EUROS, by_line=lines)} for name, own in groups.items()]
+        expected = [{"name": name, **sold(group, EUROS, by_line=lines)} for name, group in groups.items()]
         expected.sort(key=lambda row: (-Decimal(row["revenue"]), row["name"]))
         found = client.said("breakdown", by=by, **ASKED, **window, **filters)["rows"]
         assert found == expected

@@ -80,11 +80,11 @@ def store(url: str, events: Sequence[EnrichedEvent], now_ms: int, *, raw_days: i
     retire(url, raw_days=raw_days, today=today)
 
 
-def retire(url: str, *, raw_days: int, today: date) -> None:
-    """Drop the raw events of days that are past."""
+def retire(url: str, *, raw_days: int, today: date, minute_days: int = 400) -> None:
+    """Drop the raw events and the minutes of days that are past."""
     history = Store(lambda: url, "enriched")
     try:
-        history.retire(today, raw_days=raw_days, minute_days=400)
+        history.retire(today, raw_days=raw_days, minute_days=minute_days)
     finally:
         history.close()
 

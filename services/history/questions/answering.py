@@ -59,7 +59,7 @@ async def _part(question: Question, window: Window, state: State, now: datetime,
         case "realtime":
             return await _realtime(question, window, now, state, run)
         case "events":
-            events = await latest_events(window.span, state.events_from, question.filters, question.limit, run)
+            events = await latest_events(window.span, state, question.filters, question.limit, run)
             notes = [state.events_gone] if window.span.start < state.events_from else []
             return Part(window, events, {"rows": EVENTS}, notes)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from services.history.questions.question import Filter
 from services.history.questions.spans import DAY, Span, floored
-from services.history.questions.state import Row, Run
+from services.history.questions.state import Row, Run, State
 from services.history.questions.statements import of_events
 from services.history.questions.windows import iso
 
@@ -43,12 +43,10 @@ COLUMNS: Final = {
 NUMBERS: Final = ("age", "quantity")
 
 
-async def latest_events(
-    span: Span, events_from: datetime, filters: Sequence[Filter], limit: int, run: Run
-) -> list[Row]:
+async def latest_events(span: Span, state: State, filters: Sequence[Filter], limit: int, run: Run) -> list[Row]:
     """At most `limit` events of the span, the latest first, from one day (UTC) after the other."""
     rows: list[Row] = []
-    end, first = span.end, max(span.start, events_from)
+    end, first = span.end, max(span.start, state.events_from, state.since or span.end)
     while end > first and len(rows) < limit:
         start = max(first, floored(end - timedelta(microseconds=1), DAY))
         found = await run(of_events(COLUMNS.values(), Span(start, end), filters, limit - len(rows)))

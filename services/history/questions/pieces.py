@@ -19,11 +19,6 @@ class Piece(NamedTuple):
     unit: str  # how the names of their tables end
     span: Span
 
-    @property
-    def is_one_row(self) -> bool:
-        """Whether it is a single bucket of the rollups, whose distinct visitors are exact."""
-        return self.span.end - self.span.start == UNITS[self.unit]
-
 
 def pieces_of(buckets: Sequence[Span]) -> list[Piece] | None:
     """The pieces of all buckets, as few as possible; None if one does not begin or end with a minute."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from services.history.questions.counted import Counted, gone, rollup_dimension, without_minutes
-from services.history.questions.pieces import DAYS, Piece, pieces_of
+from services.history.questions.pieces import DAYS, pieces_of
 from services.history.questions.question import TRAFFIC as METRICS
 from services.history.questions.question import Metric, Question
 from services.history.questions.spans import Span
@@ -37,7 +37,7 @@ async def traffic_series(question: Question, spans: Sequence[Span], state: State
         in_rollups -= without_minutes(pieces, state)
         rows = await run(from_rollups(TRAFFIC, pieces, dimension, filters))
         rolled = {place: _Count(*counts) for place, _, *counts in rows}
-    is_exact = len(in_rollups) == len(spans) and _are_single_rows(pieces or (), rolled.values())
+    is_exact = len(in_rollups) == len(spans) and _are_exact(rolled.values())
     views = {place: rolled.get(place, _NONE).views for place in in_rollups}
     visitors = {place: rolled.get(place, _NONE).visitors for place in in_rollups if is_exact}
     first = next((place for place in places if spans[place].start >= state.events_from), len(spans))
@@ -73,14 +73,12 @@ async def traffic_breakdown(question: Question, span: Span, state: State, run: R
     if not is_known and not has_events:
         raise gone(state)
     if pieces and dimension is not None and is_known:
-        needs_exact = "visitors" in metrics and has_events
-        if not needs_exact or _are_single_rows(pieces, ()):
-            counted = from_rollups(TRAFFIC, pieces, dimension, filters, by)
-            rows = await run(ranked(TRAFFIC, counted, metrics[0], question.limit))
-            is_exact = _are_single_rows(pieces, [_Count(*counts) for _, *counts, _ in rows])
-            if is_exact or not needs_exact:
-                has_days = all(piece.unit == DAYS for piece in pieces)
-                return _ranked(metrics, rows, state, visitors=ROLLUPS if is_exact else BY_DAY, has_days=has_days)
+        counted = from_rollups(TRAFFIC, pieces, dimension, filters, by)
+        rows = await run(ranked(TRAFFIC, counted, metrics[0], question.limit))
+        is_exact = _are_exact(_Count(*counts) for _, *counts, _ in rows)
+        if is_exact or "visitors" not in metrics or not has_events:
+            has_days = all(piece.unit == DAYS for piece in pieces)
+            return _ranked(metrics, rows, state, visitors=ROLLUPS if is_exact else BY_DAY, has_days=has_days)
     counted = from_events([span], 0, filters, by, with_visitors="visitors" in metrics)
     rows = await run(ranked(TRAFFIC, counted, metrics[0], question.limit))
     return _ranked(metrics, rows, state, visitors=EVENTS)
@@ -114,14 +112,9 @@ def _ranked(
     )
 
 
-def _are_single_rows(pieces: Sequence[Piece], counts: Iterable[_Count]) -> bool:
-    """Whether each count is that of one row of the rollups: visitors of several sites or names are in several rows."""
-    places = [piece.place for piece in pieces]
-    return (
-        len(set(places)) == len(places)
-        and all(piece.is_one_row for piece in pieces)
-        and all(count.parts <= 1 for count in counts)
-    )
+def _are_exact(counts: Iterable[_Count]) -> bool:
+    """Whether each count is of one row of the rollups: visitors of several buckets, sites or names may be the same."""
+    return all(count.parts <= 1 for count in counts)
 
 
 def _by_day(state: State) -> str:
