@@ -1,6 +1,6 @@
 """Counts the last hour of the enriched topic by brute force, and compares it with what Redis shows."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -10,6 +10,8 @@ import confluent_kafka
 import msgspec
 import redis
 
+from services.aggregate.proof.arrivals import Arrivals
+from services.aggregate.proof.clicks import Sale
 from shared.rollups.contract import AUDIENCE_ROWS
 from shared.rollups.model import OTHER_NAME
 
@@ -22,14 +24,15 @@ def recount(broker: str, topic: str, client: redis.Redis, honest: Mapping[str, t
     as_of_s, shown = _shown(client)
     truth = {ranking: Counter[str]() for ranking in ("pages_1h", "products_1h", "countries_1h", "event_types_1h")}
     visitors: set[str] = set()
-    views, revenue, orders = 0, Decimal(0), 0
-    seen: set[tuple[str, str | None]] = set()
-    for event in _events(broker, topic):
-        if not as_of_s - 3600 < event["timestamp"] // 1000 <= as_of_s:
+    views, millionths, orders = 0, 0, 0
+    arrivals: defaultdict[int, Arrivals] = defaultdict(Arrivals)  # by partition
+    for partition, arrival_ms, event in _events(broker, topic):
+        own, user, timestamp_ms = arrivals[partition], event["userId"], event["timestamp"]
+        if own.outcome(timestamp_ms, arrival_ms, user, event.get("eventId")) != "counted":
             continue
-        if (identity := (event["userId"], event.get("eventId"))) in seen:
+        sale = _sale(own, event)
+        if not as_of_s - 3600 < timestamp_ms // 1000 <= as_of_s:
             continue
-        seen.add(identity)
         views += 1
         visitors.add(event["userId"])
         if event.get("url"):
@@ -38,14 +41,14 @@ def recount(broker: str, topic: str, client: redis.Redis, honest: Mapping[str, t
         truth["event_types_1h"][event.get("eventType") or "page_view"] += 1
         if event.get("productId"):
             truth["products_1h"][event["productId"]] += 1
-        if "value" in event and event.get("currency", "EUR") == "EUR":
+        if sale is not None and sale.currency == "EUR":
             orders += 1
-            revenue += Decimal(event["value"])
+            millionths += sale.millionths
     wrong: dict[str, Any] = {}
     figures = {
         "views": (shown["views"], views),
         "visitors": (shown["visitors"], len(visitors)),
-        "revenue": (str(Decimal(shown["revenue"]).normalize()), str(revenue.normalize())),
+        "revenue": (str(Decimal(shown["revenue"]).normalize()), str((Decimal(millionths) / 1_000_000).normalize())),
         "orders": (shown["orders"], orders),
     }
     wrong |= {name: pair for name, pair in figures.items() if pair[0] != pair[1]}
@@ -65,6 +68,15 @@ def recount(broker: str, topic: str, client: redis.Redis, honest: Mapping[str, t
         "distinct": {ranking: len(counts) for ranking, counts in truth.items()},
         "lag": shown["lag"],
     }
+
+
+def _sale(arrivals: Arrivals, event: Mapping[str, Any]) -> Sale | None:
+    if "value" not in event:
+        return None
+    value, currency = int(Decimal(event["value"]) * 1_000_000), event.get("currency", "EUR")
+    return arrivals.sale(
+        event["timestamp"], event["userId"], value, currency, event.get("orderId"), event.get("eventType")
+    )
 
 
 def _shown(client: Any) -> tuple[int, dict[str, Any]]:
@@ -97,7 +109,8 @@ def _shown(client: Any) -> tuple[int, dict[str, Any]]:
     }
 
 
-def _events(broker: str, topic: str) -> Iterator[dict[str, Any]]:
+def _events(broker: str, topic: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """The partition, the arrival (epoch ms) and the fields of each event."""
     consumer = confluent_kafka.Consumer(
         {"bootstrap.servers": broker, "group.id": "recount", "isolation.level": "read_committed"}
     )
@@ -116,5 +129,5 @@ def _events(broker: str, topic: str) -> Iterator[dict[str, Any]]:
         for message in messages:
             value = message.value()
             if message.error() is None and value is not None:
-                yield _decode(value)
+                yield message.partition(), message.timestamp()[1], _decode(value)
     consumer.close()
