@@ -16,6 +16,7 @@ from services.collect.appender import Appender
 from services.collect.checking.command import check, is_page
 from services.collect.checking.self_report import CHECK_PATH, self_report
 from services.collect.dead_letters import SERVICE
+from services.collect.keeping import Keeping
 from services.collect.rules import Rules
 from services.collect.script_document import script_document
 from services.collect.settings import CollectSettings
@@ -135,6 +136,7 @@ def _run(
             ),
             appender,
             Tally(gauges),
+            Keeping(settings.collect_dead_letter_bytes_per_second, gauges, health),
             bounds=Bounds(settings.collect_max_body_bytes, settings.collect_max_events),
             trusted=settings.trusted_networks,
             raw_topic=settings.raw_topic,

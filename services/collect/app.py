@@ -8,6 +8,7 @@ from services.collect.appender import Appender
 from services.collect.bodies import too_large, unpacked
 from services.collect.collecting import FAILED, Collecting, unavailable
 from services.collect.heads import head_of, headers_of
+from services.collect.keeping import Keeping
 from services.collect.opt_out import opt_out
 from services.collect.protocols import methods_of, refusal_of
 from services.collect.proxies import Networks, client_address
@@ -52,6 +53,7 @@ class CollectApp:
         rules: Rules,
         appender: Appender,
         tally: Tally,
+        keeping: Keeping,
         *,
         bounds: Bounds,
         trusted: Networks,
@@ -65,7 +67,7 @@ class CollectApp:
 
         `streams` answer by themselves.
         """
-        self._collecting = Collecting(rules, appender, tally, bounds.events, raw_topic)
+        self._collecting = Collecting(rules, appender, tally, keeping, bounds.events, raw_topic)
         self._tally, self._bounds, self._trusted = tally, bounds, trusted
         self._documents = {"/v1/opt-out": opt_out, **(documents or {})}
         self._pages, self._streams = pages, streams or {}

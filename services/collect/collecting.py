@@ -8,6 +8,7 @@ from services.collect.answers import Outcome, answer_of
 from services.collect.appender import Appender, Outgoing, Unavailable
 from services.collect.clicks import Mistake
 from services.collect.dead_letters import MALFORMED, dead_letters_of, reason_of
+from services.collect.keeping import Keeping
 from services.collect.protocols import refusal_of
 from services.collect.protocols.reading import Received, Route
 from services.collect.request import Answer, Rejected, Request
@@ -37,8 +38,10 @@ class _Taken(NamedTuple):
 class Collecting:
     """Two ways to the same answers: `answer` waits for the log, `submit` is called back and costs less."""
 
-    def __init__(self, rules: Rules, appender: Appender, tally: Tally, most_events: int, raw_topic: str) -> None:
-        self._rules, self._appender, self._tally = rules, appender, tally
+    def __init__(
+        self, rules: Rules, appender: Appender, tally: Tally, keeping: Keeping, most_events: int, raw_topic: str
+    ) -> None:
+        self._rules, self._appender, self._tally, self._keeping = rules, appender, tally, keeping
         self._most_events, self._raw_topic = most_events, raw_topic
 
     async def answer(self, route: Route, request: Request, receipt: Receipt) -> Answer:
@@ -83,10 +86,14 @@ class Collecting:
         receipt.arrived(len(received.events))
         if (signal := request.privacy_signal) is not None:
             self._tally.note_signal(signal, len(received.events))
-        judged = self._rules.judge(received, request, time.monotonic())
+        now = time.monotonic()
+        judged = self._rules.judge(received, request, now)
+        self._keeping.note_time(now)
         letters: Sequence[NewDeadLetter] = ()
         if judged.refused and self._rules.may_keep(request):
-            letters = dead_letters_of(judged.refused, request, self._raw_topic)
+            sender = self._rules.sender_of(received)
+            found = dead_letters_of(judged.refused, request, self._raw_topic)
+            letters = [letter for letter in found if self._keeping.may_keep(letter, sender, now)]
         outgoing = Outgoing(judged.clicks, judged.identities, letters) if judged.clicks or letters else None
         return _Taken(received, judged, outgoing)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from services.collect.clicks import Click, Fields, Mistake, click_of
+from services.collect.keeping import STRANGERS
 from services.collect.protocols.reading import Received
 from services.collect.request import Request
 from services.collect.sites import Gpc, Site, Sites, gpc_of
@@ -66,6 +67,11 @@ class Rules:
                 clicks.append(click)
                 identities.append(identity)
         return Judged(clicks, identities, refused, longest_wait)
+
+    def sender_of(self, received: Received) -> str:
+        """The site whose server shows its key; STRANGERS without one."""
+        owner = self.sites.with_key(received.key)
+        return STRANGERS if owner is None else owner.name
 
     def may_keep(self, request: Request) -> bool:
         """Whether a malformed request may be kept. Its site is unknown: one that drops signals may be meant."""

@@ -67,6 +67,13 @@ class CollectSettings(ServiceSettings):
         default=10_000, gt=0, description="Events per second of a site, after a burst of twice that."
     )
 
+    collect_dead_letter_bytes_per_second: float = Field(
+        default=100_000,
+        gt=0,
+        description="Bytes per second of malformed requests that are kept as dead letters, after a burst of a "
+        "minute's; further ones are only counted. A site's servers, which show its key, have as many again.",
+    )
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, text: str) -> str:

@@ -24,6 +24,7 @@ class Gauges:
         self.is_publisher: bool | None = None
         self.lag: Mapping[int, int | None] = {}
         self.dead_letters: Mapping[str, int] = {}
+        self.dead_letters_not_kept: Mapping[str, int] = {}
         self.counted_as_other: Mapping[str, int] = {}
         self.collected = Collected()
         self.sales_counted_as_other = 0

@@ -251,6 +251,14 @@ EXPORTED: Final[dict[str, Metric]] = {
         (Label("signal", ("gpc", "dnt")),),
         COLLECT,
     ),
+    "dead_letters_not_kept": Metric(
+        "counter",
+        "requests by reason",
+        "malformed requests that are not kept, because of COLLECT_DEAD_LETTER_BYTES_PER_SECOND",
+        "clickpulse_dead_letters_not_kept_total",
+        (Label("reason", tuple(reason.value for reason in Reason)),),
+        COLLECT,
+    ),
     "viewers": Metric(
         "gauge", "pages", "open pages of the dashboard", "clickpulse_open_pages", services=("dashboard",)
     ),

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 from services.collect.app import Bounds, CollectApp
 from services.collect.appender import Appender
 from services.collect.clicks import Click
+from services.collect.keeping import Keeping
 from services.collect.protocols import ROUTES
 from services.collect.rules import Rules
 from services.collect.sites import Site, Sites
@@ -259,6 +260,7 @@ class _Fuzzed:
             Rules(sites, Limits(), "anonymous", everything, everything),
             self.appender,
             Tally(self.gauges),
+            Keeping(1e9, self.gauges, Health("collect")),
             bounds=Bounds(500_000, 100),
             trusted=(),
             raw_topic="click-data",

@@ -9,6 +9,7 @@ import pytest
 
 from services.collect.app import Bounds, CollectApp
 from services.collect.appender import Appender, Done, Outgoing, Unavailable
+from services.collect.keeping import Keeping
 from services.collect.rules import Rules
 from services.collect.sites import Gpc, Site, Sites
 from services.collect.tally import Tally
@@ -17,6 +18,7 @@ from shared.events.limits import Limits
 from shared.events.refusals import Reason
 from shared.runtime.token_buckets import TokenBuckets
 from shared.status.gauges import Gauges
+from shared.status.health import Health
 from tests.support import own_loop
 
 URL = "https://shop.example/coats"
@@ -54,9 +56,13 @@ class Collector:
     """Whether requests are answered without a task."""
 
     def __init__(
-        self, per_second: float = 1000, gpc: Gpc = "anonymous", sites: Sequence[Site] = (Site("shop.example"),)
+        self,
+        per_second: float = 1000,
+        gpc: Gpc = "anonymous",
+        sites: Sequence[Site] = (Site("shop.example"),),
+        kept_per_second: float = 1e6,
     ) -> None:
-        self.gauges = Gauges()
+        self.gauges, self.health = Gauges(), Health("collect")
         self.log = Log(self.gauges)
         rules = Rules(
             Sites(sites),
@@ -69,6 +75,7 @@ class Collector:
             rules,
             cast(Appender, self.log),
             Tally(self.gauges),
+            Keeping(kept_per_second, self.gauges, self.health, calm_seconds=0),
             bounds=Bounds(body_bytes=4096, events=10),
             trusted=[],
             raw_topic="click-data",
@@ -209,6 +216,27 @@ def test_bodies_that_cannot_be_read_are_limited_by_address() -> None:
     collector = Collector(per_second=1)
     assert [collector.send(b"{") for _ in range(12)] == [400] * 10 + [429] * 2
     assert collector.gauges.dead_letters == {Reason.NOT_JSON: 10}
+
+
+def test_what_is_kept_is_limited_in_total() -> None:
+    collector = Collector(kept_per_second=10)  # 600 bytes at once
+    assert [collector.send(b"{" * 100) for _ in range(8)] == [400] * 8
+    assert collector.counts == {Reason.NOT_JSON: 8}
+    assert collector.gauges.dead_letters == {Reason.NOT_JSON: 6}
+    assert collector.gauges.dead_letters_not_kept == {Reason.NOT_JSON: 2}
+    assert "only counted" in collector.health.troubles()["dead_letters"].reason
+    collector.send(clicks(URL))
+    assert collector.health.troubles() == {}
+
+
+def test_strangers_do_not_take_what_is_kept_of_a_sites_servers() -> None:
+    collector = Collector(kept_per_second=1, sites=[Site("shop.example", key="k" * 16)])
+    wrong = b'[{"age":{}}]'
+    for _ in range(8):
+        collector.send(wrong)
+    assert collector.gauges.dead_letters == {Reason.WRONG_TYPE: 5}
+    collector.send(wrong, headers={"authorization": "Bearer " + "k" * 16})
+    assert collector.gauges.dead_letters == {Reason.WRONG_TYPE: 6}
 
 
 def test_a_client_that_leaves_or_is_cut_off_is_counted() -> None:

@@ -17,6 +17,7 @@ import services.collect
 from services.collect.app import Bounds, CollectApp
 from services.collect.appender import Appender, Done, Outgoing
 from services.collect.heads import _kept_lines, head_of
+from services.collect.keeping import Keeping
 from services.collect.request import READ_HEADERS, Answer
 from services.collect.rules import Rules
 from services.collect.sites import Site, Sites
@@ -25,6 +26,7 @@ from shared.events.limits import Limits
 from shared.runtime.http_server import serve
 from shared.runtime.token_buckets import TokenBuckets
 from shared.status.gauges import Gauges
+from shared.status.health import Health
 from tests.support import own_loop
 from tests.support.polling import eventually
 
@@ -47,6 +49,7 @@ def collector() -> CollectApp:
         rules,
         cast(Appender, _Log()),
         Tally(Gauges()),
+        Keeping(1e6, Gauges(), Health("collect")),
         bounds=Bounds(4096, 10),
         trusted=[],
         raw_topic="click-data",
