@@ -1,6 +1,6 @@
 """What the demo prints once it is ready. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,12 @@ def redis_command(*, port: int | None, has_redis_cli: bool, uvx: str) -> str:
     return f'{uvx} iredis --url "$REDIS_URL"' if port is None else f"{uvx} iredis -p {port}"
 
 
+def sql_command(base: Mapping[str, str], state_dir: Path) -> str:
+    """A shell command to ask history in SQL."""
+    names_its_own = any(base.get(name) for name in ("HISTORY_URL", "HISTORY_URL_FILE", "HISTORY_DIR"))
+    return f"{'' if names_its_own else f'HISTORY_DIR={state_dir}/history '}clickpulse history sql"
+
+
 def ready_lines(
     *,
     dashboard_port: int,
@@ -27,9 +33,10 @@ def ready_lines(
     prefix: str,
     state_dir: Path,
     seconds: float,
+    sql: str | None,
     empty: Sequence[str] = (),
 ) -> Sequence[str]:
-    """URLs, Redis commands to copy, and how to stop; `empty` are the keys that have no data."""
+    """URLs, commands to copy, and how to stop; `sql` is None without history, `empty` are the keys without data."""
     more = f" and {len(empty) - _EMPTY_NAMED} more keys" if len(empty) > _EMPTY_NAMED else ""
     return (
         f"Clickpulse is ready; every figure has data after {seconds:.0f} s."
@@ -42,6 +49,7 @@ def ready_lines(
         else f"Collector   http://127.0.0.1:{collect_port}   (docs/collector.md)",
         f"Redis       {redis} HGETALL {prefix}rollup:meta",
         f"            {redis} ZREVRANGE {prefix}rollup:all:products:1h 0 9 WITHSCORES",
+        *([] if sql is None else [f"SQL         {sql}"]),
         f"Data in     {state_dir} (--fresh clears it)",
         "Stop        Ctrl-C",
     )

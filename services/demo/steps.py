@@ -116,6 +116,7 @@ def run(
             prefix=settings.redis_prefix,
             state_dir=options.state_dir,
             seconds=time.time() - began,
+            sql=None if missing_for_history(base, find_spec) else hints.sql_command(base, options.state_dir),
             empty=sorted(readiness.keys_without_data(client, settings.redis_prefix)),
         )
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.demo.embedded import find_server, server_program
-from services.demo.hints import ready_lines, redis_command
+from services.demo.hints import ready_lines, redis_command, sql_command
 from services.demo.options import Options, parse
 from services.demo.ports import first_free, is_free
 from services.demo.programs import (
@@ -245,6 +245,7 @@ def lines_of(**options: Any) -> Sequence[str]:
         "prefix": "",
         "state_dir": Path(".clickpulse"),
         "seconds": 9.4,
+        "sql": None,
     }
     return ready_lines(**(given | options))
 
@@ -256,6 +257,15 @@ def test_the_ready_lines_can_be_copied() -> None:
     assert "http://127.0.0.1:8501" in text
     assert "redis-cli -p 6379 HGETALL shop:rollup:meta" in text
     assert "ready; every figure has data after 9 s" in text
+    assert "SQL" not in text
+
+
+def test_the_ready_lines_say_how_to_ask_history() -> None:
+    command = sql_command({}, Path(".clickpulse"))
+    assert command == "HISTORY_DIR=.clickpulse/history clickpulse history sql"
+    assert f"SQL         {command}" in lines_of(sql=command)
+    for name in ("HISTORY_URL", "HISTORY_URL_FILE", "HISTORY_DIR"):
+        assert sql_command({name: "mine"}, Path(".clickpulse")) == "clickpulse history sql"
 
 
 @pytest.mark.parametrize(
