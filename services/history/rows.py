@@ -108,6 +108,7 @@ class Batch:
     """The rows of some records, and how far these reach."""
 
     next_offsets: dict[int, int] = field(default_factory=dict)
+    arrivals: dict[int, datetime] = field(default_factory=dict)  # of the last record of each partition
     rows: list[tuple[int, Row]] = field(default_factory=list)  # with the partition of the log
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
 
@@ -122,10 +123,12 @@ def build_batch(
     `erases` is as `Erasures.erases`. Refused events are only counted: aggregate writes their dead letters.
     """
     batch = Batch()
+    arrivals: dict[int, int] = {}
     known: set[tuple[str, int, date]] = set()
     for record in records:
         partition = record.partition
         batch.next_offsets[partition] = record.offset + 1
+        arrivals[partition] = record.timestamp_ms
         outcomes = batch.outcomes.setdefault(partition, Outcomes())
         event = decode(record.value)
         if isinstance(event, Refusal) or event.timestamp > record.timestamp_ms + FUTURE_TOLERANCE_MS:
@@ -141,6 +144,7 @@ def build_batch(
                     continue
                 known.add(key)
             batch.rows.append((partition, row))
+    batch.arrivals = {partition: _instant(arrival_ms) for partition, arrival_ms in arrivals.items()}
     return batch
 
 

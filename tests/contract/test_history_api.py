@@ -18,6 +18,7 @@ from shared.events.schema import EnrichedEvent
 from tests.support.history_api import Client, between, by_name, counts, field_of, instant, ms, retire, serving, store
 
 NOW = datetime.now(UTC)
+ARRIVAL = NOW.replace(microsecond=NOW.microsecond // 1000 * 1000) + timedelta(milliseconds=1)
 
 
 def events_of(chance: random.Random, starts: Sequence[datetime], number: int) -> list[EnrichedEvent]:
@@ -57,7 +58,7 @@ def events() -> list[EnrichedEvent]:
 def client(postgres_server: Any, events: list[EnrichedEvent]) -> Iterator[Client]:
     """Everything is kept."""
     url = postgres_server.new_database("history_api")
-    store(url, events, ms(NOW) + 1, raw_days=36_500, today=NOW.date())
+    store(url, events, ms(ARRIVAL), raw_days=36_500, today=NOW.date())
     with serving(url) as client:
         yield client
 
@@ -109,6 +110,7 @@ def test_counts_equal_brute_force(
     assert [{"views": row["views"], "visitors": row["visitors"]} for row in said["rows"]] == [
         counts(between(wanted, *own)) for own in edges
     ]
+    assert said["as_of"] == iso(ARRIVAL)
     whole = (instant(said["window"]["from"]), instant(said["window"]["to"]))
     assert whole == (edges[0][0], edges[-1][1])
     assert client.said("aggregate", **window, **filters)["rows"] == [counts(between(wanted, *whole))]
@@ -224,7 +226,7 @@ def test_csv_and_arrow_have_the_rows(client: Client) -> None:
 def forgetful(postgres_server: Any, events: list[EnrichedEvent]) -> Iterator[Client]:
     """Raw events are kept for a day."""
     url = postgres_server.new_database("history_api_forgetful")
-    store(url, events, ms(NOW) + 1, raw_days=36_500, today=NOW.date())
+    store(url, events, ms(ARRIVAL), raw_days=36_500, today=NOW.date())
     retire(url, raw_days=1, today=NOW.date())
     with serving(url) as client:
         yield client
@@ -252,7 +254,7 @@ def test_without_raw_events_visitors_are_by_day(forgetful: Client, events: list[
 
 def test_without_minutes_a_bucket_that_needs_them_is_unknown(postgres_server: Any, events: list[EnrichedEvent]) -> None:
     url = postgres_server.new_database("history_api_minutes")
-    store(url, events, ms(NOW) + 1, raw_days=36_500, today=NOW.date())
+    store(url, events, ms(ARRIVAL), raw_days=36_500, today=NOW.date())
     retire(url, raw_days=1, minute_days=2, today=NOW.date())
     with serving(url) as client:
         said = client.said("timeseries", window="7d", interval="day", timezone="Asia/Kathmandu", metrics="views")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Any, Final, NamedTuple
 
-from services.history.questions.spans import DAY, MINUTE, floored
+from services.history.questions.spans import DAY, floored
 from services.history.questions.statements import STATE, Statement
 from services.history.questions.windows import Window, iso
 
@@ -27,7 +27,7 @@ class State(NamedTuple):
     events_from: datetime  # raw events before are gone
     minutes_from: datetime  # the rollups of minutes before are gone
     since: datetime | None  # the hour of the first event
-    as_of: datetime | None
+    as_of: datetime | None  # when the newest event that was read arrived
 
     @property
     def events_gone(self) -> str:
@@ -48,11 +48,11 @@ class Part:
 
 async def read_state(run: Run) -> State:
     """What history holds now."""
-    ((kept_from, first_minute, first_hour, last_minute),) = await run(STATE)
+    ((kept_from, first_minute, first_hour, read_to),) = await run(STATE)
     is_complete = first_minute is None or floored(first_minute, DAY) == floored(first_hour, DAY)
     return State(
         events_from=datetime.combine(kept_from, time(), UTC),
         minutes_from=datetime.min.replace(tzinfo=UTC) if is_complete else floored(first_minute, DAY),
         since=first_hour,
-        as_of=None if last_minute is None else last_minute + MINUTE,
+        as_of=read_to,
     )

@@ -23,9 +23,9 @@ class Statement(NamedTuple):
 
 STATE: Final = Statement(
     "SELECT kept_from, (SELECT min(bucket) FROM traffic_1m), (SELECT min(bucket) FROM traffic_1h), "
-    "(SELECT max(bucket) FROM traffic_1m) FROM history_raw"
+    "(SELECT max(read_to) FROM history_offsets) FROM history_raw"
 )
-"""The first day that has events; of the rollups the first minute, the first hour and the last minute."""
+"""The first day that has events; of the rollups the first minute and the first hour; and how far history has read."""
 
 
 class Family(NamedTuple):

@@ -47,7 +47,7 @@ _BATCH: Final = "batch (LIKE events, partition integer, order_digest bigint, tie
 _PLANS: Final = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
 
 _ADVANCE: Final = """
-    UPDATE history_offsets SET next_offset = %s
+    UPDATE history_offsets SET next_offset = %s, read_to = greatest(read_to, %s)
     WHERE topic = %s AND topic_id = %s AND partition = %s AND next_offset = %s
 """
 _ACCOUNT: Final = """
@@ -160,7 +160,8 @@ class Store:
                 raise StaleOffsets("visitors were erased that the batch may hold")
             for partition, next_offset in batch.next_offsets.items():
                 place = places[partition]
-                cursor.execute(_ADVANCE, [next_offset, self._topic, place.topic_id, partition, place.next_offset])
+                known = [self._topic, place.topic_id, partition, place.next_offset]
+                cursor.execute(_ADVANCE, [next_offset, batch.arrivals.get(partition), *known])
                 if cursor.rowcount != 1:
                     raise StaleOffsets(f"partition {partition} is not at {place.next_offset} any more")
             cursor.execute("SELECT kept_from FROM history_raw")
