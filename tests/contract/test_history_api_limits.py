@@ -111,7 +111,21 @@ HOSTILE = [
     *("$$", "%s", "%(limit)s", "{}", "{0}", "names_0", "'::regclass", "(SELECT 1)", "E'\\000'"),
     *("\0", "\ufffd", "1e999", "-1", "all", "☃" * 200),
 ]
-USUAL = ["4h", "30d", "day", "Europe/Berlin", "2026-11-28", "visitors,views", "country", "10", "last_year", "human", ""]
+USUAL = [
+    "4h",
+    "30d",
+    "day",
+    "Europe/Berlin",
+    "2026-11-28",
+    "visitors,views",
+    "profit,views",
+    "age",
+    "country",
+    "10",
+    "last_year",
+    "human",
+    "",
+]
 TEXTS = st.one_of(st.sampled_from(HOSTILE), st.sampled_from(USUAL), st.text(max_size=20))
 NAMES = st.one_of(st.sampled_from([own.name for own in PARAMETERS]), st.sampled_from(HOSTILE), st.text(max_size=8))
 
