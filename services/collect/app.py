@@ -10,7 +10,7 @@ from services.collect.collecting import FAILED, Collecting, unavailable
 from services.collect.heads import head_of, headers_of
 from services.collect.keeping import Keeping
 from services.collect.opt_out import opt_out
-from services.collect.protocols import methods_of, refusal_of
+from services.collect.protocols import methods_of, plain_documents, refusal_of
 from services.collect.proxies import Networks, client_address
 from services.collect.request import READ_HEADERS, Answer, Rejected, Request
 from services.collect.rules import Rules
@@ -135,6 +135,8 @@ class CollectApp:
         path, method = scope["path"], scope["method"]
         methods = methods_of(path)
         document = self._documents.get(path)
+        if document is None and plain_documents.is_document(path):
+            document = plain_documents.document
         if methods is None and document is None:
             if self._pages is None or method not in ("GET", "HEAD"):
                 return Answer(404, b'{"error":"not_found"}')

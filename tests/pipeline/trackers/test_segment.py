@@ -48,10 +48,13 @@ analytics.closeAndFlush().then(() => console.log(JSON.stringify(responses)))
 """
 BROWSER: Final = """
 import { AnalyticsBrowser } from '@segment/analytics-next'
-const { key, host, delivery, order } = %s
+const { key, host, delivery, order, fetches } = %s
 const settings = { apiKey: key, apiHost: host + '/v1', protocol: 'http', deliveryStrategy: delivery }
 window.analytics = AnalyticsBrowser.load(
-  { writeKey: key, cdnSettings: { integrations: { 'Segment.io': settings } } },
+  {
+    writeKey: key,
+    ...(fetches ? { cdnURL: 'http://' + host } : { cdnSettings: { integrations: { 'Segment.io': settings } } }),
+  },
   { integrations: { 'Segment.io': settings } },
 )
 window.failed = []
@@ -160,7 +163,8 @@ def test_the_client_for_pages_reaches_the_topic(
 ) -> None:
     strategy = {"strategy": delivery, "config": {"size": 3, "timeout": 500} if delivery == "batching" else {}}
     host = keyed.url.removeprefix("http://")
-    options = json.dumps({"key": WRITE_KEY, "host": host, "delivery": strategy, "order": ORDER})
+    fetches = delivery == "batching"  # its settings, where the other has them in its page
+    options = json.dumps({"key": WRITE_KEY, "host": host, "delivery": strategy, "order": ORDER, "fetches": fetches})
     script = unless_missing(lambda: bundled(BROWSER % options))
     with visiting(chromium, "/p/7", script) as visit:
         visit.page.goto(f"{visit.origin}/p/7?utm_source=news", referer="https://search.example/")
