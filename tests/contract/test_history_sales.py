@@ -27,6 +27,7 @@ from shared.streams.event_log import Record
 from tests.contract.test_history_store import (
     TODAY,
     TOPIC,
+    TRUNCATE,
     Interrupted,
     Interruptible,
     batch,
@@ -133,9 +134,7 @@ def test_sales_equal_brute_force_in_any_order_and_batches(
     history_url: str, store: Interruptible, data: st.DataObject
 ) -> None:
     with psycopg.connect(history_url, autocommit=True) as connection:
-        connection.execute(
-            "TRUNCATE history_offsets, events, orders, traffic_1m, traffic_1h, traffic_1d, sales_1m, sales_1h, sales_1d"
-        )
+        connection.execute(TRUNCATE)
     events = data.draw(st.lists(st.one_of(SALES, SALES, VIEWS), max_size=20))
     log = records(events)
     place = claim(store)

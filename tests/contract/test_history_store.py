@@ -38,6 +38,10 @@ TOPIC = "enriched"
 TODAY = date(2026, 11, 28)
 NOW_MS = int(datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp() * 1000)
 RAW_DAYS = 30
+TRUNCATE = (
+    "TRUNCATE history_offsets, events, orders, sessions, traffic_1m, traffic_1h, traffic_1d, sales_1m, sales_1h, "
+    "sales_1d, sessions_1m, sessions_1h, sessions_1d"
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -156,6 +160,7 @@ EVENTS = st.builds(
     st.sampled_from(["ada", "ada", "bea", "cy\0d"]),
     ago_ms=st.one_of(
         st.sampled_from([0, 60_000, 3_600_000]),
+        st.sampled_from([number * 1_800_000 + rest for number in range(5) for rest in (-1, 0, 1, 1000)][1:]),
         st.integers(0, 180_000),
         st.integers(0, 3 * DAY_MS),
         st.integers(0, 35 * DAY_MS),
@@ -166,6 +171,7 @@ EVENTS = st.builds(
     category=st.sampled_from([None, "shoes", "coats"]),
     productId=st.sampled_from([None, "P1", "P2"]),
     country=st.sampled_from(["DE", "FR"]),
+    deviceType=st.sampled_from(["Desktop", "Desktop", "Bot"]),
     site=st.sampled_from([None, "shop.example"]),
     eventType=st.sampled_from([None, "purchase"]),
     url=st.sampled_from([None, "https://shop.example/a?utm_campaign=spring", "https://shop.example/b", "no URL"]),
@@ -179,7 +185,7 @@ def test_sql_equals_brute_force_for_any_batches_and_failures(
     history_url: str, store: Interruptible, data: st.DataObject
 ) -> None:
     with psycopg.connect(history_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE history_offsets, traffic_1m, traffic_1h, traffic_1d, events")
+        connection.execute(TRUNCATE)
     events = data.draw(st.lists(EVENTS, max_size=30))
     log = records(events)
     stored, place = 0, claim(store)

@@ -7,6 +7,8 @@ import psycopg
 from psycopg import sql
 
 _ONE_DAY = timedelta(days=1)
+_LONGEST_GAP = timedelta(minutes=30)
+_MINUTES = [sql.Identifier(table) for table in ("traffic_1m", "sales_1m", "sessions_1m")]
 
 
 def table_of(day: date) -> sql.Identifier:
@@ -50,11 +52,14 @@ def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: i
     )
     kept_from = kept_from_of(cursor)
     first_minute = bounds_of(today - timedelta(days=minute_days))[0]
-    for statement in ("DELETE FROM traffic_1m WHERE bucket < %s", "DELETE FROM sales_1m WHERE bucket < %s"):
-        cursor.execute(statement, [first_minute])
+    for table in _MINUTES:
+        cursor.execute(sql.SQL("DELETE FROM {} WHERE bucket < %s").format(table), [first_minute])
     for day in (today, today + _ONE_DAY):
         create_day(cursor, day)
-    return _drop(cursor, [day for day in existing_days(cursor) if day < kept_from])
+    dropped = _drop(cursor, [day for day in existing_days(cursor) if day < kept_from])
+    if dropped:  # an event of the first day may still join what was going on before
+        cursor.execute("DELETE FROM sessions WHERE ends <= %s", [bounds_of(kept_from)[0] - _LONGEST_GAP])
+    return dropped
 
 
 def _drop(cursor: psycopg.Cursor, days: Sequence[date]) -> list[date]:

@@ -10,12 +10,14 @@ import psycopg
 from psycopg import sql
 
 from services.history.failures import StaleOffsets
+from services.history.questions.dimensions import BOT
 from services.history.rows import AFTER_NAMES, FIRST_NAME, Batch, Outcomes, Row
 from services.history.sql.connecting import Url, connect, failures, lock
 from services.history.sql.days import bounds_of, create_day, kept_from_of, retire, table_of
 from services.history.sql.names import Names
 from services.history.sql.rollups import ADD_TO_ROLLUPS
 from services.history.sql.sales import count_sales
+from services.history.sql.sessions import TEMPORARY, count_sessions
 from services.history.sql.visitors import erasures_of, number_of_erasures
 from shared.privacy.erasures import NO_ERASURES
 from shared.streams.event_log import Assignment
@@ -91,7 +93,7 @@ class _Session:
         self.visitors = Names("visitors")
         self.days: set[date] = set()
         try:
-            for table in (_BATCH, "earlier (LIKE events)", "replaced (LIKE events)"):
+            for table in (_BATCH, "earlier (LIKE events)", "replaced (LIKE events)", *TEMPORARY):
                 self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE " + table + " ON COMMIT DELETE ROWS"))
         except BaseException:
             self.connection.close()
@@ -205,7 +207,7 @@ class Store:
         session: _Session, cursor: psycopg.Cursor, rows: list[tuple[int, Row]], outcomes: dict[int, Outcomes]
     ) -> None:
         visitors = session.visitors.ids(cursor, {row.visitor for _, row in rows})
-        texts = {text for _, row in rows for text in row.names if text is not None}
+        texts = {BOT, *(text for _, row in rows for text in row.names if text is not None)}
         names = session.names.ids(cursor, texts)
         days = sorted({row.ts.date() for _, row in rows})
         for day in days:
@@ -229,6 +231,7 @@ class Store:
         count_sales(cursor)
         for parts in parts_of_days:
             cursor.execute(_INSERT.format(**parts, names=_NAMES))
+        count_sessions(cursor, names[BOT])
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = on").format(sql.Identifier(plan)))
         for statement in ADD_TO_ROLLUPS:

@@ -16,7 +16,7 @@ from shared.events.timestamps import FUTURE_TOLERANCE_MS, LATEST_MS
 from shared.privacy.erasures import Erasure, Erasures
 from shared.privacy.visitor_history import VisitorErasure
 
-TABLES: Final = (("events", "ts"), ("orders", "ts"))
+TABLES: Final = (("events", "ts"), ("orders", "ts"), ("sessions", "starts"))
 """Every table with a `visitor_id`, and its column of time."""
 
 _IDS: Final = "SELECT id FROM visitors WHERE digest = ANY(%s)"

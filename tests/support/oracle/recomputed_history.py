@@ -32,6 +32,23 @@ _SALES = """
     ) AS named (dimension, name_id)
     WHERE sale IS NOT NULL AND name_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
 """
+_SESSIONS = """
+    SELECT date_trunc(%s, started, 'UTC'), site_id, is_bot, count(*), count(*) FILTER (WHERE events = 1), sum(events),
+        sum(extract(epoch FROM ended - started))
+    FROM (
+        SELECT visitor_id, site_id, is_bot, number, min(at) AS started, max(at) AS ended, count(*) AS events FROM (
+            SELECT *, sum(starts) OVER (PARTITION BY visitor_id, site_id, is_bot ORDER BY at ROWS UNBOUNDED PRECEDING)
+                AS number
+            FROM (
+                SELECT *, (at - lag(at) OVER (PARTITION BY visitor_id, site_id, is_bot ORDER BY at)
+                    < interval '30 minutes') IS NOT TRUE AS is_start FROM (
+                    SELECT visitor_id, site_id, device.name = 'Bot' AS is_bot, date_trunc('second', ts) AS at
+                    FROM events JOIN names AS device ON device.id = device_id
+                ) AS seconds
+            ) AS marked, LATERAL (SELECT is_start::integer) AS counted (starts)
+        ) AS numbered GROUP BY visitor_id, site_id, is_bot, number
+    ) AS sessions GROUP BY 1, 2, 3
+"""
 _WRONG_ORDERS = """
     SELECT 'events', visitor_id, order_id, count(sale), min(ts) FROM events WHERE value IS NOT NULL AND order_id <> ''
     GROUP BY visitor_id, order_id, least(value, 0)
@@ -40,7 +57,7 @@ _WRONG_ORDERS = """
     SELECT 'events', visitor_id, order_id, count(sale), ts FROM events
     WHERE value IS NOT NULL AND coalesce(order_id, '') = '' AND sale IS NULL GROUP BY visitor_id, order_id, ts
 """
-_RECOMPUTED = {"traffic": _TRAFFIC, "sales": _SALES}
+_RECOMPUTED = {"traffic": _TRAFFIC, "sales": _SALES, "sessions": _SESSIONS}
 _STORED = {
     "traffic_1m": "SELECT * FROM traffic_1m",
     "traffic_1h": "SELECT * FROM traffic_1h",
@@ -48,6 +65,9 @@ _STORED = {
     "sales_1m": "SELECT * FROM sales_1m",
     "sales_1h": "SELECT * FROM sales_1h",
     "sales_1d": "SELECT * FROM sales_1d",
+    "sessions_1m": "SELECT * FROM sessions_1m",
+    "sessions_1h": "SELECT * FROM sessions_1h",
+    "sessions_1d": "SELECT * FROM sessions_1d",
 }
 
 
