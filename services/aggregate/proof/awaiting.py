@@ -1,13 +1,16 @@
 """Waits for rollups that can be compared with the log: of one instant, whole, and with all erasures. The Redis edge."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
 import redis
 
-from services.aggregate.proof.published import META, OFFSETS, Published, Unreadable, read_published
+from services.aggregate.proof.differences import Unreadable
+from services.aggregate.proof.published import META, OFFSETS, Published, read_published, read_segments
+from services.aggregate.proof.segments import Segment
 from services.aggregate.settings import AggregateSettings
 from shared.events.time_units import HOUR_SECONDS
 from shared.privacy.erasure_list import ErasureList
@@ -31,6 +34,7 @@ class Comparable:
     published: Published
     meta: Meta
     erasures: Erasures
+    segments: Mapping[str, Segment]
 
 
 def wait_for_rollups(client: redis.Redis, settings: AggregateSettings, wait_seconds: float, stop: Event) -> Comparable:
@@ -57,7 +61,7 @@ def _read(client: redis.Redis, settings: AggregateSettings) -> Comparable:
     is_honoured = len(honoured) >= meta.partitions and min(honoured.values(), default=-1) >= before.latest_ms
     if before.by_token != after.by_token or (before and not is_honoured):
         raise NotComparable("aggregate has not erased all forgotten visitors yet")
-    return Comparable(published, meta, before)
+    return Comparable(published, meta, before, read_segments(client, settings.redis_prefix))
 
 
 def _meta_of(published: Published, settings: AggregateSettings) -> Meta:

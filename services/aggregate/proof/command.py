@@ -17,8 +17,9 @@ from services.aggregate.proof.awaiting import Comparable, NotComparable, wait_fo
 from services.aggregate.proof.counted import CountedClicks
 from services.aggregate.proof.naming import reached
 from services.aggregate.proof.options import DIFFERENT, EQUAL, NOT_COMPARED, Options, parse
-from services.aggregate.proof.proof import Rules, Verdict, proved
-from services.aggregate.proof.published import OFFSETS
+from services.aggregate.proof.proof import Rules, Verdict, proved, skipped_columns
+from services.aggregate.proof.published import OFFSETS, read_segments
+from services.aggregate.proof.segments import Expected, compared, still_there
 from services.aggregate.settings import AggregateSettings
 from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from shared.events.timestamps import iso_second
@@ -70,6 +71,7 @@ def _proof(settings: AggregateSettings, goals: Goals, options: Options, client: 
             as_of_ms = rollups.meta.as_of_ms
             counted, past = _counted(settings, rollups, log, stop)
         verdict = proved(rollups.published, counted, _rules(settings, goals))
+        verdict = _with_segments(verdict, settings, rollups, counted, client, options.wait_seconds)
         if verdict.differences:
             _require_whole(past, as_of_ms)
     except ConfigurationError:
@@ -90,6 +92,35 @@ def _rules(settings: AggregateSettings, goals: Goals) -> Rules:
         max_names=settings.max_names,
         expose_pii=settings.expose_pii,
         site=settings.site or "",
+    )
+
+
+def _with_segments(
+    verdict: Verdict,
+    settings: AggregateSettings,
+    rollups: Comparable,
+    counted: CountedClicks,
+    client: redis.Redis,
+    wait_seconds: float,
+) -> Verdict:
+    """The same with the minute segments. One that differs may be due to be rewritten, so it gets a while."""
+    expected = Expected(
+        now_s=rollups.meta.as_of_ms // 1000,
+        kept_seconds=settings.segment_seconds,
+        oldest_s=counted.oldest_s,
+        # A state that honours the latest erasure was built after it, with all its segments.
+        rebuilt_after_s=max(0, rollups.erasures.latest_ms // 1000),
+        skipped=skipped_columns(verdict),
+    )
+    keys, found = compared(rollups.segments, counted.clicks, expected)
+    if found:
+        time.sleep(wait_seconds)
+        found = still_there(found, rollups.segments, read_segments(client, settings.redis_prefix))
+    return replace(
+        verdict,
+        keys=verdict.keys + len(keys),
+        figures=verdict.figures + len(keys),
+        differences=[*verdict.differences, *found],
     )
 
 

@@ -52,7 +52,7 @@ class CountedClicks:
         self.newest_event_ms = 0
         self.decoder = CountedDecoder(SOURCE_FIELDS, limits)
         self._now_s = now_s
-        self._since_ms = (now_s // 1800 - _HALF_HOURS_BACK) * 1_800_000
+        self.oldest_s = (now_s // 1800 - _HALF_HOURS_BACK) * 1800
         self._erasures = erasures
         self._own_site = site
         self._most_sales = most_sales
@@ -85,7 +85,7 @@ class CountedClicks:
         if event.timestamp // 1000 > self._now_s:
             return
         self.newest_event_ms = max(self.newest_event_ms, event.timestamp)
-        if event.timestamp < self._since_ms:
+        if event.timestamp < self.oldest_s * 1000:
             return
         click = Click(
             event.timestamp,

@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any, Final, NamedTuple
 
-from services.aggregate.proof.published import Unreadable
 from shared.events.timestamps import iso_second
 
 ORDER: Final = "(order)"
 NOTHING: Final = "nothing"
 _LEAST_MS: Final = 1_000_000_000_000  # a number as large names a bucket by its start
+
+
+class Unreadable(NamedTuple):
+    """A key whose value does not fit its contract."""
+
+    reason: str
 
 
 class Difference(NamedTuple):

@@ -11,7 +11,7 @@ from shared.runtime.settings_help import settings_help
 EQUAL: Final = 0
 DIFFERENT: Final = 1
 NOT_COMPARED: Final = 4
-_WAIT_SECONDS: Final = 30
+_WAIT_SECONDS: Final = 60
 _LINES: Final = 100
 
 
@@ -40,7 +40,8 @@ def parse(argv: Sequence[str]) -> Options:
         type=_seconds,
         default=_WAIT_SECONDS,
         metavar="SECONDS",
-        help=f"how long to wait for rollups that can be compared (default {_WAIT_SECONDS})",
+        help=f"how long to wait for rollups that can be compared, and for minute segments that are to be rewritten "
+        f"(default {_WAIT_SECONDS})",
     )
     parser.add_argument(
         "--lines", type=_number, default=_LINES, metavar="N", help=f"how many differences to print (default {_LINES})"

@@ -60,6 +60,11 @@ def proved(published: Published, counted: CountedClicks, rules: Rules) -> Verdic
     return Verdict(keys, number, counted.read, found, [key for place, key, _ in ROWS if place in skipped])
 
 
+def skipped_columns(verdict: Verdict) -> frozenset[str]:
+    """The columns of minute segments whose names are beyond a limit."""
+    return frozenset(row.segment.name for _, key, row in ROWS if key in verdict.not_compared and row.segment)
+
+
 def _expected(meta: Meta, counted: CountedClicks, rules: Rules) -> Mapping[Place, Any]:
     now_s = meta.as_of_ms // 1000
     audiences = figures(counted.clicks, now_s, rules.goals, rules.currency)

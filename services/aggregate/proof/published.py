@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import redis
 
+from services.aggregate.proof.differences import Unreadable
+from services.aggregate.proof.segments import OWNERS, Segment
 from shared.rollups.codecs import UNREADABLE
 from shared.rollups.contract import (
     AUDIENCE_ROWS,
@@ -16,6 +18,7 @@ from shared.rollups.contract import (
 from shared.rollups.model import AUDIENCES, Audience
 from shared.rollups.reading import ask
 from shared.rollups.rows import Row
+from shared.rollups.segment_keys import SEGMENTS_KEY, parse_segment_field, segment_key
 
 
 class Place(NamedTuple):
@@ -24,12 +27,6 @@ class Place(NamedTuple):
     part: str  # "site", "seed", "previous" or "audience"
     attribute: str
     audience: Audience | None = None
-
-
-class Unreadable(NamedTuple):
-    """A key whose value does not fit its contract."""
-
-    reason: str
 
 
 Published = Mapping[Place, Any]
@@ -51,6 +48,7 @@ def rows() -> Iterator[tuple[Place, str, Row]]:
 
 ROWS: Final = tuple(rows())
 KEYS: Final = {place: key for place, key, _ in ROWS}
+_SEGMENTS_AT_ONCE: Final = 20
 META: Final = Place("site", "meta")
 OFFSETS: Final = Place("site", "offsets")
 
@@ -75,3 +73,32 @@ def _decoded(row: Row, reply: Any) -> Any:
         return row.codec.decode(reply)
     except UNREADABLE as error:
         return Unreadable(str(error) or repr(error))
+
+
+def read_segments(client: redis.Redis, prefix: str) -> dict[str, Segment]:
+    """The minute segments, each with its version. Raises redis-py's exceptions when Redis is unreachable.
+
+    They need not be of one instant: a version says what it includes.
+    """
+    fields: Any = client.hkeys(prefix + SEGMENTS_KEY)
+    names = sorted(field.decode("utf-8", "replace") for field in fields)
+    found: dict[str, Segment] = {}
+    for start in range(0, len(names), _SEGMENTS_AT_ONCE):
+        part = [name for name in names[start : start + _SEGMENTS_AT_ONCE] if _is_segment(name)]
+        if part:
+            pipeline = client.pipeline(transaction=True)
+            pipeline.hmget(prefix + SEGMENTS_KEY, part)
+            pipeline.mget([prefix + segment_key(name) for name in part])
+            versions, segments = pipeline.execute()
+            for name, version, data in zip(part, versions, segments, strict=True):
+                if version is not None and version.isdigit():
+                    found[name] = Segment(int(version) // OWNERS, data)
+    return found
+
+
+def _is_segment(field: str) -> bool:
+    try:
+        parse_segment_field(field)
+    except ValueError:
+        return False  # aggregate removes what no replica wrote
+    return True
