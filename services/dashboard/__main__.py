@@ -27,7 +27,7 @@ from shared.status.reporter import reporting
 logger = get_logger(__name__)
 
 SERVICE: Final = "dashboard"
-_DESCRIPTION: Final = "Serve the dashboard. It reads from Redis and starts without any other service."
+_DESCRIPTION: Final = "Serve the dashboard. It reads from Redis and history, and starts without any other service."
 _EXIT_CODES: Final = "Exit codes: 0 stopped, 1 cannot listen, 2 wrong option or setting."
 _FIXED_OPTIONS: Final[Mapping[str, Any]] = {
     "server.headless": True,

@@ -14,18 +14,20 @@ from services.dashboard.kit.notice import notice
 from services.dashboard.live import page as live
 from services.dashboard.live.page_cache import PageCache
 from services.dashboard.operations import page as operations
+from services.dashboard.sales import page as sales
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.sign_in import access
 from services.dashboard.sign_in.access import Access
 from services.dashboard.sign_in.gate.documents import account_of
 from services.dashboard.sign_in.secret_files import signing_key
 from services.dashboard.sources.failing_parts import failing_parts
+from services.dashboard.sources.history.sales_source import SalesSource
 from services.dashboard.sources.observations import FailingPart
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
 from services.dashboard.sources.status_source import StatusSource
 from services.dashboard.sources.visitor_names import VisitorNames
-from services.dashboard.web.page_document import EXPLORE, OPERATIONS
+from services.dashboard.web.page_document import EXPLORE, OPERATIONS, SALES
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
 
@@ -82,6 +84,16 @@ def _status(prefix: str) -> StatusSource:
     return source
 
 
+@st.cache_resource(show_spinner=False)
+def _sales_source() -> SalesSource:
+    # Imported here because it takes a quarter of a second, which the other pages need not wait for.
+    from services.dashboard.sources.history.client import HistoryClient
+
+    settings = _settings()
+    client = HistoryClient(settings.history_api_url, settings.history_api_key)
+    return SalesSource(client, now_ms=_now_ms, elapsed_seconds=time.monotonic)
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -112,6 +124,16 @@ def _explore() -> None:
     )
 
 
+def _sales() -> None:
+    settings = _settings()
+    sources = None
+    if settings.has_history:
+        # History works for all sites and reports under the prefix of the services that do.
+        status = _status(settings.redis_prefix)
+        sources = sales.Sources(_sales_source(), _rollups(_prefix), status, settings.history_api_url)
+    sales.show(sources, _category_colours(), board.register(), settings.refresh_seconds, _draw_navigation)
+
+
 def _operations() -> None:
     settings = _settings()
     address = redis_address(settings.redis_url)
@@ -119,7 +141,8 @@ def _operations() -> None:
 
 
 def _draw_navigation() -> None:
-    shown = [page for page in _PAGES if _access.may_see(page.url_path)]
+    has_history = _settings().has_history
+    shown = [page for page in _PAGES if _access.may_see(page.url_path) and (has_history or page.url_path != SALES)]
     account = account_of(_access) if _settings().has_sign_in else ""
     navigation.show(shown, _here, account, [site.label for site in _sites])
 
@@ -148,6 +171,7 @@ _sites = _access.sites(_settings().sites)
 _PAGES = [
     st.Page(_live, title="Live", url_path="live", default=True),
     st.Page(_explore, title="Explore", url_path=EXPLORE),
+    st.Page(_sales, title="Sales", url_path=SALES),
     st.Page(_operations, title="Operations", url_path=OPERATIONS),
 ]
 _here = st.navigation(_PAGES, position="hidden")

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -28,6 +29,19 @@ def _read_address(text: str) -> None:
     except ValueError:
         if re.fullmatch(r"[\w.-]+", text) is None:
             raise ValueError("expected an address or a name of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+
+
+OFF: Final = "off"
+
+
+def _read_history_url(text: str) -> None:
+    if text == OFF:
+        return
+    parts = urlsplit(text)
+    is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise ValueError(f"expected an address such as http://127.0.0.1:8090, or {OFF}")
+    _ = parts.port  # raises ValueError
 
 
 class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettings):
@@ -64,9 +78,24 @@ class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettin
             "is shown first. Unset: only those under REDIS_PREFIX."
         ),
     )
+    history_api_url: Annotated[str, AfterValidator(_checked_by(_read_history_url))] = Field(
+        default="http://127.0.0.1:8090",
+        examples=["https://history.shop.example"],
+        description="Where the API of history is, for the page Sales. off: nowhere, and there is no such page.",
+    )
+    history_api_key: str | None = Field(
+        default=None,
+        repr=False,
+        description="Key of the API of history, as `clickpulse api-key` prints it, if history has API_KEYS_FILE.",
+    )
     refresh_seconds: float = Field(
         default=1.0, ge=0.5, le=60, description="Seconds between refreshes of an open page, 0.5 to 60."
     )
+
+    @property
+    def has_history(self) -> bool:
+        """Whether there is a history to ask."""
+        return self.history_api_url != OFF
 
     @property
     def sites(self) -> tuple[SitePrefix, ...]:

@@ -61,6 +61,7 @@ def running_dashboard(
         "DASHBOARD_PORT": str(port),
         "DASHBOARD_ADDRESS": "127.0.0.1",
         "STREAMLIT_SERVER_BASE_URL_PATH": base_path,
+        "HISTORY_API_URL": "http://127.0.0.1:9",  # not that of a demo on this machine
         **(settings or {}),
     }
     with log.open("wb") as output:

@@ -26,14 +26,15 @@ def unreachable_strip(
     clock: Clock = UTC_CLOCK,
     *,
     is_refused: bool = False,
+    what: str = "Redis",
 ) -> str:
-    """The strip while Redis does not answer, or refuses to. The numbers are from `of_ms`; None: there are none."""
+    """The strip while `what` does not answer, or refuses to. The numbers are from `of_ms`; None: there are none."""
     lasting = duration(max(0, now_ms - since_ms) / 1000)
-    what = "has answered with errors" if is_refused else "has not answered"
+    answer = "has answered with errors" if is_refused else "has not answered"
     return status_strip(
         "unreachable",
-        "Redis refuses to answer" if is_refused else "Redis unreachable",
-        f"{in_html(address)} {what} since {when(since_ms, clock)} ({lasting}). The page retries at every "
+        f"{what} refuses to answer" if is_refused else f"{what} unreachable",
+        f"{in_html(address)} {answer} since {when(since_ms, clock)} ({lasting}). The page retries at every "
         f'refresh and recovers by itself.{_numbers(of_ms, clock)} <span class="detail">{in_html(reason)}</span>',
     )
 

@@ -4,13 +4,13 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from services.dashboard.web.page_document import EXPLORE, OPERATIONS, PATHS
+from services.dashboard.web.page_document import EXPLORE, OPERATIONS, PATHS, SALES
 
 LIVE: Final = "live"
 SHARE: Final = "share"
 """The parameter of a shared link that holds its token."""
 
-TITLES: Final = {"": "Live", EXPLORE: "Explore", OPERATIONS: "Operations"}
+TITLES: Final = {"": "Live", EXPLORE: "Explore", SALES: "Sales", OPERATIONS: "Operations"}
 assert set(TITLES) == set(PATHS)
 
 _LONGEST: Final = 2_000
@@ -18,7 +18,7 @@ _QUERY: Final = re.compile(r"[A-Za-z0-9%&=+._~!$'()*,;:@/?-]*")
 
 
 def page_of(name: str) -> str | None:
-    """The path of a page by the name that people use: `live`, `explore`, `operations`."""
+    """The path of a page by the name that people use: `live`, `explore`, `sales`, `operations`."""
     path = "" if name == LIVE else name
     return path if path in PATHS and name else None
 

@@ -1,1 +1,1 @@
-"""Everything the dashboard reads from Redis. All viewers share each answer."""
+"""Everything the dashboard reads from Redis and from history. All viewers share each answer."""

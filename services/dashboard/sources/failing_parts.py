@@ -14,15 +14,17 @@ GONE_AFTER_SECONDS: Final = 6.0
 _NEEDED: Final = tuple(service.name for service in SERVICES if service.is_needed)
 
 
-def failing_parts(observation: StatusObservation, now_ms: int) -> tuple[FailingPart, ...]:
-    """A row for each failing part of a needed service, and for each of those services that has stopped working.
+def failing_parts(
+    observation: StatusObservation, now_ms: int, services: Sequence[str] = _NEEDED
+) -> tuple[FailingPart, ...]:
+    """A row for each failing part of these services, and for each of them that has stopped working.
 
     Empty when no service reports: one that is not known may not be there yet, or not share its status.
     """
     if not isinstance(observation, Reported):
         return ()
     found: list[FailingPart] = []
-    for service in _NEEDED:
+    for service in services:
         replicas = [replica for replica in observation.replicas if replica.status.service == service]
         if replicas:
             found += _failing(service, replicas, now_ms)

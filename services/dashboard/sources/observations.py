@@ -1,4 +1,4 @@
-"""What a source read from Redis: an answer, or the reason for its absence. Pure.
+"""What a source read from Redis or from history: an answer, or the reason for its absence. Pure.
 
 Observations are compared by identity: each is drawn once for all viewers.
 """
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from services.dashboard.sources.history.sales import SalesDay
 from services.dashboard.sources.watch import Watched
 from shared.rollups.contract import Snapshot
 from shared.rollups.model import Meta
@@ -18,7 +19,7 @@ Seen = TypeVar("Seen", covariant=True)
 
 @dataclass(frozen=True, eq=False)  # no slots: typing records the type argument on the instance
 class Unreachable(Generic[Seen]):
-    """Redis does not answer, or refuses to, as for a missing right. `last` is its previous answer."""
+    """Redis or history does not answer, or refuses to, as for a missing right. `last` is its previous answer."""
 
     since_ms: int
     reason: str
@@ -88,3 +89,13 @@ class Reported:
 
 
 StatusObservation = Reported | Unreachable[Reported]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sold:
+    """History answered with the sales of a day."""
+
+    day: SalesDay
+
+
+SoldObservation = Sold | Unreachable[SalesDay]

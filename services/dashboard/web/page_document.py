@@ -15,8 +15,9 @@ import streamlit
 from services.dashboard.kit import theme
 
 EXPLORE: Final = "explore"
+SALES: Final = "sales"
 OPERATIONS: Final = "operations"
-PATHS: Final = ("", EXPLORE, OPERATIONS)
+PATHS: Final = ("", EXPLORE, SALES, OPERATIONS)
 """The paths of all pages, the live page first. None has a slash, so all are in the server's folder."""
 
 _WHERE: Final = '<script>window.__streamlit = { BACKEND_BASE_URL: new URL(".", location.href).href }</script>'

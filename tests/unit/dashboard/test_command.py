@@ -30,7 +30,15 @@ def test_the_defaults_are_local_and_one_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("DASHBOARD_PORT", "0"), ("DASHBOARD_PORT", "http"), ("REFRESH_SECONDS", "0.1")]
+    ("variable", "value"),
+    [
+        ("DASHBOARD_PORT", "0"),
+        ("DASHBOARD_PORT", "http"),
+        ("REFRESH_SECONDS", "0.1"),
+        ("HISTORY_API_URL", "127.0.0.1:8090"),
+        ("HISTORY_API_URL", "http://user:password@127.0.0.1:8090"),
+        ("HISTORY_API_URL", "http://127.0.0.1:http"),
+    ],
 )
 def test_an_invalid_setting_exits_with_2_and_is_named(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ import streamlit as st
 from tests.support.opened_page import opened, shown
 from tests.support.servers.server_process import free_port
 
-TITLES = {"": "Live", "explore": "Explore", "operations": "Operations"}
+TITLES = {"": "Live", "explore": "Explore", "sales": "Sales", "operations": "Operations"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +35,13 @@ def test_links_keep_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
     links = opened(of="Shop").get("page_link")
     st.cache_resource.clear()
     assert {link.proto.query_string for link in links} == {"of=Shop"}
+
+
+def test_without_history_nothing_links_to_sales(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HISTORY_API_URL", "off")
+    st.cache_resource.clear()
+    links = {link.proto.page for link in opened().get("page_link")}
+    about = shown(opened("sales"))
+    st.cache_resource.clear()
+    assert links == {"explore", "operations"}
+    assert "History is off" in about

@@ -1,1 +1,1 @@
-"""Tests of what the dashboard reads from Redis."""
+"""Tests of what the dashboard reads from Redis and from history."""

@@ -1,0 +1,32 @@
+"""What the panels of the Sales page draw. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.dashboard.sources.history.sales import SalesDay
+
+_UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The sales of a day, and what Redis knows of products: their titles and categories by id."""
+
+    day: SalesDay
+    products: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+
+    def title(self, product: str) -> str:
+        """The title of a product, or its id."""
+        title = self.products.get(product, {}).get("title")
+        return title if title and title != _UNKNOWN else f"Product {product}"
+
+    def category(self, product: str) -> str:
+        """The category of a product."""
+        return self.products.get(product, {}).get("category") or _UNKNOWN
+
+    @property
+    def categories(self) -> list[str]:
+        """The categories on the page, the leading ones first, because colours are assigned in this order."""
+        products = [product for product, _ in (*self.day.by_revenue.names, *self.day.by_profit.names)]
+        names = [*(name for name, _ in self.day.categories.names), *(self.category(own) for own in products)]
+        return list(dict.fromkeys(names))
