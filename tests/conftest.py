@@ -34,6 +34,8 @@ _LONGEST_FIRST = (
     "tests/browser/test_explore",
     "tests/attacks/test_foreign",
     "tests/pipeline/test_stopping",
+    "tests/pipeline/test_prove",
+    "tests/pipeline/test_history",
     "tests/pipeline/test_enrich",
     "tests/browser/test_live",
     "tests/pipeline/test_replicas",
