@@ -20,7 +20,8 @@ ASKED = {"metrics": ",".join(SALES)}
 @pytest.fixture(scope="module")
 def events() -> list[EnrichedEvent]:
     chance = random.Random(7)
-    return [
+    looked = EnrichedEvent(timestamp=ms(NOW) - 1, userId="visitor-0", country="IT")
+    return [looked] + [
         EnrichedEvent(
             timestamp=ms(NOW) - chance.randrange(40 * 86_400_000),
             userId=f"visitor-{chance.randrange(9)}",
@@ -115,7 +116,7 @@ def test_sales_equal_brute_force(
         assert found == expected
 
 
-def test_traffic_and_sales_stand_side_by_side(client: Client, events: list[EnrichedEvent]) -> None:
+def test_traffic_and_sales_stand_side_by_side(client: Client) -> None:
     both = client.said("breakdown", by="platform", metrics="views,revenue", window="30d", interval="day")["rows"]
     other = client.said("breakdown", by="platform", metrics="revenue,views", window="30d", interval="day")["rows"]
     assert sorted(map(str, both)) == sorted(str({**row, "views": row["views"]}) for row in map(dict_in_order, other))
@@ -125,7 +126,8 @@ def test_traffic_and_sales_stand_side_by_side(client: Client, events: list[Enric
     assert both[0].keys() == {"name", "views", "revenue"}
     (row,) = client.said("aggregate", metrics="orders,visitors,revenue", window="24h", country="nowhere")["rows"]
     assert row == {"orders": 0, "visitors": 0, "revenue": "0"}
-    assert events
+    said = client.said("breakdown", by="country", metrics="views,orders,revenue", window="30d")["rows"]
+    assert [row for row in said if row["name"] == "IT"] == [{"name": "IT", "views": 1, "orders": 0, "revenue": "0"}]
 
 
 def dict_in_order(row: dict[str, Any]) -> dict[str, Any]:
