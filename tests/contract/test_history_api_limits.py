@@ -1,5 +1,6 @@
 """Who may ask history's API and how much, what it says while PostgreSQL is busy or away, and attacks on parameters."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +18,13 @@ from psycopg import sql
 from services.history.api.keys import new_key
 from services.history.questions.parameters import PARAMETERS
 from services.history.questions.question import KINDS
+from services.history.questions.state import Run
+from services.history.questions.statements import Statement
+from services.history.sql.reading import Reader
 from shared.events.schema import EnrichedEvent
 from tests.conftest import or_skip
 from tests.support.history_api import Client, ms, serving, store
+from tests.support.own_loop import run
 from tests.support.polling import eventually
 from tests.support.servers.postgres import running_postgres
 
@@ -93,6 +98,27 @@ def test_questions_wait_for_their_turn_and_beyond_a_bound_are_turned_away(stored
             answers = [own.result() for own in asked]
     assert Counter(own.status for own in answers) == {200: 65, 503: 15}
     assert {own.said["error"] for own in answers if own.status == 503} == {"busy"}
+
+
+def test_events_are_stored_while_a_question_is_open_and_it_sees_none_of_them(stored: str) -> None:
+    count = Statement(
+        "SELECT (SELECT count(*) FROM events), (SELECT sum(views) FROM traffic_1d WHERE dimension = 'all')"
+    )
+    more = [EnrichedEvent(timestamp=ms(NOW), userId="late", eventId="late")]
+
+    async def ask_twice(query: Run) -> list[Any]:
+        before = await query(count)
+        await asyncio.to_thread(store, stored, more, ms(NOW), raw_days=30, today=NOW.date())
+        return [before, await query(count)]
+
+    async def ask() -> list[Any]:
+        reader = Reader(lambda: stored, connections=1, seconds=60)
+        try:
+            return [*await reader.ask(ask_twice), await reader.ask(lambda query: query(count))]
+        finally:
+            await reader.close()
+
+    assert run(ask()) == [[(20, 20)], [(20, 20)], [(21, 21)]]
 
 
 def test_the_api_cannot_write(stored: str) -> None:
