@@ -134,8 +134,10 @@ def _site(name: str, value: object, _: Limits) -> str | Mistake | None:
     return site_name(value) if isinstance(value, str) else _wrong(name, "text", value)
 
 
-def _amount(name: str, value: object, _: Limits) -> str | Mistake:
-    """A number, or text that holds one."""
+def _amount(name: str, value: object, _: Limits) -> str | Mistake | None:
+    """A number, or text that holds one; None for blank text."""
+    if isinstance(value, str) and not value.strip():
+        return None
     amount = canonical_amount(str(value).strip()) if isinstance(value, int | float | str) else None
     if amount is None or isinstance(value, bool):
         return _wrong(name, EXPECTED_AMOUNT, value)
