@@ -17,8 +17,10 @@ class Snapshot:
 
     def title(self, product: str) -> str:
         """The title of a product, or its id."""
-        title = self.products.get(product, {}).get("title")
-        return title if title and title != _UNKNOWN else f"Product {product}"
+        for title in (self.products.get(product, {}).get("title"), self.day.titles.get(product)):
+            if title and title != _UNKNOWN:
+                return title
+        return f"Product {product}"
 
     def category(self, product: str) -> str:
         """The category of a product."""

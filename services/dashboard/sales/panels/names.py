@@ -45,7 +45,7 @@ def rest_of(leading: Leading, total: Sums) -> list[Row]:
     if not leading.more and not revenue and not profit:
         return []
     sums = Sums(revenue=revenue, profit=profit)
-    return [Row(_OTHERS, sums, _OTHERS_IN_WORDS, "var(--muted)", is_rest=True)]
+    return [Row(_OTHERS, sums, _OTHERS_IN_WORDS, is_rest=True)]
 
 
 def draw(noun: str, label: str, ranked: Sequence[Row], currency: str, *, by_profit: bool = False) -> str:
@@ -75,4 +75,5 @@ def _row(row: Row, currency: str, length: Decimal, greatest: Decimal) -> str:
 
 
 def _length(row: Row, *, by_profit: bool) -> Decimal:
-    return max(Decimal(0), row.sums.profit if by_profit else row.sums.revenue)
+    """What its bar shows; the rest has none, because it would dwarf the others."""
+    return Decimal(0) if row.is_rest else max(Decimal(0), row.sums.profit if by_profit else row.sums.revenue)

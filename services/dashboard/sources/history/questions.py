@@ -75,6 +75,12 @@ def leading(today: Today, dimension: str, first: str) -> Question:
     return _breakdown(today, dimension, first, ROWS)
 
 
+def title_of(today: Today, product: str) -> Question:
+    """The title that most of a product's sales of today have."""
+    question = _breakdown(today, "title", "orders", 1)
+    return Question(question.kind, (*question.parameters, ("productId", product)))
+
+
 def _breakdown(today: Today, dimension: str, first: str, limit: int) -> Question:
     span = _span(today.starts_ms, today.until_ms)
     return _asked("breakdown", today, span, ("by", dimension), ("limit", str(limit)), _metrics(first))

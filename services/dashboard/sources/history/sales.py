@@ -1,7 +1,7 @@
 """The sales of a day as the API of history tells them. Pure. Amounts are exact decimals; instants are epoch ms."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -99,6 +99,7 @@ class SalesDay:
     by_revenue: Leading  # products by their ids
     by_profit: Leading
     currencies: Sequence[tuple[str, Sums]]  # the others, each for itself
+    titles: Mapping[str, str] = field(default_factory=dict)  # of products, as far as they are known; may be empty
 
 
 class Row(msgspec.Struct, rename={"from_": "from"}):

@@ -34,6 +34,7 @@ _MOST_FLIGHTS: Final = 64
 _KEPT_MS: Final = 10 * MINUTE_MS
 """How long the hours of an earlier day are kept. Only late events change them."""
 
+_TITLES_AT_ONCE: Final = 3
 _LONGEST_REASON: Final = 300
 
 
@@ -97,6 +98,7 @@ class _Reader:
         self._seen: tuple[Today, Sequence[Row], SalesDay] | None = None
         self._until_now: dict[questions.Before, tuple[Today, Sums | None]] = {}
         self._hours: dict[questions.Before, _Kept] = {}
+        self._titles: dict[str, str] = {}
 
     def read(self, now_ms: int) -> SalesDay:
         """Raises HistoryFailure."""
@@ -105,7 +107,7 @@ class _Reader:
         sums = self._ask(questions.currencies(today))
         seen = self._seen
         if seen is not None and seen[:2] == (today, sums.rows):
-            return replace(seen[2], as_of_ms=sums.as_of_ms, since_ms=sums.since_ms)
+            return self._titled(today, replace(seen[2], as_of_ms=sums.as_of_ms, since_ms=sums.since_ms))
         hours = self._ask(questions.hours(today))
         day = SalesDay(
             starts_ms=today.starts_ms,
@@ -124,7 +126,7 @@ class _Reader:
             currencies=other_currencies(sums.rows, hours.currency),
         )
         self._seen = (today, sums.rows, day)
-        return day
+        return day if seen is None else self._titled(today, day)
 
     def _earlier(self, today: Today, before: questions.Before, since_ms: int | None, now_ms: int) -> Earlier | None:
         """The earlier day; None if history does not reach back to its start."""
@@ -143,6 +145,15 @@ class _Reader:
             hours = self._ask(questions.hours_of(today, before, self._zone)).hours
             kept = self._hours[before] = _Kept(starts_ms, now_ms, hours)
         return kept.hours
+
+    def _titled(self, today: Today, day: SalesDay) -> SalesDay:
+        """The day with the titles that are known by now: a few more are asked for at each look."""
+        products = {product for product, _ in (*day.by_revenue.names, *day.by_profit.names)}
+        self._titles = {product: title for product, title in self._titles.items() if product in products}
+        for product in sorted(products - self._titles.keys())[:_TITLES_AT_ONCE]:
+            rows = self._ask(questions.title_of(today, product)).rows
+            self._titles[product] = rows[0].name if rows else ""
+        return replace(day, titles=dict(self._titles))
 
     def _ask(self, question: Question) -> Answer:
         try:

@@ -83,10 +83,21 @@ def test_names_show_revenue_and_profit_and_what_has_none_is_the_rest() -> None:
     assert rows_of(card(shown, "platforms")) == ["web €100.50 €40.20 3"]
 
 
+def test_bars_are_of_the_greatest_name_and_the_rest_has_none() -> None:
+    leading = Leading([("Books", sums("20", "30")), ("Coats", sums("10", "15")), ("Hats", sums("-5", "-5"))], 1)
+    html = card(drawn(sales_day(categories=leading)), "categories")
+    assert re.findall(r"width:(\d+)%", html) == ["100", "50", "0", "0"]
+
+
 def test_products_have_their_titles_and_ids_where_these_are_unknown() -> None:
-    shown = drawn(sales_day())
+    shown = drawn(sales_day(titles={"P1": "Not that of Live", "P2": ""}))
     assert rows_of(card(shown, "products-by-revenue")) == ["A book €70.00 €30.00 2", "Product P2 €30.50 €10.20 1"]
     assert "Products by profit Today · 1 of 2" in text_of(card(shown, "products-by-profit"))
+
+
+def test_a_product_that_live_does_not_know_has_the_title_of_its_sales() -> None:
+    shown = drawn(sales_day(titles={"P2": "A coat"}))
+    assert rows_of(card(shown, "products-by-revenue"))[1] == "A coat €30.50 €10.20 1"
 
 
 def test_other_currencies_are_apart() -> None:
