@@ -33,19 +33,30 @@ _LEAST_HISTORY_SECONDS: Final = 10
 
 
 def service_environment(
-    base: Mapping[str, str], *, redis_url: str, embedded: bool, state_dir: StateDir, dashboard_port: int
+    base: Mapping[str, str],
+    *,
+    redis_url: str,
+    embedded: bool,
+    state_dir: StateDir,
+    dashboard_port: int,
+    history_port: int,
 ) -> dict[str, str]:
-    """The environment of every service: the user's, plus what only the demo knows."""
+    """The environment of every service: the user's, plus what only the demo knows.
+
+    `history_port` is that of history's API; 0: none.
+    """
     environment = {
         **{name: setting for name, setting in base.items() if name != "REDIS_URL_FILE"},
         "REDIS_URL": redis_url,
         "STATE_DIR": str(state_dir.state),
         "DASHBOARD_PORT": str(dashboard_port),
+        "HISTORY_API_PORT": str(history_port),
         "HEALTH_PORT": "0",  # `Commands` gives each service its own
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("LOG_FORMAT", "console")
     environment.setdefault("HISTORY_DIR", str(state_dir.history))
+    environment.setdefault("HISTORY_API_URL", f"http://127.0.0.1:{history_port}" if history_port else "off")
     environment.setdefault("GOALS_FILE", str(GOALS_FILE))
     # Whoever clicks in the shop says who they are, so that a path can earn them an offer.
     environment.setdefault("TRUST_CLAIMED_PROFILE", "true")
@@ -62,10 +73,9 @@ class Commands:
     environment: Mapping[str, str]
     health_port: int = 0  # of the first service; the others' follow, in the order of ENDPOINTS. 0: none
 
-    def history(self, api_port: int) -> Program:
-        """History, whose API listens on the port; 0: none."""
-        program = self._clickpulse(HISTORY, HISTORY)
-        return replace(program, environment={**program.environment, "HISTORY_API_PORT": str(api_port)})
+    def history(self) -> Program:
+        """History."""
+        return self._clickpulse(HISTORY, HISTORY)
 
     def service(self, name: str) -> Program:
         """A program of SERVICES."""

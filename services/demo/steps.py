@@ -66,6 +66,7 @@ def run(
     began = time.time()
     dashboard_port = _dashboard_port(options, settings, supervisor)
     collect_port = _collect_port(options, settings, dashboard_port, supervisor)
+    history_port = _history_port(base, options, settings, {dashboard_port, collect_port}, supervisor)
     store = _store(options, settings, base, state_dir, dashboard_port, collect_port, supervisor)
     environment = service_environment(
         base,
@@ -73,6 +74,7 @@ def run(
         embedded=store.port is not None,
         state_dir=state_dir,
         dashboard_port=dashboard_port,
+        history_port=history_port,
     )
     commands = Commands(environment, settings.health_port)
     for name in SERVICES:
@@ -120,14 +122,14 @@ def run(
             empty=sorted(readiness.keys_without_data(client, settings.redis_prefix)),
         )
     )
-    _start_history(base, commands, settings.history_api_port, supervisor)
+    _start_history(base, commands, supervisor)
     supervisor.repeat(commands.prove(), first_seconds=_FIRST_PROOF_SECONDS, every_seconds=_PROOF_SECONDS)
     if options.browser:
         webbrowser.open(f"http://127.0.0.1:{dashboard_port}")
     supervisor.serve()
 
 
-def _start_history(base: Mapping[str, str], commands: Commands, wanted_port: int, supervisor: Supervisor) -> None:
+def _start_history(base: Mapping[str, str], commands: Commands, supervisor: Supervisor) -> None:
     """Last, so that storing the past delays no number on screen."""
     missing = missing_for_history(base, find_spec)
     if missing:
@@ -136,24 +138,37 @@ def _start_history(base: Mapping[str, str], commands: Commands, wanted_port: int
             f'events are not kept in PostgreSQL: {names} missing, pip install "clickpulse[history]"'
         )
         return
-    port = first_free(wanted_port) if wanted_port else 0
-    if port != wanted_port:
-        supervisor.terminal.say(
-            f"port {wanted_port} is in use, so the API of history uses {port} (choose one with HISTORY_API_PORT)"
-        )
-    history = commands.history(port)
+    history = commands.history()
     supervisor.start(history, restart_as=history)
+
+
+def _history_port(
+    base: Mapping[str, str], options: Options, settings: DemoSettings, taken: set[int], supervisor: Supervisor
+) -> int:
+    """The port of history's API, chosen before the dashboard starts, which asks it; 0: none."""
+    wanted = settings.history_api_port
+    if not wanted or missing_for_history(base, find_spec):
+        return wanted
+    port = first_free(wanted, taken | _taken(options, settings))
+    if port != wanted:
+        supervisor.terminal.say(
+            f"port {wanted} is in use, so the API of history uses {port} (choose one with HISTORY_API_PORT)"
+        )
+    return port
 
 
 def _collect_port(options: Options, settings: DemoSettings, dashboard_port: int, supervisor: Supervisor) -> int:
     wanted = settings.collect_port
-    taken = {dashboard_port, options.redis_port or 0}  # soon, by the demo's other programs
-    if settings.health_port:
-        taken |= {settings.health_port + number for number in range(len(ENDPOINTS))}
-    port = first_free(wanted, taken)
+    port = first_free(wanted, {dashboard_port} | _taken(options, settings))
     if port != wanted:
         supervisor.terminal.say(f"port {wanted} is in use, so the collector uses {port} (choose one with COLLECT_PORT)")
     return port
+
+
+def _taken(options: Options, settings: DemoSettings) -> set[int]:
+    """The ports that the demo's other programs will soon have."""
+    health = {settings.health_port + number for number in range(len(ENDPOINTS))} if settings.health_port else set()
+    return {options.redis_port or 0} | health
 
 
 def _uvx() -> str:

@@ -101,12 +101,15 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
         embedded=True,
         state_dir=StateDir(Path("/demo")),
         dashboard_port=8502,
+        history_port=8091,
     )
     assert environment == {
         "KAFKA_BROKER": "127.0.0.1:9092",
         "REDIS_URL": "redis://127.0.0.1:6380/0",
         "STATE_DIR": "/demo/state",
         "HISTORY_DIR": "/demo/history",
+        "HISTORY_API_PORT": "8091",
+        "HISTORY_API_URL": "http://127.0.0.1:8091",
         "DASHBOARD_PORT": "8502",
         "HEALTH_PORT": "0",
         "GOALS_FILE": str(GOALS_FILE),
@@ -121,7 +124,7 @@ def test_services_get_the_demos_redis_state_and_port_and_keep_the_users_settings
 def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int]) -> None:
     commands = Commands({"HEALTH_PORT": "0"}, first)
     programs = [*(commands.service(name) for name in SERVICES), commands.generate(parse([]), 0)]
-    programs.append(commands.history(8090))
+    programs.append(commands.history())
     assert [int(program.environment["HEALTH_PORT"]) for program in programs] == ports
     assert commands.load_lookups(None, None).environment["HEALTH_PORT"] == "0"
 
@@ -129,7 +132,12 @@ def test_each_service_has_a_health_port_of_its_own(first: int, ports: list[int])
 def test_only_the_embedded_log_has_a_short_retention() -> None:
     for embedded, hours in ((True, "9"), (False, None)):
         environment = service_environment(
-            {}, redis_url="redis://r", embedded=embedded, state_dir=StateDir(Path("/s")), dashboard_port=1
+            {},
+            redis_url="redis://r",
+            embedded=embedded,
+            state_dir=StateDir(Path("/s")),
+            dashboard_port=1,
+            history_port=2,
         )
         assert environment.get("RETENTION_HOURS") == hours
 
@@ -141,8 +149,22 @@ def test_the_users_goals_win_over_those_of_the_demo() -> None:
         embedded=True,
         state_dir=StateDir(Path("/s")),
         dashboard_port=1,
+        history_port=0,
     )
     assert environment["GOALS_FILE"] == "/mine.toml"
+
+
+def test_the_dashboard_asks_the_demos_history_unless_it_has_no_api() -> None:
+    for port, url in ((8091, "http://127.0.0.1:8091"), (0, "off")):
+        environment = service_environment(
+            {},
+            redis_url="redis://r",
+            embedded=True,
+            state_dir=StateDir(Path("/s")),
+            dashboard_port=1,
+            history_port=port,
+        )
+        assert (environment["HISTORY_API_PORT"], environment["HISTORY_API_URL"]) == (str(port), url)
 
 
 def test_history_runs_where_its_packages_are() -> None:
