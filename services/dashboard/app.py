@@ -2,12 +2,15 @@
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 import streamlit as st
 
 from services.dashboard.components import board, history, picks, plot, strip, wall_button
 from services.dashboard.explore import page as explore
+from services.dashboard.explore.elements import Elements
+from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.kit import navigation, theme
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.notice import notice
@@ -21,6 +24,7 @@ from services.dashboard.sign_in.access import Access
 from services.dashboard.sign_in.gate.documents import account_of
 from services.dashboard.sign_in.secret_files import signing_key
 from services.dashboard.sources.failing_parts import failing_parts
+from services.dashboard.sources.history.answers import HistoryAnswers
 from services.dashboard.sources.history.sales_source import SalesSource
 from services.dashboard.sources.observations import FailingPart
 from services.dashboard.sources.rollup_source import RollupSource
@@ -30,6 +34,9 @@ from services.dashboard.sources.visitor_names import VisitorNames
 from services.dashboard.web.page_document import EXPLORE, OPERATIONS, SALES
 from shared.runtime.redis_client import connect, redis_address
 from shared.runtime.settings import read_settings
+
+if TYPE_CHECKING:
+    from services.dashboard.sources.history.client import HistoryClient
 
 # Of one reply. Ours take a few hundred kilobytes.
 _MOST_STATUS_BYTES: Final = 4 * 1024 * 1024
@@ -85,13 +92,26 @@ def _status(prefix: str) -> StatusSource:
 
 
 @st.cache_resource(show_spinner=False)
-def _sales_source() -> SalesSource:
+def _history() -> "HistoryClient":
     # Imported here because it takes a quarter of a second, which the other pages need not wait for.
     from services.dashboard.sources.history.client import HistoryClient
 
     settings = _settings()
-    client = HistoryClient(settings.history_api_url, settings.history_api_key)
-    return SalesSource(client, now_ms=_now_ms, elapsed_seconds=time.monotonic)
+    return HistoryClient(settings.history_api_url, settings.history_api_key)
+
+
+@st.cache_resource(show_spinner=False)
+def _sales_source() -> SalesSource:
+    return SalesSource(_history(), now_ms=_now_ms, elapsed_seconds=time.monotonic)
+
+
+@st.cache_resource(show_spinner=False)
+def _history_answers() -> HistoryAnswers[Said] | None:
+    """None if no history is configured."""
+    if not _settings().has_history:
+        return None
+    decode = msgspec.json.Decoder(Said).decode
+    return HistoryAnswers(lambda question: _history().ask(question), decode, time.monotonic)
 
 
 def _now_ms() -> int:
@@ -118,9 +138,16 @@ def _live() -> None:
 
 def _explore() -> None:
     address = redis_address(_settings().redis_url)
-    elements = explore.Elements(plot.register(), *picks.register(), strip.register())
+    elements = Elements(plot.register(), *picks.register(), strip.register())
     explore.show(
-        _rollups(_prefix), _segments(_prefix), elements, _category_colours(), address, _draw_navigation, _access.role
+        _rollups(_prefix),
+        _segments(_prefix),
+        _history_answers(),
+        elements,
+        _category_colours(),
+        address,
+        _draw_navigation,
+        _access.role,
     )
 
 

@@ -1,22 +1,26 @@
 """The Explore page (Streamlit edge): the viewer's choices, and one fragment that refreshes."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import streamlit as st
 
+from services.dashboard.components.picks import Picked
 from services.dashboard.explore import board, exploration
-from services.dashboard.explore.choices import read_focus, read_minute
+from services.dashboard.explore.choices import Choices, read_focus, read_minute
+from services.dashboard.explore.elements import Elements
 from services.dashboard.explore.exploration import Exploration, explore
+from services.dashboard.explore.long_windows import page as long_windows
+from services.dashboard.explore.long_windows.answers import Said
+from services.dashboard.explore.long_windows.choices import LongChoices
 from services.dashboard.explore.recall import Recall
 from services.dashboard.explore.widgets import address, controls, downloads
+from services.dashboard.explore.widgets.parts import show_part
 from services.dashboard.kit import theme
-from services.dashboard.kit.cards.card import Card, Context, Part, Pickable, container_rules
-from services.dashboard.kit.cards.chart import Chart
+from services.dashboard.kit.cards.card import Card, Context, Pickable, container_rules
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.navigation import Navigation
 from services.dashboard.kit.previous_period import first_event_by_ms
@@ -24,6 +28,7 @@ from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
+from services.dashboard.sources.history.answers import HistoryAnswers
 from services.dashboard.sources.observations import snapshot_of
 from services.dashboard.sources.rollup_source import RollupSource
 from services.dashboard.sources.segment_source import SegmentSource
@@ -38,19 +43,10 @@ _recalls: Final[WeakKeyDictionary[SegmentSource, Recall]] = WeakKeyDictionary()
 """By the site that the segments are of, shared by all viewers of the process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Elements:
-    """The page's own elements, as `plot`, `picks` and `strip` register them."""
-
-    draw: Callable[..., None]
-    show: Callable[..., None]
-    scrub: Callable[..., None]
-    strip: Callable[..., None]
-
-
 def show(
     rollups: RollupSource,
     segments: SegmentSource,
+    history: HistoryAnswers[Said] | None,
     elements: Elements,
     colours: CategoryColours,
     redis_address: str,
@@ -64,12 +60,16 @@ def show(
         with st.container(key="refresh-controls", horizontal=True, width="content"):
             seconds = controls.refresh_seconds()
             st.button("Refresh now", key="refresh-now")  # any press reruns the page
-    st.fragment(_refresh, run_every=seconds or None)(rollups, segments, elements, colours, redis_address, role, seconds)
+    every = long_windows.refresh_seconds(seconds)
+    st.fragment(_refresh, run_every=every or None)(
+        rollups, segments, history, elements, colours, redis_address, role, seconds
+    )
 
 
 def _refresh(
     rollups: RollupSource,
     segments: SegmentSource,
+    history: HistoryAnswers[Said] | None,
     elements: Elements,
     colours: CategoryColours,
     redis_address: str,
@@ -84,12 +84,38 @@ def _refresh(
     observation = rollups.observe("all")
     strip = rollup_strip(observation, redis_address, now_ms, clock, role=role)
     elements.strip(strip, at=clock.named_time(now_ms), refresh_seconds=refresh_seconds)
-    if not minutes.end_minute:
+    if not minutes.end_minute and history is None:
         st.html(board.EMPTY)
         return
     with st.container(key="card-controls"):
         chosen = controls.choices(minutes, lambda name: _options(recall, minutes, name), role)
-        at_minute = _scrubber(recall, minutes, elements, clock)
+        is_short = isinstance(chosen, Choices) and bool(minutes.end_minute)
+        at_minute = _scrubber(recall, minutes, elements, clock) if is_short else None
+    snapshot = snapshot_of(observation)
+    if isinstance(chosen, LongChoices):
+        site = None if snapshot is None else snapshot.meta.site
+        context = Context(palette=palette, now_ms=now_ms, clock=clock, role=role)
+        long_windows.show(chosen, history, site, minutes, elements, colours, context, refresh_seconds)
+    elif is_short:
+        choices = replace(chosen, at_minute=at_minute)
+        first_event = None if snapshot is None else first_event_by_ms(snapshot.windows)
+        context = Context(palette=palette, now_ms=now_ms, clock=clock, role=role)
+        _show_minutes(minutes, recall, choices, first_event, elements, colours, context)
+    else:
+        st.html(board.EMPTY)
+
+
+def _show_minutes(
+    minutes: CompletedMinutes,
+    recall: Recall,
+    chosen: Choices,
+    first_event: int | None,
+    elements: Elements,
+    colours: CategoryColours,
+    context: Context,
+) -> None:
+    """What is counted from the segments."""
+    role = context.role
     above = st.container(key="above")
     with st.container(key="board"):
         containers = {name: st.container(key=f"card-{name}") for name in board.panels_of(role)}
@@ -105,26 +131,23 @@ def _refresh(
         breakdown=breakdown,
         density=density,
         backlog_minutes=backlog_minutes,
-        at_minute=at_minute,
         focus=read_focus(address.kept(address.FOCUS)) if role == "analyst" else None,
     )
-    snapshot = snapshot_of(observation)
-    first_event = None if snapshot is None else first_event_by_ms(snapshot.windows)
     found = recall.of(minutes, (choices, first_event), lambda: explore(minutes, choices, first_event_by_ms=first_event))
 
     def draw() -> board.Board:
         slots = colours.of(found.ranked.names) if breakdown == "category" else {}
-        context = Context(palette=palette, now_ms=now_ms, clock=clock, category_colours=slots, role=role)
-        return board.draw(minutes, found, context)
+        return board.draw(minutes, found, replace(context, category_colours=slots))
 
-    drawn = recall.of(minutes, (choices, first_event, palette.mode, clock, role), draw)
+    drawn = recall.of(minutes, (choices, first_event, context.palette.mode, context.clock, role), draw)
+    on_pick = address.pick if role == "analyst" else None  # picks list single events
     with above:
         if drawn.notes:
             st.html(drawn.notes)
-        _show_part(Pickable(drawn.key_figures), "figures", elements, role)
+        show_part(Pickable(drawn.key_figures), "figures", elements, on_pick, _EVENTS)
     for card in drawn.cards:
         with containers[card.name]:
-            _show(card, found, elements, role)
+            _show(card, found, elements, on_pick)
     st.html(f"<style>{container_rules(drawn.cards)}</style><i class='page-end'></i>")
 
 
@@ -141,11 +164,11 @@ def _scrubber(recall: Recall, minutes: CompletedMinutes, elements: Elements, clo
     return at
 
 
-def _show(card: Card, found: Exploration, elements: Elements, role: Role) -> None:
+def _show(card: Card, found: Exploration, elements: Elements, on_pick: Picked | None) -> None:
     title, *parts = card.parts
     if card.name != "events":
         for place, part in enumerate((title, *parts)):
-            _show_part(part, f"{card.name}-{place}", elements, role)
+            show_part(part, f"{card.name}-{place}", elements, on_pick, _EVENTS)
         return
     with st.container(key=f"{card.name}-top", horizontal=True):
         st.html(title)
@@ -153,22 +176,3 @@ def _show(card: Card, found: Exploration, elements: Elements, role: Role) -> Non
     with st.container(key=f"scroll-{card.name}"):
         for part in parts:
             st.html(part)
-
-
-def _show_part(part: Part, key: str, elements: Elements, role: Role) -> None:
-    can_pick = role == "analyst"  # picks list single events
-    match part:
-        case Chart():
-            on_pick = address.pick if part.is_pickable and can_pick else None
-            elements.draw(
-                part.figure_json,
-                label=part.label,
-                key=f"chart-{key}",
-                height=part.height_px,
-                on_pick=on_pick,
-                leads_to=_EVENTS,
-            )
-        case Pickable() if can_pick:
-            elements.show(part, key=key, on_pick=address.pick, leads_to=_EVENTS)
-        case html:
-            st.html(html)

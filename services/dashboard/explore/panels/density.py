@@ -1,6 +1,6 @@
 """A heatmap of views by name and bucket of minutes. A cell's customdata is the text of its `Focus`."""
 
-from typing import Any, Final
+from typing import Final
 
 from services.dashboard.explore import captions, span_text
 from services.dashboard.explore.choices import STEPS, Focus
@@ -9,6 +9,7 @@ from services.dashboard.explore.counting.selection import Span
 from services.dashboard.explore.exploration import DENSITY_ROWS, Exploration
 from services.dashboard.kit.cards.card import Card, Context, head
 from services.dashboard.kit.cards.chart import Figure, chart, instants, layout
+from services.dashboard.kit.colour_scale import least_colour
 from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.theme import Palette
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
@@ -51,7 +52,7 @@ def figure(density: Density, dimension: str, palette: Palette, clock: Clock = UT
         "z": density.counts.tolist(),
         "zmin": 0,
         "zmax": max(1, int(density.counts.max(initial=0))),
-        "colorscale": [[0, palette.page], [0.001, _between(palette)], [1, palette.accent]],
+        "colorscale": [[0, palette.page], [0.001, least_colour(palette)], [1, palette.accent]],
         "showscale": False,
         "xgap": 1,
         "ygap": 2,
@@ -74,10 +75,3 @@ def figure(density: Density, dimension: str, palette: Palette, clock: Clock = UT
         },
     }
     return {"data": [picture], "layout": whole}
-
-
-def _between(palette: Palette) -> str:
-    """The colour of the smallest count above 0, a seventh of the way from none to most."""
-    ends = [[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in (palette.page, palette.accent)]
-    mixed: Any = [round(none + (most - none) * 0.14) for none, most in zip(*ends, strict=True)]
-    return "#" + "".join(f"{part:02x}" for part in mixed)

@@ -1,10 +1,12 @@
 """The controls of the Explore page (Streamlit edge), each bound to the address."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import streamlit as st
 
+from services.dashboard.components import history
 from services.dashboard.explore.choices import (
     MEASURES,
     ROLLING,
@@ -16,6 +18,18 @@ from services.dashboard.explore.choices import (
 )
 from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
+from services.dashboard.explore.counting.series import Measure
+from services.dashboard.explore.long_windows.choices import (
+    BREAKDOWNS,
+    COMPARISONS,
+    INTERVALS,
+    Days,
+    LongChoices,
+    Window,
+    intervals_of,
+    read_days,
+)
+from services.dashboard.explore.long_windows.choices import WINDOWS as LONG_WINDOWS
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 from shared.rollups.model import Audience
@@ -24,6 +38,10 @@ _AUDIENCES: Final[dict[Audience, str]] = {"all": "All", "human": "Humans", "bot"
 _REFRESH: Final = {1: "1 s", 5: "5 s", 30: "30 s", 0: "Paused"}
 _BACKLOGS: Final = {5: "5 min", 15: "15 min", 60: "1 h", 240: "4 h", 480: "8 h"}
 _LONGEST_SEARCH: Final = 200
+_ENDS: Final = (("From", "from"), ("To", "to"))
+_INTERVALS: Final = "explore-intervals"
+"""What the session keeps of the window before: the interval follows the window until the viewer chooses one."""
+
 _SITE: Final = "site"
 """A filter that most dashboards, of one site, would not use."""
 
@@ -34,27 +52,68 @@ def refresh_seconds() -> int:
     return seconds
 
 
-def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], role: Role) -> Choices:
-    """The choices above the cards; `options_of` returns the names that a filter offers."""
-    windows = {length: label for length, label in WINDOWS.items() if length <= _reach(minutes)}
+def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], role: Role) -> Choices | LongChoices:
+    """The choices above the cards; `options_of` returns the names that a filter offers.
+
+    The window says where the page reads: a number of minutes is counted from the segments, a name is asked of history.
+    """
+    short = {length: label for length, label in WINDOWS.items() if length <= _reach(minutes)}
+    longer = {name: label for name, label in LONG_WINDOWS.items() if label not in short.values()}
     with st.container(key="choices", horizontal=True):
         audience = _switch("Audience", _AUDIENCES, "all", "audience")
         measure = _switch("Show", MEASURES, "views", "show")
-        window = _switch("Window", windows, 60, "window")
-        steps = {step: label for step, label in STEPS.items() if step <= window}
-        step = _switch("By", steps, 1, "by")
-        spans = {span: label for span, label in ROLLING.items() if not 0 < span <= step}
-        rolling = _switch("Rolling mean", spans, 0, "rolling")
+        window: int | Window = _switch("Window", {**short, **longer}, 60, "window")
+        chosen = _minutes_of(window, measure) if isinstance(window, int) else _long_window(window, measure)
+    is_long = isinstance(chosen, LongChoices)
     with st.container(key="filters", horizontal=True):
-        search = _search(role)
-        offered = {name: options_of(name) for name in COLUMNS.filters}
-        chosen = [
-            (name, frozenset(_several(name, names)))
-            for name, names in offered.items()
-            if name != _SITE or len(names) > 1 or name in st.query_params
-        ]
-    wanted = Filter(audience, tuple((name, names) for name, names in chosen if names), search, role == "analyst")
-    return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling, wanted=wanted)
+        search = "" if is_long else _search(role)
+        names = _chosen_names(options_of, is_long=is_long)
+    return replace(chosen, wanted=Filter(audience, names, search, role == "analyst"))
+
+
+def _minutes_of(window: int, measure: Measure) -> Choices:
+    steps = {step: label for step, label in STEPS.items() if step <= window}
+    step = _switch("By", steps, 1, "by")
+    spans = {span: label for span, label in ROLLING.items() if not 0 < span <= step}
+    rolling = _switch("Rolling mean", spans, 0, "rolling")
+    return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling)
+
+
+def _chosen_names(options_of: Callable[[str], list[str]], *, is_long: bool) -> tuple[tuple[str, frozenset[str]], ...]:
+    offered = {name: options_of(name) for name in COLUMNS.filters}
+    if is_long:
+        offered |= {name: [] for name in BREAKDOWNS if name not in offered}
+    chosen = [(name, frozenset(_several(name, names))) for name, names in offered.items() if _is_offered(name, names)]
+    return tuple((name, names) for name, names in chosen if names)
+
+
+def _is_offered(name: str, names: Sequence[str]) -> bool:
+    """Whether there is a filter: those of many names, or of one, only where the viewer has one."""
+    is_usual = name in COLUMNS.filters and (name != _SITE or len(names) > 1)
+    return is_usual or name in st.query_params or bool(st.session_state.get(name))
+
+
+def _long_window(window: Window, measure: Measure) -> LongChoices:
+    days = _days() if window == "dates" else None
+    intervals = intervals_of(window, days)
+    offered = (window, intervals)
+    if st.session_state.get(_INTERVALS, offered) != offered and not history.is_navigation():
+        st.session_state["interval"] = intervals[0]  # it follows the window
+    st.session_state[_INTERVALS] = offered
+    interval = _switch("By", {name: INTERVALS[name] for name in intervals}, intervals[0], "interval")
+    compare = _switch("Compare with", COMPARISONS, "", "compare")
+    return LongChoices(window=window, interval=interval, measure=measure, compare=compare, days=days)
+
+
+def _days() -> Days | None:
+    """The first and the last day; None until the viewer has chosen both."""
+    first, last = (st.date_input(label, value=None, key=key, bind="query-params", width=150) for label, key in _ENDS)
+    return read_days(first, last) if first is not None and last is not None else None
+
+
+def long_breakdown(minutes: CompletedMinutes) -> str:
+    """The dimension of a long window's breakdown, chosen inside its card."""
+    return _dimension("Break down by", BREAKDOWNS, "breakdown", usual_breakdown(minutes.frame.names))
 
 
 def breakdown(minutes: CompletedMinutes) -> str:
@@ -107,12 +166,12 @@ def _search(role: Role) -> str:
 def _several(dimension: str, options: list[str]) -> list[str]:
     """Any number of names; those from an address need not be among the options."""
     return st.multiselect(
-        COLUMNS.breakdowns[dimension],
+        BREAKDOWNS[dimension],
         options,
         key=dimension,
         bind="query-params",
         accept_new_options=True,
-        placeholder=f"All {COLUMNS.filters[dimension].lower()}",
+        placeholder=f"All {COLUMNS.filters.get(dimension, 'names').lower()}",
     )
 
 

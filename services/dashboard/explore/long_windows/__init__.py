@@ -1,0 +1,1 @@
+"""Explore's windows beyond the minute segments, which history answers."""

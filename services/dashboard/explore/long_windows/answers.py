@@ -1,0 +1,67 @@
+"""What history's API answers, checked and typed. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from services.dashboard.explore.counting.series import Measure
+
+Instant = Annotated[datetime, Meta(tz=True)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Row(Struct, frozen=True):
+    """A bucket, a name or the whole window. A count is None where nothing that is kept tells it."""
+
+    start: Instant | None = field(name="from", default=None)
+    end: Instant | None = field(name="to", default=None)
+    name: str = ""
+    views: Count | None = None
+    visitors: Count | None = None
+    visitor_days: Count | None = None
+
+
+class Span(Struct, frozen=True):
+    """The window that is answered for."""
+
+    start: Instant = field(name="from")
+    end: Instant = field(name="to")
+
+
+class Earlier(Struct, frozen=True):
+    """The window to compare with. Rows at the same place, or of the same name, belong together."""
+
+    window: Span
+    notes: Sequence[str]
+    rows: Sequence[Row]
+
+
+class Said(Struct, frozen=True):
+    """An answer. `more` is how many names a breakdown leaves out."""
+
+    window: Span
+    notes: Sequence[str]
+    rows: Sequence[Row]
+    as_of: Instant | None = None
+    since: Instant | None = None
+    more: Count = 0
+    compare: Earlier | None = None
+
+
+def count_of(row: Row, measure: Measure) -> int | None:
+    """Views or visitors; where distinct visitors are unknown, the sum of those of each day."""
+    if measure == "views":
+        return row.views
+    return row.visitor_days if row.visitors is None else row.visitors
+
+
+def is_kept(span: Span | Row, said: Said) -> bool:
+    """Whether history had begun when a window or a bucket did."""
+    return span.start is not None and said.since is not None and said.since <= span.start
+
+
+def ms(instant: datetime) -> int:
+    """As epoch ms."""
+    return round(instant.astimezone(UTC).timestamp() * 1000)

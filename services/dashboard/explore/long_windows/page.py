@@ -1,0 +1,160 @@
+"""The Explore page of a long window (Streamlit edge): what history has answered, and a sign while it is asked."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import streamlit as st
+
+from services.dashboard.explore.elements import Elements
+from services.dashboard.explore.long_windows import board
+from services.dashboard.explore.long_windows.answers import Said
+from services.dashboard.explore.long_windows.choices import LongChoices, questions
+from services.dashboard.explore.long_windows.found import Found, Part, Seen
+from services.dashboard.explore.long_windows.picks import read_pick
+from services.dashboard.explore.widgets import controls
+from services.dashboard.explore.widgets.parts import show_part
+from services.dashboard.kit.cards.card import Card, Context, container_rules
+from services.dashboard.kit.category_colours import CategoryColours
+from services.dashboard.kit.notice import notice
+from services.dashboard.sources.completed_minutes import CompletedMinutes
+from services.dashboard.sources.history.answers import HistoryAnswers
+from services.dashboard.sources.history.questions import Question
+
+_SEEN: Final = "explore-seen"
+"""What the session keeps: the site, and its latest answer of each part, which stays until the next one is there."""
+
+_ASKING: Final = "explore-asking"
+_WAIT_SECONDS: Final = 0.4
+"""Most answers take less, and are on the page at once."""
+
+_ASKING_REFRESH_SECONDS: Final = 1
+_CHOOSE_DAYS: Final = notice("Choose the days", "Choose the first and the last day above.")
+_NO_SITE: Final = notice("No rollup yet", "Which site this is, the first rollup in Redis says. History is asked then.")
+
+
+def refresh_seconds(chosen: int) -> int:
+    """How often the page refreshes: each second while history is asked, also if the viewer paused it."""
+    return _ASKING_REFRESH_SECONDS if st.session_state.get(_ASKING) else chosen
+
+
+def show(
+    chosen: LongChoices,
+    history: HistoryAnswers[Said] | None,
+    site: str | None,
+    minutes: CompletedMinutes,
+    elements: Elements,
+    colours: CategoryColours,
+    context: Context,
+    chosen_seconds: int,
+) -> None:
+    """Show what history answers; `site` is None while it is unknown, and empty for all sites."""
+    if history is None:
+        st.html(board.without_history(context.role))
+    elif site is None:
+        st.html(_NO_SITE)
+    elif chosen.window == "dates" and chosen.days is None:
+        st.html(_CHOOSE_DAYS)
+    else:
+        _show_board(chosen, history, site, minutes, elements, colours, context, chosen_seconds)
+
+
+def _show_board(
+    chosen: LongChoices,
+    history: HistoryAnswers[Said],
+    site: str,
+    minutes: CompletedMinutes,
+    elements: Elements,
+    colours: CategoryColours,
+    context: Context,
+    chosen_seconds: int,
+) -> None:
+    (standing,) = history.look([questions(chosen, context.clock, site).totals], _WAIT_SECONDS)
+    failure = standing.failure
+    if standing.said is None and failure is not None and not failure.is_refused:
+        st.html(board.without_history(context.role, failure.reason))
+        return
+    above = st.container(key="above")
+    with st.container(key="board"):
+        containers = {name: st.container(key=f"card-{name}") for name in board.panels_of(chosen)}
+    with containers["breakdown"]:
+        breakdown = controls.long_breakdown(minutes)
+    choices = replace(chosen, breakdown=breakdown)
+    found = _found(choices, history, site, context)
+    ranked = found.seen.get("ranked")
+    if ranked is not None and ranked.choices.breakdown == "category":
+        context = replace(context, category_colours=colours.of([row.name for row in ranked.said.rows]))
+    drawn = board.draw(found, context)
+    with above:
+        # A live region is announced when its text changes, so it is there before.
+        st.html(f'<p class="progress" role="status">{drawn.progress}</p>')
+        if drawn.notes:
+            st.html(drawn.notes)
+        st.html(drawn.key_figures)
+    for card in drawn.cards:
+        with containers[card.name]:
+            _show_card(card, elements)
+    st.html(f'<p class="absent">{board.ABSENT}</p>')
+    st.html(f"<style>{container_rules(drawn.cards)}</style><i class='page-end'></i>")
+    _keep_pace(is_asking=bool(found.asking), chosen_seconds=chosen_seconds)
+
+
+def _found(choices: LongChoices, history: HistoryAnswers[Said], site: str, context: Context) -> Found:
+    """What is known of each part; where nothing is yet, what this viewer saw before."""
+    asked = questions(choices, context.clock, site)
+    by_part: Mapping[Part, Question | None] = {
+        "totals": asked.totals,
+        "series": asked.series,
+        "ranked": asked.ranked,
+        "hours": asked.hours,
+    }
+    due = {part: question for part, question in by_part.items() if question is not None}
+    standings = dict(zip(due, history.look(due.values(), _WAIT_SECONDS), strict=True))
+    seen = _seen_before(site)
+    for part, standing in standings.items():
+        if standing.said is not None:
+            seen[part] = Seen(choices, standing.said)
+        elif standing.failure is not None:
+            seen.pop(part, None)
+    return Found(
+        choices,
+        {part: seen[part] for part in due if part in seen},
+        {part: own.failure for part, own in standings.items() if own.failure is not None},
+        {
+            part: own.asking_seconds
+            for part, own in standings.items()
+            if own.said is None and own.failure is None and own.asking_seconds is not None
+        },
+    )
+
+
+def _seen_before(site: str) -> dict[Part, Seen]:
+    kept: tuple[str, dict[Part, Seen]] | None = st.session_state.get(_SEEN)
+    if kept is None or kept[0] != site:
+        kept = st.session_state[_SEEN] = (site, {})
+    return kept[1]
+
+
+def _show_card(card: Card, elements: Elements) -> None:
+    for place, part in enumerate(card.parts):
+        show_part(part, f"{card.name}-{place}", elements, _pick)
+
+
+def _pick(text: object) -> None:
+    """Filter by the name that was picked, or no longer if it is the filter already."""
+    picked = read_pick(text)
+    if picked is not None:
+        dimension, name = picked
+        names = [name]
+        if dimension in st.session_state:
+            st.session_state[dimension] = [] if st.session_state[dimension] == names else names
+        else:
+            st.query_params[dimension] = names  # its filter appears with what the address says
+
+
+def _keep_pace(*, is_asking: bool, chosen_seconds: int) -> None:
+    """Have the page refresh each second while history is asked, and then as the viewer chose."""
+    was_asking = bool(st.session_state.get(_ASKING))
+    st.session_state[_ASKING] = is_asking
+    if was_asking != is_asking and chosen_seconds != _ASKING_REFRESH_SECONDS:
+        st.rerun()

@@ -1,0 +1,1 @@
+"""A module for each card of a long window."""

@@ -1,0 +1,187 @@
+"""Explore's long windows as Streamlit runs them, on a real Valkey and an HTTP server that answers as history."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.support.opened_page import opened, shown
+from tests.support.polling import eventually
+from tests.support.samples.history_said import HOUR, document, iso, series
+from tests.support.samples.rollup import publish, sample_rollup
+from tests.support.servers.server_process import free_port
+from tests.unit.dashboard.explore.test_page import publish_hour
+from tests.unit.dashboard.test_app import client as client  # the fixture
+
+
+class History:
+    """Answers each question with sums that name it; `asked` are paths with their parameters."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, list[str]]]] = []
+        self.status = 200
+
+    def answer(self, path: str, query: str) -> bytes:
+        kind, parameters = path.rpartition("/")[2], parse_qs(query)
+        self.asked.append((kind, parameters))
+        if self.status != 200:
+            return json.dumps({"error": "invalid", "message": "no such thing"}).encode()
+        end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + HOUR
+        views = 700 if "category" in parameters else 4321
+        rows: Any = {
+            "aggregate": [{"views": views, "visitors": 987}],
+            "breakdown": [{"name": "Books", "views": views, "visitors": 12}],
+            "timeseries": series([5, 6, 7], start=end - 3 * HOUR),
+        }[kind]
+        window = {"from": iso(end - timedelta(days=7)), "to": iso(end), "timezone": "UTC"}
+        since = iso(end - timedelta(days=30))
+        return json.dumps(document(rows, end=end, window=window, since=since)).encode()
+
+    def of(self, kind: str) -> list[dict[str, list[str]]]:
+        return [parameters for own, parameters in self.asked if own == kind]
+
+
+@pytest.fixture
+def history(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+    """The history that the dashboard asks."""
+    assert client.ping()
+    own = History()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            body = own.answer(parts.path, parts.query)
+            self.send_response(own.status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, name="history")
+        thread.start()
+        monkeypatch.setenv("HISTORY_API_URL", f"http://127.0.0.1:{server.server_port}")
+        try:
+            yield own
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    return dict(re.findall(r'<h2>(\w+)</h2><span class="number[^>]*>([^<]+)</span>', shown(app)))
+
+
+def answered(app: AppTest, title: str = "Views", number: str = "4,321") -> None:
+    """Refresh until the key figure shows."""
+    eventually(lambda: figures(app.run()).get(title) == number, "the answers", 60)
+    eventually(lambda: "Asking history" not in shown(app.run()), "all answers", 60)
+    assert not app.exception
+
+
+def test_a_short_window_asks_history_nothing(client: Any, history: History) -> None:
+    publish_hour(client)
+    opened("explore")
+    opened("explore", window="15 min", category="Books")
+    assert history.asked == []
+
+
+def test_a_long_window_shows_what_history_answers(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="7 days", zone="Europe/Berlin")
+    answered(app)
+    page = shown(app)
+    for title in ("Views by hour", "Breakdown by category", "Views by weekday and hour"):
+        assert f"<h2>{title}</h2>" in page
+    assert "Events per visitor" not in page
+    assert "choose a window of up to an hour" in page
+    assert history.of("aggregate")[0] == {"window": ["7d"], "interval": ["hour"], "timezone": ["Europe/Berlin"]}
+    # The hours of the week are those of the curve.
+    assert sorted(kind for kind, _ in history.asked) == ["aggregate", "breakdown", "timeseries"]
+    app.run()
+    assert len(history.asked) == 3, "each refresh asks history again"
+
+
+def test_the_address_says_what_is_asked(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened(
+        "explore", window="30 days", interval="Hour", compare="Last week", show="Visitors", audience="Humans",
+        category=["Books", "Toys"], productId="P1", breakdown="Platform",
+    )  # fmt: skip
+    answered(app, "Visitors", "987")
+    (breakdown,) = history.of("breakdown")
+    assert breakdown == {
+        "window": ["30d"], "interval": ["hour"], "compare": ["last_week"], "timezone": ["UTC"], "audience": ["human"],
+        "category": ["Books", "Toys"], "productId": ["P1"], "by": ["platform"], "limit": ["10"],
+        "metrics": ["visitors,views"],
+    }  # fmt: skip
+
+
+def test_days_are_chosen_from_the_address(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="From–to")
+    assert "Choose the days" in shown(app)
+    assert history.asked == []
+    app = opened("explore", **{"window": "From–to", "from": "2026-03-28", "to": "2026-03-29"}, zone="Europe/Berlin")
+    answered(app)
+    (asked,) = history.of("aggregate")
+    assert (asked["from"], asked["to"]) == (["2026-03-27T23:00:00Z"], ["2026-03-29T22:00:00Z"])
+
+
+def test_the_interval_follows_the_window_until_one_is_chosen(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="24 h")
+    app.button_group(key="window").set_value("30d").run()
+    app.button_group(key="window").set_value("12mo").run()
+    app.button_group(key="interval").set_value("day").run()
+    eventually(lambda: len(history.of("aggregate")) == 4, "the questions")
+    asked = [(own["window"][0], own["interval"][0]) for own in history.of("aggregate")]
+    assert asked == [("24h", "hour"), ("30d", "day"), ("12mo", "month"), ("12mo", "day")]
+
+
+def test_a_site_of_its_own_is_asked_about_alone(client: Any, history: History) -> None:
+    publish_hour(client)
+    as_of_ms = int(time.time() + 120) * 1000
+    publish(client, sample_rollup(as_of_ms, site="shop.example", other_site=7))
+    answered(opened("explore", window="7 days", site="other.example"))
+    assert {tuple(parameters["site"]) for _, parameters in history.asked} == {("shop.example",)}
+
+
+def test_before_the_first_rollup_no_history_is_asked(client: Any, history: History) -> None:
+    assert client.dbsize() == 0
+    assert "No completed minute yet" in shown(opened("explore"))
+    assert "No rollup yet" in shown(opened("explore", window="7 days"))
+    assert history.asked == []
+
+
+def test_what_history_refuses_is_said(client: Any, history: History) -> None:
+    publish_hour(client)
+    history.status = 400
+    app = opened("explore", window="7 days")
+    eventually(lambda: "400: no such thing" in shown(app.run()), "the refusal", 60)
+    assert set(figures(app).values()) == {"–"}
+
+
+@pytest.mark.parametrize(("address", "what"), [("", "does not answer"), ("off", "is off")])
+def test_without_history_long_windows_say_how_to_get_it_and_short_ones_work(
+    client: Any, monkeypatch: pytest.MonkeyPatch, address: str, what: str
+) -> None:
+    monkeypatch.setenv("HISTORY_API_URL", address or f"http://127.0.0.1:{free_port()}")
+    st.cache_resource.clear()
+    publish_hour(client)
+    app = opened("explore", window="7 days")
+    eventually(lambda: "Longer windows need history" in shown(app.run()), "the notice", 60)
+    assert what in shown(app)
+    app.button_group(key="window").set_value(60).run()
+    assert "<h2>Views by minute</h2>" in shown(app)
