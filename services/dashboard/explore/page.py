@@ -13,6 +13,7 @@ from services.dashboard.explore import board, exploration
 from services.dashboard.explore.choices import Choices, read_focus, read_minute
 from services.dashboard.explore.elements import Elements
 from services.dashboard.explore.exploration import Exploration, explore
+from services.dashboard.explore.files import FILES, file_name
 from services.dashboard.explore.long_windows import page as long_windows
 from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.explore.long_windows.choices import LongChoices
@@ -152,7 +153,7 @@ def _show_minutes(
 
 
 def _options(recall: Recall, minutes: CompletedMinutes, dimension: str) -> list[str]:
-    return recall.of(minutes, dimension, lambda: sorted(minutes.frame.names[dimension])[:_MOST_OPTIONS])
+    return recall.of(minutes, dimension, lambda: sorted(minutes.frame.names.get(dimension, ()))[:_MOST_OPTIONS])
 
 
 def _scrubber(recall: Recall, minutes: CompletedMinutes, elements: Elements, clock: Clock) -> int | None:
@@ -172,7 +173,10 @@ def _show(card: Card, found: Exploration, elements: Elements, on_pick: Picked | 
         return
     with st.container(key=f"{card.name}-top", horizontal=True):
         st.html(title)
-        downloads.show(found, elements.show)
+        is_focused = found.choices.focus is not None
+        downloads.show(
+            FILES, lambda kind: (file_name(kind, found), FILES[kind](found)), elements.show, is_focused=is_focused
+        )
     with st.container(key=f"scroll-{card.name}"):
         for part in parts:
             st.html(part)

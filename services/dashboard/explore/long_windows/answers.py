@@ -57,6 +57,13 @@ def count_of(row: Row, measure: Measure) -> int | None:
     return row.visitor_days if row.visitors is None else row.visitors
 
 
+def known_count(row: Row, said: Said, measure: Measure) -> int | None:
+    """The count of a bucket; None also for one that was over before history began."""
+    if said.since is None or (row.end is not None and row.end <= said.since):
+        return None
+    return count_of(row, measure)
+
+
 def is_kept(span: Span | Row, said: Said) -> bool:
     """Whether history had begun when a window or a bucket did."""
     return span.start is not None and said.since is not None and said.since <= span.start

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
-from services.dashboard.explore.long_windows import key_figures, notes
+from services.dashboard.explore.long_windows import key_figures
 from services.dashboard.explore.long_windows.choices import LongChoices, has_weekdays
 from services.dashboard.explore.long_windows.found import Found
 from services.dashboard.explore.long_windows.panels import breakdown, series, weekdays
@@ -19,26 +18,22 @@ PANELS: Final[Mapping[str, Panel[Found]]] = {"series": series, "breakdown": brea
 
 ABSENT: Final = (
     "The slider, the rolling mean, the search, the heat map by name, the histograms and single events need the minute "
-    "segments: choose a window of up to an hour for them."
+    "segments: choose a shorter window for them."
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Board:
-    """Notes, progress and key figures as HTML, and the cards."""
+    """What depends on the answers alone: key figures as HTML, and the cards."""
 
-    notes: str
-    progress: str
     key_figures: str
     cards: tuple[Card, ...]
 
 
 def draw(found: Found, context: Context) -> Board:
     """Draw what history answered."""
-    now = datetime.fromtimestamp(context.now_ms / 1000, UTC)
     cards = tuple(panel.draw(found, context) for panel in panels_of(found.choices).values())
-    limits = notes.draw(found, now, context.clock, role=context.role)
-    return Board(limits, notes.progress(found), key_figures.draw(found, context.clock), cards)
+    return Board(key_figures.draw(found, context.clock), cards)
 
 
 def panels_of(choices: LongChoices) -> Mapping[str, Panel[Found]]:

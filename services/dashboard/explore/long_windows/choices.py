@@ -60,6 +60,15 @@ BREAKDOWNS: Final[Mapping[str, str]] = {
 }
 """What history breaks down by and filters: the dimensions of the segments, and its own."""
 
+LISTED: Final[Mapping[str, str]] = {
+    "productId": "Products",
+    "title": "Titles",
+    "page": "Pages",
+    "platform": "Platforms",
+    "currency": "Currencies",
+}
+"""Filters of long windows, in place of the search. One types the names that the minutes do not have."""
+
 RANKED: Final = 10
 _MOST_DAILY: Final = 1_500
 _LONGEST_DAYS: Final = 3_660

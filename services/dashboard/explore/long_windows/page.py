@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 import streamlit as st
 
 from services.dashboard.explore.elements import Elements
-from services.dashboard.explore.long_windows import board
+from services.dashboard.explore.long_windows import board, notes
 from services.dashboard.explore.long_windows.answers import Said
-from services.dashboard.explore.long_windows.choices import LongChoices, questions
+from services.dashboard.explore.long_windows.choices import LongChoices, all_names, has_weekdays, questions
+from services.dashboard.explore.long_windows.files import FILES, MOST_NAMES, PARTS, file_name
 from services.dashboard.explore.long_windows.found import Found, Part, Seen
 from services.dashboard.explore.long_windows.picks import read_pick
-from services.dashboard.explore.widgets import controls
+from services.dashboard.explore.widgets import controls, downloads
 from services.dashboard.explore.widgets.parts import show_part
 from services.dashboard.kit.cards.card import Card, Context, container_rules
 from services.dashboard.kit.category_colours import CategoryColours
@@ -24,6 +26,7 @@ from services.dashboard.sources.history.questions import Question
 _SEEN: Final = "explore-seen"
 """What the session keeps: the site, and its latest answer of each part, which stays until the next one is there."""
 
+_DRAWN: Final = "explore-drawn"
 _ASKING: Final = "explore-asking"
 _WAIT_SECONDS: Final = 0.4
 """Most answers take less, and are on the page at once."""
@@ -84,19 +87,21 @@ def _show_board(
     ranked = found.seen.get("ranked")
     if ranked is not None and ranked.choices.breakdown == "category":
         context = replace(context, category_colours=colours.of([row.name for row in ranked.said.rows]))
-    drawn = board.draw(found, context)
+    drawn = _drawn(found, context)
+    limits = notes.draw(found, datetime.fromtimestamp(context.now_ms / 1000, UTC), context.clock, role=context.role)
     with above:
         # A live region is announced when its text changes, so it is there before.
-        st.html(f'<p class="progress" role="status">{drawn.progress}</p>')
-        if drawn.notes:
-            st.html(drawn.notes)
+        st.html(f'<p class="progress" role="status">{notes.progress(found)}</p>')
+        if limits:
+            st.html(limits)
         st.html(drawn.key_figures)
     for card in drawn.cards:
         with containers[card.name]:
             _show_card(card, elements)
+    is_writing = context.role == "analyst" and _downloads(choices, history, site, found, elements, context)
     st.html(f'<p class="absent">{board.ABSENT}</p>')
     st.html(f"<style>{container_rules(drawn.cards)}</style><i class='page-end'></i>")
-    _keep_pace(is_asking=bool(found.asking), chosen_seconds=chosen_seconds)
+    _keep_pace(is_asking=bool(found.asking) or is_writing, chosen_seconds=chosen_seconds)
 
 
 def _found(choices: LongChoices, history: HistoryAnswers[Said], site: str, context: Context) -> Found:
@@ -113,7 +118,9 @@ def _found(choices: LongChoices, history: HistoryAnswers[Said], site: str, conte
     seen = _seen_before(site)
     for part, standing in standings.items():
         if standing.said is not None:
-            seen[part] = Seen(choices, standing.said)
+            before = seen.get(part)
+            if before is None or before.said is not standing.said or before.choices != choices:
+                seen[part] = Seen(choices, standing.said)
         elif standing.failure is not None:
             seen.pop(part, None)
     return Found(
@@ -128,11 +135,57 @@ def _found(choices: LongChoices, history: HistoryAnswers[Said], site: str, conte
     )
 
 
+def _drawn(found: Found, context: Context) -> board.Board:
+    """What this viewer was shown last, unless something has changed: drawing 720 hours takes 14 ms."""
+    key = (
+        found.choices,
+        tuple(found.seen.items()),
+        tuple(found.failures.items()),
+        (context.palette.mode, context.clock, context.role, tuple(context.category_colours.items())),
+    )
+    kept: tuple[object, board.Board] | None = st.session_state.get(_DRAWN)
+    if kept is None or kept[0] != key:
+        kept = st.session_state[_DRAWN] = (key, board.draw(found, context))
+    return kept[1]
+
+
 def _seen_before(site: str) -> dict[Part, Seen]:
     kept: tuple[str, dict[Part, Seen]] | None = st.session_state.get(_SEEN)
     if kept is None or kept[0] != site:
         kept = st.session_state[_SEEN] = (site, {})
     return kept[1]
+
+
+def _downloads(
+    choices: LongChoices,
+    history: HistoryAnswers[Said],
+    site: str,
+    found: Found,
+    elements: Elements,
+    context: Context,
+) -> bool:
+    """The buttons of the files; whether one is still asked for."""
+    pending: list[str] = []
+
+    def write(kind: str) -> tuple[str, str] | None:
+        seen = found.seen.get(PARTS[kind])
+        if kind == "breakdown":
+            ranked = all_names(questions(choices, context.clock, site).ranked, MOST_NAMES)
+            (standing,) = history.look([ranked], _WAIT_SECONDS)
+            if standing.said is not None:
+                seen = Seen(choices, standing.said)
+            elif standing.failure is None:
+                seen = None
+        if seen is None:
+            if PARTS[kind] not in found.failures:
+                pending.append(kind)
+            return None
+        return file_name(kind, seen.said), FILES[kind](seen, context.clock)
+
+    with st.container(key="events-top", horizontal=True):
+        kinds = [kind for kind in FILES if kind != "weekdays" or has_weekdays(choices)]
+        downloads.show(kinds, write, elements.show)
+    return bool(pending)
 
 
 def _show_card(card: Card, elements: Elements) -> None:
@@ -144,12 +197,7 @@ def _pick(text: object) -> None:
     """Filter by the name that was picked, or no longer if it is the filter already."""
     picked = read_pick(text)
     if picked is not None:
-        dimension, name = picked
-        names = [name]
-        if dimension in st.session_state:
-            st.session_state[dimension] = [] if st.session_state[dimension] == names else names
-        else:
-            st.query_params[dimension] = names  # its filter appears with what the address says
+        controls.pick(*picked)
 
 
 def _keep_pace(*, is_asking: bool, chosen_seconds: int) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.kit.time_zones import Clock
 
-DAYS = 7
-HOURS = 24
+DAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class Week:
 
 def week_of(said: Said, clock: Clock) -> Week:
     """The means of a series by hour. An hour of UTC counts for the local hour that it begins in."""
-    sums = [[0] * HOURS for _ in range(DAYS)]
-    hours = [[0] * HOURS for _ in range(DAYS)]
+    sums = [[0] * HOURS for _ in DAY_NAMES]
+    hours = [[0] * HOURS for _ in DAY_NAMES]
     for row in said.rows:
         if row.start is None or row.end is None or row.views is None or said.as_of is None or said.since is None:
             continue

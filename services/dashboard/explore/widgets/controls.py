@@ -1,6 +1,6 @@
 """The controls of the Explore page (Streamlit edge), each bound to the address."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from services.dashboard.explore.long_windows.choices import (
     BREAKDOWNS,
     COMPARISONS,
     INTERVALS,
+    LISTED,
     Days,
     LongChoices,
     Window,
@@ -42,6 +43,10 @@ _ENDS: Final = (("From", "from"), ("To", "to"))
 _INTERVALS: Final = "explore-intervals"
 """What the session keeps of the window before: the interval follows the window until the viewer chooses one."""
 
+_PICKED: Final = "explore-picked"
+_MOST_RUNS: Final = 5
+"""That a pick lasts while the browser sends another filter: then it is the viewer's, not one of before."""
+
 _SITE: Final = "site"
 """A filter that most dashboards, of one site, would not use."""
 
@@ -57,6 +62,7 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], r
 
     The window says where the page reads: a number of minutes is counted from the segments, a name is asked of history.
     """
+    _apply_pick()
     short = {length: label for length, label in WINDOWS.items() if length <= _reach(minutes)}
     longer = {name: label for name, label in LONG_WINDOWS.items() if label not in short.values()}
     with st.container(key="choices", horizontal=True):
@@ -79,18 +85,37 @@ def _minutes_of(window: int, measure: Measure) -> Choices:
     return Choices(window_minutes=window, step_minutes=step, measure=measure, rolling_minutes=rolling)
 
 
+def pick(dimension: str, name: str) -> None:
+    """Filter by that name alone, or no longer if it is the filter already; called before the run that follows."""
+    names = [name]
+    wanted = [] if st.session_state.get(dimension) == names else names
+    st.session_state[_PICKED] = (dimension, wanted, _MOST_RUNS)
+
+
+def _apply_pick() -> None:
+    """Give a filter what was picked, until the browser agrees.
+
+    A refresh that the browser asked for before it heard of the pick brings what the filter had.
+    """
+    picked: tuple[str, list[str], int] | None = st.session_state.get(_PICKED)
+    if picked is None:
+        return
+    dimension, wanted, runs = picked
+    is_settled = runs < _MOST_RUNS and st.session_state.get(dimension) == wanted
+    st.session_state[_PICKED] = None if is_settled or not runs else (dimension, wanted, runs - 1)
+    if not is_settled and runs:
+        st.session_state[dimension] = wanted
+
+
 def _chosen_names(options_of: Callable[[str], list[str]], *, is_long: bool) -> tuple[tuple[str, frozenset[str]], ...]:
-    offered = {name: options_of(name) for name in COLUMNS.filters}
-    if is_long:
-        offered |= {name: [] for name in BREAKDOWNS if name not in offered}
-    chosen = [(name, frozenset(_several(name, names))) for name, names in offered.items() if _is_offered(name, names)]
+    labels = {**COLUMNS.filters, **LISTED} if is_long else COLUMNS.filters
+    offered = {name: options_of(name) for name in labels}
+    chosen = [
+        (name, frozenset(_several(name, names, labels[name])))
+        for name, names in offered.items()
+        if name != _SITE or len(names) > 1 or name in st.query_params
+    ]
     return tuple((name, names) for name, names in chosen if names)
-
-
-def _is_offered(name: str, names: Sequence[str]) -> bool:
-    """Whether there is a filter: those of many names, or of one, only where the viewer has one."""
-    is_usual = name in COLUMNS.filters and (name != _SITE or len(names) > 1)
-    return is_usual or name in st.query_params or bool(st.session_state.get(name))
 
 
 def _long_window(window: Window, measure: Measure) -> LongChoices:
@@ -163,7 +188,7 @@ def _search(role: Role) -> str:
     return (text or "").strip()[:_LONGEST_SEARCH]
 
 
-def _several(dimension: str, options: list[str]) -> list[str]:
+def _several(dimension: str, options: list[str], plural: str) -> list[str]:
     """Any number of names; those from an address need not be among the options."""
     return st.multiselect(
         BREAKDOWNS[dimension],
@@ -171,7 +196,7 @@ def _several(dimension: str, options: list[str]) -> list[str]:
         key=dimension,
         bind="query-params",
         accept_new_options=True,
-        placeholder=f"All {COLUMNS.filters.get(dimension, 'names').lower()}",
+        placeholder=f"All {plural.lower()}",
     )
 
 

@@ -1,14 +1,12 @@
 """The buttons next to the events: all events again, and the downloads (Streamlit edge)."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import streamlit as st
 
 from services.dashboard.components.picks import File
-from services.dashboard.explore.exploration import Exploration
-from services.dashboard.explore.files import FILES, file_name
 from services.dashboard.explore.widgets import address
 from services.dashboard.kit.csv_file import MEDIA_TYPE
 
@@ -16,17 +14,30 @@ _SHOW_ALL: Final = "all"
 _ASKED, _FILE = "download-asked", "download-file"
 
 
-def show(found: Exploration, show_html: Callable[..., None]) -> None:
-    """Show the buttons and hand out the file that the viewer asked for."""
-    asked = st.session_state.get(_ASKED)
-    if asked in FILES and _FILE not in st.session_state:
+Write = Callable[[str], tuple[str, str] | None]
+"""The name and the text of a file of a kind; None while there is no answer that it is of."""
+
+
+def show(kinds: Collection[str], write: Write, show_html: Callable[..., None], *, is_focused: bool = False) -> None:
+    """Show a button for each kind of file, and hand out the file that the viewer asked for."""
+    asked: str = st.session_state.get(_ASKED, "")
+    written = write(asked) if asked in kinds and _FILE not in st.session_state else None
+    if written is not None:
         # Written once and kept until the browser has it, because a refresh may overtake the run that sends it.
-        token = f"{asked} {time.time_ns()}"
-        st.session_state[_FILE] = File(file_name(asked, found), MEDIA_TYPE, FILES[asked](found), token)
+        name, text = written
+        st.session_state[_FILE] = File(name, MEDIA_TYPE, text, f"{asked} {time.time_ns()}")
+
+    def ask(what: object) -> None:
+        if what == _SHOW_ALL:
+            address.drop_focus()
+        elif isinstance(what, str) and what in kinds:
+            st.session_state.pop(_FILE, None)
+            st.session_state[_ASKED] = what
+
     show_html(
-        _buttons(FILES, is_focused=found.choices.focus is not None),
+        _buttons(kinds, is_focused=is_focused),
         key="downloads",
-        on_pick=_ask,
+        on_pick=ask,
         file=st.session_state.get(_FILE),
         on_got=_forget,
     )
@@ -44,14 +55,6 @@ def _buttons(files: Iterable[str], *, is_focused: bool) -> str:
         for file in files
     )
     return f'<div class="event-buttons">{back}<span>CSV</span>{downloads}</div>'
-
-
-def _ask(what: object) -> None:
-    if what == _SHOW_ALL:
-        address.drop_focus()
-    elif isinstance(what, str) and what in FILES:
-        st.session_state.pop(_FILE, None)
-        st.session_state[_ASKED] = what
 
 
 def _forget(token: object) -> None:

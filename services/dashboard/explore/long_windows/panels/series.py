@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from services.dashboard.explore.choices import MEASURES
 from services.dashboard.explore.long_windows import captions
-from services.dashboard.explore.long_windows.answers import Row, count_of
+from services.dashboard.explore.long_windows.answers import Row, known_count
 from services.dashboard.explore.long_windows.choices import EARLIER, Interval
 from services.dashboard.explore.long_windows.found import Found, Seen
 from services.dashboard.explore.long_windows.waiting import absent
@@ -77,12 +77,7 @@ def figure(seen: Seen, palette: Palette, clock: Clock = UTC_CLOCK) -> Figure:
 
 
 def _counts(seen: Seen, rows: Sequence[Row]) -> list[int | None]:
-    """The counts of buckets; unknown for those that were over before history began."""
-    since = seen.said.since
-    return [
-        None if since is None or (row.end is not None and row.end <= since) else count_of(row, seen.choices.measure)
-        for row in rows
-    ]
+    return [known_count(row, seen.said, seen.choices.measure) for row in rows]
 
 
 def _legend(seen: Seen, palette: Palette) -> list[tuple[str, str, str]]:

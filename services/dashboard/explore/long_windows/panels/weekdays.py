@@ -5,7 +5,7 @@ from typing import Final
 from services.dashboard.explore.long_windows import captions
 from services.dashboard.explore.long_windows.found import Found
 from services.dashboard.explore.long_windows.waiting import absent
-from services.dashboard.explore.long_windows.weekdays import HOURS, Week, week_of
+from services.dashboard.explore.long_windows.weekdays import DAY_NAMES, HOURS, Week, week_of
 from services.dashboard.kit.cards.card import Card, Context, Part, head
 from services.dashboard.kit.cards.chart import Figure, chart, layout
 from services.dashboard.kit.colour_scale import least_colour
@@ -14,7 +14,6 @@ from services.dashboard.kit.wording import counted
 
 _TITLE: Final = "Views by weekday and hour"
 _HEIGHT_PX: Final = 292
-_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIXED: Final = {"fixedrange": True, "zeroline": False, "showgrid": False}
 
 
@@ -34,7 +33,7 @@ def figure(week: Week, palette: Palette) -> Figure:
     picture = {
         "type": "heatmap",
         "x": list(range(HOURS)),
-        "y": list(range(len(_NAMES))),
+        "y": list(range(len(DAY_NAMES))),
         "z": [list(row) for row in week.means],
         "zmin": 0,
         "zmax": max(1, week.greatest),
@@ -44,7 +43,7 @@ def figure(week: Week, palette: Palette) -> Figure:
         "ygap": 2,
         "text": [
             [f"{name} {hour:02}:00<br>mean of {counted(number, 'hour')}" for hour, number in enumerate(numbers)]
-            for name, numbers in zip(_NAMES, week.hours, strict=True)
+            for name, numbers in zip(DAY_NAMES, week.hours, strict=True)
         ],
         "hovertemplate": "%{text}<br><b>%{z:,.1f}</b> views<extra></extra>",
         "hoverongaps": False,
@@ -62,9 +61,9 @@ def figure(week: Week, palette: Palette) -> Figure:
         },
         "yaxis": {
             **_FIXED,
-            "tickvals": list(range(len(_NAMES))),
-            "ticktext": [name[:3] for name in _NAMES],
-            "range": [len(_NAMES) - 0.5, -0.5],
+            "tickvals": list(range(len(DAY_NAMES))),
+            "ticktext": [name[:3] for name in DAY_NAMES],
+            "range": [len(DAY_NAMES) - 0.5, -0.5],
             "ticks": "",
             "ticklabelstandoff": 8,
             "tickfont": {"color": palette.ink, "size": 14},
@@ -80,7 +79,7 @@ def _card(title: str, part: Part) -> Card:
 def _spoken(week: Week) -> str:
     """The busiest hour for screen readers."""
     known = [
-        (mean, f"{_NAMES[day]} {hour:02}:00")
+        (mean, f"{DAY_NAMES[day]} {hour:02}:00")
         for day, row in enumerate(week.means)
         for hour, mean in enumerate(row)
         if mean is not None

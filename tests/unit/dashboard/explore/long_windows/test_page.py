@@ -105,12 +105,14 @@ def test_a_long_window_shows_what_history_answers(client: Any, history: History)
     for title in ("Views by hour", "Breakdown by category", "Views by weekday and hour"):
         assert f"<h2>{title}</h2>" in page
     assert "Events per visitor" not in page
-    assert "choose a window of up to an hour" in page
+    assert "choose a shorter window" in page
     assert history.of("aggregate")[0] == {"window": ["7d"], "interval": ["hour"], "timezone": ["Europe/Berlin"]}
     # The hours of the week are those of the curve.
     assert sorted(kind for kind, _ in history.asked) == ["aggregate", "breakdown", "timeseries"]
+    drawn = app.session_state["explore-drawn"][1]
     app.run()
     assert len(history.asked) == 3, "each refresh asks history again"
+    assert app.session_state["explore-drawn"][1] is drawn, "each refresh draws again"
 
 
 def test_the_address_says_what_is_asked(client: Any, history: History) -> None:
@@ -185,3 +187,34 @@ def test_without_history_long_windows_say_how_to_get_it_and_short_ones_work(
     assert what in shown(app)
     app.button_group(key="window").set_value(60).run()
     assert "<h2>Views by minute</h2>" in shown(app)
+
+
+def test_a_file_of_names_has_all_of_them(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="7 days", compare="Yesterday")
+    answered(app)
+    app.session_state["download-asked"] = "breakdown"  # as a press does
+
+    def file() -> Any:
+        (element,) = (element for element in app.run().get("bidi_component") if element.key == "downloads")
+        return json.loads(element.proto.json).get("file")
+
+    written = eventually(file, "the file", 60)
+    assert written["text"].splitlines() == ['\ufeff"Category","Views","Visitors"', '"Books",4321,12']
+    (asked,) = (own for own in history.of("breakdown") if own["limit"] == ["10000"])
+    assert "compare" not in asked
+
+
+def test_a_pick_outlasts_a_refresh_that_was_asked_for_before(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="7 days")
+    answered(app)
+    app.session_state["explore-picked"] = ("category", ["Books"], 5)  # as a press does
+    answered(app, number="700")
+    app.session_state["explore-picked"] = ("category", ["Books"], 4)
+    app.multiselect(key="category").set_value([]).run()  # what the browser had
+    assert app.multiselect(key="category").value == ["Books"]
+    app.run()
+    app.multiselect(key="category").set_value([])  # by hand
+    answered(app)
+    assert [own.get("category") for own in history.of("aggregate")] == [None, ["Books"]]

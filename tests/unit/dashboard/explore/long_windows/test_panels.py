@@ -10,6 +10,7 @@ import pytest
 from services.dashboard.explore.long_windows import board, captions, key_figures, notes
 from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.explore.long_windows.choices import Interval, LongChoices
+from services.dashboard.explore.long_windows.files import FILES, file_name
 from services.dashboard.explore.long_windows.found import Found, Part, Seen
 from services.dashboard.explore.long_windows.panels import breakdown, series
 from services.dashboard.explore.long_windows.weekdays import week_of
@@ -175,3 +176,33 @@ def test_progress_names_what_is_asked_and_that_numbers_stay() -> None:
     assert "stay" in notes.progress(stays)
     assert notes.progress(Found(LongChoices(), asking={"series": 0.0})) == ""
     assert notes.progress(found()) == ""
+
+
+def lines(kind: str, answer: Said, choices: LongChoices | None = None, zone: str = "UTC") -> list[str]:
+    return FILES[kind](Seen(choices or LongChoices(), answer), clock_of(zone)).lstrip("\ufeff").splitlines()
+
+
+def test_a_file_of_the_curve_has_both_windows_and_nothing_for_what_is_unknown() -> None:
+    before = rows_of([7], start=START - 5 * HOUR)
+    answer = said(rows_of([0, 2, None], start=START - HOUR), compare=earlier(before))
+    assert file_name("series", answer) == "clickpulse-series-2026-11-21T110000Z.csv"
+    assert lines("series", answer, LongChoices(compare="last_week")) == [
+        '"Start (UTC)","End (UTC)","Views","Start before (UTC)","Views the week before"',
+        '"2026-11-21T10:00:00Z","2026-11-21T11:00:00Z","","2026-11-21T06:00:00Z",""',
+        '"2026-11-21T11:00:00Z","2026-11-21T12:00:00Z",2,"",""',
+        '"2026-11-21T12:00:00Z","2026-11-21T13:00:00Z","","",""',
+    ]
+
+
+def test_a_file_of_names_is_harmless_to_a_spreadsheet() -> None:
+    answer = said([{"name": "=1+1", "views": 3, "visitors": None, "visitor_days": 2}])
+    assert lines("breakdown", answer)[1:] == ['"\'=1+1",3,"",2']
+
+
+def test_a_file_of_the_week_has_each_hour_in_the_viewers_zone() -> None:
+    answer = said(rows_of([6] * 48), end=START + 48 * HOUR)
+    found_lines = lines("weekdays", answer, zone="Asia/Kathmandu")
+    assert found_lines[0] == '"Weekday","Hour (UTC+5:45)","Mean views","Hours"'
+    assert len(found_lines) == 1 + 7 * 24
+    assert found_lines[1 + 5 * 24 + 16] == '"Saturday",16,6.0,1'
+    assert found_lines[1 + 5 * 24 + 15] == '"Saturday",15,"",0'

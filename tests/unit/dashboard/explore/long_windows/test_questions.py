@@ -5,11 +5,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
 from services.dashboard.explore.long_windows.choices import (
     BREAKDOWNS,
     COMPARISONS,
     INTERVALS,
+    LISTED,
     OFFERED,
     WINDOWS,
     Days,
@@ -43,6 +45,7 @@ def said(question: Question) -> dict[str, list[str]]:
 def test_the_tables_are_those_of_history() -> None:
     assert set(BREAKDOWNS) == set(DIMENSIONS)
     assert set(WINDOWS) - {"dates"} == set(LENGTHS) == set(OFFERED)
+    assert {*COLUMNS.filters, *LISTED} == set(BREAKDOWNS)
     assert set(COMPARISONS) - {""} == set(COMPARES)
 
 
