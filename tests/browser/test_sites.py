@@ -101,16 +101,18 @@ def test_a_deep_link_opens_its_site_and_a_prefix_is_no_label(visit: Visit) -> No
     wait_for_site(visit, "")
 
 
-@pytest.mark.parametrize("path", ["/?of=Shop", "/explore?of=Shop", "/operations?of=Shop"])
+@pytest.mark.parametrize("path", ["/?of=Shop", "/explore?of=Shop", "/sales?of=Shop", "/operations?of=Shop"])
 def test_the_switch_fits_a_phone(visit: Visit, path: str) -> None:
     visit.page.set_viewport_size({"width": 390, "height": 844})
     visit.open(path)
     visit.page.locator(".st-key-sites").wait_for()
-    assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
-    boxes = [
-        visit.page.locator(part).first.bounding_box() for part in (".brand", ".st-key-navigation", ".st-key-sites")
-    ]
-    brand, navigation, switch = (box for box in boxes if box is not None)
-    assert brand["x"] + brand["width"] <= navigation["x"]
-    assert switch["y"] >= navigation["y"] + navigation["height"]
-    assert switch["x"] + switch["width"] <= 390
+    for width in (390, 360):
+        visit.page.set_viewport_size({"width": width, "height": 844})
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+        boxes = [
+            visit.page.locator(part).first.bounding_box() for part in (".brand", ".st-key-navigation", ".st-key-sites")
+        ]
+        brand, navigation, switch = (box for box in boxes if box is not None)
+        assert brand["x"] + brand["width"] <= navigation["x"]
+        assert switch["y"] >= navigation["y"] + navigation["height"]
+        assert switch["x"] + switch["width"] <= width
