@@ -136,8 +136,10 @@ def test_an_unknown_master_a_wrong_password_and_a_plain_url_of_a_sentinel_are_na
 @pytest.fixture(scope="module")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("cluster")
+    # By default it is 10,000 above the other, where the system assigns ports to connections.
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     with (
-        or_skip(lambda: nullcontext(Valkey(folder, options=("--cluster-enabled", "yes")))) as server,
+        or_skip(lambda: nullcontext(Valkey(folder, options=options))) as server,
         running(server) as url,
     ):
         yield url
