@@ -7,6 +7,8 @@ import fakeredis
 import pytest
 
 from shared.runtime.redis_client import connect
+from shared.streams.event_log import EventLog
+from tests.support.servers.event_logs import KafkaUnderTest, LogUnderTest, fake_redis, real_redis
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -17,3 +19,19 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     else:
         with connect(request.getfixturevalue("redis_url")) as real:
             yield real
+
+
+@pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])
+def under_test(request: pytest.FixtureRequest) -> LogUnderTest:
+    """An event log of each kind: all pass the same tests."""
+    if request.param == "fakeredis":
+        return fake_redis()
+    if request.param == "redis":
+        return real_redis(request.getfixturevalue("redis_url"))
+    return KafkaUnderTest(request.getfixturevalue("kafka_broker"))
+
+
+@pytest.fixture
+def log(under_test: LogUnderTest) -> EventLog:
+    """The log of `under_test`."""
+    return under_test.log

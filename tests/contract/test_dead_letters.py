@@ -26,7 +26,6 @@ from shared.streams.event_log import Consumer, EventLog, Listener, LogUnavailabl
 from tests.support.fakes.memory_producer import MemoryProducer
 from tests.support.servers.event_logs import (
     HOUR_MS,
-    KafkaUnderTest,
     LogUnderTest,
     Owner,
     a_group,
@@ -34,25 +33,10 @@ from tests.support.servers.event_logs import (
     append,
     fake_redis,
     read,
-    real_redis,
 )
 
 NOW_MS = 1_790_000_000_123
 ORIGIN = Origin("enrich", "click-data", 3, 42, NOW_MS)
-
-
-@pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])
-def under_test(request: pytest.FixtureRequest) -> LogUnderTest:
-    if request.param == "fakeredis":
-        return fake_redis()
-    if request.param == "redis":
-        return real_redis(request.getfixturevalue("redis_url"))
-    return KafkaUnderTest(request.getfixturevalue("kafka_broker"))
-
-
-@pytest.fixture
-def log(under_test: LogUnderTest) -> EventLog:
-    return under_test.log
 
 
 def refuse(log: EventLog, source: str, topic: str, values: list[bytes], reason: Reason = Reason.NOT_JSON) -> None:

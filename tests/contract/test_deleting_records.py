@@ -6,26 +6,14 @@ from shared.streams.event_log import EventLog, FromTime
 from shared.streams.kafka.facts import kept_ms
 from tests.support.servers.event_logs import (
     HOUR_MS,
-    KafkaUnderTest,
     Owner,
     a_group,
     a_topic,
     append,
-    fake_redis,
     read,
-    real_redis,
     until,
     values,
 )
-
-
-@pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])
-def log(request: pytest.FixtureRequest) -> EventLog:
-    if request.param == "fakeredis":
-        return fake_redis().log
-    if request.param == "redis":
-        return real_redis(request.getfixturevalue("redis_url")).log
-    return KafkaUnderTest(request.getfixturevalue("kafka_broker")).log
 
 
 def test_the_facts_of_existing_topics(log: EventLog) -> None:

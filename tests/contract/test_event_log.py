@@ -9,35 +9,17 @@ from shared.streams.choose import open_log
 from shared.streams.event_log import EventLog, FromOffset, FromTime, LogUnavailable, NewRecord, Record, TopicSpec
 from tests.support.servers.event_logs import (
     HOUR_MS,
-    KafkaUnderTest,
     LogUnderTest,
     Owner,
     a_group,
     a_topic,
     append,
-    fake_redis,
     read,
-    real_redis,
     until,
     values,
     within,
 )
 from tests.support.servers.server_process import free_port
-
-
-@pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])
-def under_test(request: pytest.FixtureRequest) -> LogUnderTest:
-    if request.param == "fakeredis":
-        return fake_redis()
-    if request.param == "redis":
-        return real_redis(request.getfixturevalue("redis_url"))
-    return KafkaUnderTest(request.getfixturevalue("kafka_broker"))
-
-
-@pytest.fixture
-def log(under_test: LogUnderTest) -> EventLog:
-    return under_test.log
-
 
 # --- records ---------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ import pytest
 
 from shared.streams.event_log import NewRecord, Record
 from tests.support.servers.event_logs import (
-    KafkaUnderTest,
     LogUnderTest,
     RedisUnderTest,
     a_topic,
@@ -14,15 +13,6 @@ from tests.support.servers.event_logs import (
     fake_redis,
     real_redis,
 )
-
-
-@pytest.fixture(params=["fakeredis", "redis", pytest.param("kafka", marks=pytest.mark.kafka)])
-def under_test(request: pytest.FixtureRequest) -> LogUnderTest:
-    if request.param == "fakeredis":
-        return fake_redis()
-    if request.param == "redis":
-        return real_redis(request.getfixturevalue("redis_url"))
-    return KafkaUnderTest(request.getfixturevalue("kafka_broker"))
 
 
 def read_past(

@@ -23,10 +23,10 @@ from shared.status.unreadable import UNREADABLE
 _MOST_ROWS_AT_ONCE: Final = 1_000_000
 """Rows of one transaction, for example after a restart."""
 _PUBLISHES: Final = 4
-"""Over so many publishes the segments of a transaction are encoded: a minute of all partitions at once would make one
-publish in sixty twice as long."""
+"""Over how many publishes the segments of a transaction are encoded. All partitions' minute at once would make one
+publish in sixty take twice as long."""
 _FEW_ROWS: Final = 12_000
-"""So many are encoded at once: in about ten milliseconds."""
+"""As many rows are always encoded at once, in about ten milliseconds."""
 _ROWS_OF_A_SEGMENT: Final = 2_500
 """A segment costs as much as so many rows more."""
 _LOOK_SECONDS: Final = 5
@@ -58,9 +58,8 @@ class SegmentWriter:
         self._most_events = most_events
         self._present: dict[str, int] | None = None  # field → version; None: unknown
         self._look_due_s = 0  # publish instant
-        self._encoded: dict[
-            str, tuple[int, bytes]
-        ] = {}  # field → version and segment, until all that are due are there
+        # Field → version and segment, until all that are due are encoded.
+        self._encoded: dict[str, tuple[int, bytes]] = {}
 
     def write(self, instant_s: int, partitions: Sequence[PartitionMinutes]) -> None:
         """Update the segments in Redis to those of `partitions`, at a publish instant (epoch seconds).

@@ -15,7 +15,7 @@ _FEW_OF: Final = 64
 _MOST_AT_ONCE: Final = 4_096
 """Names sorted in with one publish, which takes about a fiftieth of a second."""
 _MANY: Final = 4
-"""Of more names than one in this many of the others, all are sorted: after a start, in one publish that comes late."""
+"""If more than one in this many of the sorted are new, as after a start, one publish sorts all, and comes late."""
 
 
 class NameOrder:
