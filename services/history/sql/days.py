@@ -46,17 +46,14 @@ def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: i
     The caller holds the lock of writers. Days that were dropped stay closed, even if `raw_days` is raised: what is gone
     cannot tell who is new.
     """
-    cursor.execute(
-        "UPDATE history_raw SET kept_from = greatest(kept_from, %s) RETURNING kept_from",
-        [today - timedelta(days=raw_days)],
-    )
-    kept_from = kept_from_of(cursor)
+    kept_from = _advance(cursor, today - timedelta(days=raw_days))
     first_minute = bounds_of(today - timedelta(days=minute_days))[0]
     for table in _MINUTES:
         cursor.execute(sql.SQL("DELETE FROM {} WHERE bucket < %s").format(table), [first_minute])
     for day in (today, today + _ONE_DAY):
         create_day(cursor, day)
     dropped = _drop(cursor, [day for day in existing_days(cursor) if day < kept_from])
+    cursor.execute("DELETE FROM history_days WHERE day < %s", [kept_from])
     if dropped:  # an event of the first day may still join what was going on before
         cursor.execute("DELETE FROM sessions WHERE ends <= %s", [bounds_of(kept_from)[0] - _LONGEST_GAP])
     return dropped
@@ -85,9 +82,9 @@ def existing_days(cursor: psycopg.Cursor) -> list[date]:
     return [datetime.strptime(f"{name}+0000", "events_%Y%m%d%z").date() for (name,) in cursor.fetchall()]
 
 
-def kept_from_of(cursor: psycopg.Cursor) -> date:
-    """The first day that may have raw events, from the row that the cursor is at."""
-    row = cursor.fetchone()
+def _advance(cursor: psycopg.Cursor, kept_from: date) -> date:
+    """Keep raw events from this day on, unless even earlier ones are gone. Returns the first day that may have any."""
+    cursor.execute("UPDATE history_raw SET kept_from = greatest(kept_from, %s) RETURNING kept_from", [kept_from])
+    row: tuple[date] | None = cursor.fetchone()
     assert row is not None, "history_raw has one row"
-    kept_from: date = row[0]
-    return kept_from
+    return row[0]

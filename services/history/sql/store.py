@@ -13,7 +13,7 @@ from services.history.failures import StaleOffsets
 from services.history.questions.dimensions import BOT
 from services.history.rows import AFTER_NAMES, FIRST_NAME, Batch, Outcomes, Row
 from services.history.sql.connecting import Url, connect, failures, lock
-from services.history.sql.days import bounds_of, create_day, kept_from_of, retire, table_of
+from services.history.sql.days import bounds_of, create_day, retire, table_of
 from services.history.sql.names import Names
 from services.history.sql.rollups import ADD_TO_ROLLUPS
 from services.history.sql.sales import count_sales
@@ -43,7 +43,12 @@ _FIND_EARLIER: Final = sql.SQL(
     "INSERT INTO earlier SELECT known.* FROM (SELECT DISTINCT visitor_id FROM batch WHERE {of_day}) AS new "
     "JOIN {table} AS known USING (visitor_id)"
 )
-_INSERT: Final = sql.SQL("INSERT INTO {table} ({names}) SELECT {names} FROM batch WHERE {of_day}")
+_INSERT: Final = sql.SQL("INSERT INTO {table} ({names}, batch_number) SELECT {names}, %s FROM batch WHERE {of_day}")
+_NUMBER: Final = "UPDATE history_raw SET batches = batches + 1 RETURNING kept_from, batches"
+_NOTE_DAYS: Final = """
+    INSERT INTO history_days (day, batch_number) SELECT day, %s FROM unnest(%s::date[]) AS changed (day)
+    ON CONFLICT (day) DO UPDATE SET batch_number = excluded.batch_number
+"""
 
 _BATCH: Final = "batch (LIKE events, partition integer, order_digest bigint, tie bigint)"
 _PLANS: Final = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
@@ -57,6 +62,13 @@ _ACCOUNT: Final = """
         erased = erased + %s, refused = refused + %s
     WHERE topic = %s AND partition = %s
 """
+
+
+def _numbered(cursor: psycopg.Cursor) -> tuple[date, int]:
+    """The first day that may have raw events, and the number of this batch."""
+    row: tuple[date, int] | None = cursor.execute(_NUMBER).fetchone()
+    assert row is not None, "history_raw has one row"
+    return row
 
 
 def _parts_of(day: date) -> dict[str, sql.Composable]:
@@ -166,8 +178,7 @@ class Store:
                 cursor.execute(_ADVANCE, [next_offset, batch.arrivals.get(partition), *known])
                 if cursor.rowcount != 1:
                     raise StaleOffsets(f"partition {partition} is not at {place.next_offset} any more")
-            cursor.execute("SELECT kept_from FROM history_raw")
-            kept_from = kept_from_of(cursor)
+            kept_from, number = _numbered(cursor)
             rows = []
             for partition, row in batch.rows:
                 if row.ts.date() >= kept_from:
@@ -176,7 +187,7 @@ class Store:
                 else:
                     outcomes[partition].expired += 1
             if rows:
-                self._insert(session, cursor, rows, outcomes)
+                self._insert(session, cursor, rows, outcomes, number)
             for partition, own in outcomes.items():
                 cursor.execute(_ACCOUNT, [*astuple(own), self._topic, partition])
         return outcomes
@@ -204,7 +215,11 @@ class Store:
 
     @staticmethod
     def _insert(
-        session: _Session, cursor: psycopg.Cursor, rows: list[tuple[int, Row]], outcomes: dict[int, Outcomes]
+        session: _Session,
+        cursor: psycopg.Cursor,
+        rows: list[tuple[int, Row]],
+        outcomes: dict[int, Outcomes],
+        number: int,
     ) -> None:
         visitors = session.visitors.ids(cursor, {row.visitor for _, row in rows})
         texts = {BOT, *(text for _, row in rows for text in row.names if text is not None)}
@@ -230,7 +245,8 @@ class Store:
             cursor.execute(_FIND_EARLIER.format(**parts))
         count_sales(cursor)
         for parts in parts_of_days:
-            cursor.execute(_INSERT.format(**parts, names=_NAMES))
+            cursor.execute(_INSERT.format(**parts, names=_NAMES), [number])
+        cursor.execute(_NOTE_DAYS, [number, days])
         count_sessions(cursor, names[BOT])
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = on").format(sql.Identifier(plan)))
