@@ -55,11 +55,16 @@ def events() -> list[EnrichedEvent]:
 
 
 @pytest.fixture(scope="module")
-def client(postgres_server: Any, events: list[EnrichedEvent]) -> Iterator[Client]:
+def url(postgres_server: Any, events: list[EnrichedEvent]) -> str:
     """Everything is kept."""
-    url = postgres_server.new_database("history_api")
+    url: str = postgres_server.new_database("history_api")
     store(url, events, ms(ARRIVAL), raw_days=36_500, today=NOW.date())
-    with serving(url) as client:
+    return url
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["in PostgreSQL", "in memory"])
+def client(url: str, request: pytest.FixtureRequest) -> Iterator[Client]:
+    with serving(url, in_memory=request.param) as client:
         yield client
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from services.history.api.keys import new_key
+from services.history.columns.days import Columns
 from services.history.questions.parameters import PARAMETERS
 from services.history.questions.question import KINDS
 from services.history.questions.state import Run
@@ -106,15 +107,15 @@ def test_events_are_stored_while_a_question_is_open_and_it_sees_none_of_them(sto
     )
     more = [EnrichedEvent(timestamp=ms(NOW), userId="late", eventId="late")]
 
-    async def ask_twice(query: Run) -> list[Any]:
+    async def ask_twice(query: Run, _columns: Columns | None) -> list[Any]:
         before = await query(count)
         await asyncio.to_thread(store, stored, more, ms(NOW), raw_days=30, today=NOW.date())
         return [before, await query(count)]
 
     async def ask() -> list[Any]:
-        reader = Reader(lambda: stored, connections=1, seconds=60)
+        reader = Reader(lambda: stored, connections=1, seconds=60, most_bytes=0)
         try:
-            return [*await reader.ask(ask_twice), await reader.ask(lambda query: query(count))]
+            return [*await reader.ask(ask_twice), await reader.ask(lambda query, _columns: query(count))]
         finally:
             await reader.close()
 

@@ -5,12 +5,14 @@ import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from structlog.testing import capture_logs
 
 from services.history.api.serving import api
 from services.history.api.settings import ApiSettings
@@ -22,6 +24,7 @@ from shared.events.schema import EnrichedEvent
 from shared.privacy.erasures import NO_ERASURES
 from shared.status.health import Health
 from shared.streams.event_log import Assignment, Record
+from tests.support.polling import eventually
 from tests.support.servers.server_process import free_port
 
 Parameters = Mapping[str, str | Sequence[str]]
@@ -90,16 +93,31 @@ def retire(url: str, *, raw_days: int, today: date, minute_days: int = 400) -> N
 
 
 @contextmanager
-def serving(url: str, *, keys_file: Path | None = None, seconds: float = 30, questions: int = 4) -> Iterator[Client]:
-    """The API while the block runs."""
+def serving(
+    url: str,
+    *,
+    keys_file: Path | None = None,
+    seconds: float = 30,
+    questions: int = 4,
+    in_memory: bool = False,
+) -> Iterator[Client]:
+    """The API while the block runs. With `in_memory`, it has all raw events there before."""
     settings = ApiSettings(
         history_api_port=free_port(),
         history_api_seconds=seconds,
         history_api_questions=questions,
+        history_columns_megabytes=64 if in_memory else 0,
         api_keys_file=keys_file,
     )
-    with api(settings, lambda: url, Health("history")):
-        yield Client(settings.history_api_port)
+    client = Client(settings.history_api_port)
+    with ExitStack() as stack:
+        with capture_logs() as logs:
+            stack.enter_context(api(settings, lambda: url, Health("history")))
+            if in_memory:
+                client.said("realtime")
+                loaded = "all raw events are in memory"
+                eventually(lambda: any(own["event"] == loaded for own in logs) or None, loaded)
+        yield client
 
 
 def counts(events: Sequence[EnrichedEvent]) -> dict[str, int]:

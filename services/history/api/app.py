@@ -118,7 +118,7 @@ class ApiApp:
 
     async def _ask(self, question: Question, now: datetime) -> Answer:
         try:
-            return await self._reader.ask(lambda run: answer(question, now, run))
+            return await self._reader.ask(lambda run, columns: answer(question, now, run, columns))
         except DatabaseUnavailable:
             raise _unavailable("database_unavailable", "PostgreSQL does not answer") from None
         except Busy:

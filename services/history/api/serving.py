@@ -53,7 +53,12 @@ def api(settings: ApiSettings, url: Url, health: Health) -> Iterator[None]:
         yield
         return
     address, port = settings.history_api_address, settings.history_api_port
-    reader = Reader(url, connections=settings.history_api_questions, seconds=settings.history_api_seconds)
+    reader = Reader(
+        url,
+        connections=settings.history_api_questions,
+        seconds=settings.history_api_seconds,
+        most_bytes=settings.history_columns_megabytes << 20,
+    )
     app = ApiApp(reader, keys, currency=settings.revenue_currency)
     stop = Event()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from services.history.columns.days import Columns
 from services.history.questions.counting import breakdown, series
 from services.history.questions.distributions import distribution
 from services.history.questions.latest import latest_events
@@ -26,9 +27,12 @@ class Answer:
     earlier: Part | None = None  # of the window to compare with
 
 
-async def answer(question: Question, now: datetime, run: Run) -> Answer:
-    """The answer to a question at an instant. Raises Mistake, and what `run` raises."""
-    state = await read_state(run)
+async def answer(question: Question, now: datetime, run: Run, columns: Columns | None = None) -> Answer:
+    """The answer to a question at an instant. Raises Mistake, and what `run` raises.
+
+    `columns` are the raw events that are in memory, on the snapshot of `run`.
+    """
+    state = await read_state(run, columns)
     asked = await _part(question, question.window, state, now, run)
     if question.compare is None:
         return Answer(question, state, asked)

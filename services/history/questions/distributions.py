@@ -1,19 +1,13 @@
 """How events and visitors are distributed over numbers, as Explore's histograms. Pure but for `run`."""
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from services.history.questions.mistake import Mistake
-from services.history.questions.question import Distribution, Filter, Question
-from services.history.questions.spans import Span
+from services.history.questions.question import Question
+from services.history.questions.raw import distribution_counts
 from services.history.questions.state import EVENTS, Part, Run, State
-from services.history.questions.statements import Statement, by_age, by_events_per_visitor
 from services.history.questions.windows import Window, iso
 
-_STATEMENTS: Final[Mapping[Distribution, Callable[[Span, Sequence[Filter]], Statement]]] = {
-    "age": by_age,
-    "eventsPerVisitor": by_events_per_visitor,
-}
 _UNKNOWN: Final = "unknown"
 
 
@@ -24,7 +18,7 @@ async def distribution(question: Question, window: Window, state: State, run: Ru
     if window.span.start < state.events_from:
         raise Mistake("from", f"{state.events_gone}; expected {iso(state.events_from)} or later")
     assert question.distribution is not None, "asked for"
-    counted = await run(_STATEMENTS[question.distribution](window.span, question.filters))
+    counted = await distribution_counts(question.distribution, window.span, question.filters, state, run)
     rows = [
         {"name": _UNKNOWN if number is None else str(number)}
         | {metric: {"views": views, "visitors": visitors}[metric] for metric in question.metrics}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Any, Final, NamedTuple
 
+from services.history.columns.days import Columns
 from services.history.questions.spans import DAY, floored
 from services.history.questions.statements import STATE, Statement
 from services.history.questions.windows import Window, iso
@@ -28,6 +29,7 @@ class State(NamedTuple):
     minutes_from: datetime  # the rollups of minutes before are gone
     since: datetime | None  # the hour of the first event
     as_of: datetime | None  # when the newest event that was read arrived
+    columns: Columns | None = None  # the raw events that are in memory, as of the same instant
 
     @property
     def events_gone(self) -> str:
@@ -46,7 +48,7 @@ class Part:
     more: int = 0
 
 
-async def read_state(run: Run) -> State:
+async def read_state(run: Run, columns: Columns | None) -> State:
     """What history holds now."""
     ((kept_from, first_minute, first_hour, read_to),) = await run(STATE)
     is_complete = first_minute is None or floored(first_minute, DAY) == floored(first_hour, DAY)
@@ -55,4 +57,5 @@ async def read_state(run: Run) -> State:
         minutes_from=datetime.min.replace(tzinfo=UTC) if is_complete else floored(first_minute, DAY),
         since=first_hour,
         as_of=read_to,
+        columns=columns,
     )

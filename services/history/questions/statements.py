@@ -6,6 +6,7 @@ bound value.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from services.history.questions.dimensions import CURRENCY, LINES, SITE, Dimension
 from services.history.questions.pieces import UNITS, Piece
@@ -208,6 +209,16 @@ def of_events(columns: Iterable[str], span: Span, filters: Sequence[Filter], lim
         "ORDER BY ts DESC, visitor_id DESC LIMIT %(limit)s) AS latest ORDER BY ts DESC, visitor_id DESC",
         values,
     )
+
+
+def ids_of(digests: Sequence[UUID]) -> Statement:
+    """Rows of a name's digest and its id."""
+    return Statement("SELECT digest, id FROM names WHERE digest = ANY(%(digests)s::uuid[])", {"digests": digests})
+
+
+def names_of(ids: Sequence[int]) -> Statement:
+    """Rows of an id and its name."""
+    return Statement("SELECT id, name FROM names WHERE id = ANY(%(ids)s::integer[])", {"ids": ids})
 
 
 def _shown(column: str) -> str:

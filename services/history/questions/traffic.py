@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from services.history.questions.counted import Counted, gone, rollup_dimension, without_minutes
 from services.history.questions.pieces import DAYS, pieces_of
-from services.history.questions.question import TRAFFIC as METRICS
-from services.history.questions.question import Metric, Question
+from services.history.questions.question import Question, Traffic
+from services.history.questions.raw import name_counts, span_counts
 from services.history.questions.spans import Span
 from services.history.questions.state import BY_DAY, EVENTS, ROLLUPS, Run, State
-from services.history.questions.statements import TRAFFIC, from_events, from_rollups, ranked
+from services.history.questions.statements import TRAFFIC, from_rollups, ranked
 
 
 class _Count(NamedTuple):
@@ -42,11 +42,11 @@ async def traffic_series(question: Question, spans: Sequence[Span], state: State
     visitors = {place: rolled.get(place, _NONE).visitors for place in in_rollups if is_exact}
     first = next((place for place in places if spans[place].start >= state.events_from), len(spans))
     if first < len(spans) and (len(views) < len(spans) or ("visitors" in metrics and not is_exact)):
-        statement = from_events(spans[first:], first, filters, with_visitors="visitors" in metrics)
-        counted = {place: _Count(views, visitors) for place, _, views, visitors, _ in await run(statement)}
+        counted = await span_counts(spans[first:], filters, state, run, with_visitors="visitors" in metrics)
         for place in places[first:]:
-            views.setdefault(place, counted.get(place, _NONE).views)
-            visitors.setdefault(place, counted.get(place, _NONE).visitors)
+            own = counted[place - first]
+            views.setdefault(place, own.views)
+            visitors.setdefault(place, own.visitors or 0)
     figures = {"views": views, "visitors": visitors}
     notes = []
     if "views" in metrics and len(views) < len(spans):
@@ -79,17 +79,26 @@ async def traffic_breakdown(question: Question, span: Span, state: State, run: R
         if is_exact or "visitors" not in metrics or not has_events:
             has_days = all(piece.unit == DAYS for piece in pieces)
             return _ranked(metrics, rows, state, visitors=ROLLUPS if is_exact else BY_DAY, has_days=has_days)
-    counted = from_events([span], 0, filters, by, with_visitors="visitors" in metrics)
-    rows = await run(ranked(TRAFFIC, counted, metrics[0], question.limit))
-    return _ranked(metrics, rows, state, visitors=EVENTS)
+    named, total = await name_counts(
+        span,
+        by,
+        filters,
+        state,
+        run,
+        first=metrics[0],
+        limit=question.limit,
+        with_visitors="visitors" in metrics,
+    )
+    listed = [(name, own.views, own.visitors or 0, 1, total) for name, own in named.items()]
+    return _ranked(metrics, listed, state, visitors=EVENTS)
 
 
-def _metrics(question: Question) -> list[Metric]:
-    return [metric for metric in question.metrics if metric in METRICS]
+def _metrics(question: Question) -> list[Traffic]:
+    return [metric for metric in question.metrics if metric == "views" or metric == "visitors"]
 
 
 def _ranked(
-    metrics: Sequence[Metric], rows: Sequence[tuple[Any, ...]], state: State, *, visitors: str, has_days: bool = False
+    metrics: Sequence[Traffic], rows: Sequence[tuple[Any, ...]], state: State, *, visitors: str, has_days: bool = False
 ) -> Counted:
     """What rows of `ranked` tell. `visitors` says where those are from; with `has_days`, whole days are added up."""
     found = {name: _Count(*counts) for name, *counts, _ in rows}

@@ -7,12 +7,20 @@ from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
 
+from services.history.columns.days import Columns
 from services.history.failures import DatabaseUnavailable
+from services.history.sql.columns import ColumnCache
 from services.history.sql.connecting import Url, checked_url
+from shared.runtime.logs import get_logger
+from shared.runtime.tracebacks import error_text
 
 Found = TypeVar("Found")
 
+logger = get_logger(__name__)
+
 _WAITING_PER_CONNECTION: Final = 64
+_REFRESH_SECONDS: Final = 2.0
+"""An erased visitor is in memory for no longer."""
 
 # For the transaction alone: a pooler gives the session to others afterwards. Compiling would take longer than most
 # statements; with more memory, the visitors of a month need no disk.
@@ -45,22 +53,31 @@ Run = Callable[[Statement], Awaitable[Sequence[tuple[Any, ...]]]]
 class Reader:
     """Answers a bounded number of questions at once, and cannot write. Lives in one event loop."""
 
-    def __init__(self, url: Url, *, connections: int, seconds: float) -> None:
-        """Does not connect. A question may wait so many seconds for its turn, and then take as long."""
+    def __init__(self, url: Url, *, connections: int, seconds: float, most_bytes: int) -> None:
+        """Does not connect. A question may wait so many seconds for its turn, and then take as long.
+
+        Raw events take up to `most_bytes` of memory, from the first question on.
+        """
         self._url, self._seconds = url, seconds
+        self._columns = ColumnCache(most_bytes) if most_bytes else None
+        self._loading: asyncio.Task[None] | None = None
         self._turns = asyncio.Semaphore(connections)
         self._most_waiting = _WAITING_PER_CONNECTION * connections
         self._waiting = 0
         self._idle: list[psycopg.AsyncConnection] = []
 
-    async def ask(self, work: Callable[[Run], Awaitable[Found]]) -> Found:
-        """Call `work` with what runs statements, all on one snapshot. Raises DatabaseUnavailable, Busy and TooSlow."""
+    async def ask(self, work: Callable[[Run, Columns | None], Awaitable[Found]]) -> Found:
+        """Call `work` with what runs statements, and the raw events that are in memory, all on one snapshot.
+
+        Raises DatabaseUnavailable, Busy and TooSlow.
+        """
         await self._await_turn()
         try:
             async with asyncio.timeout(self._seconds):
                 with _failures():
                     async with self._transaction() as connection:
-                        return await work(lambda statement: _run(connection, statement))
+                        columns = await self._begin(connection)
+                        return await work(lambda statement: _run(connection, statement), columns)
         except TimeoutError:
             raise TooSlow from None
         finally:
@@ -68,6 +85,9 @@ class Reader:
 
     async def close(self) -> None:
         """Close the connections that no question uses."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
         while self._idle:
             await self._idle.pop().close()
 
@@ -88,12 +108,43 @@ class Reader:
         connection = await self._connection()
         try:
             async with connection.transaction():
-                await connection.execute(_PREPARE, [f"{self._seconds}s"])
                 yield connection
         except BaseException:
             await connection.close()
             raise
         self._idle.append(connection)
+
+    async def _begin(self, connection: psycopg.AsyncConnection) -> Columns | None:
+        """Take the transaction's snapshot, and bring the columns up to it."""
+        if self._columns is None:
+            await self._prepare(connection)
+            return None
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._load(self._columns))
+        async with self._columns.turn:
+            await self._prepare(connection)
+            return await self._columns.at(connection)
+
+    async def _prepare(self, connection: psycopg.AsyncConnection) -> None:
+        await connection.execute(_PREPARE, [f"{self._seconds}s"])
+
+    async def _load(self, columns: ColumnCache) -> None:
+        """Load day after day, and then keep them up to date, so that no question has much to load."""
+        while True:
+            may_go_on = False
+            try:
+                with _failures():
+                    async with self._transaction() as connection:
+                        await self._prepare(connection)
+                        may_go_on = await columns.load_day(connection)
+                    if not may_go_on:
+                        async with self._transaction() as connection, columns.turn:
+                            await self._prepare(connection)
+                            await columns.at(connection)
+            except (DatabaseUnavailable, TooSlow) as error:
+                logger.debug("raw events not loaded", error=error_text(error))
+            if not may_go_on:
+                await asyncio.sleep(_REFRESH_SECONDS)
 
     async def _connection(self) -> psycopg.AsyncConnection:
         while self._idle:

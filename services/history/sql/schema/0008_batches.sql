@@ -12,3 +12,6 @@ CREATE TABLE history_days (
     day date PRIMARY KEY,
     batch_number integer NOT NULL
 );
+INSERT INTO history_days
+SELECT to_date(right(relname, 8), 'YYYYMMDD'), 0 FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = 'events'::regclass;

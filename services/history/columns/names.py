@@ -1,0 +1,131 @@
+"""Counts events and exact distinct visitors by name. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.history.columns.segment import NONE, Coded, Segment
+from services.history.columns.selection import Condition, Selection, Times, most_visitors, selected
+
+_MOST_PLACES: Final = 1 << 27
+"""Of a table of visitors by name, a byte each. More names are counted in several passes."""
+_MOST_PASSES: Final = 8
+
+Ids = NDArray[np.int64]
+Figures = NDArray[np.int64]
+
+
+class NameCount(NamedTuple):
+    """Those of one value of a column. Visitors are unknown unless they were asked for."""
+
+    value: int
+    views: int
+    visitors: int | None
+
+
+def count_names(
+    segments: Sequence[Segment],
+    times: Times,
+    conditions: Sequence[Condition],
+    column: str,
+    *,
+    limit: int | None = None,
+    by_visitors: bool = False,
+    with_visitors: bool = True,
+    with_none: bool = False,
+) -> tuple[list[NameCount], int]:
+    """The leading values of a column, and how many it has. NONE is one only `with_none`.
+
+    Leading by views, or `by_visitors`. All that are equal to the last of `limit` are among them: the caller knows what
+    comes first. The order is that of views.
+    """
+    selections = list(selected(segments, times, conditions))
+    coded = [selection.codes(column) for selection in selections]
+    values, views = _views(coded, with_none=with_none)
+
+    def visitors_of(first: int, last: int) -> Figures:
+        return _visitors(selections, coded, values[first:last])
+
+    if by_visitors:
+        visitors = _leading_visitors(views, visitors_of, limit)
+        leading = np.flatnonzero(visitors >= _least(visitors, limit))
+        people: Sequence[int | None] = visitors[leading].tolist()
+    else:
+        leading = np.flatnonzero(views >= _least(views, limit))
+        people = visitors_of(0, len(leading)).tolist() if with_visitors else [None] * len(leading)
+    listed = zip(values[leading].tolist(), views[leading].tolist(), people, strict=True)
+    return [NameCount(*own) for own in listed], len(values)
+
+
+def _views(coded: Sequence[Coded], *, with_none: bool) -> tuple[Ids, Figures]:
+    """The values that have events, and how many, the most first."""
+    values = np.unique(np.concatenate([np.empty(0, np.int64), *(own.values for own in coded)]))
+    views = np.zeros(len(values), np.int64)
+    for own in coded:
+        views[np.searchsorted(values, own.values)] += np.bincount(own.codes, minlength=len(own.values))
+    counts = (views > 0) & (with_none | (values != NONE))
+    values, views = values[counts], views[counts]
+    order = np.argsort(-views, kind="stable")
+    return values[order], views[order]
+
+
+def _least(figures: Figures, limit: int | None) -> int:
+    """The figure of the last of the leading ones."""
+    if limit is None or len(figures) <= limit:
+        return 0
+    return int(np.partition(figures, -limit)[-limit])
+
+
+def _leading_visitors(views: Figures, visitors_of: Callable[[int, int], Figures], limit: int | None) -> Figures:
+    """The visitors of the first names, which are those that can lead: a name has at most as many visitors as views."""
+    counted = np.empty(0, np.int64)
+    wanted = len(views) if limit is None else min(len(views), 2 * limit)
+    while len(counted) < wanted:
+        counted = np.concatenate([counted, visitors_of(len(counted), wanted)])
+        wanted = int(np.count_nonzero(views >= max(1, _least(counted, limit))))
+    return counted
+
+
+def _visitors(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids) -> Figures:
+    """How many distinct visitors each of these values has, which differ."""
+    places = most_visitors([own.segment for own in selections])
+    at_once = max(1, _MOST_PLACES // places)
+    if at_once * _MOST_PASSES < len(values):
+        return _visitors_by_sorting(selections, coded, values, places)
+    passes = [values[first : first + at_once] for first in range(0, len(values), at_once)]
+    return np.concatenate(
+        [np.empty(0, np.int64), *(_visitors_by_marking(selections, coded, own, places) for own in passes)]
+    )
+
+
+def _visitors_by_marking(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Figures:
+    seen = np.zeros(len(values) * places, np.bool_)
+    for keys in _keys(selections, coded, values, places):
+        seen[keys] = True
+    visitors: Figures = seen.reshape(len(values), places).sum(axis=1, dtype=np.int64)
+    return visitors
+
+
+def _visitors_by_sorting(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Figures:
+    keys = np.unique(np.concatenate([np.unique(own) for own in _keys(selections, coded, values, places)]))
+    return np.bincount(keys // places, minlength=len(values))
+
+
+def _keys(
+    selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int
+) -> Iterator[NDArray[np.int64]]:
+    """A number for each event that has one of the values, which its place among these and its visitor make up."""
+    order = np.argsort(values)
+    in_order = values[order]
+    for selection, column in zip(selections, coded, strict=True):
+        found = np.minimum(np.searchsorted(in_order, column.values), len(values) - 1)
+        is_wanted = in_order[found] == column.values
+        starts = np.where(is_wanted, order[found] * places, NONE)
+        own = starts[column.codes]
+        if is_wanted.all():
+            yield own + selection.visitors
+        else:
+            wanted = own >= 0
+            yield own[wanted] + selection.visitors[wanted]

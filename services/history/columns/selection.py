@@ -1,0 +1,85 @@
+"""Which events of some segments are counted. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.history.columns.segment import NONE, Coded, Segment
+
+Visitors = NDArray[np.unsignedinteger]
+
+
+class Times(NamedTuple):
+    """From an instant until before another, in milliseconds since 1970."""
+
+    from_ms: int
+    until_ms: int
+
+
+class Condition(NamedTuple):
+    """Only events whose column has one of the ids; or with `is_excluded`, none of them and not NONE."""
+
+    column: str
+    ids: Sequence[int]
+    is_excluded: bool = False
+
+    def of_values(self, column: Coded) -> NDArray[np.bool_]:
+        """Whether each of the column's values meets it."""
+        if not self.is_excluded:
+            return np.isin(column.values, self.ids)
+        if not self.ids:  # as `<> ALL` of nothing, which is true of null
+            return np.ones(len(column.values), np.bool_)
+        return ~np.isin(column.values, (*self.ids, NONE))
+
+
+class Selection(NamedTuple):
+    """The events of a segment between two instants that meet the conditions: all of `rows`, or the `chosen` of them."""
+
+    segment: Segment
+    rows: slice
+    chosen: NDArray[np.bool_] | None
+
+    @property
+    def size(self) -> int:
+        """How many events."""
+        return self.rows.stop - self.rows.start if self.chosen is None else int(np.count_nonzero(self.chosen))
+
+    @property
+    def visitors(self) -> Visitors:
+        """The visitor of each event."""
+        return self.of(self.segment.visitors)
+
+    def of(self, values: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+        """Of the values of all the segment's events, those of the selected."""
+        own = values[self.rows]
+        return own if self.chosen is None else own[self.chosen]
+
+    def codes(self, column: str) -> Coded:
+        """The column of the selected events."""
+        own = self.segment.columns[column]
+        return own._replace(codes=self.of(own.codes))
+
+
+def selected(segments: Sequence[Segment], times: Times, conditions: Sequence[Condition]) -> Iterator[Selection]:
+    """What is selected of each segment, but for those without an event."""
+    for segment in segments:
+        rows = segment.rows(*times)
+        if rows.start == rows.stop:
+            continue
+        chosen = None
+        for condition in conditions:
+            column = segment.columns[condition.column]
+            meeting = condition.of_values(column)
+            if meeting.all():
+                continue
+            own = meeting[column.codes[rows]]
+            chosen = own if chosen is None else chosen & own
+        if chosen is None or chosen.any():
+            yield Selection(segment, rows, chosen)
+
+
+def most_visitors(segments: Sequence[Segment]) -> int:
+    """A number above that of each visitor."""
+    return max((own.places for own in segments), default=1)

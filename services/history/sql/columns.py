@@ -1,0 +1,159 @@
+"""Keeps raw events in memory for questions, as PostgreSQL holds them at the instant of the question."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+from services.history.columns.days import Columns, DayColumns
+from services.history.columns.segment import KEPT, NONE, Rows
+from services.history.sql.days import bounds_of
+from shared.runtime.logs import get_logger
+
+logger = get_logger(__name__)
+
+_HELD: Final = """
+    SELECT kept_from, erasures, (SELECT array_agg(day ORDER BY day) FROM history_days WHERE day >= kept_from),
+        (SELECT array_agg(batch_number ORDER BY day) FROM history_days WHERE day >= kept_from) FROM history_raw
+"""
+_EVENTS_OF: Final = "SELECT sum(views)::bigint FROM traffic_1d WHERE dimension = 'all' AND bucket = %s"
+# An array for each column: a value for each row would cost Python a microsecond or more each.
+_ARRAYS: Final = sql.SQL("SELECT {} FROM events WHERE ts >= %s AND ts < %s{}")
+_SINCE: Final = sql.SQL(" AND batch_number > %s")
+_SMALLER: Final = sql.SQL("coalesce({}, {})::int4")
+
+_EVENTS_AT_ONCE: Final = 500_000
+_EVENT_BYTES: Final = 40
+"""Of an event in memory, at most; usually about 28."""
+_HEADER_BYTES: Final = 20
+"""Of an array of one dimension in PostgreSQL's binary format; then come the length and the value of each element."""
+_2000_US: Final = 946_684_800_000_000
+"""When PostgreSQL's time begins, in microseconds since 1970."""
+
+
+def _aggregated(column: str) -> sql.Composable:
+    own: sql.Composable = sql.Identifier(column)
+    if column in KEPT:
+        own = _SMALLER.format(own, sql.Literal(NONE))
+    return sql.SQL("array_agg({})").format(own)
+
+
+_WIDE: Final = ("ts", "visitor_id")
+_COLUMNS: Final = (*_WIDE, *KEPT)
+_READ: Final = sql.SQL(", ").join(map(_aggregated, _COLUMNS))
+_READ_DAY: Final = _ARRAYS.format(_READ, sql.SQL(""))
+_READ_NEW: Final = _ARRAYS.format(_READ, _SINCE)
+
+
+class _Held(NamedTuple):
+    """What PostgreSQL holds: the last batch of each day with events."""
+
+    kept_from: date
+    erasures: int
+    batches: Mapping[date, int]
+
+
+class ColumnCache:
+    """Raw events of the latest days, in at most so many bytes. Lives in one event loop."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._erasures: int | None = None
+        self._columns = Columns({}, date.max)
+        self._is_full = False
+        self.turn = asyncio.Lock()
+        """Whoever takes a snapshot and asks for its columns has it, so that these never are of a later one."""
+
+    async def at(self, connection: psycopg.AsyncConnection) -> Columns:
+        """The columns at the snapshot of a connection, which the caller has taken since they have had the turn."""
+        held = await _held(connection)
+        self._forget(held)
+        days = dict(self._columns.days)
+        for day, number in held.batches.items():
+            known = days.get(day, DayColumns(day))
+            if day >= self._columns.complete_from and known.batch_number < number:
+                rows = await _read(connection, _READ_NEW, [*bounds_of(day), known.batch_number])
+                days[day] = await asyncio.to_thread(known.extended, [rows], number)
+        self._keep(days, self._columns.complete_from)
+        return self._columns
+
+    async def load_day(self, connection: psycopg.AsyncConnection) -> bool:
+        """Add the latest day that is not there. Returns whether there may be more to add."""
+        held = await _held(connection)
+        async with self.turn:
+            self._forget(held)
+        day = max((own for own in held.batches if own < self._columns.complete_from), default=None)
+        if day is None:
+            if self._columns.complete_from != date.min:
+                self._columns = self._columns._replace(complete_from=date.min)
+                self._log("all raw events are in memory")
+            return False
+        cursor = await connection.execute(_EVENTS_OF, [bounds_of(day)[0]])
+        events = ((await cursor.fetchone()) or [0])[0] or 0
+        if self._columns.memory_bytes + events * _EVENT_BYTES > self._most_bytes:
+            if not self._is_full:
+                self._is_full = True
+                self._log("older raw events do not fit into HISTORY_COLUMNS_MEGABYTES")
+            return False
+        loaded = await self._read_day(connection, day, events, held.batches[day])
+        async with self.turn:
+            if self._erasures == held.erasures and day < self._columns.complete_from:
+                self._keep({**self._columns.days, day: loaded}, day)
+        return True
+
+    @staticmethod
+    async def _read_day(connection: psycopg.AsyncConnection, day: date, events: int, number: int) -> DayColumns:
+        start, end = bounds_of(day)
+        pieces = 1 + events // _EVENTS_AT_ONCE
+        edges = [start + (end - start) * place / pieces for place in range(pieces)] + [end]
+        parts = [await _read(connection, _READ_DAY, list(own)) for own in pairwise(edges)]
+        return await asyncio.to_thread(DayColumns(day).extended, parts, number)
+
+    def _forget(self, held: _Held) -> None:
+        """Drop the days that are past, and all of them after an erasure: they hold the erased visitor."""
+        if self._erasures != held.erasures:
+            self._erasures, self._columns = held.erasures, Columns({}, date.max)
+        days = {day: own for day, own in self._columns.days.items() if day >= held.kept_from}
+        self._columns = self._columns._replace(days=days)
+
+    def _keep(self, days: Mapping[date, DayColumns], complete_from: date) -> None:
+        """Keep these days, but for the oldest if they are too many."""
+        columns = Columns(days, complete_from)
+        while columns.days and columns.memory_bytes > self._most_bytes:
+            oldest = min(columns.days)
+            left = {day: own for day, own in columns.days.items() if day != oldest}
+            columns = Columns(left, oldest + timedelta(days=1))
+        self._columns = columns
+
+    def _log(self, event: str) -> None:
+        logger.info(event, days=len(self._columns.days), megabytes=self._columns.memory_bytes >> 20)
+
+
+async def _held(connection: psycopg.AsyncConnection) -> _Held:
+    row = await (await connection.execute(_HELD)).fetchone()
+    assert row is not None, "history_raw has one row"
+    kept_from, erasures, days, numbers = row
+    return _Held(kept_from, erasures, dict(zip(days or (), numbers or (), strict=True)))
+
+
+async def _read(connection: psycopg.AsyncConnection, statement: sql.Composed, values: list[datetime | int]) -> Rows:
+    cursor = await connection.execute(statement, values, binary=True)
+    result = cursor.pgresult
+    assert result is not None, "it has been executed"
+    arrays = {
+        name: _array(result.get_value(0, place), 8 if name in _WIDE else 4) for place, name in enumerate(_COLUMNS)
+    }
+    return {**arrays, "ts_us": arrays["ts"] + _2000_US}
+
+
+def _array(value: bytes | None, value_bytes: int) -> NDArray[np.int64]:
+    if value is None:  # of no rows
+        return np.empty(0, np.int64)
+    elements = np.frombuffer(value, [("length", ">i4"), ("value", f">i{value_bytes}")], offset=_HEADER_BYTES)
+    return elements["value"].astype(np.int64)
