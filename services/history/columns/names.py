@@ -101,31 +101,28 @@ def _visitors(selections: Sequence[Selection], coded: Sequence[Coded], values: I
 
 
 def _visitors_by_marking(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Figures:
-    seen = np.zeros(len(values) * places, np.bool_)
+    seen = np.zeros((len(values) + 1) * places, np.bool_)
     for keys in _keys(selections, coded, values, places):
         seen[keys] = True
-    visitors: Figures = seen.reshape(len(values), places).sum(axis=1, dtype=np.int64)
+    visitors: Figures = seen.reshape(-1, places)[:-1].sum(axis=1, dtype=np.int64)
     return visitors
 
 
 def _visitors_by_sorting(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Figures:
     keys = np.unique(np.concatenate([np.unique(own) for own in _keys(selections, coded, values, places)]))
-    return np.bincount(keys // places, minlength=len(values))
+    return np.bincount(keys // places, minlength=len(values) + 1)[:-1]
 
 
-def _keys(
-    selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int
-) -> Iterator[NDArray[np.int64]]:
-    """A number for each event that has one of the values, which its place among these and its visitor make up."""
+def _keys(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Iterator[Figures]:
+    """A number for each event, which the place of its value among these and its visitor make up.
+
+    All other values have the place after the last: to sort these events out would take longer than to mark them.
+    """
     order = np.argsort(values)
     in_order = values[order]
     for selection, column in zip(selections, coded, strict=True):
         found = np.minimum(np.searchsorted(in_order, column.values), len(values) - 1)
-        is_wanted = in_order[found] == column.values
-        starts = np.where(is_wanted, order[found] * places, NONE)
-        own = starts[column.codes]
-        if is_wanted.all():
-            yield own + selection.visitors
-        else:
-            wanted = own >= 0
-            yield own[wanted] + selection.visitors[wanted]
+        place = np.where(in_order[found] == column.values, order[found], len(values))
+        # Codes as indices first: numpy looks up narrow ones half as fast.
+        starts = (place * places)[column.codes.astype(np.intp)]
+        yield np.add(starts, selection.visitors, out=starts, casting="unsafe")

@@ -43,6 +43,11 @@ class Counts(NamedTuple):
     visitors: int | None = 0
 
 
+def is_in_memory(span: Span, state: State) -> bool:
+    """Whether memory has all raw events of the span."""
+    return _in_memory(state, *_times(span)) is not None
+
+
 async def span_counts(
     spans: Sequence[Span], filters: Sequence[Filter], state: State, run: Run, *, with_visitors: bool
 ) -> list[Counts]:
