@@ -68,12 +68,16 @@ class Client:
         return answered.said
 
 
-def store(url: str, events: Sequence[EnrichedEvent], now_ms: int, *, raw_days: int, today: date) -> None:
+def store(
+    url: str, events: Sequence[EnrichedEvent], now_ms: int, *, raw_days: int, today: date, first_offset: int = 0
+) -> None:
     """Keep the events as the service does, and then drop the days that are past."""
     migrate(lambda: url)
     history = Store(lambda: url, "enriched")
     try:
-        records = [Record(0, offset, now_ms, None, encode_enriched(own)) for offset, own in enumerate(events)]
+        records = [
+            Record(0, offset, now_ms, None, encode_enriched(own)) for offset, own in enumerate(events, first_offset)
+        ]
         history.write(
             build_batch(records, decode_enriched, NO_ERASURES.erases),
             {0: history.claim(Assignment(0, 0, 1 << 40, "a"))},

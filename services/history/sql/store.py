@@ -15,6 +15,7 @@ from services.history.rows import AFTER_NAMES, FIRST_NAME, Batch, Outcomes, Row
 from services.history.sql.connecting import Url, connect, failures, lock
 from services.history.sql.days import bounds_of, create_day, retire, table_of
 from services.history.sql.names import Names
+from services.history.sql.products import NOTE_PRODUCTS
 from services.history.sql.rollups import ADD_TO_ROLLUPS
 from services.history.sql.sales import count_sales
 from services.history.sql.sessions import TEMPORARY, count_sessions
@@ -247,6 +248,7 @@ class Store:
         for parts in parts_of_days:
             cursor.execute(_INSERT.format(**parts, names=_NAMES), [number])
         cursor.execute(_NOTE_DAYS, [number, days])
+        cursor.execute(NOTE_PRODUCTS)
         count_sessions(cursor, names[BOT])
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = on").format(sql.Identifier(plan)))
