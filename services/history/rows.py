@@ -195,7 +195,12 @@ def row_of(event: EnrichedEvent) -> Row:
 
 def name_digest(name: str) -> UUID:
     """What finds a text in `names` and `visitors`."""
-    return UUID(bytes=blake2b(name.encode(), digest_size=16).digest())
+    return UUID(bytes=name_key(name))
+
+
+def name_key(name: str) -> bytes:
+    """The bytes of `name_digest`."""
+    return blake2b(name.encode(), digest_size=16).digest()
 
 
 def visitor_digest(user_id: str) -> UUID:

@@ -1,8 +1,8 @@
 """The statements that decide which sales of a batch count, and add them to the rollups of sales.
 
-In `batch`, `order_digest` and `tie` are those of `services.history.sales`. Of the events of one order the first by time
-counts, and `orders` has it. So one that is late may replace one that is stored, which then counts no more: the
-temporary table `replaced` holds it as it was.
+The temporary table `batch` holds the sales of the transaction: `order_digest` and `tie` are those of
+`services.history.sales`. Of the events of one order the first by time counts, and `orders` has it. So one that is
+late may replace one that is stored, which then counts no more: the temporary table `replaced` holds it as it was.
 """
 
 from typing import Final
@@ -28,13 +28,11 @@ SALES_DIMENSIONS: Final = (
 )
 """Each value of the type `sales_dimension`, and the id of a sale's name in it; null counts nowhere."""
 
-_HAS_SALES: Final = sql.SQL("SELECT EXISTS (SELECT FROM batch WHERE sale IS NOT NULL)")
-
 _KEEP_FIRST: Final = """
     UPDATE batch SET sale = NULL FROM (
-        SELECT ctid AS place, row_number() OVER (PARTITION BY visitor_id, order_digest ORDER BY ts, tie) AS number
+        SELECT place, row_number() OVER (PARTITION BY visitor_id, order_digest ORDER BY ts, tie) AS number
         FROM batch WHERE order_digest IS NOT NULL
-    ) AS ranked WHERE batch.ctid = place AND number > 1
+    ) AS ranked WHERE batch.place = ranked.place AND number > 1
 """
 _KNOWN: Final = sql.SQL("known.visitor_id = batch.visitor_id AND known.digest = batch.order_digest")
 _KEEP_EARLIER: Final = sql.SQL("""
@@ -106,10 +104,8 @@ _DROP_EMPTIES: Final = tuple(
 )
 
 
-def count_sales(cursor: psycopg.Cursor) -> None:
-    """Decide which sales of `batch` count, and add them to the rollups. Before the batch is inserted."""
-    if not _answer(cursor, _HAS_SALES):
-        return
+def count_sales(cursor: psycopg.Cursor) -> set[int]:
+    """Add the sales of `batch` that count to the rollups, before they are stored. Returns the places of the others."""
     cursor.execute(_KEEP_FIRST)
     cursor.execute(_KEEP_EARLIER)
     replaces = _answer(cursor, _REPLACES)
@@ -119,6 +115,7 @@ def count_sales(cursor: psycopg.Cursor) -> None:
     cursor.execute(_REMEMBER)
     for statement in (*_ADD_TO_SALES, *(_DROP_EMPTIES if replaces else ())):
         cursor.execute(statement)
+    return {place for (place,) in cursor.execute("SELECT place FROM batch WHERE sale IS NULL")}
 
 
 def _answer(cursor: psycopg.Cursor, question: sql.SQL | sql.Composed) -> bool:

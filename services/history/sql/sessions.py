@@ -7,9 +7,11 @@ change by what they were and what they became.
 
 from typing import Final
 
+import numpy as np
 import psycopg
 from psycopg import sql
 
+from services.history.sql.binary import EPOCH_MS, Column, encoded
 from services.history.sql.rollups import bucket_of
 
 SESSION_BUCKETS: Final = {"sessions_1m": "minute", "sessions_1h": "hour", "sessions_1d": "day"}
@@ -17,15 +19,16 @@ SESSION_BUCKETS: Final = {"sessions_1m": "minute", "sessions_1h": "hour", "sessi
 
 TEMPORARY: Final = ("fresh (LIKE sessions)", "touched (LIKE sessions)", "joined (LIKE sessions)")
 
-_FRESH: Final = """
-    INSERT INTO fresh SELECT visitor_id, site_id, device_id = %s, date_trunc('second', ts), date_trunc('second', ts),
-        count(*) FROM batch GROUP BY 1, 2, 3, 4
-"""
+_GAP_SECONDS: Final = 1800
+_SECOND_US: Final = 1_000_000
+
+_FRESH: Final = "COPY fresh FROM STDIN (FORMAT BINARY)"
+_KINDS: Final = ("int8", "int4", "bool", "timestamptz", "timestamptz", "int8")
 _TOUCHED: Final = """
     WITH deleted AS (
         DELETE FROM sessions AS old USING fresh
         WHERE old.visitor_id = fresh.visitor_id AND old.site_id = fresh.site_id AND old.is_bot = fresh.is_bot
-            AND old.starts < fresh.starts + interval '1800 s' AND old.ends > fresh.starts - interval '1800 s'
+            AND old.starts < fresh.ends + interval '1800 s' AND old.ends > fresh.starts - interval '1800 s'
         RETURNING old.*
     ) INSERT INTO touched SELECT * FROM deleted
 """
@@ -68,10 +71,24 @@ _ROLLUPS: Final = tuple(
 )
 
 
-def count_sessions(cursor: psycopg.Cursor, bot: int) -> None:
-    """Add the events of `batch` to sessions. `bot` is the number of the device type of bots."""
-    cursor.execute(_FRESH, [bot])
+def count_sessions(cursor: psycopg.Cursor, visitors: Column, sites: Column, are_bots: Column, times_ms: Column) -> None:
+    """Add events to sessions: those of the columns."""
+    with cursor.copy(_FRESH) as copy:
+        copy.write(encoded(_folded(visitors, sites, are_bots, times_ms // 1000), _KINDS))
     for statement in (_TOUCHED, _JOINED, _KEEP):
         cursor.execute(statement)
     for rollup in _ROLLUPS:
         cursor.execute(rollup)
+
+
+def _folded(visitors: Column, sites: Column, are_bots: Column, seconds: Column) -> list[Column]:
+    """The sessions of these events alone, as columns of `fresh`."""
+    order = np.lexsort((seconds, are_bots, sites, visitors))
+    seconds = seconds[order]
+    whose = np.stack([visitors, sites, are_bots])[:, order]
+    is_first = np.ones(len(seconds), bool)
+    is_first[1:] = (whose[:, 1:] != whose[:, :-1]).any(axis=0) | (np.diff(seconds) >= _GAP_SECONDS)
+    firsts = np.flatnonzero(is_first)
+    ends = np.append(firsts[1:], len(seconds))
+    times = [(seconds[places] - EPOCH_MS // 1000) * _SECOND_US for places in (firsts, ends - 1)]
+    return [*whose[:, firsts], *times, ends - firsts]
