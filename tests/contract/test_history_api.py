@@ -173,6 +173,23 @@ def test_compared_windows_equal_brute_force(client: Client, events: list[Enriche
     assert names["compare"]["rows"] == expected
 
 
+def test_a_running_window_is_compared_with_as_much_of_the_earlier_one(
+    client: Client, events: list[EnrichedEvent]
+) -> None:
+    day = timedelta(days=1)
+    for kind, more in (("aggregate", {}), ("breakdown", {"by": "country"})):
+        first = datetime.now(UTC)
+        said = client.said(kind, window="24h", interval="hour", compare="yesterday", **more)["compare"]
+        last = datetime.now(UTC)
+        start, end = instant(said["window"]["from"]), instant(said["window"]["to"])
+        assert end in {own.replace(second=0, microsecond=0) - day for own in (first, last)}
+        earlier = between(events, start, end)
+        assert said["rows"] == ([counts(earlier)] if kind == "aggregate" else by_name(earlier, "country"))
+    curve = client.said("timeseries", window="24h", interval="hour", compare="yesterday")
+    asked, earlier_rows = curve["rows"], curve["compare"]["rows"]
+    assert [instant(row["to"]) - day for row in asked] == [instant(row["to"]) for row in earlier_rows]
+
+
 def test_events_are_the_latest_first(client: Client, events: list[EnrichedEvent]) -> None:
     wanted = [
         own for own in passing(events, {"country": "FR"}) if own.timestamp >= ms(datetime(2026, 10, 1, tzinfo=UTC))

@@ -10,7 +10,7 @@ from services.history.questions.distributions import distribution
 from services.history.questions.latest import latest_events
 from services.history.questions.mistake import Mistake
 from services.history.questions.question import Filter, Question
-from services.history.questions.spans import MINUTE, Span, buckets
+from services.history.questions.spans import MINUTE, Span, buckets, floored
 from services.history.questions.state import EVENTS, Part, Row, Run, State, read_state
 from services.history.questions.windows import Window, compared, iso
 
@@ -36,7 +36,9 @@ async def answer(question: Question, now: datetime, run: Run, columns: Columns |
     asked = await _part(question, question.window, state, now, run)
     if question.compare is None:
         return Answer(question, state, asked)
-    window, narrowed = compared(question.window, question.compare), question
+    # What is still running is compared with as much of the earlier window; the curve of that one goes on.
+    until = None if question.kind == "timeseries" else floored(now, MINUTE)
+    window, narrowed = compared(question.window, question.compare, until), question
     if question.by is not None:
         names = tuple(row["name"] for row in asked.rows)
         narrowed = replace(question, filters=(*question.filters, Filter(question.by, names)))

@@ -104,16 +104,20 @@ def _latest(name: str, interval: Interval | None, zone: ZoneInfo, now: datetime)
     return Window(Span(start, end), interval, zone, length)
 
 
-def compared(window: Window, compare: Compare) -> Window:
-    """The window to compare with. Buckets that are the same number from the start belong together."""
+def compared(window: Window, compare: Compare, until: datetime | None = None) -> Window:
+    """The window to compare with. Buckets that are the same number from the start belong together.
+
+    It ends as the window does; or if this goes on beyond `until`, at the same time of the earlier window.
+    """
     zone, (start, end) = window.zone, window.span
+    until = end if until is None else min(end, max(until, start))
     if compare == "previous":
         length = _calendar_length(window)
         if not length.days and not length.months:
-            return window._replace(span=Span(start - (end - start), start))
+            return window._replace(span=Span(start - (end - start), until - (end - start)))
     else:
         length = {"yesterday": Length(days=1), "last_week": Length(days=7), "last_year": Length(months=12)}[compare]
-    earlier, later = (moved(instant, zone, days=-length.days, months=-length.months) for instant in (start, end))
+    earlier, later = (moved(instant, zone, days=-length.days, months=-length.months) for instant in (start, until))
     return window._replace(span=Span(earlier, max(earlier, later)))  # the clock may be set back in between
 
 

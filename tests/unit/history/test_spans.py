@@ -151,6 +151,23 @@ def test_compared_windows(parameters: dict[str, str], compare: str, start: str, 
     assert found.span == Span(at(start), at(end))
 
 
+@pytest.mark.parametrize(
+    ("parameters", "compare", "end"),
+    [
+        ({"window": "24h"}, "previous", "2026-11-27T10:30"),
+        ({"window": "30d"}, "previous", "2026-10-29T10:30"),
+        ({"window": "12mo"}, "last_year", "2025-11-28T10:30"),
+        ({"from": "2026-11-28", "to": "2026-11-28T09:00"}, "yesterday", "2026-11-27T09:00"),  # over before
+        ({"from": "2026-11-29", "to": "2026-11-30"}, "yesterday", "2026-11-28"),  # begins after
+    ],
+)
+def test_a_running_window_is_compared_up_to_the_same_time(parameters: dict[str, str], compare: str, end: str) -> None:
+    window = read_window(parameters, NOW)
+    whole = compared(window, compare)  # type: ignore[arg-type]
+    found = compared(window, compare, at("2026-11-28T10:30"))  # type: ignore[arg-type]
+    assert found.span == Span(whole.span.start, at(end))
+
+
 @given(st.sampled_from(sorted(LENGTHS)), st.sampled_from(ZONES), HOURS)
 def test_a_window_ends_after_now_with_its_running_bucket(name: str, zone: ZoneInfo, now: datetime) -> None:
     window = read_window({"window": name, "timezone": zone.key}, now)
