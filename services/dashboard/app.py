@@ -25,6 +25,7 @@ from services.dashboard.sign_in.gate.documents import account_of
 from services.dashboard.sign_in.secret_files import signing_key
 from services.dashboard.sources.failing_parts import failing_parts
 from services.dashboard.sources.history.answers import HistoryAnswers
+from services.dashboard.sources.history.last_week_source import LastWeekSource
 from services.dashboard.sources.history.sales_source import SalesSource
 from services.dashboard.sources.observations import FailingPart
 from services.dashboard.sources.rollup_source import RollupSource
@@ -124,9 +125,17 @@ def _category_colours() -> CategoryColours:
 
 
 @st.cache_resource(show_spinner=False)
+def _last_week() -> LastWeekSource:
+    return LastWeekSource(lambda question: _history().ask(question), time.monotonic)
+
+
+@st.cache_resource(show_spinner=False)
 def _live_pages(prefix: str) -> PageCache:  # noqa: ARG001 - one for each
     settings = _settings()
-    return PageCache(redis_address(settings.redis_url), _category_colours(), settings.refresh_seconds)
+    address = redis_address(settings.redis_url)
+    if not settings.has_history:
+        return PageCache(address, _category_colours(), settings.refresh_seconds)
+    return PageCache(address, _category_colours(), settings.refresh_seconds, _last_week().of)
 
 
 def _live() -> None:

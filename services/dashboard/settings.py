@@ -81,7 +81,7 @@ class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettin
     history_api_url: Annotated[str, AfterValidator(_checked_by(_read_history_url))] = Field(
         default="http://127.0.0.1:8090",
         examples=["https://history.shop.example"],
-        description="Where the API of history is, for the page Sales and the long windows of Explore. off: nowhere.",
+        description="Where the API of history is: for Sales, last week on Live, long windows of Explore. off: nowhere.",
     )
     history_api_key: str | None = Field(
         default=None,

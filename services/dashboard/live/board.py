@@ -9,6 +9,7 @@ from services.dashboard.kit.cards.card import Context, OptionalPanel
 from services.dashboard.kit.notice import notice
 from services.dashboard.kit.rollup_strip import rollup_strip
 from services.dashboard.live import key_figures, wall
+from services.dashboard.live.changes import Changes
 from services.dashboard.live.panels import (
     categories,
     conversions,
@@ -27,11 +28,11 @@ from services.dashboard.live.panels import (
     state_log,
 )
 from services.dashboard.sign_in.access import Role
+from services.dashboard.sources.history.last_week import LastWeek
 from services.dashboard.sources.observations import Empty, Observation, snapshot_of
 from shared.rollups.contract import Snapshot
 
 PANELS: Final[tuple[OptionalPanel[Snapshot], ...]] = (
-    per_minute,
     now,
     rising,
     conversions,
@@ -47,7 +48,7 @@ PANELS: Final[tuple[OptionalPanel[Snapshot], ...]] = (
     state_log,
     raw_events,
 )
-"""From top to bottom, what changes first comes first."""
+"""After the chart of minutes, from top to bottom: what changes first comes first."""
 
 _OF_VISITORS: Final[tuple[OptionalPanel[Snapshot], ...]] = (latest_visitors, state_log, raw_events)
 """These show single visitors, which is for analysts."""
@@ -56,8 +57,8 @@ _NAME: Final = "Live"
 _TITLE: Final = f'<h1 class="spoken">{_NAME}</h1>'
 
 
-def draw(observation: Observation, address: str, context: Context) -> Board:
-    """Draw what was observed of the Redis at `address`."""
+def draw(observation: Observation, address: str, context: Context, last_week: LastWeek | None = None) -> Board:
+    """Draw what was observed of the Redis at `address`; `last_week` is what history tells to compare with."""
     strip = rollup_strip(observation, address, context.now_ms, context.clock, role=context.role)
     snapshot = snapshot_of(observation)
     if snapshot is None:
@@ -65,21 +66,23 @@ def draw(observation: Observation, address: str, context: Context) -> Board:
             strip, notice=_EMPTY if isinstance(observation, Empty) else _MISSING, name=_NAME, is_wall=context.is_wall
         )
     count = key_figures.active_now(snapshot.windows)
+    changes = Changes(snapshot.meta, snapshot.windows, last_week, context.clock)
     if context.is_wall:
-        figures = wall.title(context) + key_figures.draw_for_wall(snapshot.meta, snapshot.windows)
-        return Board(strip, figures, wall.cards(snapshot, context), name=_NAME, count=count, is_wall=True)
+        figures = wall.title(context) + key_figures.draw_for_wall(snapshot.windows, changes)
+        return Board(strip, figures, wall.cards(snapshot, context, last_week), name=_NAME, count=count, is_wall=True)
+    minutes = per_minute.draw(snapshot, context, last_week)
     drawn = (panel.draw(snapshot, context) for panel in panels_of(context.role))
     return Board(
         strip,
-        _TITLE + key_figures.draw(snapshot.meta, snapshot.windows),
-        arranged(card for card in drawn if card is not None),
+        _TITLE + key_figures.draw(snapshot.windows, changes),
+        arranged([minutes, *(card for card in drawn if card is not None)]),
         name=_NAME,
         count=count,
     )
 
 
 def panels_of(role: Role) -> tuple[OptionalPanel[Snapshot], ...]:
-    """The panels that someone with this role sees."""
+    """Those of PANELS that someone with this role sees."""
     return tuple(panel for panel in PANELS if role == "analyst" or panel not in _OF_VISITORS)
 
 

@@ -7,16 +7,15 @@ from services.dashboard.kit.cards import sparkline, stat_cards
 from services.dashboard.kit.cards.stat_cards import StatCard
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.money import money
-from services.dashboard.kit.previous_period import is_covered
 from services.dashboard.kit.wording import UNKNOWN, counted, grouped, percentage, rate, span
+from services.dashboard.live.changes import Changes
 from shared.rollups.commerce import OTHER_CURRENCIES
 from shared.rollups.contract import AudienceRollup
-from shared.rollups.model import WINDOW_SECONDS, Meta
+from shared.rollups.model import WINDOW_SECONDS
 
 _RATE_WINDOW: Final = "15m"
 """For views per minute: shorter windows hold so few views that their change never settles."""
 _RATE_MINUTES: Final = WINDOW_SECONDS[_RATE_WINDOW] // 60
-_PERIODS: Final = {"5m": "5 min", "15m": "15 min", "30m": "30 min", "1h": "hour"}
 
 _Number = TypeVar("_Number", int, float)
 
@@ -25,14 +24,14 @@ _CURRENCIES_NAMED: Final = 2
 _ON_A_WALL: Final = ("Active now", "Visitors, 1 h", "Views per minute", "Sessions")
 
 
-def draw(meta: Meta, windows: AudienceRollup) -> str:
+def draw(windows: AudienceRollup, changes: Changes) -> str:
     """The cards: always the same number and height, whatever the rollup holds."""
-    return stat_cards.row(_cards(meta, windows))
+    return stat_cards.row(_cards(windows, changes))
 
 
-def draw_for_wall(meta: Meta, windows: AudienceRollup) -> str:
+def draw_for_wall(windows: AudienceRollup, changes: Changes) -> str:
     """The few that change by the second, and the revenue of a site that sells."""
-    shown = [card for card in _cards(meta, windows) if card.label in _ON_A_WALL]
+    shown = [card for card in _cards(windows, changes) if card.label in _ON_A_WALL]
     return stat_cards.row([*shown, *_revenue(windows)])
 
 
@@ -41,46 +40,43 @@ def active_now(windows: AudienceRollup) -> str:
     return grouped(windows.visitors.get("5m", 0))
 
 
-def _cards(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
-    return (*_traffic(meta, windows), *_sessions(meta, windows))
+def _cards(windows: AudienceRollup, changes: Changes) -> Iterable[StatCard]:
+    return (*_traffic(windows, changes), *_sessions(windows, changes))
 
 
-def _traffic(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
-    def change(counts: Mapping[str, int], window: str, noun: str) -> str:
-        return _change(meta, windows, counts, window, noun)
-
+def _traffic(windows: AudienceRollup, changes: Changes) -> Iterable[StatCard]:
     visitors, per_minute = windows.visitors, windows.visitors_1m
     yield StatCard(
         label="Active now",
         number=active_now(windows),
         window="visitors, last 5 min",
-        fact=change(visitors, "5m", "visitor"),
+        fact=changes.visitors("5m", "visitor"),
         curve=_per_minute(per_minute, "visitors", 30),
     )
     yield StatCard(
         label="Visitors, 15 min",
         number=grouped(visitors.get("15m", 0)),
         window="distinct, last 15 min",
-        fact=change(visitors, "15m", "visitor"),
+        fact=changes.visitors("15m", "visitor"),
         curve=_per_minute(per_minute, "visitors", 15),
     )
     yield StatCard(
         label="Visitors, 1 h",
         number=grouped(visitors.get("1h", 0)),
         window="distinct, last hour",
-        fact=change(visitors, "1h", "visitor"),
+        fact=changes.visitors("1h", "visitor"),
         curve=_per_minute(per_minute, "visitors", 60),
     )
     yield StatCard(
         label="Views per minute",
         number=rate(windows.views.get(_RATE_WINDOW, 0) / _RATE_MINUTES),
         window="mean of 15 min",
-        fact=change(windows.views, _RATE_WINDOW, "view"),
+        fact=changes.views_15m(),
         curve=_per_minute(windows.views_1m, "views", 60),
     )
 
 
-def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
+def _sessions(windows: AudienceRollup, changes: Changes) -> Iterable[StatCard]:
     sessions, started = windows.sessions, windows.sessions_5m
     any_started = sessions.started_1h > 0  # without any there is no mean, though the contract writes 0
     yield StatCard(
@@ -88,7 +84,7 @@ def _sessions(meta: Meta, windows: AudienceRollup) -> Iterable[StatCard]:
         number=grouped(sessions.active),
         window="active, last 30 min",
         # Active sessions are the visitors of the half hour, because a visitor has at most one: see docs/redis.md.
-        fact=_change(meta, windows, windows.visitors, "30m", "session"),
+        fact=changes.visitors("30m", "session"),
         curve=_curve(list(started.values())[:-1], "Sessions started per 5 minutes, last hour", grouped),
     )
     # These two show no change: the previous hour's value is not known exactly once its sessions have ended.
@@ -150,20 +146,3 @@ def _curve(figures: Sequence[_Number], title: str, written: Callable[[_Number], 
 def _means(sums: Mapping[int, int], sessions: Mapping[int, int]) -> list[float]:
     """The mean over the sessions started in each complete five minutes that had any."""
     return [sums.get(start, 0) / started for start, started in list(sessions.items())[:-1] if started]
-
-
-def _change(meta: Meta, windows: AudienceRollup, counts: Mapping[str, int], window: str, noun: str) -> str:
-    """How a window compares with the previous one; empty unless both are covered."""
-    current, previous = counts.get(window, 0), counts.get(f"{window}:prev", 0)
-    if previous == 0 or not is_covered(meta, windows, 2 * WINDOW_SECONDS[window]):
-        return ""
-    change = round(100 * (current - previous) / previous)
-    kind, arrow, word = (
-        ("up", "▲", "up") if change > 0 else ("down", "▼", "down") if change < 0 else ("level", "±", "changed by")
-    )
-    period = _PERIODS[window]
-    return (
-        f'<span class="change {kind}" title="against {counted(previous, noun)} in the {period} before">'
-        f'<span aria-hidden="true">{arrow}</span><span class="spoken">{word}</span> {grouped(abs(change))} %</span> '
-        f"on prior {period}"
-    )

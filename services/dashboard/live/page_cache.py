@@ -1,7 +1,8 @@
 """Drawn pages: viewers of the same role, audience, colour mode and zone share one for a second."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from threading import Lock
 
 from services.dashboard.kit import theme
@@ -13,8 +14,12 @@ from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.time_zones import Clock, clock_of
 from services.dashboard.live import board
 from services.dashboard.sign_in.access import Role
+from services.dashboard.sources.history.last_week import LastWeek
 from services.dashboard.sources.observations import Observation, snapshot_of
-from shared.rollups.model import AUDIENCES, Audience
+from shared.rollups.model import AUDIENCES, Audience, Meta
+
+LastWeekOf = Callable[[Meta, Audience, tzinfo], LastWeek | None]
+"""What was counted a week before a rollup, by the calendar of a zone. Does not wait for it."""
 
 _Viewer = tuple[Role, theme.Mode, Clock, bool]
 
@@ -30,8 +35,18 @@ class _Drawn:
 class PageCache:
     """The latest pages by audience. Thread-safe; one viewer draws, the others get the same page."""
 
-    def __init__(self, address: str, colours: CategoryColours, refresh_seconds: float) -> None:
-        """`address` is the Redis that the status strip names; `colours` are those of all pages of the process."""
+    def __init__(
+        self,
+        address: str,
+        colours: CategoryColours,
+        refresh_seconds: float,
+        last_week: LastWeekOf = lambda _meta, _audience, _zone: None,
+    ) -> None:
+        """`address` is the Redis that the status strip names; `colours` are those of all pages of the process.
+
+        Without `last_week`, there is no history to compare with.
+        """
+        self._last_week = last_week
         self._refresh_seconds = refresh_seconds
         self._address = address
         self._colours = colours
@@ -69,7 +84,9 @@ class PageCache:
             viewer = (role, mode, clock, is_wall)
             if viewer not in pages:
                 context = replace(self._context(observation, audience, role, mode, clock, now_s), is_wall=is_wall)
-                pages[viewer] = _Drawn(board.draw(observation, self._address, context))
+                snapshot = snapshot_of(observation)
+                last_week = None if snapshot is None else self._last_week(snapshot.meta, audience, clock.zone)
+                pages[viewer] = _Drawn(board.draw(observation, self._address, context, last_week))
             drawn = pages[viewer]
             shown = None if tabs is None else shown_tabs(drawn.board, tabs)
             key = None if shown is None else tuple(shown.items())

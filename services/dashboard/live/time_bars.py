@@ -12,6 +12,12 @@ from shared.events.time_units import MINUTE_MS
 _HEIGHT_PX: Final = 232
 _HEIGHT_ON_A_WALL_PX: Final = 158
 
+_LINE_OPACITY: Final = 0.75
+"""Pale, and yet with a contrast of 3 to a card in either mode."""
+
+LINE_COLOUR: Final = f"color-mix(in srgb, var(--muted) {_LINE_OPACITY:.0%}, var(--card))"
+"""The same for a legend, as a CSS colour."""
+
 Trace = dict[str, Any]
 
 
@@ -40,6 +46,27 @@ def bars(
         "customdata": [UTC_CLOCK.time(start)[:5] for start in starts],
         "hovertemplate": f"%{{y:,}} {noun}{utc}<extra></extra>",
     }
+
+
+def line(starts: Sequence[int], counts: Sequence[int | None], noun: str, name: str, context: Context) -> list[Trace]:
+    """A pale line over bars. Its edge has the card's colour, because no grey stands out from bars of both kinds."""
+    palette = context.palette
+    whole: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": instants(starts, context.clock),
+        "y": list(counts),
+    }
+    return [
+        {**whole, "line": {"color": palette.card, "width": 4}, "hoverinfo": "skip"},
+        {
+            **whole,
+            "line": {"color": palette.muted, "width": 2},
+            "opacity": _LINE_OPACITY,
+            "hovertemplate": f"%{{y:,}} {noun} {name}<extra></extra>",
+        },
+    ]
 
 
 def figure(traces: list[Trace], starts: Sequence[int], step_ms: int, greatest: int, context: Context) -> Figure:

@@ -7,6 +7,7 @@ from typing import Final
 from services.dashboard.kit.cards.card import Card, Context, OptionalPanel
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.live.panels import conversions, now, pages, per_minute, rising, sources
+from services.dashboard.sources.history.last_week import LastWeek
 from shared.rollups.contract import Snapshot
 
 _LISTS: Final[tuple[OptionalPanel[Snapshot], ...]] = (now, rising, sources, pages)
@@ -17,7 +18,7 @@ _CHART_COLUMNS: Final = 7
 _AUDIENCES: Final = {"all": "", "human": " · humans", "bot": " · bots"}
 
 
-def cards(snapshot: Snapshot, context: Context) -> tuple[Card, ...]:
+def cards(snapshot: Snapshot, context: Context, last_week: LastWeek | None) -> tuple[Card, ...]:
     """A chart with a list beside it, above a row of lists. A card with tabs shows that of the address.
 
     Where a site has goals, they are between the two.
@@ -28,9 +29,9 @@ def cards(snapshot: Snapshot, context: Context) -> tuple[Card, ...]:
     beside = lists[_IN_A_ROW]
     goals = conversions.draw_for_wall(snapshot, context)
     if goals is None:
-        chart = replace(per_minute.draw(snapshot, context), columns=_CHART_COLUMNS)
+        chart = replace(per_minute.draw(snapshot, context, last_week), columns=_CHART_COLUMNS)
         return chart, replace(beside, columns=12 - _CHART_COLUMNS), *below
-    chart = per_minute.draw(snapshot, context, is_narrow=True)
+    chart = per_minute.draw(snapshot, context, last_week, is_narrow=True)
     return *_in_a_row([chart, goals, beside]), *below
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+from services.dashboard.kit.cards import change as changes
 from services.dashboard.kit.escaping import in_html
-from services.dashboard.kit.wording import grouped
 
 
 def change(now: Decimal, earlier: Decimal | None, day: str, written: Callable[[Decimal], str]) -> str:
@@ -14,12 +14,4 @@ def change(now: Decimal, earlier: Decimal | None, day: str, written: Callable[[D
     figure = in_html(written(earlier))
     if earlier <= 0:
         return f"{figure} by now {day}"
-    percent = round(100 * (now - earlier) / earlier)
-    kind, arrow, word = (
-        ("up", "▲", "up") if percent > 0 else ("down", "▼", "down") if percent < 0 else ("level", "±", "changed by")
-    )
-    return (
-        f'<span class="change {kind}" title="{figure} by this time {day}">'
-        f'<span aria-hidden="true">{arrow}</span><span class="spoken">{word}</span> {grouped(abs(percent))} %</span> '
-        f"on {day}"
-    )
+    return changes.change(round(100 * (now - earlier) / earlier), day, f"{figure} by this time {day}")

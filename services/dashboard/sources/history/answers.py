@@ -29,6 +29,16 @@ RETRY_SECONDS: Final = 5.0
 ABANDONED_SECONDS: Final = 65.0
 """A question that nobody has looked at for so long is not asked any more; pages refresh at least every 30 seconds."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often a question is asked, and how many answers are kept."""
+
+    least_life_seconds: float = LEAST_LIFE_SECONDS
+    retry_seconds: float = RETRY_SECONDS
+    most_kept: int = MOST_KEPT
+
+
 Said = TypeVar("Said")
 
 
@@ -60,9 +70,11 @@ class HistoryAnswers(Generic[Said]):
         decode: Callable[[bytes], Said],
         elapsed_seconds: Callable[[], float],
         workers: int = WORKERS,
+        pace: Pace = Pace(),
     ) -> None:
         """`ask` blocks, and raises HistoryFailure; `decode` raises as msgspec does. `elapsed_seconds` is monotonic."""
         self._ask, self._decode, self._elapsed_seconds = ask, decode, elapsed_seconds
+        self._pace = pace
         self._lock = Lock()
         self._entries: dict[Question, _Entry[Said]] = {}
         self._workers = ThreadPoolExecutor(workers, "history-question")
@@ -98,7 +110,7 @@ class HistoryAnswers(Generic[Said]):
 
     def _forget(self) -> None:
         for question in [own for own, entry in self._entries.items() if entry.asked_s is None]:
-            if len(self._entries) <= MOST_KEPT:
+            if len(self._entries) <= self._pace.most_kept:
                 return
             del self._entries[question]
 
@@ -113,10 +125,11 @@ class HistoryAnswers(Generic[Said]):
         with self._lock:
             entry.asked_s = None
             if isinstance(found, HistoryFailure):
-                entry.failure, entry.due_s = found, ended_s + RETRY_SECONDS
+                entry.failure, entry.due_s = found, ended_s + self._pace.retry_seconds
             else:
                 entry.said, entry.failure = found, None
-                entry.due_s = ended_s + max(LEAST_LIFE_SECONDS, LIFE_PER_SECOND * (ended_s - began_s))
+                life_s = max(self._pace.least_life_seconds, LIFE_PER_SECOND * (ended_s - began_s))
+                entry.due_s = ended_s + life_s
         entry.answered.set()
 
     def _found(self, question: Question) -> Said | HistoryFailure:

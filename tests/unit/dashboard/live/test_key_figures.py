@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.dashboard.kit.time_zones import UTC_CLOCK, clock_of
 from services.dashboard.live import key_figures
+from services.dashboard.live.changes import Changes
+from services.dashboard.sources.history.last_week import LastWeek
 from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from shared.rollups.contract import AUDIENCE_ROWS, AudienceRollup
 from shared.rollups.model import WINDOW_SECONDS, Meta, Sessions
@@ -21,8 +24,15 @@ BARE = AudienceRollup(**{**NOTHING, "sessions": Sessions()})
 OF_SESSIONS = "of 2,412, last hour of 2,412 sessions started in the last hour"  # the second is for screen readers
 
 
+def drawn(windows: AudienceRollup = WINDOWS, meta: Meta = META, last_week: LastWeek | None = None) -> str:
+    return key_figures.draw(windows, Changes(meta, windows, last_week, UTC_CLOCK))
+
+
 def cards(windows: AudienceRollup = WINDOWS, meta: Meta = META) -> list[str]:
-    html = key_figures.draw(meta, windows)
+    return texts(drawn(windows, meta))
+
+
+def texts(html: str) -> list[str]:
     return [" ".join(re.sub(r"<[^>]*>", " ", f"<div {card}").split()) for card in html.split('<div class="kpi" ')[1:]]
 
 
@@ -77,7 +87,7 @@ def test_a_site_without_a_previous_period_shows_no_change(began_minutes_ago: int
 
 
 def test_the_tooltip_of_a_change_gives_the_previous_value() -> None:
-    html = key_figures.draw(META, WINDOWS)
+    html = drawn()
     assert re.findall('title="(against[^"]*)"', html) == [
         "against 900 visitors in the 5 min before",
         "against 2,466 visitors in the 15 min before",
@@ -87,8 +97,40 @@ def test_the_tooltip_of_a_change_gives_the_previous_value() -> None:
     ]
 
 
+WEEK_MS = 7 * 24 * 60 * MINUTE_MS
+VIEWS = {META.as_of_ms - ago * MINUTE_MS: 400 for ago in range(15, -1, -1)}  # the last is the running minute
+LAST_WEEK = LastWeek(META.as_of_ms - WEEK_MS, VIEWS, {"5m": 1_000, "15m": 2_466, "30m": 0})
+
+
+def test_last_week_takes_the_place_of_the_previous_period_where_it_is_known() -> None:
+    assert texts(drawn(last_week=LAST_WEEK))[:5] == [
+        "Active now 1,233 visitors, last 5 min ▲ up 23 % on last week",
+        "Visitors, 15 min 2,466 distinct, last 15 min ± changed by 0 % on last week",
+        "Visitors, 1 h 5,532 distinct, last hour ▲ up 8 % on prior hour",  # unknown
+        "Views per minute 540 mean of 15 min ▲ up 35 % on last week",
+        "Sessions 1,836 active, last 30 min ▼ down 10 % on prior 30 min",  # nobody was there
+    ]
+
+
+def test_the_tooltip_says_when_it_was_and_keeps_the_previous_period() -> None:
+    html = key_figures.draw(WINDOWS, Changes(META, WINDOWS, LAST_WEEK, clock_of("Europe/Berlin")))
+    tooltips = re.findall('title="(against[^"]*)"', html)
+    assert tooltips[0] == (
+        "against 1,000 visitors on 15 Nov 2026 from 12:55 to 13:00 CET; against the 5 min before: up 37 %"
+    )
+    assert tooltips[3].startswith("against 6,000 views on 15 Nov 2026 from 12:45 to 13:00 CET; ")
+    alone = drawn(replace(WINDOWS, visitors={"5m": 5}), last_week=LAST_WEEK)
+    assert 'title="against 1,000 visitors on 15 Nov 2026 from 11:55 to 12:00 UTC"' in alone
+
+
+@pytest.mark.parametrize(("covered_s", "compared"), [(299, 0), (300, 1), (899, 1), (900, 3)])
+def test_only_a_fully_loaded_window_is_compared_with_last_week(covered_s: int, compared: int) -> None:
+    html = drawn(meta=replace(META, coverage_8h_s=covered_s), last_week=LAST_WEEK)
+    assert html.count("on last week") == compared
+
+
 def test_curves_leave_the_running_minute_out_and_have_labels() -> None:
-    html = key_figures.draw(META, WINDOWS)  # visitors 20, 21, … 79 by minute, and three times as many views
+    html = drawn()  # visitors 20, 21, … 79 by minute, and three times as many views
     assert re.findall('role="img" aria-label="([^"]*)"', html) == [
         "Visitors per minute, last 30 minutes: 49 to 78",
         "Visitors per minute, last 15 minutes: 64 to 78",
@@ -103,13 +145,13 @@ def test_curves_leave_the_running_minute_out_and_have_labels() -> None:
 def test_five_minutes_without_sessions_are_not_drawn() -> None:
     idle = dict.fromkeys(WINDOWS.sessions_5m, 0)
     busy = {**idle, list(idle)[3]: 4, list(idle)[7]: 8, list(idle)[-1]: 1}  # the last is running
-    html = key_figures.draw(META, replace(WINDOWS, sessions_5m=busy, bounces_5m=dict.fromkeys(idle, 2)))
+    html = drawn(replace(WINDOWS, sessions_5m=busy, bounces_5m=dict.fromkeys(idle, 2)))
     assert "Bounce rate by 5 minutes, last hour: 25.0 % to 50.0 %" in html
-    assert "Bounce rate by" not in key_figures.draw(META, replace(WINDOWS, sessions_5m=idle))
+    assert "Bounce rate by" not in drawn(replace(WINDOWS, sessions_5m=idle))
 
 
 def test_a_curve_of_shares_fills_its_height() -> None:
-    html = key_figures.draw(META, replace(WINDOWS, bounces_5m=dict.fromkeys(WINDOWS.sessions_5m, 1)))
+    html = drawn(replace(WINDOWS, bounces_5m=dict.fromkeys(WINDOWS.sessions_5m, 1)))
     curve = html[html.index('aria-label="Bounce rate by') :].partition("</div>")[0]
     assert min(float(height) for height in re.findall(r"% ([0-9.]+)%", curve)) == 6  # of the card's, from its top
 
@@ -127,7 +169,7 @@ def test_without_sessions_there_is_no_mean() -> None:
 
 
 def test_units_are_small_and_numbers_are_not() -> None:
-    html = key_figures.draw(META, replace(WINDOWS, sessions=sessions(duration_s_1h=4_800.0)))
+    html = drawn(replace(WINDOWS, sessions=sessions(duration_s_1h=4_800.0)))
     assert '<div class="number" style="--digits:6.5">1<small> h</small> 20<small> min</small></div>' in html
 
 

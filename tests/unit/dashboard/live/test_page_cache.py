@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 
 from services.dashboard.kit.cards.edition import Edition
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.live.page_cache import PageCache
 from services.dashboard.sign_in.access import Role
+from services.dashboard.sources.history.last_week import LastWeek
 from services.dashboard.sources.observations import Empty, Live, Observation
+from shared.rollups.model import Audience, Meta
 from tests.support.editions import content_of, page_of
 from tests.support.samples.rollup import NOON_MS, sample_rollup
 from tests.unit.dashboard.live.test_board import snapshot_of
@@ -77,6 +80,25 @@ def test_every_time_is_in_the_viewers_zone_with_utc_in_its_tooltip() -> None:
     assert visits["data"][0]["customdata"][-1] == "12:00"
     assert "%{customdata} UTC" in visits["data"][0]["hovertemplate"]
     assert visits["layout"]["xaxis"]["hoverformat"] == "%H:%M CET"
+
+
+def test_last_week_is_looked_up_once_for_viewers_who_share_a_page() -> None:
+    looked: list[tuple[Meta, Audience, tzinfo]] = []
+
+    def last_week(meta: Meta, audience: Audience, zone: tzinfo) -> LastWeek:
+        looked.append((meta, audience, zone))
+        return LastWeek(0, {}, {"5m": 1_000})
+
+    pages, observation = PageCache("", CategoryColours(), 1.0, last_week), live()
+    for _ in range(3):
+        shown = pages.page(observation, "bot", "viewer", "light", BERLIN, NOON_MS)
+    assert [(meta.as_of_ms, audience, str(zone)) for meta, audience, zone in looked] == [(NOON_MS, "bot", BERLIN)]
+    assert "on last week" in decoded(shown)["figures"]
+    wall = pages.page(observation, "bot", "viewer", "light", BERLIN, NOON_MS, is_wall=True)
+    assert "on last week" in decoded(wall)["figures"]
+    assert "last week" in json.dumps(decoded(wall)["cards"])
+    pages.page(Empty(), "all", "viewer", "light", BERLIN, NOON_MS)
+    assert len(looked) == 2, "nothing to compare"
 
 
 def test_each_role_has_its_own_page() -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from services.dashboard.kit import theme
 from services.dashboard.kit.cards.card import Context
-from services.dashboard.kit.cards.chart import Figure, round_top
+from services.dashboard.kit.cards.chart import Chart, Figure, round_top
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.theme import DARK, LIGHT
+from services.dashboard.live import time_bars
 from services.dashboard.live.panels import categories, devices, per_half_hour, per_minute
+from services.dashboard.sources.history.last_week import LastWeek
 from shared.events.time_units import HALF_HOUR_MS, MINUTE_MS
 from tests.support.samples.rollup import NOON_MS, sample_rollup
+from tests.unit.dashboard.kit.test_theme import contrast, mixed
+from tests.unit.dashboard.live.test_board import snapshot_of
 
 MINUTES = {NOON_MS + number * MINUTE_MS: 10 + number for number in range(60)}
 HALF_HOURS = {NOON_MS + number * HALF_HOUR_MS: 100 * number for number in range(17)}
@@ -40,6 +44,7 @@ def all_figures(palette: theme.Palette) -> list[Figure]:
     return [
         of_visits(MINUTES, MINUTES, palette),
         of_visits({}, {}, palette),
+        per_minute.figure(WINDOWS, context(palette), last_week(7, MINUTES)),
         of_sessions(HALF_HOURS, palette),
         of_sessions({}, palette),
         devices.figure(DEVICES, palette),
@@ -64,6 +69,43 @@ def test_visits_show_the_last_fifteen_minutes_in_utc_and_hatch_the_running_one()
     assert views_bars["y"] == list(range(55, 70))
     assert visitors_bars["y"] == [count // 2 for count in range(55, 70)]
     assert views_bars["marker"]["pattern"]["shape"] == [""] * 14 + ["/"]
+
+
+def last_week(views: int, minutes: dict[int, int]) -> LastWeek:
+    return LastWeek(NOON_MS - 7 * 24 * 60 * MINUTE_MS, {start: views + place for place, start in enumerate(minutes)})
+
+
+def test_last_week_is_a_line_over_the_bars_of_the_same_minutes() -> None:
+    shown = dict(list(MINUTES.items())[-16:])
+    figure = per_minute.figure(replace(WINDOWS, views_1m=MINUTES), context(), last_week(900, shown))
+    bars, _, edge, line = figure["data"]
+    assert (line["x"], line["y"]) == (bars["x"], list(range(901, 916)))
+    assert (edge["x"], edge["y"], edge["hoverinfo"]) == (line["x"], line["y"], "skip")
+    assert line["hovertemplate"] == "%{y:,} views last week<extra></extra>"
+    assert figure["layout"]["yaxis"]["tickvals"][-1] == round_top(915)
+    behind = per_minute.figure(replace(WINDOWS, views_1m=MINUTES), context(), last_week(1, {NOON_MS: 1}))
+    assert behind["data"][3]["y"] == [None] * 15
+
+
+@pytest.mark.parametrize("is_narrow", [False, True])
+def test_the_line_has_a_name_for_everyone(is_narrow: bool) -> None:
+    snapshot = snapshot_of(sample_rollup())
+    minutes = dict(list(snapshot.windows.views_1m.items())[-16:])
+    card = per_minute.draw(snapshot, context(), last_week(100, minutes), is_narrow=is_narrow)
+    head, drawn = card.parts
+    assert isinstance(head, str)
+    assert isinstance(drawn, Chart)
+    assert ("15 min · line: last week" if is_narrow else "last week <b>1,605</b>") in head
+    assert drawn.label.endswith(", 1,605 views in the same minutes of last week")
+    plain = per_minute.draw(snapshot, context(), is_narrow=is_narrow)
+    assert "last week" not in str(plain)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_line_stands_out_from_its_card(palette: theme.Palette) -> None:
+    line = time_bars.line([NOON_MS], [1], "views", "last week", context(palette))[1]
+    faded = mixed(line["line"]["color"], line["opacity"], palette.card)
+    assert contrast(faded, palette.card) >= 3
 
 
 def test_a_minute_without_visitors_is_a_bar_of_no_height() -> None:
