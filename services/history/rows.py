@@ -5,7 +5,7 @@ No row holds what PostgreSQL cannot store: NUL characters are replaced, and what
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
@@ -32,6 +32,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _URLS_CACHED: Final = 4096  # of up to 8 KB
 _LINKS_CACHED: Final = 16_384
 _NUL: Final = "\0"
+_ESCAPED_NUL: Final = b"\\u0000"  # as it is in JSON, and in no other way
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -124,21 +125,23 @@ def build_batch(
     """
     batch = Batch()
     arrivals: dict[int, int] = {}
-    known: set[tuple[str, int, date]] = set()
+    known: set[tuple[str, int, int]] = set()
     for record in records:
         partition = record.partition
         batch.next_offsets[partition] = record.offset + 1
         arrivals[partition] = record.timestamp_ms
-        outcomes = batch.outcomes.setdefault(partition, Outcomes())
+        outcomes = batch.outcomes.get(partition)
+        if outcomes is None:
+            outcomes = batch.outcomes[partition] = Outcomes()
         event = decode(record.value)
         if isinstance(event, Refusal) or event.timestamp > record.timestamp_ms + FUTURE_TOLERANCE_MS:
             outcomes.refused += 1
         elif erases(event.userId, event.timestamp, record.timestamp_ms):
             outcomes.erased += 1
         else:
-            row = row_of(event)
+            row = row_of(event) if _ESCAPED_NUL in record.value else _row_of(event)
             if row.event_digest is not None:
-                key = row.visitor, row.event_digest, row.ts.date()
+                key = row.visitor, row.event_digest, event.timestamp // DAY_MS
                 if key in known:
                     outcomes.duplicates += 1
                     continue
@@ -150,46 +153,53 @@ def build_batch(
 
 def row_of(event: EnrichedEvent) -> Row:
     """The row of an event within the limits."""
-    event_id = _text(event.eventId)
-    event_type = _text(event.eventType) or DEFAULT_EVENT_TYPE
-    value = _amount(event.value)
+    row = Row._make(_stored(value) if isinstance(value, str) else value for value in _row_of(event))
+    return row._replace(event_digest=event_digest(row.event_id)) if row.event_id else row
+
+
+def _row_of(event: EnrichedEvent) -> Row:
+    """The same where no text of the event has a NUL character, in half the time."""
+    # Without a call or a keyword for each field: this is most of what a batch takes to build.
+    event_id, event_type, value = event.eventId, event.eventType, _amount(event.value)
     link, page = _link_and_page(event.url)
     source, channel, campaign = _origin(_link_and_page(event.referrer)[0], link)
+    original = event.original_timestamp
+    kind = DEFAULT_EVENT_TYPE if event_type is UNSET or not event_type else event_type
     return Row(
-        ts=_instant(event.timestamp),
-        visitor=_stored(event.userId),
-        site=_text(event.site) or NO_SITE,
-        event_type=event_type,
-        country=_stored(event.country),
-        device=_stored(event.deviceType),
-        browser=_stored(event.browser),
-        operating_system=_stored(event.operatingSystem),
-        gender=_stored(event.gender),
-        source=source,
-        channel=channel,
-        product=_text(event.productId),
-        category=_text(event.category),
-        title=_text(event.title),
-        url=_text(event.url),
-        referrer=_text(event.referrer),
-        campaign=_text(campaign),
-        page=_text(page),
-        user_agent=_text(event.userAgent),
-        profile_gender=_text(event.profileGender),
-        currency=_currency(event.currency),
-        platform=_text(event.platform),
-        quantity=_number(event.quantity),
-        age=event.age,
-        profile_age=_number(event.profileAge),
-        original_ts=None if event.original_timestamp is None else _instant(event.original_timestamp),
-        event_digest=event_digest(event_id) if event_id else None,
-        event_id=event_id,
-        order_id=_text(event.orderId),
-        ip=_text(event.ip),
-        birthdate=_text(event.birthdate),
-        value=value,
-        cost=_amount(event.cost),
-        sale=None if value is None else sale_of(value, event_type),
+        _instant(event.timestamp),
+        event.userId,
+        NO_SITE if event.site is UNSET else event.site or NO_SITE,
+        kind,
+        event.country,
+        event.deviceType,
+        event.browser,
+        event.operatingSystem,
+        event.gender,
+        source,
+        channel,
+        event.productId,
+        event.category,
+        event.title,
+        None if event.url is UNSET else event.url,
+        None if event.referrer is UNSET else event.referrer,
+        campaign,
+        page,
+        event.userAgent,
+        None if event.profileGender is UNSET else event.profileGender,
+        _currency(event.currency),
+        None if event.platform is UNSET else event.platform,
+        None if event.quantity is UNSET else event.quantity,
+        event.age,
+        None if event.profileAge is UNSET else event.profileAge,
+        None if original is None else _instant(original),
+        None if event_id is UNSET or not event_id else event_digest(event_id),
+        None if event_id is UNSET else event_id,
+        None if event.orderId is UNSET else event.orderId,
+        event.ip,
+        event.birthdate,
+        value,
+        _amount(event.cost),
+        None if value is None else sale_of(value, kind),
     )
 
 
@@ -230,17 +240,9 @@ def _instant(timestamp_ms: int) -> datetime:
     return _EPOCH + timedelta(days=timestamp_ms // DAY_MS, milliseconds=timestamp_ms % DAY_MS)
 
 
-def _text(text: str | UnsetType | None) -> str | None:
-    return None if text is None or text is UNSET else _stored(text)
-
-
 def _stored(text: str) -> str:
     """Replaced, not removed, so that two ids do not become one, nor an id empty."""
     return text.replace(_NUL, _REPLACEMENT) if _NUL in text else text
-
-
-def _number(number: int | UnsetType | None) -> int | None:
-    return None if number is UNSET else number
 
 
 def _currency(text: str | UnsetType | None) -> str | None:

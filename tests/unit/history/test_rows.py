@@ -46,6 +46,24 @@ def test_nul_is_replaced_so_that_ids_stay_apart() -> None:
     assert {row.user_agent for row in rows} == {"a\ufffd"}
 
 
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            ("eventId", "eventType", "url", "referrer", "site", "ip", "title", "orderId", "platform"),
+            st.sampled_from(["", "a\0", "\0", "\\u0000", "https://shop.example/%00?utm_campaign=%00&utm_source=a%00"]),
+        ),
+    )
+)
+def test_no_row_of_a_batch_has_a_nul(fields: dict[str, str]) -> None:
+    (row,) = build_batch([record(event("a\0", value="1", **fields))], decode_enriched, NO_ERASURES.erases).rows
+    assert row == (0, row_of(event("a\0", value="1", **fields)))
+    assert "\0" not in "".join(text for text in row[1] if isinstance(text, str))
+    (plain,) = build_batch([record(event("a", **fields))], decode_enriched, NO_ERASURES.erases).rows
+    assert plain == (0, row_of(event("a", **fields)))
+    assert "\0" not in "".join(text for text in plain[1] if isinstance(text, str))
+
+
 def test_origins_are_in_the_words_of_aggregate() -> None:
     shop = "https://shop.example/shoes?utm_campaign=spring&utm_source=news&utm_medium=email#top"
     tagged = row_of(event(url=shop, referrer="https://www.google.com/"))
