@@ -55,7 +55,7 @@ def test_nul_is_replaced_so_that_ids_stay_apart() -> None:
         ),
     )
 )
-def test_no_row_of_a_batch_has_a_nul(fields: dict[str, str]) -> None:
+def test_no_row_of_a_batch_has_a_nul(fields: dict[str, Any]) -> None:
     (row,) = build_batch([record(event("a\0", value="1", **fields))], decode_enriched, NO_ERASURES.erases).rows
     assert row == (0, row_of(event("a\0", value="1", **fields)))
     assert "\0" not in "".join(text for text in row[1] if isinstance(text, str))
