@@ -43,23 +43,29 @@ class Intention(NamedTuple):
     signs_up: bool = False
 
     @property
-    def steps(self) -> int:
-        """How many steps that takes."""
-        tail = (0, 1, 2, 4)[self.stage]
-        return 2 * self.products + tail + self.is_reloaded + self.signs_up
+    def reports(self) -> int:
+        """How often the thank-you page reports the order: each time, an event for each of its products."""
+        return 1 + self.is_reloaded if self.stage is Stage.ORDER else 0
 
     @property
-    def order_step(self) -> int | None:
-        """The place of the order among them, from 0."""
-        return 2 * self.products + 3 if self.stage is Stage.ORDER else None
+    def steps(self) -> int:
+        """How many steps that takes."""
+        pages = (0, 1, 2, 3)[self.stage]
+        return 2 * self.products + pages + self.reports * self.products + self.signs_up
+
+    def is_reported(self, step: int) -> bool:
+        """Whether a step, from 0, follows at once: an event of the order, but for the one that a reload sends first."""
+        number = step - 2 * self.products - 3
+        return 0 <= number < self.reports * self.products and (number == 0 or number % self.products != 0)
 
 
 _LOOKS: Final = Intention(Stage.NO_CART)
+_MEAN_PRODUCTS: Final = sum((1.0, *(1 - share for share in _ITEMS[:-1])))  # of a basket
 MOST_STEPS: Final = Intention(Stage.ORDER, len(_ITEMS), is_reloaded=True, signs_up=True).steps
 MEAN_STEPS: Final = (
-    CART_SHARE * (2 * sum((1.0, *(1 - share for share in _ITEMS[:-1]))) + 1)
+    CART_SHARE * (2 * _MEAN_PRODUCTS + 1)
     + CART_SHARE * CHECKOUT_SHARE
-    + CART_SHARE * ORDER_SHARE * (2 + _RELOAD_SHARE)
+    + CART_SHARE * ORDER_SHARE * (1 + _MEAN_PRODUCTS * (1 + _RELOAD_SHARE))
     + _SIGN_UP_SHARE
 )
 """Of a person's session."""

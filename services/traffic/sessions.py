@@ -1,6 +1,6 @@
 """The clicks of one session of the simulated shop. Pure: they follow from its start and the world."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from math import exp
 from random import Random
@@ -18,7 +18,7 @@ from services.traffic.intentions import (
     Stage,
     draw_intention,
 )
-from services.traffic.shopping import PURCHASE, event_of, shop
+from services.traffic.shopping import event_of, shop
 from services.traffic.visitors import BOT_ADDRESSES, bot, person
 from services.traffic.weighted import draw
 from services.traffic.world import World
@@ -31,7 +31,7 @@ _BOT_WAITS_SECONDS: Final = (0.5, 6.0)
 _BOT_SESSIONS: Final = 0.06
 _RETURNING: Final = 1.5  # above 1, low-numbered people return more often
 _SHOPPER_WAITS_SECONDS: Final = (3.0, 40.0)  # between the steps of a cart and an order
-_REPORT_WAITS_SECONDS: Final = (0.2, 2.0)  # from the thank-you page to the event of the order
+_REPORT_WAITS_SECONDS: Final = (0.2, 2.0)  # from the thank-you page to the first event of the order, and to each other
 
 _LONGEST_BROWSING_MS: Final = int(len(_PERSON_PAGES) * _PERSON_THINKS_SECONDS[1] * 1000)
 _LONGEST_WAIT_MS: Final = int(_SHOPPER_WAITS_SECONDS[1] * 1000)
@@ -73,17 +73,17 @@ def session(world: World, start: Start, from_ms: int) -> Iterator[RawEvent]:
     return _person_session(world, start, rng, arrival, draw_intention(rng, arrival), from_ms)
 
 
-def order_in(world: World, start: Start) -> RawEvent | None:
-    """The order of a session; None where nothing is ordered."""
+def order_in(world: World, start: Start) -> Sequence[RawEvent]:
+    """The events of the order of a session; none where nothing is ordered."""
     rng = Random(start.seed)
     if rng.random() < _BOT_SESSIONS:
-        return None
+        return ()
     arrival = draw_arrival(rng, start.begin_ms)
     intention = draw_intention(rng, arrival)
     if intention.stage is not Stage.ORDER:
-        return None
+        return ()
     session = _person_session(world, start, rng, arrival, intention, 0)
-    return next(event for event in session if event.eventType == PURCHASE)
+    return [event for event in session if event.value is not None]
 
 
 def _bot_session(world: World, start: Start, rng: Random, from_ms: int) -> Iterator[RawEvent]:
@@ -139,7 +139,7 @@ def _person_times_ms(rng: Random, begin_ms: int, intention: Intention) -> tuple[
         times_ms.append(times_ms[-1] + int(seconds * 1000))
     at_ms, step_times_ms = times_ms[-1], []
     for number in range(intention.steps):
-        waits_seconds = _REPORT_WAITS_SECONDS if number == intention.order_step else _SHOPPER_WAITS_SECONDS
+        waits_seconds = _REPORT_WAITS_SECONDS if intention.is_reported(number) else _SHOPPER_WAITS_SECONDS
         at_ms += int(rng.uniform(*waits_seconds) * 1000)
         step_times_ms.append(at_ms)
     return times_ms, step_times_ms

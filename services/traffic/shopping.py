@@ -1,9 +1,9 @@
 """What people do in the shop beyond looking: carts, checkouts, orders, refunds and newsletter sign-ups. Pure.
 
-An order is one event with the value of the whole basket; it names the product when there is only one.
+An order of several products is an event for each: the first stands for the order, the others are further lines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ from services.traffic.browsing import HOST, SITE, Page, draw_product_page
 from services.traffic.catalogue import PRODUCTS, CatalogueProduct
 from services.traffic.intentions import Intention, Stage
 from services.traffic.visitors import Visitor
-from shared.events.amounts import MILLION, amount_text, millionths_of
+from shared.events.amounts import MILLION, ORDER_LINE, amount_text, millionths_of
 from shared.events.schema import DEFAULT_EVENT_TYPE, RawEvent
 
 ADD_TO_CART: Final = "add_to_cart"
@@ -37,13 +37,13 @@ _CATEGORIES: Final = tuple(PRODUCTS)
 
 
 class Sale(NamedTuple):
-    """An order. `product` is None for several."""
+    """A line of an order; the first has the id of the order, the others ids of their own."""
 
     order_id: str
     value_cents: int
     cost_cents: int
     quantity: int
-    product: CatalogueProduct | None
+    product: CatalogueProduct
 
 
 class Step(NamedTuple):
@@ -57,9 +57,9 @@ class Step(NamedTuple):
 def shop(rng: Random, visitor: Visitor, intention: Intention, liked: str | None) -> Iterator[Step]:
     """The steps after browsing, as many as `intention.steps`. `liked` is the category to buy from, if known."""
     if intention.products:
-        basket = []
+        basket: list[Page] = []
         for _ in range(intention.products):
-            page = _draw_wanted(rng, liked or rng.choice(visitor.favourites or _CATEGORIES))
+            page = _draw_wanted(rng, liked or rng.choice(visitor.favourites or _CATEGORIES), basket)
             basket.append(page)
             yield Step(page)
             yield Step(page, ADD_TO_CART)
@@ -68,10 +68,10 @@ def shop(rng: Random, visitor: Visitor, intention: Intention, liked: str | None)
             yield Step(_CHECKOUT)
         if intention.stage is Stage.ORDER:
             yield Step(_THANKS)
-            order = Step(_THANKS, PURCHASE, _order(rng, visitor.currency, basket))
-            yield order
-            if intention.is_reloaded:
-                yield order
+            lines = _order(rng, visitor.currency, basket)
+            for _ in range(intention.reports):
+                for number, line in enumerate(lines):
+                    yield Step(_THANKS, ORDER_LINE if number else PURCHASE, line)
     if intention.signs_up:
         yield Step(_NEWSLETTER, NEWSLETTER)
 
@@ -103,22 +103,22 @@ def event_of(
     return event if sale is None else _with_sale(event, visitor, sale)
 
 
-def refund(rng: Random, order: RawEvent, time_ms: int, event_id: str) -> RawEvent:
-    """The refund of an order, mostly all of it; asked for on the page of returns."""
-    assert order.value is not None
-    assert order.url is not None
-    millionths = millionths_of(order.value)
+def refund(rng: Random, line: RawEvent, time_ms: int, event_id: str) -> RawEvent:
+    """The refund of a line of an order, mostly all of it; asked for on the page of returns."""
+    assert line.value is not None
+    assert line.url is not None
+    millionths = millionths_of(line.value)
     assert millionths is not None
     is_full = rng.random() < _FULL_REFUNDS
     cents = millionths // _CENT if is_full else max(1, int(millionths / _CENT * rng.uniform(0.15, 0.6)))
     return msgspec.structs.replace(
-        order,
+        line,
         timestamp=time_ms,
         eventId=event_id,
         eventType=REFUND,
-        url=f"{_RETURNS.url}{order.url.removeprefix(_THANKS.url)}",  # it comes from where the order came from
+        url=f"{_RETURNS.url}{line.url.removeprefix(_THANKS.url)}",  # it comes from where the order came from
         value=amount_text(-cents * _CENT),
-        quantity=order.quantity if is_full else None,
+        quantity=line.quantity if is_full else None,
         cost=None,
     )
 
@@ -126,7 +126,7 @@ def refund(rng: Random, order: RawEvent, time_ms: int, event_id: str) -> RawEven
 def _with_sale(event: RawEvent, visitor: Visitor, sale: Sale) -> RawEvent:
     return msgspec.structs.replace(
         event,
-        productId=sale.product.product_id if sale.product is not None else None,
+        productId=sale.product.product_id,
         value=amount_text(sale.value_cents * _CENT),
         currency=visitor.currency,
         quantity=sale.quantity,
@@ -136,28 +136,33 @@ def _with_sale(event: RawEvent, visitor: Visitor, sale: Sale) -> RawEvent:
     )
 
 
-def _draw_wanted(rng: Random, category: str) -> Page:
-    """A product that somebody buys: a dear one is looked at more often than it is bought."""
+def _draw_wanted(rng: Random, category: str, basket: Sequence[Page]) -> Page:
+    """A product that somebody buys, besides those of the basket: a dear one is looked at more often than bought."""
     page = draw_product_page(rng, category)
     for _ in range(2):
         if page.product is None or rng.random() * page.product.price_cents < _DEAR_CENTS:
             break
         page = draw_product_page(rng, category)
+    while page in basket:
+        page = draw_product_page(rng, category)
     return page
 
 
-def _order(rng: Random, currency: str, basket: list[Page]) -> Sale:
-    value_cents = quantity = 0
-    products = {page.product for page in basket if page.product is not None}
-    for page in basket:
+def _order(rng: Random, currency: str, basket: Sequence[Page]) -> Sequence[Sale]:
+    """A line for each product of the basket."""
+    order_id = f"{rng.getrandbits(48):012X}"
+    lines = []
+    for number, page in enumerate(basket, start=1):
         assert page.product is not None
         pieces = rng.choices((1, 2, 3), (70, 22, 8))[0] if page.product.price_cents < _IMPULSE_CENTS else 1
-        value_cents += pieces * (page.product.price_cents * _CENTS_FOR_A_EURO[currency] // 100)
-        quantity += pieces
-    return Sale(
-        order_id=f"{rng.getrandbits(48):012X}",
-        value_cents=value_cents,
-        cost_cents=int(value_cents * rng.uniform(0.45, 0.7)),
-        quantity=quantity,
-        product=products.pop() if len(products) == 1 else None,
-    )
+        value_cents = pieces * (page.product.price_cents * _CENTS_FOR_A_EURO[currency] // 100)
+        lines.append(
+            Sale(
+                order_id=order_id if number == 1 else f"{order_id}-{number}",
+                value_cents=value_cents,
+                cost_cents=int(value_cents * rng.uniform(0.45, 0.7)),
+                quantity=pieces,
+                product=page.product,
+            )
+        )
+    return lines

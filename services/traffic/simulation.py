@@ -5,7 +5,7 @@ count once.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from operator import attrgetter
 from random import Random
@@ -91,18 +91,18 @@ def _refunds(world: World, name: str, block: int) -> Iterator[RawEvent]:
             return
         time_ms = block * _BLOCK_MS + int(at_ms)
         order = _order_before(world, name, rng, time_ms - int(rng.uniform(*_REFUND_AFTER_MS)))
-        if order is not None and order.timestamp < time_ms:
-            yield refund(rng, order, time_ms, f"{name}-{block:x}-r{number}")
+        if order and (line := rng.choice(order)).timestamp < time_ms:
+            yield refund(rng, line, time_ms, f"{name}-{block:x}-r{number}")
         at_ms += rng.expovariate(refunds_per_ms)
 
 
-def _order_before(world: World, name: str, rng: Random, at_ms: int) -> RawEvent | None:
-    """A random order of a session that started shortly before `at_ms`; None where there is none."""
+def _order_before(world: World, name: str, rng: Random, at_ms: int) -> Sequence[RawEvent]:
+    """The events of a random order of a session that started shortly before `at_ms`; none without one."""
     last = at_ms // _BLOCK_MS
     for block in range(last, last - _BLOCKS_SEARCHED, -1):
         starts = list(_starts(world, name, block))
         first = rng.randrange(len(starts)) if starts else 0
         for start in starts[first:]:
-            if (order := order_in(world, start)) is not None:
+            if order := order_in(world, start):
                 return order
-    return None
+    return ()

@@ -3,18 +3,20 @@
 from collections import Counter, defaultdict
 from decimal import Decimal
 from functools import cache
-from itertools import takewhile
+from itertools import pairwise, takewhile
+from random import Random
 from statistics import mean
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from services.traffic.acquisition import ARRIVALS, Schedule
-from services.traffic.intentions import CART_SHARE, ORDER_SHARE
+from services.traffic.acquisition import ARRIVALS, Schedule, draw_arrival
+from services.traffic.intentions import CART_SHARE, MEAN_STEPS, ORDER_SHARE, draw_intention
 from services.traffic.shopping import ADD_TO_CART, NEWSLETTER, PURCHASE, REFUND
 from services.traffic.simulation import simulate
 from services.traffic.user_agents import BOTS
 from services.traffic.world import World
+from shared.events.amounts import ORDER_LINE
 from shared.events.raw import decode_raw, encode_raw
 from shared.events.schema import RawEvent
 
@@ -60,6 +62,18 @@ def test_two_or_three_of_a_hundred_sessions_order_and_most_carts_are_abandoned()
     assert pytest.approx(0.0225) == CART_SHARE * ORDER_SHARE
 
 
+def orders() -> dict[tuple[str, str], list[RawEvent]]:
+    """The lines of each order, without those of a reload; by visitor and order."""
+    found: dict[tuple[str, str], list[RawEvent]] = defaultdict(list)
+    for event in eight_hours():
+        if event.eventType in (PURCHASE, ORDER_LINE):
+            lines = found[event.userId, (event.orderId or "").partition("-")[0]]
+            if event.orderId not in {line.orderId for line in lines}:
+                lines.append(event)
+    # The first hour may begin within an order.
+    return {key: lines for key, lines in found.items() if lines[0].eventType == PURCHASE}
+
+
 def test_an_order_comes_after_its_cart_checkout_and_thanks() -> None:
     for session in sessions().values():
         types = [event.eventType for event in session]
@@ -73,8 +87,8 @@ def test_an_order_comes_after_its_cart_checkout_and_thanks() -> None:
 
 def test_an_order_carries_all_its_fields_and_nothing_else_carries_money() -> None:
     for event in eight_hours():
-        assert (event.value is None) == (event.eventType not in (PURCHASE, REFUND))
-    for order in of_type(PURCHASE):
+        assert (event.value is None) == (event.eventType not in (PURCHASE, ORDER_LINE, REFUND))
+    for order in of_type(PURCHASE) + of_type(ORDER_LINE):
         assert order.value is not None
         assert order.cost is not None
         assert 0 < Decimal(order.cost) < Decimal(order.value)
@@ -94,18 +108,47 @@ def test_an_order_says_where_its_visit_came_from() -> None:
 
 
 def test_the_average_order_and_its_products_are_believable() -> None:
-    values = [Decimal(order.value or 0) for order in of_type(PURCHASE) if order.currency == "EUR"]
+    values = [
+        sum((Decimal(line.value or 0) for line in lines), Decimal(0))
+        for lines in orders().values()
+        if lines[0].currency == "EUR"
+    ]
     assert 80 < mean(values) < 250
-    products = [order.productId for order in of_type(PURCHASE)]
-    assert 0.5 < sum(product is not None for product in products) / len(products) < 0.9
+    alone = sum(len(lines) == 1 for lines in orders().values())
+    assert 0.5 < alone / len(orders()) < 0.9
+
+
+def test_an_order_of_several_products_has_a_line_for_each() -> None:
+    several = [lines for lines in orders().values() if len(lines) > 1]
+    assert {len(lines) for lines in several} == {2, 3}
+    for lines in several:
+        first = lines[0]
+        assert [line.eventType for line in lines] == [PURCHASE] + [ORDER_LINE] * (len(lines) - 1)
+        assert [line.orderId for line in lines[1:]] == [
+            f"{first.orderId}-{number}" for number in range(2, len(lines) + 1)
+        ]
+        assert len({line.productId for line in lines} - {None}) == len(lines)
+        assert all(0 <= line.timestamp - before.timestamp <= 2_000 for before, line in pairwise(lines))
+        assert {(line.currency, line.platform, line.url, line.referrer) for line in lines} == {
+            (first.currency, first.platform, first.url, first.referrer)
+        }
+
+
+def test_an_order_has_the_products_of_its_cart() -> None:
+    for lines in orders().values():
+        session = sessions()[(lines[0].eventId or "").rpartition("-")[0]]
+        carted = [event.productId for event in session if event.eventType == ADD_TO_CART]
+        if (session[0].eventId or "").endswith("-0"):
+            assert carted == [line.productId for line in lines]
 
 
 def test_a_reloaded_order_keeps_its_id_and_gets_another_event_id() -> None:
     by_id = defaultdict(list)
-    for order in of_type(PURCHASE):
+    for order in of_type(PURCHASE) + of_type(ORDER_LINE):
         by_id[order.userId, order.orderId].append(order)
     repeated = [orders for orders in by_id.values() if len(orders) > 1]
     assert 0.005 < len(repeated) / len(by_id) < 0.08
+    assert {order.eventType for orders in repeated for order in orders} == {PURCHASE, ORDER_LINE}
     for orders in repeated:
         assert len({order.eventId for order in orders}) == len(orders)
         assert len({order.value for order in orders}) == 1
@@ -113,15 +156,22 @@ def test_a_reloaded_order_keeps_its_id_and_gets_another_event_id() -> None:
 
 def test_refunds_are_of_earlier_orders_and_give_back_at_most_their_value() -> None:
     before = between(MIDNIGHT + 4 * HOUR, MIDNIGHT + 10 * HOUR)
-    orders = {(event.userId, event.orderId): event for event in before + eight_hours() if event.eventType == PURCHASE}
+    sold = {(own.userId, own.orderId): own for own in before + eight_hours() if own.value and own.eventType != REFUND}
     refunds = of_type(REFUND)
     assert 0.02 < len(refunds) / len(of_type(PURCHASE)) < 0.09
     for event in refunds:
-        order = orders[event.userId, event.orderId]
+        order = sold[event.userId, event.orderId]
         assert event.timestamp > order.timestamp
+        assert event.productId == order.productId
         assert -Decimal(order.value or 0) <= Decimal(event.value or 0) < 0
         assert event.currency == order.currency
         assert (event.referrer, query(event)) == (order.referrer, query(order))
+
+
+def test_sessions_take_as_many_steps_as_the_rate_is_made_for() -> None:
+    rng = Random(20)
+    steps = [draw_intention(rng, draw_arrival(rng, MIDNIGHT)).steps for _ in range(150_000)]
+    assert mean(steps) == pytest.approx(MEAN_STEPS, rel=0.01)
 
 
 def test_bots_never_buy() -> None:
