@@ -126,6 +126,7 @@ def test_known_sales_are_on_the_page_and_a_new_one_appears_by_itself(
         assert rows(visit, "categories") == ["Coats €60.20 €50.10 1", "Books €20.00 €10.00 1"]
         assert rows(visit, "platforms") == ["app €60.20 €50.10 1", "web €20.00 €10.00 1"]
         assert rows(visit, "products-by-profit") == ["Product P2 €60.20 €50.10 1", "Product P1 €20.00 €10.00 1"]
+        assert rows(visit, "refunds") == ["Product P1 €20.10 1 €40.10 1"]
         assert rows(visit, "currencies") == ["USD $9.99 – 1"]
         keep(history_url, [sale(datetime.now(UTC), "100.00", "new", cost="10.00", **BOOK)])
         eventually(lambda: figures(visit)["Revenue today"][0] == "€180.20", "the new sale", 60)

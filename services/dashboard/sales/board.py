@@ -8,7 +8,7 @@ from services.dashboard.kit.cards.card import Context
 from services.dashboard.kit.notice import notice
 from services.dashboard.kit.status_strip import status_strip
 from services.dashboard.sales import key_figures
-from services.dashboard.sales.panels import by_hour, categories, currencies, platforms, products
+from services.dashboard.sales.panels import by_hour, categories, currencies, platforms, products, refunds
 from services.dashboard.sales.snapshot import Snapshot
 from services.dashboard.sales.strip import Reports, sales_strip
 from services.dashboard.sources.observations import Sold, SoldObservation
@@ -20,6 +20,7 @@ PANELS: Final = (
     platforms.draw,
     products.draw_by_revenue,
     products.draw_by_profit,
+    refunds.draw,
 )
 """From top to bottom."""
 

@@ -29,6 +29,5 @@ class Snapshot:
     @property
     def categories(self) -> list[str]:
         """The categories on the page, the leading ones first, because colours are assigned in this order."""
-        products = [product for product, _ in (*self.day.by_revenue.names, *self.day.by_profit.names)]
-        names = [*(name for name, _ in self.day.categories.names), *(self.category(own) for own in products)]
+        names = [*(name for name, _ in self.day.categories.names), *(self.category(own) for own in self.day.products)]
         return list(dict.fromkeys(names))

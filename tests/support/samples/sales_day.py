@@ -44,6 +44,9 @@ def sales_day(**others: Any) -> SalesDay:
         platforms=Leading([("web", sums("100.50", "40.20", 3))], 0),
         by_revenue=Leading([("P1", sums("70", "30", 2)), ("P2", sums("30.50", "10.20"))], 0),
         by_profit=Leading([("P1", sums("70", "30", 2))], 1),
+        by_refunded=Leading(
+            [("P2", sums("30.50", "10.20", refunds=2, refunded=Decimal("15.00"))), ("P1", sums("70", "30", 2))], 0
+        ),
         currencies=[("USD", sums("9.99", "9.99", without_cost=1))],
     )
     return replace(day, **others)

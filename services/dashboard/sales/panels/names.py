@@ -13,8 +13,8 @@ from services.dashboard.kit.wording import UNKNOWN, grouped
 from services.dashboard.sources.history.sales import Leading, Sums
 
 NO_SALE: Final = "No sale yet today."
-_OTHERS: Final = "All others"
-_OTHERS_IN_WORDS: Final = "What is not in the rows above: further names, and sales without one"
+OTHERS: Final = "All others"
+OTHERS_IN_WORDS: Final = "What is not in the rows above: further names, and sales without one"
 _SUMS: Final = (
     Column("Revenue", "figure amount"),
     Column('<span title="Revenue − cost, as far as sales say it">Profit</span>', "figure amount"),
@@ -45,7 +45,7 @@ def rest_of(leading: Leading, total: Sums) -> list[Row]:
     if not leading.more and not revenue and not profit:
         return []
     sums = Sums(revenue=revenue, profit=profit)
-    return [Row(_OTHERS, sums, _OTHERS_IN_WORDS, is_rest=True)]
+    return [Row(OTHERS, sums, OTHERS_IN_WORDS, is_rest=True)]
 
 
 def draw(noun: str, label: str, ranked: Sequence[Row], currency: str, *, by_profit: bool = False) -> str:

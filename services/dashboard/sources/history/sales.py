@@ -98,8 +98,15 @@ class SalesDay:
     platforms: Leading
     by_revenue: Leading  # products by their ids
     by_profit: Leading
+    by_refunded: Leading  # empty without refunds
     currencies: Sequence[tuple[str, Sums]]  # the others, each for itself
     titles: Mapping[str, str] = field(default_factory=dict)  # of products, as far as they are known; may be empty
+
+    @property
+    def products(self) -> Sequence[str]:
+        """Those with a figure, the leading ones first."""
+        rankings = (self.by_revenue, self.by_profit, self.by_refunded)
+        return list(dict.fromkeys(product for ranking in rankings for product, _ in ranking.names))
 
 
 class Row(msgspec.Struct, rename={"from_": "from"}):

@@ -18,6 +18,7 @@ from services.dashboard.sources.history.sales import (
     Answer,
     Earlier,
     Hour,
+    Leading,
     Row,
     SalesDay,
     Sums,
@@ -109,13 +110,14 @@ class _Reader:
         if seen is not None and seen[:2] == (today, sums.rows):
             return self._titled(today, replace(seen[2], as_of_ms=sums.as_of_ms, since_ms=sums.since_ms))
         hours = self._ask(questions.hours(today))
+        total = sum((hour.sums for hour in hours.hours), NOTHING)
         day = SalesDay(
             starts_ms=today.starts_ms,
             ends_ms=today.ends_ms,
             as_of_ms=hours.as_of_ms,
             since_ms=hours.since_ms,
             currency=hours.currency,
-            total=sum((hour.sums for hour in hours.hours), NOTHING),
+            total=total,
             hours=hours.hours,
             yesterday=self._earlier(today, "yesterday", hours.since_ms, now_ms),
             last_week=self._earlier(today, "last_week", hours.since_ms, now_ms),
@@ -123,10 +125,17 @@ class _Reader:
             platforms=self._ask(questions.leading(today, "platform", "revenue")).leading,
             by_revenue=self._ask(questions.leading(today, "productId", "revenue")).leading,
             by_profit=self._ask(questions.leading(today, "productId", "profit")).leading,
+            by_refunded=self._refunded(today, total),
             currencies=other_currencies(sums.rows, hours.currency),
         )
         self._seen = (today, sums.rows, day)
         return day if seen is None else self._titled(today, day)
+
+    def _refunded(self, today: Today, total: Sums) -> Leading:
+        """The products of which most was refunded, those without refunds last."""
+        return (
+            self._ask(questions.leading(today, "productId", "refunded")).leading if total.refunded else Leading([], 0)
+        )
 
     def _earlier(self, today: Today, before: questions.Before, since_ms: int | None, now_ms: int) -> Earlier | None:
         """The earlier day; None if history does not reach back to its start."""
@@ -148,7 +157,7 @@ class _Reader:
 
     def _titled(self, today: Today, day: SalesDay) -> SalesDay:
         """The day with the titles that are known by now: a few more are asked for at each look."""
-        products = {product for product, _ in (*day.by_revenue.names, *day.by_profit.names)}
+        products = set(day.products)
         self._titles = {product: title for product, title in self._titles.items() if product in products}
         for product in sorted(products - self._titles.keys())[:_TITLES_AT_ONCE]:
             rows = self._ask(questions.title_of(today, product)).rows

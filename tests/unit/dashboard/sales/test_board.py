@@ -100,6 +100,17 @@ def test_a_product_that_live_does_not_know_has_the_title_of_its_sales() -> None:
     assert rows_of(card(shown, "products-by-revenue"))[1] == "A coat €30.50 €10.20 1"
 
 
+def test_refunds_are_shown_by_product_beside_what_it_sold() -> None:
+    shown = drawn(sales_day(titles={"P2": "A coat"}))
+    assert rows_of(card(shown, "refunds")) == ["A coat €15.00 2 €45.50 1", "All others €5.00"]
+    all_named = Leading([("P1", sums("0", "0", 0, refunds=1, refunded=Decimal(20)))], 0)
+    assert rows_of(card(drawn(sales_day(by_refunded=all_named)), "refunds")) == ["A book €20.00 1 €20.00 0"]
+
+
+def test_refunds_of_no_product_are_the_rest() -> None:
+    assert rows_of(card(drawn(sales_day(by_refunded=Leading([], 0))), "refunds")) == ["All others €20.00"]
+
+
 def test_other_currencies_are_apart() -> None:
     assert rows_of(card(drawn(sales_day()), "currencies")) == ["USD $9.99 – 1"]
 
@@ -160,7 +171,8 @@ def test_the_last_numbers_stay_while_history_is_away() -> None:
 
 def test_untrusted_text_stays_text() -> None:
     hostile = Leading([(HOSTILE, sums("1", "1"))], 0)
-    day = sales_day(categories=hostile, platforms=hostile, by_revenue=hostile, by_profit=hostile,
+    refunded = Leading([(HOSTILE, sums("1", "1", refunded=Decimal(1)))], 0)
+    day = sales_day(categories=hostile, platforms=hostile, by_revenue=hostile, by_profit=hostile, by_refunded=refunded,
                     currencies=[(HOSTILE, sums("1", "1"))])  # fmt: skip
     shown = drawn(day, products={HOSTILE: {"title": HOSTILE, "category": HOSTILE}})
     failing = drawn(day, reports=Reports(failing=FailingPart("history", HOSTILE, NOON_MS, HOSTILE)))

@@ -28,6 +28,7 @@ class History:
     def __init__(self) -> None:
         self.asked: list[Question] = []
         self.revenue, self.since = "10.10", "2026-11-01T00:00:00Z"
+        self.refunded = "0"
         self.products: tuple[str, ...] = ("P1", "P2", "P3", "P4")
         self.failure: HistoryFailure | None = None
         self.body: bytes | None = None
@@ -37,10 +38,11 @@ class History:
             raise self.failure
         self.asked.append(question)
         parameters = dict(question.parameters)
-        sums = {"revenue": self.revenue, "profit": "4.05", "orders": 2, "refunds": 0, "refunded": "0", "quantity": 3,
-                "without_cost": 0}  # fmt: skip
+        sums = {"revenue": self.revenue, "profit": "4.05", "orders": 2, "refunds": 0, "refunded": self.refunded,
+                "quantity": 3, "without_cost": 0}  # fmt: skip
         row: dict[str, Any] = {"from": parameters["from"], "to": parameters["to"], **sums}
-        names = {"currency": ("EUR", "", "USD"), "productId": self.products, "title": ("A title",)}
+        products = ("returned",) if parameters["metrics"].startswith("refunded") else self.products
+        names = {"currency": ("EUR", "", "USD"), "productId": products, "title": ("A title",)}
         rows = [{"name": name, **row} for name in names.get(parameters.get("by", ""), ("",))]
         said = {"as_of": "2026-11-28T12:01:00Z", "since": self.since, "currency": "EUR", "rows": rows, "more": 0}
         if "compare" in parameters:
@@ -125,6 +127,16 @@ def test_after_a_sale_the_figures_of_today_are_asked_for_again(
         "breakdown currency": 1, "timeseries": 1, "breakdown category": 1, "breakdown platform": 1,
         "breakdown productId": 2, "breakdown title": 3,
     }  # fmt: skip
+
+
+def test_refunds_by_product_are_asked_for_where_there_are_some(
+    source: SalesSource, history: History, clock: Ticking
+) -> None:
+    history.refunded, history.products = "2.50", ("P1",)
+    refunded = day(source).by_refunded.names
+    assert [(product, sums.refunded) for product, sums in refunded] == [("returned", Decimal("2.50"))]
+    clock.tick()
+    assert day(source).titles.keys() == {"P1", "returned"}
 
 
 def test_titles_of_products_that_lead_no_more_are_forgotten(
