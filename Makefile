@@ -1,7 +1,7 @@
 # One command per job, the same ones CI runs. Needs git, make and Python 3.11 to 3.13; installs uv if missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint format types imports docs script sbom fuzz attack soak bench load
+.PHONY: help demo test test-faults lint format types imports docs script sbom fuzz attack soak bench bench-history load
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
@@ -78,6 +78,9 @@ soak: install ## A million pages an hour and an attacker with new names only, on
 
 bench: install ## Measure against the design's limits; at most five minutes
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+bench-history: install ## Measure history with 20 million events; half an hour. ARGS="--events 200000" takes a minute
+	@.venv/bin/python -W ignore -m benchmarks.history $(ARGS)
 
 load: install ## Find the sustained rate and the latency on Kafka. ARGS="--minutes 30" adds 30 min at half that rate
 	@.venv/bin/python -W ignore -m benchmarks.load $(ARGS)

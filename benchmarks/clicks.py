@@ -1,6 +1,6 @@
 """Generates enriched clicks as log records, the same for the same seed, batch by batch to save memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -92,8 +92,14 @@ class Clicks:
             who = range(self._number, self._number + size)
             yield self._batch(rng, begin_ms, end_ms, list(who))
 
+    def at(self, times_ms: Sequence[int], who: Sequence[int]) -> list[Record]:
+        """Clicks of these visitors at these times, on random pages."""
+        return self._records(np.random.default_rng((self._seed, self._number)), times_ms, who)
+
     def _batch(self, rng: np.random.Generator, begin_ms: int, end_ms: int, who: list[int]) -> list[Record]:
-        times_ms = np.sort(rng.integers(begin_ms, end_ms, len(who))).tolist()
+        return self._records(rng, np.sort(rng.integers(begin_ms, end_ms, len(who))).tolist(), who)
+
+    def _records(self, rng: np.random.Generator, times_ms: Sequence[int], who: Sequence[int]) -> list[Record]:
         variety = self._variety
         pages = (variety.pages * rng.random(len(who)) ** variety.taste).astype(np.int64).tolist()
         return [self._record(*row) for row in zip(times_ms, who, pages, strict=True)]

@@ -37,6 +37,14 @@ ORDER: Final = (
     "bytes_per_event", "bytes_per_visitor", "bytes_per_name", "resident_mb_1m",
     "disk_bytes_per_event", "disk_peak_bytes_per_event",
     "quix_tumbling_us", "quix_sliding_us", "template_us_10k", "template_publish_us_10k",
+    "history_events_s", "history_build_us", "history_write_us", "history_postgres_us",
+    "history_floor_decode_us", "history_floor_copy_us", "history_floor_postgres_us", "history_ratio",
+    "history_raw_bytes", "history_raw_index_bytes", "history_rollup_bytes", "history_name_bytes", "history_other_bytes",
+    "history_warm_s", "history_api_mb",
+    "view_30d_p50_ms", "view_30d_p99_ms", "view_30d_most_ms",
+    "view_30d_filtered_p50_ms", "view_30d_filtered_p99_ms", "view_30d_filtered_most_ms",
+    "view_week_visitors_p50_ms", "view_week_visitors_p99_ms", "view_week_visitors_most_ms",
+    "viewers_views", "viewers_p50_ms", "viewers_p99_ms", "viewers_most_ms", "viewers_errors",
 )  # fmt: skip
 
 

@@ -17,8 +17,30 @@ def resident_mb(process_id: int) -> float:
 
 def cpu_seconds(process_id: int) -> float:
     """CPU time of a process so far, with all threads."""
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS  # user and system
+    return sum(map(int, _fields(process_id)[11:13])) / _TICKS  # user and system
+
+
+def family_seconds(process_id: int) -> float:
+    """CPU time of a process so far, and of its children, also of those that ended."""
+    ticks = sum(map(int, _fields(process_id)[11:15]))
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = _fields(int(folder.name))
+        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            continue
+        if int(fields[1]) == process_id:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / _TICKS
+
+
+def parent_of(process_id: int) -> int:
+    """The process that started a process."""
+    return int(_fields(process_id)[1])
+
+
+def _fields(process_id: int) -> list[str]:
+    """Those of /proc/PID/stat from the state on."""
+    return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
 
 
 def _machine_seconds() -> float:
@@ -37,10 +59,11 @@ class CpuReading:
     machine: float
 
     @classmethod
-    def of(cls, process_ids: Mapping[str, int]) -> Self:
-        """Read now; this process counts as `measuring`."""
-        named = {**process_ids, "measuring": os.getpid()}
-        return cls({name: cpu_seconds(number) for name, number in named.items()}, _machine_seconds())
+    def of(cls, process_ids: Mapping[str, int], families: Mapping[str, int] | None = None) -> Self:
+        """Read now; this process counts as `measuring`. Children of `families` count as these."""
+        own = {name: cpu_seconds(number) for name, number in {**process_ids, "measuring": os.getpid()}.items()}
+        with_children = {name: family_seconds(number) for name, number in (families or {}).items()}
+        return cls(own | with_children, _machine_seconds())
 
     def cores_since(self, before: "CpuReading", seconds: float, **ended: float) -> dict[str, float]:
         """Average cores used since the reading `seconds` ago, by process; `others` is the rest of the machine.
