@@ -1,9 +1,12 @@
 """Explore's long windows in a real browser: a PostgreSQL with a week of events, history's API, and a dashboard."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser
@@ -28,6 +31,7 @@ DAY = timedelta(days=1)
 def events_of_weeks() -> list[EnrichedEvent]:
     """Of six days that are well inside the last week, and of two before it."""
     chance = random.Random(7)
+    amounts = [*[None] * 7, "19.99", "100.5", "-5"]
     spans = [(NOW - 6 * DAY, NOW - DAY / 12, 900), (NOW - 10 * DAY, NOW - 8 * DAY, 100)]
     return [
         EnrichedEvent(
@@ -42,6 +46,10 @@ def events_of_weeks() -> list[EnrichedEvent]:
             gender="U",
             eventType="page_view",
             platform=chance.choice(["App", "<b>Web</b>"]),
+            age=chance.choice([None, 17, 30, 70]),
+            value=chance.choice(amounts),
+            cost=chance.choice([None, "7"]),
+            currency=chance.choice([None, "EUR", "USD"]),
         )
         for number, (start, end, events) in enumerate(spans)
         for place in range(events)
@@ -108,6 +116,97 @@ def test_a_name_of_the_breakdown_filters_and_releases(visit: Visit) -> None:
     rows.locator("button", has_text="<b>Web</b>").click()
     expect(visit, humans)
     eventually(lambda: "platform" not in query(visit), "an address without the pick")
+
+
+BARS = "card => document.querySelector(`.st-key-chart-${card}-1 .live-plot`)?.data?.[0].y"
+
+
+def bars_are(visit: Visit, card: str, wanted: Sequence[float]) -> None:
+    eventually(lambda: visit.page.evaluate(BARS, card) == pytest.approx(wanted), f"the bars of {card}: {wanted}", 60)
+
+
+def test_histograms_equal_a_count_by_brute_force(visit: Visit) -> None:
+    visit.open("/explore?window=7+days&show=Visitors&country=Peru")
+    peru = [own for own in WEEK if own.country == "Peru"]
+    numbers_of_events = Counter(own.userId for own in peru).values()
+    classes = ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 10), (11, 20), (21, 50), (51, 10**9))
+    bars_are(visit, "visits", [sum(first <= n <= last for n in numbers_of_events) for first, last in classes])
+    of_age = {age: counts([own for own in peru if own.age == age])["visitors"] for age in (17, 30, 70, None)}
+    bars_are(visit, "ages", [of_age[17], 0, of_age[30], 0, 0, 0, of_age[70], of_age[None]])
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST, LAST = (NOW.astimezone(BERLIN).date() - days * DAY for days in (4, 2))
+THREE_DAYS = f"/explore?window=From%E2%80%93to&from={FIRST}&to={LAST}&interval=Day&compare=Previous+period"
+
+
+def of_days(first: date, last: date) -> list[EnrichedEvent]:
+    return [own for own in EVENTS if first <= own.datetime.astimezone(BERLIN).date() <= last]
+
+
+def amounts(events: Sequence[EnrichedEvent]) -> list[Decimal]:
+    """Of the sales in euros."""
+    return [Decimal(str(own.value)) for own in events if own.value is not None and own.currency != "USD"]
+
+
+def test_sales_of_a_window_equal_a_count_by_brute_force(visit: Visit) -> None:
+    visit.open(f"{THREE_DAYS}&show=Revenue&breakdown=Category")
+    own, before = amounts(of_days(FIRST, LAST)), amounts(of_days(FIRST - 3 * DAY, FIRST - DAY))
+    wanted = {
+        "Revenue": f"€{sum(own):,.2f}",
+        "Orders": f"{sum(value >= 0 for value in own):,}",
+        "Change": f"{sum(own) - sum(before):+,.2f}".replace("+", "+€").replace("-", "−€"),
+    }
+    eventually(lambda: numbers(visit).items() >= wanted.items(), f"the figures {wanted}", 60)
+    days = [FIRST + number * DAY for number in range(3)]
+    bars_are(visit, "series", [float(sum(amounts(of_days(day, day)))) for day in days])
+    by_name = [
+        (sum(own), name, str(sum(value >= 0 for value in own)))
+        for name in ("Books", "Toys")
+        for own in [amounts([event for event in of_days(FIRST, LAST) if event.category == name])]
+    ]
+    rows = [[f"€{revenue:,.2f}", orders] for revenue, _, orders in sorted(by_name, reverse=True)]
+    shown = """rows => rows.map(row => [...row.querySelectorAll('.figure')].map(cell => cell.innerText).slice(0, 2))"""
+    found = visit.page.locator(".breakdown tbody tr")
+    eventually(lambda: found.evaluate_all(shown) == rows, f"the breakdown {rows}", 60)
+    dollars = [event for event in of_days(FIRST, LAST) if event.value is not None and event.currency == "USD"]
+    revenue = sum(Decimal(str(event.value)) for event in dollars)
+    note = f"${revenue:,.2f} in {sum(str(event.value)[0] != '-' for event in dollars)} orders"
+    eventually(lambda: note in visit.page.locator(".notes").inner_text(), f"the note {note}", 60)
+    visit.page.locator(".st-key-window").get_by_text("1 h", exact=True).click()
+    visit.page.wait_for_selector("text=Views by minute")
+    eventually(lambda: "show" not in query(visit), "an address without sales, which minutes do not have", 60)
+
+
+def test_a_bar_zooms_to_its_day_and_a_key_to_an_hour_and_back(axe: str, visit: Visit) -> None:
+    visit.open(THREE_DAYS)
+    days = [FIRST + number * DAY for number in range(3)]
+    bars_are(visit, "series", [len(of_days(day, day)) for day in days])
+    # Like a person: Plotly clicks the bar whose label it shows.
+    bar = visit.page.locator(".st-key-chart-series-1 .bars .point").nth(1)
+    label = visit.page.locator(".st-key-chart-series-1 .hoverlayer .hovertext")
+    visit.page.mouse.click(*visit.point_at(bar, label, lambda box: (box["x"] + box["width"] / 2, box["y"] + 20)))
+    day = of_days(days[1], days[1])
+    by_hour = Counter(own.datetime.astimezone(BERLIN).hour for own in day)
+    bars_are(visit, "series", [by_hour[hour] for hour in range(24)])
+    expect(visit, day)
+    eventually(lambda: query(visit).get("zoom") == [f"{days[1]}"], "the day in the address")
+    visit.page.reload()
+    bars_are(visit, "series", [by_hour[hour] for hour in range(24)])
+    visit.page.get_by_role("button", name="Max").press("Enter")
+    most, hour = max((number, hour) for hour, number in by_hour.items())
+    in_hour = [own for own in day if own.datetime.astimezone(BERLIN).hour == hour]
+    by_minute = Counter(own.datetime.minute for own in in_hour)
+    bars_are(visit, "series", [by_minute[minute] for minute in range(60)])
+    assert len(in_hour) == most
+    assert violations(visit.page, axe) == []
+    visit.page.get_by_role("button", name=f"{days[1]:%a %d %b %Y}").press("Enter")
+    expect(visit, day)
+    visit.page.go_back()
+    expect(visit, in_hour)
+    visit.page.locator(".crumbs button").first.click()
+    expect(visit, of_days(FIRST, LAST))
+    eventually(lambda: "zoom" not in query(visit), "an address without the zoom")
 
 
 def test_a_paused_page_shows_the_answers_too(visit: Visit) -> None:

@@ -98,6 +98,7 @@ def _refresh(
         context = Context(palette=palette, now_ms=now_ms, clock=clock, role=role)
         long_windows.show(chosen, history, site, minutes, elements, colours, context, refresh_seconds)
     elif is_short:
+        address.forget(address.ZOOM)
         choices = replace(chosen, at_minute=at_minute)
         first_event = None if snapshot is None else first_event_by_ms(snapshot.windows)
         context = Context(palette=palette, now_ms=now_ms, clock=clock, role=role)

@@ -8,10 +8,11 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-Cell = str | int | float | bool | None
+Cell = str | int | float | Decimal | bool | None
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8"
 

@@ -14,8 +14,10 @@ from services.dashboard.explore.counting.selection import Selection
 from services.dashboard.explore.counting.series import Measure, buckets
 from services.dashboard.sources.segments import Array
 
-_EVENTS_FROM: Final = (1, 2, 3, 4, 5, 6, 11, 21, 51)
-_AGES_FROM: Final = (0, 18, 25, 35, 45, 55, 65)
+EVENTS_FROM: Final = (1, 2, 3, 4, 5, 6, 11, 21, 51)
+AGES_FROM: Final = (0, 18, 25, 35, 45, 55, 65)
+"""Where the classes of the histograms begin."""
+
 _OLDEST: Final = 150
 _LARGEST_TABLE: Final = 2**25
 
@@ -97,14 +99,14 @@ def _leading(selection: Selection, dimension: str, most: int) -> tuple[Array, li
 def events_per_visitor(selection: Selection) -> Histogram:
     """The number of visitors with one event, two, and so on."""
     events = np.bincount(selection.visitors, minlength=1)
-    counts = _classes(events[events > 0], _EVENTS_FROM)
-    return Histogram(_labels(_EVENTS_FROM), counts.tolist())
+    counts = _classes(events[events > 0], EVENTS_FROM)
+    return Histogram(EVENT_LABELS, counts.tolist())
 
 
 def ages(selection: Selection, measure: Measure) -> Histogram:
     """Events or distinct visitors by age; the last class is the unknown ages."""
-    length = len(_AGES_FROM) + 1
-    of_age = np.searchsorted(_AGES_FROM, np.arange(_OLDEST + 1), "right") - 1
+    length = len(AGES_FROM) + 1
+    of_age = np.searchsorted(AGES_FROM, np.arange(_OLDEST + 1), "right") - 1
     classes = np.append(of_age, length - 1)[np.minimum(selection.frame.ages[selection.rows], _OLDEST)]  # unknown is -1
     if measure == "views":
         counts = np.rint(np.bincount(classes, selection.weights, length)).astype(int)
@@ -112,7 +114,7 @@ def ages(selection: Selection, measure: Measure) -> Histogram:
         seen = np.zeros((length, selection.frame.visitors_known), np.bool_)
         seen[classes, selection.visitors] = True
         counts = np.count_nonzero(seen, axis=1)
-    return Histogram(["under 18", *_labels(_AGES_FROM)[1:], "unknown"], counts.tolist())
+    return Histogram(AGE_LABELS, counts.tolist())
 
 
 def _classes(values: Array, starts: Sequence[int]) -> Array:
@@ -122,3 +124,7 @@ def _classes(values: Array, starts: Sequence[int]) -> Array:
 def _labels(starts: Sequence[int]) -> list[str]:
     closed = [f"{start}" if end == start + 1 else f"{start}–{end - 1}" for start, end in pairwise(starts)]
     return [*closed, f"{starts[-1]}+"]
+
+
+EVENT_LABELS: Final = _labels(EVENTS_FROM)
+AGE_LABELS: Final = ["under 18", *_labels(AGES_FROM)[1:], "unknown"]

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from services.dashboard.explore.counting.series import Measure
+from services.dashboard.explore.long_windows.measures import LongMeasure, Number
 
 Instant = Annotated[datetime, Meta(tz=True)]
 Count = Annotated[int, Meta(ge=0)]
 
 
 class Row(Struct, frozen=True):
-    """A bucket, a name or the whole window. A count is None where nothing that is kept tells it."""
+    """A bucket, a name or the whole window. A figure is None where nothing that is kept tells it."""
 
     start: Instant | None = field(name="from", default=None)
     end: Instant | None = field(name="to", default=None)
@@ -21,6 +22,17 @@ class Row(Struct, frozen=True):
     views: Count | None = None
     visitors: Count | None = None
     visitor_days: Count | None = None
+    revenue: Decimal | None = None
+    orders: Count | None = None
+    profit: Decimal | None = None  # without the cost of sales that have none
+    refunded: Decimal | None = None
+    refunds: Count | None = None
+    without_cost: Count | None = None
+
+    @property
+    def is_cost_unknown(self) -> bool:
+        """Whether no sale says its cost, so that there is no profit to show."""
+        return bool(self.without_cost) and self.profit == self.revenue
 
 
 class Span(Struct, frozen=True):
@@ -39,7 +51,7 @@ class Earlier(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """An answer. `more` is how many names a breakdown leaves out."""
+    """An answer. `more` is how many names a breakdown leaves out; `currency` is that of all amounts, if any."""
 
     window: Span
     notes: Sequence[str]
@@ -48,20 +60,24 @@ class Said(Struct, frozen=True):
     since: Instant | None = None
     more: Count = 0
     compare: Earlier | None = None
+    currency: str = ""
 
 
-def count_of(row: Row, measure: Measure) -> int | None:
-    """Views or visitors; where distinct visitors are unknown, the sum of those of each day."""
-    if measure == "views":
-        return row.views
-    return row.visitor_days if row.visitors is None else row.visitors
+def number_of(row: Row, measure: LongMeasure) -> Number | None:
+    """A figure; where distinct visitors are unknown, the sum of those of each day."""
+    if measure == "visitors":
+        return row.visitor_days if row.visitors is None else row.visitors
+    if measure == "profit" and row.is_cost_unknown:
+        return None
+    number: Number | None = getattr(row, measure)
+    return number
 
 
-def known_count(row: Row, said: Said, measure: Measure) -> int | None:
-    """The count of a bucket; None also for one that was over before history began."""
+def known_number(row: Row, said: Said, measure: LongMeasure) -> Number | None:
+    """The figure of a bucket; None also for one that was over before history began."""
     if said.since is None or (row.end is not None and row.end <= said.since):
         return None
-    return count_of(row, measure)
+    return number_of(row, measure)
 
 
 def is_kept(span: Span | Row, said: Said) -> bool:

@@ -7,18 +7,24 @@ from typing import Final
 from services.dashboard.explore.long_windows import key_figures
 from services.dashboard.explore.long_windows.choices import LongChoices, has_weekdays
 from services.dashboard.explore.long_windows.found import Found
-from services.dashboard.explore.long_windows.panels import breakdown, series, weekdays
+from services.dashboard.explore.long_windows.panels import ages, breakdown, series, visits, weekdays
 from services.dashboard.kit.cards.card import Card, Context, Panel
 from services.dashboard.kit.escaping import in_html
 from services.dashboard.kit.notice import notice
 from services.dashboard.sign_in.access import Role
 
-PANELS: Final[Mapping[str, Panel[Found]]] = {"series": series, "breakdown": breakdown, "weekdays": weekdays}
+PANELS: Final[Mapping[str, Panel[Found]]] = {
+    "series": series,
+    "breakdown": breakdown,
+    "weekdays": weekdays,
+    "visits": visits,
+    "ages": ages,
+}
 """By the name of its card, from top to bottom."""
 
 ABSENT: Final = (
-    "The slider, the rolling mean, the search, the heat map by name, the histograms and single events need the minute "
-    "segments: choose a shorter window for them."
+    "The slider, the rolling mean, the search, the heat map by name and single events need the minute segments: "
+    "choose a shorter window for them."
 )
 
 

@@ -10,6 +10,7 @@ from services.dashboard.explore.choices import EVERYTHING
 from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
 from services.dashboard.explore.counting.series import Measure
+from services.dashboard.explore.long_windows.measures import BESIDE, SALES_METRICS, LongMeasure, is_sales
 from services.dashboard.kit.time_zones import Clock
 from services.dashboard.sources.history.questions import Question
 from shared.events.timestamps import iso_second
@@ -70,9 +71,12 @@ LISTED: Final[Mapping[str, str]] = {
 """Filters of long windows, in place of the search. One types the names that the minutes do not have."""
 
 RANKED: Final = 10
+MOST_NAMES: Final = 10_000
+"""As many as history answers with."""
+
 _MOST_DAILY: Final = 1_500
 _LONGEST_DAYS: Final = 3_660
-_FIRST_DAY, _LAST_DAY = date(1971, 1, 2), date(2199, 12, 30)
+FIRST_DAY, LAST_DAY = date(1971, 1, 2), date(2199, 12, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +91,52 @@ class Days:
         return (self.last - self.first).days + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A month, day or hour."""
+
+    interval: Interval
+    start: datetime
+    end: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongChoices:
     """All that the viewer chose. `days` are those of the window `dates`."""
 
     window: Window = "24h"
     interval: Interval = "hour"
-    measure: Measure = "views"
+    measure: LongMeasure = "views"
     compare: str = ""
     wanted: Filter = EVERYTHING
     breakdown: str = "category"
     days: Days | None = None
+    bucket: Bucket | None = None  # the part of the window that the viewer zoomed to; `interval` is of its own buckets
+
+    @property
+    def traffic(self) -> Measure:
+        """What is counted where history has no sales."""
+        return "visitors" if self.measure == "visitors" else "views"
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What the page asks; None for what this window has no panel of."""
+    """What the page asks; None for what this window has no panel of. Fields are named as the parts of the page."""
 
     totals: Question
     series: Question
     ranked: Question
     hours: Question | None
+    visits: Question
+    ages: Question
+    currencies: Question | None
 
 
 def has_weekdays(choices: LongChoices) -> bool:
     """Whether the hours of the week are asked for: at most 1,500."""
     days = choices.days
+    if choices.bucket is not None:
+        return choices.bucket.interval == "month"
     return choices.window in ("3d", "7d", "30d") or (days is not None and 2 < days.number <= 62)
 
 
@@ -135,8 +159,8 @@ def intervals_of(window: Window, days: Days | None = None) -> tuple[Interval, ..
 def read_days(first: date, last: date) -> Days:
     """The days in order, within what history answers."""
     first, last = min(first, last), max(first, last)
-    first = min(max(first, _FIRST_DAY), _LAST_DAY)
-    return Days(first, min(max(last, first), _LAST_DAY, first + timedelta(days=_LONGEST_DAYS - 1)))
+    first = min(max(first, FIRST_DAY), LAST_DAY)
+    return Days(first, min(max(last, first), LAST_DAY, first + timedelta(days=_LONGEST_DAYS - 1)))
 
 
 def questions(choices: LongChoices, clock: Clock, site: str) -> Questions:
@@ -145,20 +169,38 @@ def questions(choices: LongChoices, clock: Clock, site: str) -> Questions:
     `site`: only events of this site, whichever the viewer asks for; empty for all.
     """
     zone = clock.zone.key if isinstance(clock.zone, ZoneInfo) else "UTC"
-    bounds = [("window", str(choices.window))] if choices.days is None else _bounds(choices.days, clock)
-    common = [*bounds, ("timezone", zone), *_filters(choices.wanted, site)]
+    common = [*_bounds(choices, clock), ("timezone", zone), *_filters(choices.wanted, site)]
     own = [*common, ("interval", str(choices.interval))]
     compare = [("compare", choices.compare)] if choices.compare else []
-    by_measure = "visitors,views" if choices.measure == "visitors" else "views,visitors"
-    ranked = [("by", choices.breakdown), ("metrics", by_measure), ("limit", str(RANKED))]
+    numbers = ("limit", str(MOST_NAMES))
+    is_of_sales = is_sales(choices.measure)
+    currencies = [("by", "currency"), ("metrics", ",".join(SALES_METRICS)), numbers]
+    ranked = [("by", choices.breakdown), ("metrics", _metrics(ordered_by(choices))), ("limit", str(RANKED))]
     return Questions(
-        totals=_question("aggregate", own, compare),
-        series=_question("timeseries", own, compare, [("metrics", choices.measure)]),
+        totals=_question("aggregate", own, compare, [("metrics", _metrics("revenue"))] if is_of_sales else []),
+        series=_question(
+            "timeseries", own, compare, [("metrics", _metrics(choices.measure) if is_of_sales else choices.measure)]
+        ),
         ranked=_question("breakdown", own, compare, ranked),
         hours=_question("timeseries", common, [("interval", "hour"), ("metrics", "views")])
         if has_weekdays(choices)
         else None,
+        visits=_question("breakdown", own, [("by", "eventsPerVisitor"), ("metrics", "visitors"), numbers]),
+        ages=_question("breakdown", own, [("by", "age"), ("metrics", str(choices.traffic)), numbers]),
+        currencies=_question("breakdown", own, currencies)
+        if is_of_sales and choices.breakdown != "currency" and not wanted_names(choices, "currency")
+        else None,
     )
+
+
+def ordered_by(choices: LongChoices) -> LongMeasure:
+    """What a breakdown is in the order of: not of amounts in several currencies."""
+    return "orders" if is_sales(choices.measure) and choices.breakdown == "currency" else choices.measure
+
+
+def wanted_names(choices: LongChoices, dimension: str) -> frozenset[str]:
+    """The names that the viewer filters by; empty for all."""
+    return dict(choices.wanted.names).get(dimension, frozenset())
 
 
 def all_names(ranked: Question, most: int) -> Question:
@@ -167,15 +209,26 @@ def all_names(ranked: Question, most: int) -> Question:
     return _question("breakdown", kept, [("limit", str(most))])
 
 
+def _metrics(first: LongMeasure) -> str:
+    if not is_sales(first):
+        return f"{first},{BESIDE[first]}"
+    return ",".join(dict.fromkeys((first, *SALES_METRICS)))
+
+
 def _question(kind: str, *parameters: list[tuple[str, str]]) -> Question:
     # Sorted, so that the same choices are the same question.
     return Question(kind, tuple(sorted(pair for part in parameters for pair in part)))
 
 
-def _bounds(days: Days, clock: Clock) -> list[tuple[str, str]]:
-    """From the midnight that begins the first day until that which ends the last."""
-    ends = (days.first, days.last + timedelta(days=1))
-    first, last = (datetime.combine(day, time(), clock.zone) for day in ends)
+def _bounds(choices: LongChoices, clock: Clock) -> list[tuple[str, str]]:
+    """The window; days from the midnight that begins the first until that which ends the last."""
+    if choices.bucket is not None:
+        first, last = choices.bucket.start, choices.bucket.end
+    elif choices.days is not None:
+        ends = (choices.days.first, choices.days.last + timedelta(days=1))
+        first, last = (datetime.combine(day, time(), clock.zone) for day in ends)
+    else:
+        return [("window", str(choices.window))]
     return [("from", iso_second(_ms(first))), ("to", iso_second(_ms(last)))]
 
 

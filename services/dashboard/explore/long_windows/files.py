@@ -6,17 +6,14 @@ Times are UTC, apart from the hours of the week. What is unknown is an empty cel
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.dashboard.explore.choices import MEASURES
-from services.dashboard.explore.long_windows.answers import Row, Said, known_count, ms
+from services.dashboard.explore.long_windows.answers import Row, Said, known_number, ms, number_of
 from services.dashboard.explore.long_windows.choices import BREAKDOWNS, EARLIER
 from services.dashboard.explore.long_windows.found import Part, Seen
+from services.dashboard.explore.long_windows.measures import AMOUNTS, BESIDE, LABELS, LongMeasure, is_sales
 from services.dashboard.explore.long_windows.weekdays import DAY_NAMES, week_of
 from services.dashboard.kit.csv_file import Cell, as_csv
 from services.dashboard.kit.time_zones import Clock
 from shared.events.timestamps import iso_second
-
-MOST_NAMES: Final = 10_000
-"""As many as history answers with."""
 
 PARTS: Final[Mapping[str, Part]] = {"series": "series", "breakdown": "ranked", "weekdays": "hours"}
 """Which answer a file is of, by its kind."""
@@ -29,21 +26,26 @@ def file_name(kind: str, said: Said) -> str:
 
 def _series(seen: Seen, _clock: Clock) -> str:
     said, choices = seen.said, seen.choices
-    noun = MEASURES[choices.measure]
-    titles = ["Start (UTC)", "End (UTC)", noun]
-    rows: list[list[Cell]] = [[*_ends(row), known_count(row, said, choices.measure)] for row in said.rows]
+    noun = LABELS[choices.measure]
+    titles = ["Start (UTC)", "End (UTC)", _title(choices.measure, said.currency)]
+    rows: list[list[Cell]] = [[*_ends(row), known_number(row, said, choices.measure)] for row in said.rows]
     if said.compare is not None:
         titles += ["Start before (UTC)", f"{noun} {EARLIER.get(choices.compare, '')}"]
         before = [*said.compare.rows, *[None] * len(rows)]
         rows = [
-            [*row, *([None, None] if own is None else [_ends(own)[0], known_count(own, said, choices.measure)])]
+            [*row, *([None, None] if own is None else [_ends(own)[0], known_number(own, said, choices.measure)])]
             for row, own in zip(rows, before, strict=False)
         ]
     return as_csv(titles, rows)
 
 
 def _breakdown(seen: Seen, _clock: Clock) -> str:
-    titles = [BREAKDOWNS[seen.choices.breakdown], "Views", "Visitors"]
+    measure, label = seen.choices.measure, BREAKDOWNS[seen.choices.breakdown]
+    if is_sales(measure):
+        shown = (measure, BESIDE[measure])
+        titles = [label, *(_title(own, seen.said.currency) for own in shown)]
+        return as_csv(titles, ([row.name, *(number_of(row, own) for own in shown)] for row in seen.said.rows))
+    titles = [label, "Views", "Visitors"]
     rows: list[list[Cell]] = [[row.name, row.views, row.visitors] for row in seen.said.rows]
     if any(row.visitor_days is not None for row in seen.said.rows):
         titles.append("Visitors of each day, added up")
@@ -60,6 +62,10 @@ def _weekdays(seen: Seen, clock: Clock) -> str:
         for hour, (mean, hours) in enumerate(zip(means, numbers, strict=True))
     ]
     return as_csv(["Weekday", f"Hour ({zone})", "Mean views", "Hours"], rows)
+
+
+def _title(measure: LongMeasure, currency: str) -> str:
+    return f"{LABELS[measure]} ({currency})" if measure in AMOUNTS and currency else LABELS[measure]
 
 
 def _ends(row: Row) -> list[Cell]:

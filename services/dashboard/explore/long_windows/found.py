@@ -8,12 +8,15 @@ from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.explore.long_windows.choices import LongChoices
 from services.dashboard.sources.history.failure import HistoryFailure
 
-Part = Literal["totals", "series", "ranked", "hours"]
+Part = Literal["totals", "series", "ranked", "hours", "visits", "ages", "currencies"]
 PARTS: Final[Mapping[Part, str]] = {
     "totals": "key figures",
     "series": "curve",
     "ranked": "breakdown",
     "hours": "hours of the week",
+    "visits": "events per visitor",
+    "ages": "ages",
+    "currencies": "other currencies",
 }
 
 
@@ -33,3 +36,9 @@ class Found:
     seen: Mapping[Part, Seen] = field(default_factory=dict)
     failures: Mapping[Part, HistoryFailure] = field(default_factory=dict)
     asking: Mapping[Part, float] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """That of amounts without one: the reporting currency, or the one that the viewer filters by."""
+        totals = self.seen.get("totals")
+        return "" if totals is None else totals.said.currency

@@ -1,37 +1,66 @@
-"""The row of numbers above the panels of a long window. Pure, HTML out."""
+"""The row of numbers above the panels of a long window. Pure, HTML out.
+
+A number of one bucket is a button whose `data-pick` zooms to that bucket.
+"""
 
 from datetime import datetime
 
-from services.dashboard.explore.choices import MEASURES
 from services.dashboard.explore.long_windows import captions
-from services.dashboard.explore.long_windows.answers import Row, count_of, is_kept
-from services.dashboard.explore.long_windows.choices import EARLIER, Interval
+from services.dashboard.explore.long_windows.answers import Row, is_kept, number_of
+from services.dashboard.explore.long_windows.choices import EARLIER
 from services.dashboard.explore.long_windows.found import Found, Seen
+from services.dashboard.explore.long_windows.measures import (
+    BESIDE,
+    LABELS,
+    LongMeasure,
+    Number,
+    is_sales,
+    written,
+    written_change,
+    written_mean,
+)
+from services.dashboard.explore.long_windows.picks import zoom_pick
+from services.dashboard.explore.long_windows.zoom import FINER, zoom_text
 from services.dashboard.kit import wording
-from services.dashboard.kit.escaping import in_html
+from services.dashboard.kit.escaping import exactly_in_html, in_html
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
-from services.dashboard.kit.wording import grouped
+from services.dashboard.kit.wording import counted
 
 
 def draw(found: Found, clock: Clock = UTC_CLOCK) -> str:
-    """Views and visitors of the window with their change, and the statistics of its complete buckets."""
+    """The figure of the window and what goes with it, the statistics of its complete buckets, and the change."""
     totals = found.seen.get("totals")
-    tiles = [*_totals(totals, clock), *_statistics(found.seen.get("series"), clock), _change(totals)]
+    tiles = [*_totals(found, totals, clock), *_statistics(found.seen.get("series"), clock), _change(totals)]
     return f'<div class="figures">{"".join(tiles)}</div>'
 
 
-def _totals(seen: Seen | None, clock: Clock) -> list[str]:
+def _shown(measure: LongMeasure) -> tuple[LongMeasure, LongMeasure]:
+    return (measure, BESIDE[measure]) if is_sales(measure) else ("views", "visitors")
+
+
+def _totals(found: Found, seen: Seen | None, clock: Clock) -> list[str]:
     if seen is None or not seen.said.rows:
-        return [_tile(title, wording.UNKNOWN, "asking history") for title in ("Views", "Visitors")]
-    said, choices = seen.said, seen.choices
-    row = said.rows[0]
-    window, small = captions.window(choices, said, clock), captions.short(choices)
-    views = _number(row.views)
-    if row.visitors is None and row.visitor_days is not None:
-        visitors = _tile("Visitors", f"≤ {grouped(row.visitor_days)}", f"of each day, added up, {small}", hint=window)
-    else:
-        visitors = _tile("Visitors", _number(row.visitors), f"distinct, {small}", hint=window)
-    return [_tile("Views", views, small, hint=window), visitors]
+        about = "unknown" if "totals" in found.failures else "asking history"
+        return [_tile(LABELS[own], wording.UNKNOWN, about) for own in _shown(found.choices.measure)]
+    return [_total(own, seen, clock) for own in _shown(seen.choices.measure)]
+
+
+def _total(measure: LongMeasure, seen: Seen, clock: Clock) -> str:
+    row, small = seen.said.rows[0], captions.short(seen.choices, clock)
+    window, number = captions.window(seen.choices, seen.said, clock), number_of(row, measure)
+    shown = wording.UNKNOWN if number is None else written(number, measure, seen.said.currency)
+    foot = small
+    if measure == "visitors":
+        is_by_day = row.visitors is None and row.visitor_days is not None
+        shown = f"≤ {shown}" if is_by_day else shown
+        foot = f"of each day, added up, {small}" if is_by_day else f"distinct, {small}"
+    elif measure == "refunded" and row.refunds:
+        foot = f"{counted(row.refunds, 'refund')}, {small}"
+    elif measure == "profit" and row.is_cost_unknown:
+        foot = f"no sale has a cost, {small}"
+    elif measure == "profit" and row.without_cost:
+        foot = f"{counted(row.without_cost, 'sale')} without a cost, {small}"
+    return _tile(LABELS[measure], shown, foot, hint=window)
 
 
 def _change(seen: Seen | None) -> str:
@@ -40,39 +69,48 @@ def _change(seen: Seen | None) -> str:
     said, choices = seen.said, seen.choices
     if said.compare is None:
         return _tile("Change", wording.UNKNOWN, "choose what to compare with")
-    noun = MEASURES[choices.measure].lower()
-    about = f"{noun}, on {EARLIER.get(choices.compare, '')}"
+    about = f"{LABELS[choices.measure].lower()}, on {EARLIER.get(choices.compare, '')}"
     if not is_kept(said.compare.window, said):
         return _tile("Change", wording.UNKNOWN, f"{about}: history begins later")
-    before = count_of(said.compare.rows[0], choices.measure) if said.compare.rows else None
-    now = count_of(said.rows[0], choices.measure)
+    before = number_of(said.compare.rows[0], choices.measure) if said.compare.rows else None
+    now = number_of(said.rows[0], choices.measure)
     if before is None or now is None:
         return _tile("Change", wording.UNKNOWN, about)
     difference = now - before
-    share = f", {wording.signed_percent(difference / before)}" if before else ""
+    # Of nothing, or of more refunds than sales, there is no percentage.
+    share = f", {wording.signed_percent(float(difference / before))}" if before > 0 else ""
     kind = "up" if difference > 0 else "down" if difference < 0 else ""
-    return _tile("Change", f"{difference:+,}".replace("-", "−"), f"{about}{share}", kind)
+    return _tile("Change", written_change(difference, choices.measure, said.currency), f"{about}{share}", kind)
 
 
 def _statistics(seen: Seen | None, clock: Clock) -> list[str]:
     if seen is None:
         return [_tile(title, wording.UNKNOWN, "asking history") for title in ("Latest", "Mean", "Min", "Max")]
     said, choices = seen.said, seen.choices
-    per = f"{MEASURES[choices.measure].lower()} per {choices.interval}"
+    measure, currency = choices.measure, said.currency
+    per = f"{LABELS[measure].lower()} per {choices.interval}"
     rows = [row for row in said.rows if _is_complete(row, said.since, said.as_of)]
-    counts = [(count, row) for row in rows if (count := count_of(row, choices.measure)) is not None]
-    if not counts:
+    numbers = [(number, row) for row in rows if (number := number_of(row, measure)) is not None]
+    if not numbers:
         return [_tile(title, wording.UNKNOWN, per) for title in ("Latest", "Mean", "Min", "Max")]
-    latest = counts[-1]
+
+    def of_bucket(title: str, own: tuple[Number, Row]) -> str:
+        number, row = own
+        assert row.start is not None, "checked by _is_complete"
+        foot = f"{per}, {captions.bucket_start(row.start, choices.interval, clock)}"
+        finer = FINER.get(choices.interval)
+        pick = zoom_pick(zoom_text(row.start, choices.interval, clock)) if finer else ""
+        return _tile(title, written(number, measure, currency), foot, pick=pick, does=f"Show its {finer}s")
+
     # The last of equals, as in short windows.
-    least = min(reversed(counts), key=lambda own: own[0])
-    greatest = max(reversed(counts), key=lambda own: own[0])
-    mean = sum(count for count, _ in counts) / len(counts)
+    least = min(reversed(numbers), key=lambda own: own[0])
+    greatest = max(reversed(numbers), key=lambda own: own[0])
+    mean = written_mean(sum(number for number, _ in numbers), len(numbers), measure, currency)
     return [
-        _tile("Latest", grouped(latest[0]), _foot(per, latest[1], choices.interval, clock)),
-        _tile("Mean", wording.rate(mean), f"{per}, of {len(counts)} complete"),
-        _tile("Min", grouped(least[0]), _foot(per, least[1], choices.interval, clock)),
-        _tile("Max", grouped(greatest[0]), _foot(per, greatest[1], choices.interval, clock)),
+        of_bucket("Latest", numbers[-1]),
+        _tile("Mean", mean, f"{per}, of {len(numbers)} complete"),
+        of_bucket("Min", least),
+        of_bucket("Max", greatest),
     ]
 
 
@@ -83,15 +121,11 @@ def _is_complete(row: Row, since: datetime | None, as_of: datetime | None) -> bo
     return since <= row.start and row.end <= as_of
 
 
-def _foot(per: str, row: Row, interval: Interval, clock: Clock) -> str:
-    assert row.start is not None, "checked by _is_complete"
-    return f"{per}, {captions.bucket_start(row.start, interval, clock)}"
-
-
-def _number(count: int | None) -> str:
-    return wording.UNKNOWN if count is None else grouped(count)
-
-
-def _tile(title: str, number: str, foot: str, kind: str = "", hint: str = "") -> str:
-    shown = f'<span class="number {kind}" style="--digits:{max(4, len(number))}">{number}</span>'
+def _tile(title: str, number: str, foot: str, kind: str = "", hint: str = "", pick: str = "", does: str = "") -> str:
+    shown = f'<span class="number {kind}" style="--digits:{max(4, len(number))}">{in_html(number)}</span>'
+    if pick:
+        shown = (
+            f'<button type="button" data-pick="{exactly_in_html(pick)}" data-place="{title}" '
+            f'aria-label="{title}: {in_html(number)}. {does}">{shown}</button>'
+        )
     return f'<div class="kpi"><h2>{title}</h2>{shown}<p title="{in_html(hint or foot)}">{in_html(foot)}</p></div>'

@@ -8,15 +8,16 @@ from typing import Final
 import streamlit as st
 
 from services.dashboard.explore.elements import Elements
-from services.dashboard.explore.long_windows import board, notes
+from services.dashboard.explore.long_windows import board, crumbs, notes
 from services.dashboard.explore.long_windows.answers import Said
-from services.dashboard.explore.long_windows.choices import LongChoices, all_names, has_weekdays, questions
-from services.dashboard.explore.long_windows.files import FILES, MOST_NAMES, PARTS, file_name
+from services.dashboard.explore.long_windows.choices import MOST_NAMES, LongChoices, all_names, has_weekdays, questions
+from services.dashboard.explore.long_windows.files import FILES, PARTS, file_name
 from services.dashboard.explore.long_windows.found import Found, Part, Seen
-from services.dashboard.explore.long_windows.picks import read_pick
-from services.dashboard.explore.widgets import controls, downloads
+from services.dashboard.explore.long_windows.picks import read_pick, read_zoom_pick
+from services.dashboard.explore.long_windows.zoom import read_zoom, zoomed
+from services.dashboard.explore.widgets import address, controls, downloads
 from services.dashboard.explore.widgets.parts import show_part
-from services.dashboard.kit.cards.card import Card, Context, container_rules
+from services.dashboard.kit.cards.card import Card, Context, Pickable, container_rules
 from services.dashboard.kit.category_colours import CategoryColours
 from services.dashboard.kit.notice import notice
 from services.dashboard.sources.completed_minutes import CompletedMinutes
@@ -72,6 +73,10 @@ def _show_board(
     context: Context,
     chosen_seconds: int,
 ) -> None:
+    whole = chosen
+    bucket = read_zoom(controls.zoom_of(chosen), context.clock)
+    if bucket is not None:
+        chosen = zoomed(chosen, bucket)
     (standing,) = history.look([questions(chosen, context.clock, site).totals], _WAIT_SECONDS)
     failure = standing.failure
     if standing.said is None and failure is not None and not failure.is_refused:
@@ -94,7 +99,9 @@ def _show_board(
         st.html(f'<p class="progress" role="status">{notes.progress(found)}</p>')
         if limits:
             st.html(limits)
-        st.html(drawn.key_figures)
+        if bucket is not None:
+            show_part(Pickable(crumbs.draw(whole, bucket, context.clock)), "crumbs", elements, _pick)
+        show_part(Pickable(drawn.key_figures), "figures", elements, _pick)
     for card in drawn.cards:
         with containers[card.name]:
             _show_card(card, elements)
@@ -112,6 +119,9 @@ def _found(choices: LongChoices, history: HistoryAnswers[Said], site: str, conte
         "series": asked.series,
         "ranked": asked.ranked,
         "hours": asked.hours,
+        "visits": asked.visits,
+        "ages": asked.ages,
+        "currencies": asked.currencies,
     }
     due = {part: question for part, question in by_part.items() if question is not None}
     standings = dict(zip(due, history.look(due.values(), _WAIT_SECONDS), strict=True))
@@ -194,7 +204,10 @@ def _show_card(card: Card, elements: Elements) -> None:
 
 
 def _pick(text: object) -> None:
-    """Filter by the name that was picked, or no longer if it is the filter already."""
+    """Zoom to the bucket that was picked; or filter by the name, or no longer if it is the filter already."""
+    zoom = read_zoom_pick(text)
+    if zoom is not None:
+        address.zoom(zoom or None)
     picked = read_pick(text)
     if picked is not None:
         controls.pick(*picked)

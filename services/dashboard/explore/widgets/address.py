@@ -1,4 +1,4 @@
-"""Picks kept in the page's address (Streamlit edge): the focus and the minute of the past."""
+"""Picks kept in the page's address (Streamlit edge): the focus, the minute of the past and what is zoomed to."""
 
 from typing import Final
 
@@ -12,6 +12,7 @@ from shared.events.timestamps import iso_second
 _PREFIX: Final = "explore-"
 FOCUS: Final = "events"
 MINUTE: Final = "at"
+ZOOM: Final = "zoom"
 
 
 def kept(parameter: str) -> str | None:
@@ -49,3 +50,14 @@ def move(minute: object) -> None:
         st.session_state[_PREFIX + MINUTE] = iso_second(minute * MINUTE_MS)
     elif minute == "live":
         st.session_state[_PREFIX + MINUTE] = None
+
+
+def zoom(text: str | None) -> None:
+    """Keep what the viewer zooms to; None for the whole window."""
+    st.session_state[_PREFIX + ZOOM] = text
+
+
+def forget(parameter: str) -> None:
+    """Keep it no longer."""
+    st.session_state.pop(_PREFIX + parameter, None)
+    st.query_params.pop(parameter, None)

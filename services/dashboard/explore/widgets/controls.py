@@ -31,6 +31,8 @@ from services.dashboard.explore.long_windows.choices import (
     read_days,
 )
 from services.dashboard.explore.long_windows.choices import WINDOWS as LONG_WINDOWS
+from services.dashboard.explore.long_windows.measures import LABELS, LongMeasure
+from services.dashboard.explore.widgets import address
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 from shared.rollups.model import Audience
@@ -42,6 +44,10 @@ _LONGEST_SEARCH: Final = 200
 _ENDS: Final = (("From", "from"), ("To", "to"))
 _INTERVALS: Final = "explore-intervals"
 """What the session keeps of the window before: the interval follows the window until the viewer chooses one."""
+
+_SHOW: Final = "show"
+_ZOOMED: Final = "explore-zoomed"
+"""What the session keeps of the window that the viewer zoomed in."""
 
 _PICKED: Final = "explore-picked"
 _MOST_RUNS: Final = 5
@@ -67,14 +73,28 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], r
     longer = {name: label for name, label in LONG_WINDOWS.items() if label not in short.values()}
     with st.container(key="choices", horizontal=True):
         audience = _switch("Audience", _AUDIENCES, "all", "audience")
-        measure = _switch("Show", MEASURES, "views", "show")
+        show = st.container(width="content")  # comes first, and depends on the window
         window: int | Window = _switch("Window", {**short, **longer}, 60, "window")
+        with show:
+            offered = MEASURES if isinstance(window, int) else LABELS  # the minutes have no sales
+            if st.session_state.get(_SHOW, "views") not in offered:
+                st.session_state[_SHOW] = "views"  # in the address too
+            measure = _switch("Show", offered, "views", _SHOW)
         chosen = _minutes_of(window, measure) if isinstance(window, int) else _long_window(window, measure)
     is_long = isinstance(chosen, LongChoices)
     with st.container(key="filters", horizontal=True):
         search = "" if is_long else _search(role)
         names = _chosen_names(options_of, is_long=is_long)
     return replace(chosen, wanted=Filter(audience, names, search, role == "analyst"))
+
+
+def zoom_of(choices: LongChoices) -> str | None:
+    """What the viewer zooms to, unless they have chosen another window since."""
+    window = (choices.window, choices.interval, choices.days)
+    if st.session_state.get(_ZOOMED, window) != window and not history.is_navigation():
+        address.zoom(None)
+    st.session_state[_ZOOMED] = window
+    return address.kept(address.ZOOM)
 
 
 def _minutes_of(window: int, measure: Measure) -> Choices:
@@ -118,7 +138,7 @@ def _chosen_names(options_of: Callable[[str], list[str]], *, is_long: bool) -> t
     return tuple((name, names) for name, names in chosen if names)
 
 
-def _long_window(window: Window, measure: Measure) -> LongChoices:
+def _long_window(window: Window, measure: LongMeasure) -> LongChoices:
     days = _days() if window == "dates" else None
     intervals = intervals_of(window, days)
     offered = (window, intervals)

@@ -4,9 +4,10 @@ Figures are plain dictionaries, because Plotly's Figure objects take 50 ms per p
 property with them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
 import msgspec
@@ -74,6 +75,23 @@ def count_axis(end: int, palette: Palette) -> dict[str, Any]:
         "zeroline": False,
         "ticklabelstandoff": 6,
     }
+
+
+def amount_axis(amounts: Iterable[Decimal | int], palette: Palette) -> dict[str, Any]:
+    """The axis next to bars of amounts: from 0, or from below it where one has more refunds than sales."""
+    known = [Decimal(amount) for amount in amounts]
+    top = round_top(_whole(max(known, default=Decimal(0))))
+    least = _whole(-min(known, default=Decimal(0)))
+    axis = count_axis(top, palette)
+    if least > 0:
+        low = -round_top(least)
+        axis["range"] = [low, top * 1.02]
+        axis["tickvals"], axis["ticktext"] = [low, *axis["tickvals"]], [f"−{short(-low)}", *axis["ticktext"]]
+    return axis
+
+
+def _whole(amount: Decimal) -> int:
+    return int(amount.to_integral_value(ROUND_CEILING))
 
 
 def instants(moments_ms: Sequence[int], clock: Clock) -> list[str]:

@@ -1,11 +1,11 @@
 """Revenue and profit by hour: bars of today, and a line for each earlier day that history knows."""
 
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from services.dashboard.kit.cards.card import Card, Context, head, legend
-from services.dashboard.kit.cards.chart import Figure, chart, count_axis, instants, layout, round_top, short
+from services.dashboard.kit.cards.chart import Figure, amount_axis, chart, instants, layout
 from services.dashboard.kit.escaping import in_plotly
 from services.dashboard.kit.money import money
 from services.dashboard.sales.key_figures import LAST_WEEK, YESTERDAY
@@ -64,7 +64,7 @@ def figure(day: SalesDay, context: Context) -> Figure:
                 "zeroline": False,
                 "ticklabelstandoff": 4,
             },
-            "yaxis": _axis(amounts, context),
+            "yaxis": amount_axis(amounts, context.palette),
         },
     }
 
@@ -125,19 +125,3 @@ def _line(day: SalesDay, earlier: Earlier, name: str, style: str, context: Conte
 def _instants(moments_ms: Sequence[int], day: SalesDay, context: Context) -> list[str]:
     """With the offset of the day's end, as all labels of the axis."""
     return instants([*moments_ms, day.ends_ms], context.clock)[:-1]
-
-
-def _axis(amounts: Sequence[Decimal], context: Context) -> dict[str, Any]:
-    """From 0, or from below it where an hour has more refunds than sales."""
-    top = round_top(_whole(max(amounts, default=Decimal(0))))
-    least = _whole(-min(amounts, default=Decimal(0)))
-    axis = count_axis(top, context.palette)
-    if least > 0:
-        low = -round_top(least)
-        axis["range"] = [low, top * 1.02]
-        axis["tickvals"], axis["ticktext"] = [low, *axis["tickvals"]], [f"−{short(-low)}", *axis["ticktext"]]
-    return axis
-
-
-def _whole(amount: Decimal) -> int:
-    return int(amount.to_integral_value(ROUND_CEILING))

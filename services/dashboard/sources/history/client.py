@@ -19,6 +19,7 @@ class _Said(msgspec.Struct):
     """What history says in place of an answer."""
 
     message: str = ""
+    parameter: str = ""
 
 
 class HistoryClient:
@@ -42,7 +43,9 @@ class HistoryClient:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise HistoryFailure(str(error)[:_LONGEST_REASON] or type(error).__name__) from None
         if answer.status_code != httpx2.codes.OK:
-            raise HistoryFailure(_reason(answer.status_code, body), is_refused=not answer.is_server_error)
+            said = _said(body)
+            reason = _reason(answer.status_code, said.message)
+            raise HistoryFailure(reason, is_refused=not answer.is_server_error, parameter=said.parameter)
         return body
 
 
@@ -55,11 +58,14 @@ def _read(answer: httpx2.Response) -> bytes:
     return bytes(body)
 
 
-def _reason(status: int, body: bytes) -> str:
+def _said(body: bytes) -> _Said:
+    try:
+        return msgspec.json.decode(body, type=_Said)
+    except msgspec.DecodeError:
+        return _Said()
+
+
+def _reason(status: int, message: str) -> str:
     if status == httpx2.codes.UNAUTHORIZED:
         return "it asks for a key: set HISTORY_API_KEY to one of its API_KEYS_FILE"
-    try:
-        said = msgspec.json.decode(body, type=_Said).message
-    except msgspec.DecodeError:
-        said = ""
-    return f"{status}: {said[:_LONGEST_REASON]}" if said else f"it answers {status}"
+    return f"{status}: {message[:_LONGEST_REASON]}" if message else f"it answers {status}"

@@ -2,8 +2,8 @@
 
 
 class HistoryFailure(Exception):  # noqa: N818 - a condition
-    """History did not answer, or `is_refused`: it answered that it will not."""
+    """History did not answer, or `is_refused`: it answered that it will not, because of a `parameter`."""
 
-    def __init__(self, reason: str, *, is_refused: bool = False) -> None:
+    def __init__(self, reason: str, *, is_refused: bool = False, parameter: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.is_refused = reason, is_refused
+        self.reason, self.is_refused, self.parameter = reason, is_refused, parameter

@@ -37,17 +37,21 @@ class History:
             return json.dumps({"error": "invalid", "message": "no such thing"}).encode()
         end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + HOUR
         views = 700 if "category" in parameters else 4321
+        is_histogram = parameters.get("by", [""])[0] in ("age", "eventsPerVisitor")
+        amounts = {"revenue": "99.5", "orders": 2, "profit": "9.5", "refunded": "0", "refunds": 0, "without_cost": 0}
         rows: Any = {
-            "aggregate": [{"views": views, "visitors": 987}],
-            "breakdown": [{"name": "Books", "views": views, "visitors": 12}],
+            "aggregate": [{"views": views, "visitors": 987, **amounts}],
+            "breakdown": [{"name": "30" if is_histogram else "Books", "views": views, "visitors": 12, **amounts}],
             "timeseries": series([5, 6, 7], start=end - 3 * HOUR),
         }[kind]
         window = {"from": iso(end - timedelta(days=7)), "to": iso(end), "timezone": "UTC"}
         since = iso(end - timedelta(days=30))
-        return json.dumps(document(rows, end=end, window=window, since=since)).encode()
+        return json.dumps(document(rows, end=end, window=window, since=since, currency="EUR")).encode()
 
     def of(self, kind: str) -> list[dict[str, list[str]]]:
-        return [parameters for own, parameters in self.asked if own == kind]
+        """What was asked, but for the histograms."""
+        asked = [parameters for own, parameters in self.asked if own == kind]
+        return [own for own in asked if own.get("by") not in (["age"], ["eventsPerVisitor"])]
 
 
 @pytest.fixture
@@ -102,16 +106,16 @@ def test_a_long_window_shows_what_history_answers(client: Any, history: History)
     app = opened("explore", window="7 days", zone="Europe/Berlin")
     answered(app)
     page = shown(app)
-    for title in ("Views by hour", "Breakdown by category", "Views by weekday and hour"):
+    for title in ("Views by hour", "Breakdown by category", "Views by weekday and hour", "Events per visitor", "Age"):
         assert f"<h2>{title}</h2>" in page
-    assert "Events per visitor" not in page
+    assert "Latest events" not in page
     assert "choose a shorter window" in page
     assert history.of("aggregate")[0] == {"window": ["7d"], "interval": ["hour"], "timezone": ["Europe/Berlin"]}
     # The hours of the week are those of the curve.
-    assert sorted(kind for kind, _ in history.asked) == ["aggregate", "breakdown", "timeseries"]
+    assert sorted(kind for kind, _ in history.asked) == ["aggregate", *["breakdown"] * 3, "timeseries"]
     drawn = app.session_state["explore-drawn"][1]
     app.run()
-    assert len(history.asked) == 3, "each refresh asks history again"
+    assert len(history.asked) == 5, "each refresh asks history again"
     assert app.session_state["explore-drawn"][1] is drawn, "each refresh draws again"
 
 
@@ -218,3 +222,52 @@ def test_a_pick_outlasts_a_refresh_that_was_asked_for_before(client: Any, histor
     app.multiselect(key="category").set_value([])  # by hand
     answered(app)
     assert [own.get("category") for own in history.of("aggregate")] == [None, ["Books"]]
+
+
+def test_the_address_says_what_is_zoomed_to_until_another_window_is_chosen(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="30 days", zoom="2026-03-29", compare="Last week", zone="Europe/Berlin")
+    answered(app)
+    (asked,) = history.of("aggregate")
+    assert asked == {
+        "from": ["2026-03-28T23:00:00Z"], "to": ["2026-03-29T22:00:00Z"], "interval": ["hour"],
+        "timezone": ["Europe/Berlin"], "compare": ["last_week"],
+    }  # fmt: skip
+    assert ">Last 30 days</button>" in shown(app)
+    app.button_group(key="window").set_value("7d").run()
+    answered(app)
+    assert history.of("aggregate")[-1]["window"] == ["7d"]
+    assert (app.session_state["explore-zoom"], "zoom" in app.query_params) == (None, False)
+
+
+def test_a_pick_zooms_and_another_leads_back(client: Any, history: History) -> None:
+    publish_hour(client)
+    app = opened("explore", window="12 months")
+    answered(app)
+    app.session_state["explore-zoom"] = "2026-11"  # as a press does
+    answered(app)
+    assert app.query_params["zoom"] == "2026-11"
+    assert [own.get("from") for own in history.of("aggregate")] == [None, ["2026-11-01T00:00:00Z"]]
+    app.session_state["explore-zoom"] = None
+    answered(app)
+    assert "zoom" not in app.query_params
+    assert "Zoomed to" not in shown(app)
+
+
+@pytest.mark.parametrize("zoom", ["2026-13", "2026-11-31", "2026-11-27T10:30:00Z", "<b>", "0001-01-01"])
+def test_an_address_with_another_zoom_shows_the_whole_window(client: Any, history: History, zoom: str) -> None:
+    publish_hour(client)
+    answered(opened("explore", window="7 days", zoom=zoom))
+    assert [own.get("window") for own in history.of("aggregate")] == [["7d"]]
+
+
+@pytest.mark.usefixtures("history")
+def test_figures_of_sales_are_for_long_windows(client: Any) -> None:
+    publish_hour(client)
+    app = opened("explore", window="7 days", show="Revenue")
+    answered(app, "Revenue", "€99.50")
+    assert figures(app)["Orders"] == "2"
+    assert "<h2>Revenue by hour</h2>" in shown(app)
+    app.button_group(key="window").set_value(60).run()
+    assert "<h2>Views by minute</h2>" in shown(app)
+    assert not app.exception

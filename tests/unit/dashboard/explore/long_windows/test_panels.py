@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.explore.long_windows import board, captions, key_figures, notes
+from services.dashboard.explore.long_windows import board, captions, crumbs, key_figures, notes
 from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.explore.long_windows.choices import Interval, LongChoices
 from services.dashboard.explore.long_windows.files import FILES, file_name
 from services.dashboard.explore.long_windows.found import Found, Part, Seen
-from services.dashboard.explore.long_windows.panels import breakdown, series
+from services.dashboard.explore.long_windows.histograms import ages, events_per_visitor
+from services.dashboard.explore.long_windows.measures import LABELS, is_sales
+from services.dashboard.explore.long_windows.panels import breakdown, series, visits
 from services.dashboard.explore.long_windows.weekdays import week_of
+from services.dashboard.explore.long_windows.zoom import read_zoom
 from services.dashboard.kit.cards.card import Card, Context
 from services.dashboard.kit.cards.chart import Chart
 from services.dashboard.kit.theme import LIGHT
@@ -24,6 +27,7 @@ from tests.support.samples.history_said import HOUR, START, earlier, iso, said
 from tests.support.samples.history_said import series as rows_of
 
 NOW = START + HOUR
+SALES_MEASURES = [measure for measure in LABELS if is_sales(measure)]
 
 
 def context(role: Role = "analyst", zone: str = "UTC") -> Context:
@@ -42,7 +46,7 @@ def figure_of(card: Card) -> Any:
 
 
 def numbers(html: str) -> dict[str, str]:
-    return dict(re.findall(r'<h2>(\w+)</h2><span class="number[^>]*>([^<]+)</span>', html))
+    return dict(re.findall(r'<h2>(\w+)</h2>(?:<button[^>]*>)?<span class="number[^>]*>([^<]+)</span>', html))
 
 
 def test_the_curve_has_a_bar_for_each_bucket_and_a_line_for_the_earlier_window() -> None:
@@ -83,7 +87,9 @@ def test_days_are_named_in_the_viewers_zone_when_clocks_change(day: str, hours: 
 
 @pytest.mark.parametrize(
     ("interval", "number", "step", "labels"),
-    [("hour", 24, HOUR, ["11:00", "15:00", "19:00", "23:00", "03:00", "07:00"]),
+    [("minute", 60, timedelta(minutes=1), ["11:00", "11:10", "11:20", "11:30", "11:40", "11:50"]),
+     ("minute", 240, timedelta(minutes=1), ["11:00", "12:00", "13:00", "14:00"]),
+     ("hour", 24, HOUR, ["11:00", "15:00", "19:00", "23:00", "03:00", "07:00"]),
      ("hour", 168, HOUR, ["22 Nov", "23 Nov", "24 Nov", "25 Nov", "26 Nov", "27 Nov", "28 Nov"]),
      ("day", 30, timedelta(days=1), ["21 Nov", "26 Nov", "1 Dec", "6 Dec", "11 Dec", "16 Dec"]),
      ("month", 3, timedelta(days=31), ["Nov 2026", "Dec 2026", "Jan 2027"])],
@@ -105,7 +111,6 @@ def test_key_figures_are_of_complete_buckets() -> None:
     assert numbers(html) == {
         "Views": "30", "Visitors": "12", "Latest": "2", "Mean": "5.0", "Min": "2", "Max": "9", "Change": "+10",
     }  # fmt: skip
-    assert "The hour that is running is compared with a whole one" in notes.draw(both, NOW)
     assert "views, on the period before, +50 %" in html
 
 
@@ -176,6 +181,146 @@ def test_progress_names_what_is_asked_and_that_numbers_stay() -> None:
     assert "stay" in notes.progress(stays)
     assert notes.progress(Found(LongChoices(), asking={"series": 0.0})) == ""
     assert notes.progress(found()) == ""
+
+
+def amounts(revenue: str, profit: str = "0", orders: int = 1, **changes: Any) -> dict[str, Any]:
+    own = {"revenue": revenue, "profit": profit, "orders": orders, "refunded": "0", "refunds": 0, "without_cost": 0}
+    return {**own, **changes}
+
+
+def sold(rows: list[dict[str, Any]], currency: str = "EUR") -> Said:
+    """A series of sales."""
+    buckets = rows_of([None] * len(rows))
+    end = START + len(rows) * HOUR
+    return said([{**bucket, **row} for bucket, row in zip(buckets, rows, strict=True)], end=end, currency=currency)
+
+
+def test_amounts_have_their_currency_and_an_axis_below_zero_where_refunds_exceed_sales() -> None:
+    answer = sold([amounts("1240.5"), amounts("-30")])
+    card = series.draw(found(LongChoices(measure="revenue"), series=answer), context())
+    bars = figure_of(card)["data"][0]
+    assert (bars["y"], bars["hovertext"]) == ([1240.5, -30.0], ["€1,240.50", "−€30.00"])
+    assert figure_of(card)["layout"]["yaxis"]["range"] == [-40, 2000 * 1.02]
+    assert "2 bars, −€30.00 to €1,240.50, the latest −€30.00" in str(card.parts[1])
+    dollars = series.figure(Seen(LongChoices(measure="refunded"), sold([amounts("5", refunded="7.5")], "USD")), LIGHT)
+    assert dollars["data"][0]["hovertext"] == ["&#36;7.50"]
+
+
+def test_a_profit_is_unknown_where_no_sale_has_a_cost() -> None:
+    choices = LongChoices(measure="profit")
+    rows = [amounts("10", "10", without_cost=1), amounts("10", "4", without_cost=1), amounts("0", "0", 0)]
+    drawn = series.figure(Seen(choices, sold(rows)), LIGHT)
+    assert drawn["data"][0]["y"] == [None, 4.0, 0.0]
+    totals = [key_figures.draw(found(choices, totals=said([row], currency="EUR"))) for row in rows]
+    assert [numbers(html)["Profit"] for html in totals] == ["–", "€4.00", "€0.00"]
+    assert "no sale has a cost" in totals[0]
+    assert "1 sale without a cost" in totals[1]
+
+
+def test_key_figures_of_sales_compare_amounts() -> None:
+    long_ago = iso(START - timedelta(days=9))
+    totals = said(
+        [amounts("90", orders=3, refunded="10", refunds=2)], currency="EUR", since=long_ago,
+        compare=earlier([amounts("60", orders=4)]),
+    )  # fmt: skip
+    shown = {
+        measure: numbers(key_figures.draw(found(LongChoices(measure=measure, compare="yesterday"), totals=totals)))
+        for measure in SALES_MEASURES
+    }
+    assert shown["revenue"].items() >= {"Revenue": "€90.00", "Orders": "3", "Change": "+€30.00"}.items()
+    assert shown["orders"].items() >= {"Orders": "3", "Revenue": "€90.00", "Change": "−1"}.items()
+    assert shown["refunded"].items() >= {"Refunds": "€10.00", "Revenue": "€90.00"}.items()
+    html = key_figures.draw(found(LongChoices(measure="refunded"), totals=totals))
+    assert "2 refunds, last 24 h" in html
+    curve = sold([amounts("5"), amounts("7.25"), amounts("-1")])
+    statistics = numbers(key_figures.draw(found(LongChoices(measure="revenue"), series=curve)))
+    assert statistics.items() >= {"Latest": "−€1.00", "Mean": "€3.75", "Min": "−€1.00", "Max": "€7.25"}.items()
+
+
+def test_a_change_on_more_refunds_than_sales_has_no_percentage() -> None:
+    totals = said([amounts("5")], currency="EUR", compare=earlier([amounts("-20")]))
+    html = key_figures.draw(found(LongChoices(measure="revenue", compare="yesterday"), totals=totals))
+    assert numbers(html)["Change"] == "+€25.00"
+    assert "%" not in html
+
+
+def cells(card: Card) -> list[str]:
+    return re.findall(r'<td class="figure[^>]*>([^<]*)</td>', "".join(str(part) for part in card.parts))
+
+
+def test_each_currency_of_a_breakdown_is_written_in_its_own() -> None:
+    choices = LongChoices(measure="revenue", breakdown="currency")
+    rows = [{"name": "", **amounts("10", orders=4)}, {"name": "JPY", **amounts("5000", orders=2)}]
+    both = found(choices, ranked=said(rows), totals=said([amounts("10")], currency="CHF"))
+    card = breakdown.draw(both, context())
+    assert cells(card) == ["CHF 10.00", "4", "¥5,000", "2"]
+    # Their bars are those of the orders.
+    assert re.findall(r"<i style=\"width:(\d+)%", "".join(str(part) for part in card.parts)) == ["100", "50"]
+
+
+def test_sales_in_other_currencies_are_noted() -> None:
+    choices = LongChoices(measure="orders")
+    rows = [
+        {"name": name, **amounts("10", orders=number)} for name, number in (("EUR", 5), ("", 1), ("USD", 1), ("JPY", 0))
+    ]
+    both = found(choices, currencies=said(rows), totals=said([amounts("10")], currency="EUR"))
+    assert "not included: $10.00 in 1 order. Filter" in notes.draw(both, NOW)
+    alone = found(choices, currencies=said(rows[:2]), totals=said([amounts("10")], currency="EUR"))
+    assert notes.draw(alone, NOW) == ""
+
+
+def test_a_bucket_is_a_pick_that_zooms_and_a_minute_is_none() -> None:
+    answer = said(rows_of([4, 9]), end=START + 2 * HOUR)
+    card = series.draw(found(series=answer), context())
+    assert figure_of(card)["data"][0]["customdata"] == ["zoom/2026-11-21T11:00:00Z", "zoom/2026-11-21T12:00:00Z"]
+    assert "click a bar for its minutes" in str(card.parts[0])
+    html = key_figures.draw(found(series=answer))
+    assert 'data-pick="zoom/2026-11-21T12:00:00Z"' in html
+    assert 'aria-label="Max: 9. Show its minutes"' in html
+    minutes = LongChoices(interval="minute")
+    assert "customdata" not in figure_of(series.draw(found(minutes, series=answer), context()))["data"][0]
+    assert "data-pick" not in key_figures.draw(found(minutes, series=answer))
+
+
+def test_crumbs_lead_back_step_by_step() -> None:
+    clock = clock_of("Europe/Berlin")
+    hour = read_zoom("2026-11-27T10:00:00Z", clock)
+    assert hour is not None
+    html = crumbs.draw(LongChoices(window="12mo", interval="month"), hour, clock)
+    assert re.findall(r'data-pick="([^"]*)"[^>]*>([^<]*)<', html) == [
+        ("zoom/", "Last 12 months"), ("zoom/2026-11", "November 2026"), ("zoom/2026-11-27", "Fri 27 Nov 2026"),
+    ]  # fmt: skip
+    assert '<b aria-current="true">Fri 27 Nov 11:00 to 12:00 CET</b>' in html
+
+
+def test_histograms_have_the_classes_of_short_windows() -> None:
+    numbers_of_events = [1, 1, 2, 5, 6, 10, 11, 50, 51, 900]
+    by_number = {number: numbers_of_events.count(number) for number in numbers_of_events}
+    rows = [{"name": str(number), "visitors": count} for number, count in by_number.items()]
+    histogram = events_per_visitor(said(rows, more=2))
+    assert dict(zip(histogram.labels, histogram.counts, strict=True)) == {
+        "1": 2, "2": 1, "3": 0, "4": 0, "5": 1, "6–10": 2, "11–20": 1, "21–50": 1, "51+": 4,
+    }  # fmt: skip
+    people = [{"name": name, "views": 9, "visitors": 2} for name in ("0", "17", "18", "64", "65", "101", "unknown")]
+    assert list(ages(said(people), "visitors").counts) == [4, 2, 0, 0, 0, 2, 4, 2]
+    assert sum(ages(said(people), "views").counts) == 63
+
+
+def test_a_histogram_says_when_single_events_are_gone_and_the_notes_do_not() -> None:
+    failure = HistoryFailure("400: gone", is_refused=True, parameter="from")
+    without = Found(LongChoices(), failures={"visits": failure, "ages": failure})
+    assert "no longer keeps" in str(visits.draw(without, context("viewer")).parts[1])
+    assert notes.draw(without, NOW) == ""
+    assert "no longer keeps" in notes.draw(Found(LongChoices(), failures={"ranked": failure}), NOW)
+
+
+def test_a_file_of_amounts_is_exact_and_names_the_currency() -> None:
+    choices = LongChoices(measure="revenue")
+    answer = sold([amounts("12345678901234567890.000001")])
+    assert lines("series", answer, choices)[0] == '"Start (UTC)","End (UTC)","Revenue (EUR)"'
+    assert lines("series", answer, choices)[1].endswith(",12345678901234567890.000001")
+    named = said([{"name": "Books", **amounts("2.5", orders=3)}], currency="EUR")
+    assert lines("breakdown", named, choices) == ['"Category","Revenue (EUR)","Orders"', '"Books",2.5,3']
 
 
 def lines(kind: str, answer: Said, choices: LongChoices | None = None, zone: str = "UTC") -> list[str]:

@@ -1,6 +1,7 @@
 """What is asked of history for a viewer's choices."""
 
-from datetime import UTC, date, datetime
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,7 +24,9 @@ from services.dashboard.explore.long_windows.choices import (
     questions,
     read_days,
 )
-from services.dashboard.explore.long_windows.picks import pick_of, read_pick
+from services.dashboard.explore.long_windows.measures import LABELS, LongMeasure, is_sales
+from services.dashboard.explore.long_windows.picks import pick_of, read_pick, read_zoom_pick, zoom_pick
+from services.dashboard.explore.long_windows.zoom import path, read_zoom, zoom_text, zoomed
 from services.dashboard.kit.time_zones import UTC_CLOCK, clock_of
 from services.dashboard.sources.history.questions import Question
 from services.history.questions.dimensions import DIMENSIONS
@@ -51,22 +54,25 @@ def test_the_tables_are_those_of_history() -> None:
 
 @pytest.mark.parametrize("window", list(WINDOWS))
 @pytest.mark.parametrize("compare", list(COMPARISONS))
-def test_history_accepts_every_question(window: Window, compare: str) -> None:
+@pytest.mark.parametrize("measure", list(LABELS))
+def test_history_accepts_every_question(window: Window, compare: str, measure: LongMeasure) -> None:
     days = Days(date(2026, 10, 1), date(2026, 11, 28)) if window == "dates" else None
     for interval in intervals_of(window, days):
         choices = LongChoices(
             window=window,
             interval=interval,
             compare=compare,
+            measure=measure,
             days=days,
             wanted=Filter("human", (("category", frozenset({"Books", "A&B=C"})),)),
         )
         asked = questions(choices, clock_of("Europe/Berlin"), "")
-        for question in (asked.totals, asked.series, asked.ranked, asked.hours, all_names(asked.ranked, 10_000)):
+        assert (asked.hours is None) == (not has_weekdays(choices))
+        assert (asked.currencies is None) == (not is_sales(measure))
+        for question in (*(getattr(asked, own.name) for own in fields(asked)), all_names(asked.ranked, 10_000)):
             if question is None:
-                assert not has_weekdays(choices)
                 continue
-            read = read_question(question.kind, question.parameters, NOW, "EUR")  # type: ignore[arg-type]  # one of KINDS
+            read = read_question(question.kind, question.parameters, NOW, "EUR")
             assert len(buckets(read.window.span, read.window.interval, read.window.zone)) <= MOST_BUCKETS
 
 
@@ -86,6 +92,9 @@ def test_a_question_has_the_choices() -> None:
     assert said(asked.ranked) == {**own, "by": ["page"], "limit": ["10"], "metrics": ["visitors,views"]}
     assert asked.hours is not None
     assert said(asked.hours) == {**common, "interval": ["hour"], "metrics": ["views"]}
+    alone = {**common, "interval": ["day"], "limit": ["10000"], "metrics": ["visitors"]}
+    assert said(asked.visits) == {**alone, "by": ["eventsPerVisitor"]}
+    assert said(asked.ages) == {**alone, "by": ["age"]}
     names = {**own, "by": ["page"], "limit": ["500"], "metrics": ["visitors,views"]}
     del names["compare"]
     assert said(all_names(asked.ranked, 500)) == names
@@ -146,3 +155,100 @@ def test_intervals_follow_the_number_of_days() -> None:
 def test_a_pick_survives_the_browser_and_anything_else_is_none() -> None:
     assert read_pick(pick_of("category", "a/b <c>")) == ("category", "a/b <c>")
     assert [read_pick(text) for text in (None, 7, "", "category", "shoe size/9", "/Books")] == [None] * 6
+
+
+SALES = "revenue,orders,profit,refunded,refunds,without_cost"
+
+
+def test_sales_are_asked_for_with_what_is_shown_beside_them() -> None:
+    asked = questions(LongChoices(measure="profit"), UTC_CLOCK, "")
+    in_order = "profit,revenue,orders,refunded,refunds,without_cost"
+    metrics = [said(own)["metrics"] for own in (asked.totals, asked.series, asked.ranked, asked.ages)]
+    assert metrics == [[SALES], [in_order], [in_order], ["views"]]
+    assert asked.currencies is not None
+    assert said(asked.currencies)["by"] == ["currency"]
+
+
+def test_currencies_are_in_the_order_of_their_orders_and_need_no_note() -> None:
+    by_currency = questions(LongChoices(measure="revenue", breakdown="currency"), UTC_CLOCK, "")
+    assert said(by_currency.ranked)["metrics"][0].startswith("orders,revenue,")
+    wanted = Filter("all", (("currency", frozenset({"USD"})),))
+    filtered = questions(LongChoices(measure="revenue", wanted=wanted), UTC_CLOCK, "")
+    assert by_currency.currencies is filtered.currencies is None
+
+
+ZOOMS = {
+    "2026-11": ("month", "2026-10-31T23:00", "2026-11-30T23:00"),
+    "2026-12": ("month", "2026-11-30T23:00", "2026-12-31T23:00"),
+    "2026-03-29": ("day", "2026-03-28T23:00", "2026-03-29T22:00"),
+    "2026-11-27T10:00:00Z": ("hour", "2026-11-27T10:00", "2026-11-27T11:00"),
+}
+
+
+@pytest.mark.parametrize("text", list(ZOOMS))
+def test_a_zoom_is_a_bucket_of_the_viewers_calendar(text: str) -> None:
+    clock = clock_of("Europe/Berlin")
+    bucket = read_zoom(text, clock)
+    assert bucket is not None
+    interval, start, end = ZOOMS[text]
+    assert bucket.interval == interval
+    assert [f"{own:%Y-%m-%dT%H:%M}" for own in (bucket.start, bucket.end)] == [start, end]
+    assert zoom_text(bucket.start, bucket.interval, clock) == text
+    assert read_zoom_pick(zoom_pick(text)) == text
+
+
+def test_anything_else_is_no_zoom() -> None:
+    texts = (
+        None,
+        7,
+        "",
+        "2026",
+        "2026-00",
+        "2026-02-29",
+        "2026-11-27T10:00",
+        "2026-11-27T10:00:01Z",
+        "0001-01",
+        "9999-12",
+    )
+    assert [read_zoom(text, UTC_CLOCK) for text in texts] == [None] * len(texts)
+    assert read_zoom("2011-12-30", clock_of("Pacific/Apia")) is None, "a day that the zone left out"
+    assert [read_zoom_pick(text) for text in (None, 7, "2026-11", "zoom/<b>", f"zoom/{'2' * 30}")] == [None] * 5
+    assert read_zoom_pick(zoom_pick("")) == ""
+
+
+def test_half_an_hour_at_the_start_of_a_day_zooms_to_the_hour() -> None:
+    kathmandu = clock_of("Asia/Kathmandu")
+    start = datetime(2026, 11, 26, 18, 15, tzinfo=UTC)
+    assert zoom_text(start, "hour", kathmandu) == "2026-11-26T18:00:00Z"
+
+
+def test_a_zoom_asks_for_the_bucket_by_what_it_consists_of() -> None:
+    clock = clock_of("Europe/Berlin")
+    month, hour = read_zoom("2026-11", clock), read_zoom("2026-11-27T10:00:00Z", clock)
+    assert month is not None
+    assert hour is not None
+    choices = LongChoices(window="12mo", interval="month")
+    asked = questions(zoomed(choices, month), clock, "")
+    assert said(asked.series) == {
+        "from": ["2026-10-31T23:00:00Z"], "to": ["2026-11-30T23:00:00Z"], "interval": ["day"],
+        "timezone": ["Europe/Berlin"], "metrics": ["views"],
+    }  # fmt: skip
+    assert asked.hours is not None
+    minutes = questions(zoomed(choices, hour), clock, "")
+    assert (said(minutes.series)["interval"], minutes.hours) == (["minute"], None)
+    read = read_question("timeseries", minutes.series.parameters, NOW, "EUR")
+    assert len(buckets(read.window.span, read.window.interval, read.window.zone)) == 60
+
+
+def test_the_way_back_has_a_step_for_each_bucket_above() -> None:
+    clock = clock_of("Europe/Berlin")
+    hour = read_zoom("2026-11-30T23:00:00Z", clock)  # of 1 December in Berlin
+    assert hour is not None
+
+    def steps(choices: LongChoices) -> list[str]:
+        return [zoom_text(own.start, own.interval, clock) for own in path(choices, hour, clock)]
+
+    assert steps(LongChoices(window="12mo", interval="month")) == ["2026-12", "2026-12-01", "2026-11-30T23:00:00Z"]
+    assert steps(LongChoices(window="30d", interval="day")) == ["2026-12-01", "2026-11-30T23:00:00Z"]
+    assert steps(LongChoices(window="24h", interval="hour")) == steps(LongChoices(interval="minute"))
+    assert hour.end - hour.start == timedelta(hours=1)
