@@ -89,6 +89,7 @@ def figure(traces: list[Trace], starts: Sequence[int], step_ms: int, greatest: i
                 "fixedrange": True,
                 "showgrid": False,
                 "zeroline": False,
+                "showspikes": False,
                 "ticklabelstandoff": 4,
             },
             "yaxis": count_axis(round_top(greatest), context.palette),

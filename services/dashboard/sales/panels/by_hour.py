@@ -62,6 +62,7 @@ def figure(day: SalesDay, context: Context) -> Figure:
                 "fixedrange": True,
                 "showgrid": False,
                 "zeroline": False,
+                "showspikes": False,
                 "ticklabelstandoff": 4,
             },
             "yaxis": amount_axis(amounts, context.palette),
