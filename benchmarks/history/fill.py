@@ -75,6 +75,7 @@ def fill(postgres: Postgres, events: int, days: float, visitors: int, report: Ca
                 floor.copy(records)
                 floor_server_seconds += family_seconds(process_id) - own
         history_server_seconds = family_seconds(process_id) - before - floor_server_seconds
+        floor.drop()
     return _figures(filling, floor, history_server_seconds, floor_server_seconds)
 
 

@@ -49,6 +49,10 @@ class Floor:
         """Close the connection."""
         self._connection.close()
 
+    def drop(self) -> None:
+        """Free the disk."""
+        self._connection.execute(sql.SQL("DROP TABLE {}").format(_TABLE))
+
     def copy(self, records: Sequence[Record]) -> None:
         """Decode and copy the records, in one transaction."""
         began = time.process_time()
