@@ -1,10 +1,10 @@
 """What a viewer of Explore's long windows waits for."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
@@ -14,8 +14,9 @@ from benchmarks.markers import quantile
 from benchmarks.processes import Figures
 from services.dashboard.explore.counting.selection import Filter
 from services.dashboard.explore.long_windows.answers import Said
-from services.dashboard.explore.long_windows.choices import LongChoices, Window, intervals_of, questions
+from services.dashboard.explore.long_windows.choices import LongChoices, Questions, Window, intervals_of, questions
 from services.dashboard.kit.time_zones import Clock
+from services.dashboard.sources.history.answers import WORKERS
 from services.dashboard.sources.history.client import HistoryClient
 from services.dashboard.sources.history.questions import Question
 
@@ -37,7 +38,7 @@ class Viewer:
 
     def __init__(self, access: Access) -> None:
         self._client = HistoryClient(access.url, access.key)
-        self._workers = ThreadPoolExecutor(4, "question")
+        self._workers = ThreadPoolExecutor(WORKERS, "question")
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +53,7 @@ class Viewer:
         totals = self._workers.submit(self._ask, asked.totals)
         with suppress(TimeoutError):
             totals.result(_PAGE_WAITS_SECONDS)
-        others = [self._workers.submit(self._ask, own) for own in (asked.series, asked.ranked, asked.hours) if own]
+        others = [self._workers.submit(self._ask, own) for own in _others(asked)]
         wait([totals, *others])
         took = time.perf_counter() - began
         for own in (totals, *others):
@@ -67,6 +68,12 @@ class Viewer:
 
     def _ask(self, question: Question) -> Said:
         return msgspec.json.decode(self._client.ask(question), type=Said)
+
+
+def _others(asked: Questions) -> Iterator[Question]:
+    """Those besides the totals, in the order of the page."""
+    parts = (getattr(asked, part.name) for part in fields(asked) if part.name != "totals")
+    return (own for own in parts if own is not None)
 
 
 def choices_of(window: Window, names: Mapping[str, str] = {}, **others: str) -> LongChoices:
