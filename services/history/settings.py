@@ -13,7 +13,7 @@ class HistorySettings(ServiceSettings, HistoryPlaceSettings, ApiSettings):
     """Settings of history beyond those of every service."""
 
     history_batch_records: int = Field(
-        default=5_000, ge=1, le=100_000, description="Maximum records that are stored in one transaction."
+        default=20_000, ge=1, le=100_000, description="Maximum records that are stored in one transaction."
     )
     retention_raw_days: int = Field(
         default=30, ge=1, le=_MOST_DAYS, description="Days that PostgreSQL keeps events, by event time."
