@@ -63,6 +63,13 @@ def test_a_late_event_joins_two_sessions_and_one_before_them_moves_the_start(his
     assert query(history_url, "SELECT count(*) FROM sessions") == [(1,)]
 
 
+def test_two_late_events_of_one_session_join_it_once(history_url: str, store: Store) -> None:
+    send(store, event(ago_ms=3_001_000), event(ago_ms=1_501_000), event(ago_ms=1000))
+    send(store, event(ago_ms=2_901_000), event(ago_ms=101_000))  # too far apart for a session of their own
+    assert by_hour(history_url) == [(11, 1, 0, 5, 3000)]
+    assert query(history_url, "SELECT views FROM sessions") == [(5,)]
+
+
 def test_sites_and_bots_have_sessions_of_their_own(history_url: str, store: Store) -> None:
     send(store, event(), event(site="shop.example"), event(deviceType="Bot"), event("bea"))
     assert query(
