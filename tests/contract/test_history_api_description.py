@@ -24,6 +24,7 @@ EVENTS = [
     EnrichedEvent(timestamp=ms(NOW) - place * 3_600_000, userId=f"visitor-{place % 5}", productId="P1", value="19.9")
     for place in range(200)
 ]
+EVENTS.append(EnrichedEvent(timestamp=ms(NOW) - 600_000, userId="visitor-0"))  # of a session with another
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("aggregate", {}),
     ("aggregate", {"window": "30d", "compare": "previous"}),
@@ -31,6 +32,8 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("timeseries", {"window": "30d", "compare": "last_year", "gender": "U"}),
     ("breakdown", {"by": "country", "compare": "yesterday"}),
     ("breakdown", {"by": "productId", "window": "12mo"}),
+    ("timeseries", {"metrics": "sessions,bounces,bounce_rate,views_per_session,seconds_per_session"}),
+    ("breakdown", {"by": "site", "metrics": "bounce_rate,revenue,views"}),
     ("realtime", {}),
     ("events", {"limit": "3"}),
     ("events", {"from": "yesterday"}),
@@ -89,7 +92,7 @@ def test_its_parameters_are_those_that_are_accepted(client: Client, description:
         assert answered.status == 200, answered.body
         for own in item["get"]["parameters"]:
             for value in own["schema"].get("enum", own["schema"].get("examples", [])):
-                beside = {"by": "country"} if path == "/breakdown" else {}
+                beside = {"by": "site"} if path == "/breakdown" else {}
                 beside |= {"to": {"from": "2026-11-20"}, "interval": {"window": "3d"}}.get(own["name"], {})
                 answered = client.ask(path[1:], **{**beside, own["name"]: value})
                 assert answered.status == 200, (path, own["name"], value, answered.body)

@@ -9,7 +9,7 @@ import msgspec
 
 from services.history.questions.answering import Answer
 from services.history.questions.latest import COLUMNS, NUMBERS
-from services.history.questions.question import AMOUNTS, METRICS, Kind
+from services.history.questions.question import AMOUNTS, METRICS, RATIOS, Kind
 from services.history.questions.sales import currency_of
 from services.history.questions.state import Part, Row
 from services.history.questions.windows import iso
@@ -97,11 +97,16 @@ def _as_arrow(answer: Answer) -> Encoded:
     import pyarrow as pa  # few ask for it, and it takes memory
 
     columns, rows = _table(answer)
-    kinds = {"number": pa.int64(), "text": pa.string(), "instant": pa.timestamp("ms", "UTC")}
+    kinds = {
+        "number": pa.int64(),
+        "fraction": pa.float64(),
+        "text": pa.string(),
+        "instant": pa.timestamp("ms", "UTC"),
+    }
     arrays = []
     for column in columns:
-        kind = "instant" if column in _INSTANTS else "number" if column in _NUMBERS else "text"
-        values = pa.array([row.get(column) for row in rows], pa.int64() if kind == "number" else pa.string())
+        kind = _KINDS.get(column, "text")
+        values = pa.array([row.get(column) for row in rows], kinds["text" if kind == "instant" else kind])
         arrays.append(values.cast(kinds[kind]))
     table = pa.table(arrays, names=columns).replace_schema_metadata({"clickpulse": _encode(about(answer))})
     sink = io.BytesIO()
@@ -113,8 +118,14 @@ def _as_arrow(answer: Answer) -> Encoded:
 _ENCODERS: Final[Mapping[str, Callable[[Answer], Encoded]]] = {JSON: _as_json, CSV: _as_csv, ARROW: _as_arrow}
 MEDIA_TYPES: Final = tuple(_ENCODERS)
 
-_INSTANTS: Final = ("from", "to", "timestamp")
-_NUMBERS: Final = (*(own for own in METRICS if own not in AMOUNTS), "visitor_days", "minutes", *NUMBERS)
+_KINDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("from", "to", "timestamp"), "instant"),
+    **dict.fromkeys((*METRICS, "visitor_days", "minutes", *NUMBERS), "number"),
+    **dict.fromkeys(RATIOS, "fraction"),
+    **dict.fromkeys(AMOUNTS, "text"),
+}
+"""Of columns that are not text."""
+
 _OWN_COLUMNS: Final[Mapping[Kind, Sequence[str]]] = {
     "aggregate": (),
     "timeseries": ("from", "to"),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from services.history.api.formats import ARROW, CSV, JSON
 from services.history.questions.latest import COLUMNS, NUMBERS
 from services.history.questions.parameters import PARAMETERS, Parameter
-from services.history.questions.question import AMOUNTS, KINDS, METRICS, Kind
+from services.history.questions.question import AMOUNTS, KINDS, METRICS, RATIOS, Kind
 from services.history.questions.spans import INTERVALS
 from services.history.questions.state import SOURCES
 from services.history.questions.windows import COMPARES
@@ -20,9 +20,10 @@ _SUMMARIES: Final[Mapping[Kind, str]] = {
 }
 _INSTANT: Final = {"type": "string", "format": "date-time"}
 _COUNT: Final = {"type": ["integer", "null"]}
+_FRACTION: Final = {"type": ["number", "null"]}
 _TEXT: Final = {"type": ["string", "null"]}
 _FIGURES: Final[Mapping[str, Any]] = {
-    **{metric: _TEXT if metric in AMOUNTS else _COUNT for metric in METRICS},
+    **{metric: _TEXT if metric in AMOUNTS else _FRACTION if metric in RATIOS else _COUNT for metric in METRICS},
     "visitor_days": _COUNT,
 }
 _ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {

@@ -1,19 +1,35 @@
-"""Rows of figures: those of traffic and of sales side by side. Pure but for `run`."""
+"""Rows of figures: those of traffic, sales and sessions side by side. Pure but for `run`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.history.questions.counted import Counted
 from services.history.questions.mistake import Mistake
-from services.history.questions.question import SALES, Filter, Question
+from services.history.questions.question import SALES, SESSIONS, TRAFFIC, Filter, Metric, Question
 from services.history.questions.sales import sales_breakdown, sales_series, zero_of
+from services.history.questions.sessions import sessions_breakdown, sessions_series, zero_of_sessions
 from services.history.questions.spans import Span
 from services.history.questions.state import Part, Run, State
 from services.history.questions.traffic import traffic_breakdown, traffic_series
 from services.history.questions.windows import Window
 
 _VISITOR_DAYS: Final = "visitor_days"
+
+
+class _Family(NamedTuple):
+    """Figures that are counted together."""
+
+    metrics: tuple[Metric, ...]
+    breakdown: Callable[[Question, Span, State, Run], Awaitable[Counted]]
+    zero_of: Callable[[Metric], Any]  # of a name without any
+
+
+_FAMILIES: Final = (
+    _Family(TRAFFIC, traffic_breakdown, zero_of),
+    _Family(SALES, sales_breakdown, zero_of),
+    _Family(SESSIONS, sessions_breakdown, zero_of_sessions),
+)
 
 
 async def series(question: Question, window: Window, spans: Sequence[Span], state: State, run: Run) -> Part:
@@ -23,30 +39,32 @@ async def series(question: Question, window: Window, spans: Sequence[Span], stat
         parts.append(await traffic_series(question, spans, state, run))
     if question.sales:
         parts.append(await sales_series(question, spans, state, run))
+    if question.sessions:
+        parts.append(await sessions_series(question, spans, state, run))
     rows = [_row(question, parts, place) for place in range(len(spans))]
     return _part(question, window, rows, parts)
 
 
 async def breakdown(question: Question, window: Window, state: State, run: Run) -> Part:
     """A row for each of the leading names. Raises Mistake if nothing that is kept tells them."""
-    by, leads_sales = question.by, question.metrics[0] in SALES
-    assert by is not None, "a breakdown has a dimension"
-    lead, follow = (sales_breakdown, traffic_breakdown) if leads_sales else (traffic_breakdown, sales_breakdown)
-    leading = await lead(question, window.span, state, run)
+    assert question.by is not None, "a breakdown has a dimension"
+    asked = [family for family in _FAMILIES if set(family.metrics).intersection(question.metrics)]
+    first, *others = sorted(asked, key=lambda family: question.metrics[0] not in family.metrics)
+    leading = await first.breakdown(question, window.span, state, run)
     parts = [leading]
-    if question.traffic and question.sales:
-        narrowed = replace(question, filters=(*question.filters, Filter(by, tuple(leading.names))))
+    narrowed = replace(question, filters=(*question.filters, Filter(question.by, tuple(leading.names))))
+    zeros: dict[str, dict[Any, Any]] = {}
+    for family in others:
         try:
-            parts.append(await follow(narrowed, window.span, state, run))
+            part = await family.breakdown(narrowed, window.span, state, run)
         except Mistake as gone:
-            parts.append(Counted(figures={}, source={}, notes=[gone.message]))
-    rows = [{"name": name, **_row(question, parts, name)} for name in leading.names]
-    if len(parts) > 1 and parts[1].figures:
-        absent = set(leading.names).difference(parts[1].names)
-        metrics = [metric for metric in question.metrics if (metric in SALES) != leads_sales]
-        for row in rows:
-            if row["name"] in absent:
-                row |= {metric: zero_of(metric) for metric in metrics}
+            part = Counted(figures={}, source={}, notes=[gone.message])
+        parts.append(part)
+        if part.figures:
+            for name in set(leading.names).difference(part.names):
+                own = {metric: family.zero_of(metric) for metric in question.metrics if metric in family.metrics}
+                zeros.setdefault(name, {}).update(own)
+    rows = [{"name": name, **_row(question, parts, name), **zeros.get(name, {})} for name in leading.names]
     return replace(_part(question, window, rows, parts), more=leading.more)
 
 

@@ -12,8 +12,8 @@ _UNKNOWN: Final = "unknown"
 
 
 async def distribution(question: Question, window: Window, state: State, run: Run) -> Part:
-    """A row for each number, the smallest first. Raises Mistake if raw events are gone, or for figures of sales."""
-    if question.sales:
+    """A row for each number, the smallest first. Raises Mistake if raw events are gone, or for other figures."""
+    if question.sales or question.sessions:
         raise Mistake("metrics", f"expected views and visitors with by={question.distribution}")
     if window.span.start < state.events_from:
         raise Mistake("from", f"{state.events_gone}; expected {iso(state.events_from)} or later")

@@ -11,13 +11,17 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 Traffic = Literal["views", "visitors"]
 Sales = Literal["revenue", "orders", "profit", "refunds", "refunded", "quantity", "without_cost"]
-Metric = Traffic | Sales
+Sessions = Literal["sessions", "bounces", "bounce_rate", "views_per_session", "seconds_per_session"]
+Metric = Traffic | Sales | Sessions
 TRAFFIC: Final[tuple[Traffic, ...]] = get_args(Traffic)
 SALES: Final[tuple[Sales, ...]] = get_args(Sales)
-METRICS: Final[tuple[Metric, ...]] = (*TRAFFIC, *SALES)
+SESSIONS: Final[tuple[Sessions, ...]] = get_args(Sessions)
+METRICS: Final[tuple[Metric, ...]] = (*TRAFFIC, *SALES, *SESSIONS)
 AMOUNTS: Final[tuple[Sales, ...]] = ("revenue", "profit", "refunded")
-"""Amounts of money in one currency; the others are counts."""
+"""Amounts of money in one currency."""
 
+RATIOS: Final[tuple[Sessions, ...]] = ("bounce_rate", "views_per_session", "seconds_per_session")
+"""Fractions, which are unknown where there is no session; the others are counts."""
 
 Distribution = Literal["age", "eventsPerVisitor"]
 DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
@@ -54,3 +58,8 @@ class Question:
     def sales(self) -> bool:
         """Whether it asks for figures of sales."""
         return any(metric in SALES for metric in self.metrics)
+
+    @property
+    def sessions(self) -> bool:
+        """Whether it asks for figures of sessions."""
+        return any(metric in SESSIONS for metric in self.metrics)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.history.questions.dimensions import CURRENCY, LINES, SITE, Dimension
 from services.history.questions.pieces import UNITS, Piece
-from services.history.questions.question import AMOUNTS, Filter, Metric
+from services.history.questions.question import AMOUNTS, Filter
 from services.history.questions.spans import Span
 from services.history.rows import name_digest
 
@@ -60,17 +60,24 @@ SALES: Final = Family(
 def from_rollups(
     family: Family,
     pieces: Sequence[Piece],
-    dimension: str,
+    dimension: str | None,
     filters: Sequence[Filter],
     by: Dimension | None = None,
+    condition: str = "",
 ) -> Statement:
-    """Rows of place, key and the family's figures. Filters and `by` are about its columns and this dimension alone."""
+    """Rows of place, key and the family's figures. Filters and `by` are about its columns and this dimension alone.
+
+    Without a `dimension`, the family has none. `condition` is SQL text about its columns, ` AND …`.
+    """
 
     def column(own: Dimension) -> str:
         return family.columns.get(own, "name_id")
 
-    values: dict[str, Any] = {"dimension": dimension}
-    conditions = _conditions(filters, values, column)
+    values: dict[str, Any] = {}
+    if dimension is not None:
+        values["dimension"] = dimension
+        condition += f" AND dimension = %(dimension)s::{family.name}_dimension"
+    condition += _conditions(filters, values, column)
     key = "NULL::integer" if by is None else column(by)
     figures = ", ".join(f"{found} AS {figure}" for figure, found in family.sums.items())
     parts = []
@@ -85,8 +92,7 @@ def from_rollups(
                 f"SELECT place, own.* FROM unnest(%(places_{unit})s::integer[], %(starts_{unit})s::timestamptz[], "
                 f"%(ends_{unit})s::timestamptz[]) AS piece (place, starts, ends) CROSS JOIN LATERAL ("
                 f"SELECT {key} AS key, {figures} FROM {family.name}_{unit} "
-                "WHERE bucket >= starts AND bucket < ends "
-                f"AND dimension = %(dimension)s::{family.name}_dimension{conditions} GROUP BY 1) AS own"
+                f"WHERE bucket >= starts AND bucket < ends{condition} GROUP BY 1) AS own"
             )
     sums = ", ".join(f"{_typed(f'sum({figure})', figure)} AS {figure}" for figure in family.sums)
     return Statement(
@@ -190,11 +196,14 @@ def _distribution(number: str, keys: str, span: Span, filters: Sequence[Filter])
     )
 
 
-def ranked(family: Family, counted: Statement, metric: Metric, limit: int) -> Statement:
-    """The leading names of a statement above, as rows of name, the family's figures, and the number of all names."""
+def ranked(family: Family, counted: Statement, order: str, limit: int) -> Statement:
+    """The leading names of a statement above, as rows of name, the family's figures, and the number of all names.
+
+    `order` is a figure, or SQL text of figures.
+    """
     return Statement(
         f"SELECT name, {', '.join(family.sums)}, count(*) OVER () FROM ({counted.text}) AS counted "
-        f'JOIN names ON names.id = key ORDER BY {metric} DESC, name COLLATE "C" LIMIT %(limit)s',
+        f'JOIN names ON names.id = key ORDER BY {order} DESC, name COLLATE "C" LIMIT %(limit)s',
         {**counted.values, "limit": limit},
     )
 
