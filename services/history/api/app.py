@@ -36,7 +36,7 @@ RETRY_SECONDS: Final = 5
 
 _LONGEST_QUERY: Final = 32_768
 _MOST_PARAMETERS: Final = 1_000
-_BURST_REQUESTS: Final = 10
+_BURST_REQUESTS: Final = 60  # ten pages of Explore that are opened at once
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -157,7 +157,8 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
 
 
 def _host(text: str) -> str:
-    return text.rpartition(":")[0] if text.rpartition(":")[2].isdigit() and not text.endswith("]") else text
+    name = text.rpartition(":")[0] if text.rpartition(":")[2].isdigit() and not text.endswith("]") else text
+    return name.lower()
 
 
 async def _while_connected(receive: Receive, work: Coroutine[Any, Any, Answer]) -> Answer:

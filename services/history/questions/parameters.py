@@ -152,7 +152,7 @@ def _metrics(text: str | None) -> tuple[Metric, ...]:
     asked: Sequence[str] = text.split(",")
     found = tuple(metric for name in dict.fromkeys(asked) for metric in METRICS if metric == name)
     if len(found) != len(asked):
-        raise Mistake("metrics", f"expected some of {', '.join(METRICS)}, separated by commas")
+        raise Mistake("metrics", f"expected some of {', '.join(METRICS)}, separated by commas, each once")
     return found
 
 

@@ -118,7 +118,11 @@ def compared(window: Window, compare: Compare, until: datetime | None = None) ->
     else:
         length = {"yesterday": Length(days=1), "last_week": Length(days=7), "last_year": Length(months=12)}[compare]
     earlier, later = (moved(instant, zone, days=-length.days, months=-length.months) for instant in (start, until))
-    return window._replace(span=Span(earlier, max(earlier, later)))  # the clock may be set back in between
+    if length.months and later.astimezone(zone).day != until.astimezone(zone).day:
+        later = bucket_end(later, "day", zone)  # that month has no such day: by then it was over
+    if later <= earlier or bucket_start(until, "day", zone) <= start:
+        later = earlier + (until - start)  # within a day, whose clock may have been set back
+    return window._replace(span=Span(earlier, later))
 
 
 def _calendar_length(window: Window) -> Length:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.history.questions.mistake import Mistake
 from services.history.questions.pieces import UNITS, pieces_of
 from services.history.questions.spans import INTERVALS, Interval, Span, bucket_start, buckets, moved
-from services.history.questions.windows import LENGTHS, compared, iso, read_window
+from services.history.questions.windows import COMPARES, LENGTHS, Compare, Window, compared, iso, read_window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -142,6 +142,9 @@ def test_windows_of_days_follow_the_zone() -> None:
         ({"window": "24h"}, "yesterday", "2026-11-26T11:00", "2026-11-27T11:00"),
         ({"window": "12mo"}, "last_year", "2024-12-01", "2025-12-01"),
         ({"from": "2024-02-29", "to": "2024-03-01"}, "last_year", "2023-02-28", "2023-03-01"),
+        ({"from": "2024-02-28", "to": "2024-02-29"}, "last_year", "2023-02-28", "2023-03-01"),
+        ({"from": "2024-02-01", "to": "2024-02-29T06:00"}, "last_year", "2023-02-01", "2023-03-01"),
+        ({"from": "2024-02-29T06:00", "to": "2024-02-29T07:00"}, "last_year", "2023-02-28T06:00", "2023-02-28T07:00"),
         ({"from": "2026-03-01", "to": "2026-04-01", "interval": "day"}, "previous", "2026-02-01", "2026-03-01"),
         ({"from": "2026-03-02", "to": "2026-04-02", "interval": "day"}, "previous", "2026-01-30", "2026-03-02"),
     ],
@@ -166,6 +169,24 @@ def test_a_running_window_is_compared_up_to_the_same_time(parameters: dict[str, 
     whole = compared(window, compare)  # type: ignore[arg-type]
     found = compared(window, compare, at("2026-11-28T10:30"))  # type: ignore[arg-type]
     assert found.span == Span(whole.span.start, at(end))
+
+
+@pytest.mark.parametrize(
+    ("day", "end"), [("28", "2026-02-28T10:30"), ("29", "2026-03-01"), ("30", "2026-03-01"), ("31", "2026-03-01")]
+)
+def test_at_the_end_of_a_longer_month_all_of_the_shorter_one_is_over(day: str, end: str) -> None:
+    window = read_window({"from": "2026-03-01", "to": "2026-04-01", "interval": "month"}, NOW)
+    assert compared(window, "previous", at(f"2026-03-{day}T10:30")).span == Span(at("2026-02-01"), at(end))
+
+
+@pytest.mark.parametrize("compare", COMPARES)
+@given(zone=st.sampled_from(ZONES), start=HOURS, minutes=st.integers(1, 60 * 24 * 800))
+def test_what_a_window_is_compared_with_is_never_empty(
+    compare: Compare, zone: ZoneInfo, start: datetime, minutes: int
+) -> None:
+    window = Window(Span(start, start + timedelta(minutes=minutes)), "day", zone)
+    earlier = compared(window, compare).span
+    assert earlier.start < earlier.end
 
 
 @given(st.sampled_from(sorted(LENGTHS)), st.sampled_from(ZONES), HOURS)
