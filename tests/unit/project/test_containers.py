@@ -48,8 +48,22 @@ def stages() -> set[str]:
 
 
 def test_every_built_service_has_its_stage(services: dict[str, Any], stages: set[str]) -> None:
-    built = {service["build"]["args"]["SERVICE"] for name, service in services.items() if name not in BACKING}
+    built = {service["build"]["args"]["SERVICE"] for service in services.values() if "build" in service}
     assert built == stages
+
+
+def test_every_image_has_one_builder_that_compose_starts_before_its_other_containers(services: dict[str, Any]) -> None:
+    builders = {service["image"]: name for name, service in services.items() if "build" in service}
+    assert len(builders) == sum("build" in service for service in services.values())
+    others = services.keys() - BACKING - set(builders.values())
+    for name in others:
+        assert services[name]["pull_policy"] == "never", "no registry has it"
+        assert builders[services[name]["image"]] in _waits_for(services, name)
+
+
+def _waits_for(services: dict[str, Any], name: str) -> set[str]:
+    direct = set(services[name].get("depends_on", ()))
+    return direct.union(*(_waits_for(services, other) for other in direct))
 
 
 def test_every_service_has_a_container(services: dict[str, Any]) -> None:
