@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -91,7 +92,8 @@ def _grant(settings: AccessSettings) -> int:
     if settings.kafka_broker is None:
         raise ConfigurationError("KAFKA_BROKER: is not set; expected the Kafka to grant rights in")
     # Imported here because it takes a second.
-    from shared.streams.kafka.access import grant
+    with warnings.catch_warnings(record=True):  # Authlib, which the client brings, warns where httpx2 is missing
+        from shared.streams.kafka.access import grant
 
     stop = Event()
     rights = kafka_rights(settings.names)
