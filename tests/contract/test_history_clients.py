@@ -1,4 +1,4 @@
-"""History's tables through other people's clients: psql, pandas, Grafana's queries, pg_dump and pg_restore."""
+"""History's tables through other people's clients: psql, pandas, DuckDB, Grafana's queries, pg_dump, pg_restore."""
 
 import re
 import subprocess
@@ -6,6 +6,8 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,29 @@ def test_pandas_reads_it(stored_url: str) -> None:
         frame = pd.read_sql(statement, connection)
     assert frame["country"].value_counts().to_dict() == {"DE": 20, "FR": 10}
     assert frame["ts"].dt.tz is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the extension is a wheel for Linux alone")
+def test_duckdb_reads_it_as_the_reader(role_of: Callable[[str], str], tmp_path: Path) -> None:
+    import duckdb
+
+    wheel = resources.files("duckdb_extension_postgres_scanner")
+    (extension,) = Path(str(wheel)).rglob("postgres_scanner.duckdb_extension")
+    reader = role_of("reader")
+    with duckdb.connect(config={"extension_directory": str(tmp_path)}) as connection:
+        connection.execute(f"INSTALL '{extension}'")
+        text = documented("duckdb").replace("INSTALL postgres;", "")
+        found = connection.execute(
+            text.replace("dbname=clickpulse user=clickpulse_reader host=db.example", reader)
+        ).fetchall()
+        assert [(day.astimezone(UTC), views) for day, views in found] == query(
+            reader, "SELECT bucket, sum(views)::float FROM traffic_1d WHERE dimension = 'all' GROUP BY 1 ORDER BY 1"
+        )
+        counts = "SELECT count(*), count(DISTINCT visitor_id), max(ts) FROM history.public.events"
+        ((events, visitors, last),) = connection.execute(counts).fetchall()
+        assert (events, visitors, last.astimezone(UTC)) == query(reader, counts.replace("history.", ""))[0]
+        with pytest.raises(duckdb.Error, match="read-only"):
+            connection.execute("DELETE FROM history.public.names")
 
 
 # --- dumps -----------------------------------------------------------------------------------------------------------
