@@ -1,7 +1,7 @@
 """Explore's long windows in a real browser: a PostgreSQL with a week of events, history's API, and a dashboard."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -133,6 +133,32 @@ def test_histograms_equal_a_count_by_brute_force(visit: Visit) -> None:
     bars_are(visit, "visits", [sum(first <= n <= last for n in numbers_of_events) for first, last in classes])
     of_age = {age: counts([own for own in peru if own.age == age])["visitors"] for age in (17, 30, 70, None)}
     bars_are(visit, "ages", [of_age[17], 0, of_age[30], 0, 0, 0, of_age[70], of_age[None]])
+
+
+def test_sessions_equal_a_count_by_brute_force(visit: Visit) -> None:
+    visit.open("/explore?window=7+days&audience=Humans")
+    times: dict[str, list[int]] = defaultdict(list)
+    for own in WEEK:
+        if own.deviceType != "Bot":
+            times[own.userId].append(own.timestamp // 1000)
+    sessions: list[list[int]] = []
+    for own_times in times.values():
+        for place, at in enumerate(sorted(own_times)):
+            if place and at - sessions[-1][-1] < 1_800:
+                sessions[-1].append(at)
+            else:
+                sessions.append([at])
+    number = len(sessions)
+    wanted = {
+        "Sessions": f"{number:,}",
+        "Bounce rate": f"{100 * round(sum(len(own) == 1 for own in sessions) / number, 4):.1f} %",
+        "Views per session": f"{sum(map(len, sessions)) / number:.1f}",
+        "Session duration": f"{sum(own[-1] - own[0] for own in sessions) / number:.0f} s",
+    }
+    eventually(lambda: numbers(visit).items() >= wanted.items(), f"the figures {wanted}", 60)
+    visit.open("/explore?window=7+days&audience=Humans&country=Peru")
+    expect(visit, [own for own in WEEK if own.deviceType != "Bot" and own.country == "Peru"])
+    assert "Sessions" not in numbers(visit)
 
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -28,6 +28,11 @@ class Row(Struct, frozen=True):
     refunded: Decimal | None = None
     refunds: Count | None = None
     without_cost: Count | None = None
+    sessions: Count | None = None
+    bounces: Count | None = None
+    bounce_rate: float | None = None
+    views_per_session: float | None = None
+    seconds_per_session: float | None = None
 
     @property
     def is_cost_unknown(self) -> bool:

@@ -10,7 +10,13 @@ from services.dashboard.explore.choices import EVERYTHING
 from services.dashboard.explore.columns import COLUMNS
 from services.dashboard.explore.counting.selection import Filter
 from services.dashboard.explore.counting.series import Measure
-from services.dashboard.explore.long_windows.measures import BESIDE, SALES_METRICS, LongMeasure, is_sales
+from services.dashboard.explore.long_windows.measures import (
+    BESIDE,
+    SALES_METRICS,
+    SESSIONS_METRICS,
+    LongMeasure,
+    is_sales,
+)
 from services.dashboard.kit.time_zones import Clock
 from services.dashboard.sources.history.questions import Question
 from shared.events.timestamps import iso_second
@@ -130,6 +136,7 @@ class Questions:
     visits: Question
     ages: Question
     currencies: Question | None
+    sessions: Question | None
 
 
 def has_weekdays(choices: LongChoices) -> bool:
@@ -190,12 +197,20 @@ def questions(choices: LongChoices, clock: Clock, site: str) -> Questions:
         currencies=_question("breakdown", own, currencies)
         if is_of_sales and choices.breakdown != "currency" and not wanted_names(choices, "currency")
         else None,
+        sessions=_question("aggregate", own, compare, [("metrics", SESSIONS_METRICS)])
+        if has_sessions(choices)
+        else None,
     )
 
 
 def ordered_by(choices: LongChoices) -> LongMeasure:
     """What a breakdown is in the order of: not of amounts in several currencies."""
     return "orders" if is_sales(choices.measure) and choices.breakdown == "currency" else choices.measure
+
+
+def has_sessions(choices: LongChoices) -> bool:
+    """Whether history knows sessions under these filters: by site and audience alone."""
+    return all(name == "site" for name, _ in choices.wanted.names)
 
 
 def wanted_names(choices: LongChoices, dimension: str) -> frozenset[str]:

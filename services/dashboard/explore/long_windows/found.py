@@ -8,7 +8,7 @@ from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.explore.long_windows.choices import LongChoices
 from services.dashboard.sources.history.failure import HistoryFailure
 
-Part = Literal["totals", "series", "ranked", "hours", "visits", "ages", "currencies"]
+Part = Literal["totals", "series", "ranked", "hours", "visits", "ages", "currencies", "sessions"]
 PARTS: Final[Mapping[Part, str]] = {
     "totals": "key figures",
     "series": "curve",
@@ -17,6 +17,7 @@ PARTS: Final[Mapping[Part, str]] = {
     "visits": "events per visitor",
     "ages": "ages",
     "currencies": "other currencies",
+    "sessions": "sessions",
 }
 
 

@@ -5,7 +5,7 @@ A number of one bucket is a button whose `data-pick` zooms to that bucket.
 
 from datetime import datetime
 
-from services.dashboard.explore.long_windows import captions
+from services.dashboard.explore.long_windows import captions, sessions
 from services.dashboard.explore.long_windows.answers import Row, is_kept, number_of
 from services.dashboard.explore.long_windows.choices import EARLIER
 from services.dashboard.explore.long_windows.found import Found, Seen
@@ -20,9 +20,9 @@ from services.dashboard.explore.long_windows.measures import (
     written_mean,
 )
 from services.dashboard.explore.long_windows.picks import zoom_pick
+from services.dashboard.explore.long_windows.tiles import tile
 from services.dashboard.explore.long_windows.zoom import FINER, zoom_text
 from services.dashboard.kit import wording
-from services.dashboard.kit.escaping import exactly_in_html, in_html
 from services.dashboard.kit.time_zones import UTC_CLOCK, Clock
 from services.dashboard.kit.wording import counted
 
@@ -31,7 +31,9 @@ def draw(found: Found, clock: Clock = UTC_CLOCK) -> str:
     """The figure of the window and what goes with it, the statistics of its complete buckets, and the change."""
     totals = found.seen.get("totals")
     tiles = [*_totals(found, totals, clock), *_statistics(found.seen.get("series"), clock), _change(totals)]
-    return f'<div class="figures">{"".join(tiles)}</div>'
+    own = sessions.draw(found, clock)
+    beside = f'<div class="figures of-sessions">{"".join(own)}</div>' if own else ""
+    return f'<div class="figures">{"".join(tiles)}</div>{beside}'
 
 
 def _shown(measure: LongMeasure) -> tuple[LongMeasure, LongMeasure]:
@@ -41,7 +43,7 @@ def _shown(measure: LongMeasure) -> tuple[LongMeasure, LongMeasure]:
 def _totals(found: Found, seen: Seen | None, clock: Clock) -> list[str]:
     if seen is None or not seen.said.rows:
         about = "unknown" if "totals" in found.failures else "asking history"
-        return [_tile(LABELS[own], wording.UNKNOWN, about) for own in _shown(found.choices.measure)]
+        return [tile(LABELS[own], wording.UNKNOWN, about) for own in _shown(found.choices.measure)]
     return [_total(own, seen, clock) for own in _shown(seen.choices.measure)]
 
 
@@ -60,39 +62,39 @@ def _total(measure: LongMeasure, seen: Seen, clock: Clock) -> str:
         foot = f"no sale has a cost, {small}"
     elif measure == "profit" and row.without_cost:
         foot = f"{counted(row.without_cost, 'sale')} without a cost, {small}"
-    return _tile(LABELS[measure], shown, foot, hint=window)
+    return tile(LABELS[measure], shown, foot, hint=window)
 
 
 def _change(seen: Seen | None) -> str:
     if seen is None or not seen.said.rows:
-        return _tile("Change", wording.UNKNOWN, "asking history")
+        return tile("Change", wording.UNKNOWN, "asking history")
     said, choices = seen.said, seen.choices
     if said.compare is None:
-        return _tile("Change", wording.UNKNOWN, "choose what to compare with")
+        return tile("Change", wording.UNKNOWN, "choose what to compare with")
     about = f"{LABELS[choices.measure].lower()}, on {EARLIER.get(choices.compare, '')}"
     if not is_kept(said.compare.window, said):
-        return _tile("Change", wording.UNKNOWN, f"{about}: history begins later")
+        return tile("Change", wording.UNKNOWN, f"{about}: history begins later")
     before = number_of(said.compare.rows[0], choices.measure) if said.compare.rows else None
     now = number_of(said.rows[0], choices.measure)
     if before is None or now is None:
-        return _tile("Change", wording.UNKNOWN, about)
+        return tile("Change", wording.UNKNOWN, about)
     difference = now - before
     # Of nothing, or of more refunds than sales, there is no percentage.
     share = f", {wording.signed_percent(float(difference / before))}" if before > 0 else ""
     kind = "up" if difference > 0 else "down" if difference < 0 else ""
-    return _tile("Change", written_change(difference, choices.measure, said.currency), f"{about}{share}", kind)
+    return tile("Change", written_change(difference, choices.measure, said.currency), f"{about}{share}", kind)
 
 
 def _statistics(seen: Seen | None, clock: Clock) -> list[str]:
     if seen is None:
-        return [_tile(title, wording.UNKNOWN, "asking history") for title in ("Latest", "Mean", "Min", "Max")]
+        return [tile(title, wording.UNKNOWN, "asking history") for title in ("Latest", "Mean", "Min", "Max")]
     said, choices = seen.said, seen.choices
     measure, currency = choices.measure, said.currency
     per = f"{LABELS[measure].lower()} per {choices.interval}"
     rows = [row for row in said.rows if _is_complete(row, said.since, said.as_of)]
     numbers = [(number, row) for row in rows if (number := number_of(row, measure)) is not None]
     if not numbers:
-        return [_tile(title, wording.UNKNOWN, per) for title in ("Latest", "Mean", "Min", "Max")]
+        return [tile(title, wording.UNKNOWN, per) for title in ("Latest", "Mean", "Min", "Max")]
 
     def of_bucket(title: str, own: tuple[Number, Row]) -> str:
         number, row = own
@@ -100,7 +102,7 @@ def _statistics(seen: Seen | None, clock: Clock) -> list[str]:
         foot = f"{per}, {captions.bucket_start(row.start, choices.interval, clock)}"
         finer = FINER.get(choices.interval)
         pick = zoom_pick(zoom_text(row.start, choices.interval, clock)) if finer else ""
-        return _tile(title, written(number, measure, currency), foot, pick=pick, does=f"Show its {finer}s")
+        return tile(title, written(number, measure, currency), foot, pick=pick, does=f"Show its {finer}s")
 
     # The last of equals, as in short windows.
     least = min(reversed(numbers), key=lambda own: own[0])
@@ -108,7 +110,7 @@ def _statistics(seen: Seen | None, clock: Clock) -> list[str]:
     mean = written_mean(sum(number for number, _ in numbers), len(numbers), measure, currency)
     return [
         of_bucket("Latest", numbers[-1]),
-        _tile("Mean", mean, f"{per}, of {len(numbers)} complete"),
+        tile("Mean", mean, f"{per}, of {len(numbers)} complete"),
         of_bucket("Min", least),
         of_bucket("Max", greatest),
     ]
@@ -119,13 +121,3 @@ def _is_complete(row: Row, since: datetime | None, as_of: datetime | None) -> bo
     if row.start is None or row.end is None or since is None or as_of is None:
         return False
     return since <= row.start and row.end <= as_of
-
-
-def _tile(title: str, number: str, foot: str, kind: str = "", hint: str = "", pick: str = "", does: str = "") -> str:
-    shown = f'<span class="number {kind}" style="--digits:{max(4, len(number))}">{in_html(number)}</span>'
-    if pick:
-        shown = (
-            f'<button type="button" data-pick="{exactly_in_html(pick)}" data-place="{title}" '
-            f'aria-label="{title}: {in_html(number)}. {does}">{shown}</button>'
-        )
-    return f'<div class="kpi"><h2>{title}</h2>{shown}<p title="{in_html(hint or foot)}">{in_html(foot)}</p></div>'

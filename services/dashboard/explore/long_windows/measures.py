@@ -33,6 +33,8 @@ BESIDE: Final[Mapping[LongMeasure, LongMeasure]] = {
 SALES_METRICS: Final = ("revenue", "orders", "profit", "refunded", "refunds", "without_cost")
 """What history is asked for any figure of sales."""
 
+SESSIONS_METRICS: Final = "sessions,bounces,bounce_rate,views_per_session,seconds_per_session"
+
 AMOUNTS: Final = ("revenue", "profit", "refunded")
 
 

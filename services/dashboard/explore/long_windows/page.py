@@ -122,6 +122,7 @@ def _found(choices: LongChoices, history: HistoryAnswers[Said], site: str, conte
         "visits": asked.visits,
         "ages": asked.ages,
         "currencies": asked.currencies,
+        "sessions": asked.sessions,
     }
     due = {part: question for part, question in by_part.items() if question is not None}
     standings = dict(zip(due, history.look(due.values(), _WAIT_SECONDS), strict=True))

@@ -49,9 +49,13 @@ class History:
         return json.dumps(document(rows, end=end, window=window, since=since, currency="EUR")).encode()
 
     def of(self, kind: str) -> list[dict[str, list[str]]]:
-        """What was asked, but for the histograms."""
+        """What was asked, but for the histograms and sessions."""
         asked = [parameters for own, parameters in self.asked if own == kind]
-        return [own for own in asked if own.get("by") not in (["age"], ["eventsPerVisitor"])]
+        return [
+            own
+            for own in asked
+            if own.get("by") not in (["age"], ["eventsPerVisitor"]) and "sessions" not in own.get("metrics", [""])[0]
+        ]
 
 
 @pytest.fixture
@@ -112,10 +116,10 @@ def test_a_long_window_shows_what_history_answers(client: Any, history: History)
     assert "choose a shorter window" in page
     assert history.of("aggregate")[0] == {"window": ["7d"], "interval": ["hour"], "timezone": ["Europe/Berlin"]}
     # The hours of the week are those of the curve.
-    assert sorted(kind for kind, _ in history.asked) == ["aggregate", *["breakdown"] * 3, "timeseries"]
+    assert sorted(kind for kind, _ in history.asked) == [*["aggregate"] * 2, *["breakdown"] * 3, "timeseries"]
     drawn = app.session_state["explore-drawn"][1]
     app.run()
-    assert len(history.asked) == 5, "each refresh asks history again"
+    assert len(history.asked) == 6, "each refresh asks history again"
     assert app.session_state["explore-drawn"][1] is drawn, "each refresh draws again"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.dashboard.explore.counting.selection import Filter
 from services.dashboard.explore.long_windows import board, captions, crumbs, key_figures, notes
 from services.dashboard.explore.long_windows.answers import Said
 from services.dashboard.explore.long_windows.choices import Interval, LongChoices
@@ -110,6 +111,7 @@ def test_key_figures_are_of_complete_buckets() -> None:
     html = key_figures.draw(both)
     assert numbers(html) == {
         "Views": "30", "Visitors": "12", "Latest": "2", "Mean": "5.0", "Min": "2", "Max": "9", "Change": "+10",
+        "Sessions": "–",
     }  # fmt: skip
     assert "views, on the period before, +50 %" in html
 
@@ -291,6 +293,32 @@ def test_crumbs_lead_back_step_by_step() -> None:
         ("zoom/", "Last 12 months"), ("zoom/2026-11", "November 2026"), ("zoom/2026-11-27", "Fri 27 Nov 2026"),
     ]  # fmt: skip
     assert '<b aria-current="true">Fri 27 Nov 11:00 to 12:00 CET</b>' in html
+
+
+def test_key_figures_of_sessions_stand_beside_what_they_were() -> None:
+    row = {
+        "sessions": 1200,
+        "bounces": 300,
+        "bounce_rate": 0.25,
+        "views_per_session": 3.42,
+        "seconds_per_session": 185.2,
+    }
+    before = {**row, "sessions": 900, "bounce_rate": None}
+    answer = said([row], compare=earlier([before]))
+    html = key_figures.draw(found(LongChoices(compare="last_week"), sessions=answer))
+    tiles = {title: (number, foot) for title, number, foot in re.findall(
+        r'<h2>([^<]+)</h2><span class="number[^>]*>([^<]+)</span><p[^>]*>([^<]+)</p>', html
+    )}  # fmt: skip
+    assert tiles["Sessions"] == ("1,200", "started; 900 the week before")
+    assert tiles["Bounce rate"] == ("25.0 %", "sessions of one event, last 24 h")
+    assert tiles["Views per session"] == ("3.4", "mean; 3.4 the week before")
+    assert tiles["Session duration"] == ("3 min 5 s", "mean, first to last event; 3 min 5 s the week before")
+    late = said([row], compare=earlier([before], START - HOUR))
+    assert "the week before" not in key_figures.draw(found(LongChoices(compare="last_week"), sessions=late))
+    of_peru = LongChoices(wanted=Filter("all", (("country", frozenset({"Peru"})),)))
+    assert "Bounce rate" not in key_figures.draw(found(of_peru))
+    failing = Found(LongChoices(), {"sessions": Seen(LongChoices(), answer)}, {"sessions": HistoryFailure("x")})
+    assert "1,200" not in key_figures.draw(failing)
 
 
 def test_histograms_have_the_classes_of_short_windows() -> None:

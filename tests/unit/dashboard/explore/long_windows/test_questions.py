@@ -177,6 +177,18 @@ def test_currencies_are_in_the_order_of_their_orders_and_need_no_note() -> None:
     assert by_currency.currencies is filtered.currencies is None
 
 
+def test_sessions_are_asked_for_where_the_filters_leave_them_known() -> None:
+    shop = (("site", frozenset({"shop.example"})),)
+    asked = questions(LongChoices(wanted=Filter("human", shop), compare="yesterday"), UTC_CLOCK, "").sessions
+    assert asked is not None
+    assert said(asked) == {
+        "window": ["24h"], "timezone": ["UTC"], "interval": ["hour"], "audience": ["human"], "site": ["shop.example"],
+        "compare": ["yesterday"], "metrics": ["sessions,bounces,bounce_rate,views_per_session,seconds_per_session"],
+    }  # fmt: skip
+    narrow = LongChoices(wanted=Filter("all", (*shop, ("country", frozenset({"Peru"})))))
+    assert questions(narrow, UTC_CLOCK, "").sessions is None
+
+
 ZOOMS = {
     "2026-11": ("month", "2026-10-31T23:00", "2026-11-30T23:00"),
     "2026-12": ("month", "2026-11-30T23:00", "2026-12-31T23:00"),
