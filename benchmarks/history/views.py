@@ -25,6 +25,9 @@ _PAGE_WAITS_SECONDS: Final = 0.4
 """The page asks for its totals first, and for the rest when they are there or after this."""
 
 
+_ANSWER_SECONDS: Final = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Where the API is, and a key."""
@@ -37,7 +40,7 @@ class Viewer:
     """Asks for the views of one page, always anew."""
 
     def __init__(self, access: Access) -> None:
-        self._client = HistoryClient(access.url, access.key)
+        self._client = HistoryClient(access.url, access.key, _ANSWER_SECONDS)
         self._workers = ThreadPoolExecutor(WORKERS, "question")
 
     def __enter__(self) -> Self:

@@ -39,6 +39,8 @@ from shared.runtime.settings import read_settings
 if TYPE_CHECKING:
     from services.dashboard.sources.history.client import HistoryClient
 
+_SALES_SECONDS: Final = 10.0
+"""For an answer. Sales asks each second for what takes milliseconds: one that takes longer is none."""
 # Of one reply. Ours take a few hundred kilobytes.
 _MOST_STATUS_BYTES: Final = 4 * 1024 * 1024
 _MOST_ROLLUP_BYTES: Final = 32 * 1024 * 1024
@@ -95,15 +97,24 @@ def _status(prefix: str) -> StatusSource:
 @st.cache_resource(show_spinner=False)
 def _history() -> "HistoryClient":
     # Imported here because it takes a quarter of a second, which the other pages need not wait for.
+    from services.dashboard.sources.history.client import HistoryClient, longest_answer_seconds
+
+    settings = _settings()
+    seconds = longest_answer_seconds(settings.history_api_seconds)
+    return HistoryClient(settings.history_api_url, settings.history_api_key, seconds)
+
+
+@st.cache_resource(show_spinner=False)
+def _history_for_sales() -> "HistoryClient":
     from services.dashboard.sources.history.client import HistoryClient
 
     settings = _settings()
-    return HistoryClient(settings.history_api_url, settings.history_api_key)
+    return HistoryClient(settings.history_api_url, settings.history_api_key, _SALES_SECONDS)
 
 
 @st.cache_resource(show_spinner=False)
 def _sales_source() -> SalesSource:
-    return SalesSource(_history(), now_ms=_now_ms, elapsed_seconds=time.monotonic)
+    return SalesSource(_history_for_sales(), now_ms=_now_ms, elapsed_seconds=time.monotonic)
 
 
 @st.cache_resource(show_spinner=False)

@@ -88,6 +88,12 @@ class DashboardSettings(RedisSettings, LogSettings, HealthSettings, SignInSettin
         repr=False,
         description="Key of the API of history, as `clickpulse api-key` prints it, if history has API_KEYS_FILE.",
     )
+    history_api_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        description="That of history: the dashboard waits a little longer for an answer than history works on it.",
+    )
     refresh_seconds: float = Field(
         default=1.0, ge=0.5, le=60, description="Seconds between refreshes of an open page, 0.5 to 60."
     )

@@ -125,7 +125,8 @@ class HistoryAnswers(Generic[Said]):
         with self._lock:
             entry.asked_s = None
             if isinstance(found, HistoryFailure):
-                entry.failure, entry.due_s = found, ended_s + self._pace.retry_seconds
+                entry.failure = found
+                entry.due_s = ended_s + max(self._pace.retry_seconds, found.retry_seconds)
             else:
                 entry.said, entry.failure = found, None
                 life_s = max(self._pace.least_life_seconds, LIFE_PER_SECOND * (ended_s - began_s))

@@ -104,6 +104,18 @@ def test_a_failure_is_shown_beside_the_last_answer_and_tried_again() -> None:
     settled(own, lambda standing: standing == Standing("3"))
 
 
+def test_a_question_waits_for_as_long_as_history_asks() -> None:
+    history = History()
+    own = history.answers()
+    history.failure = HistoryFailure("503: took too long", retry_seconds=20)
+    look(own)
+    history.failure = None
+    history.now_s = 19.9
+    assert look(own).asking_seconds is None
+    history.now_s = 20
+    settled(own, lambda standing: standing.said == "2")
+
+
 def test_a_bug_ends_the_question_and_is_logged() -> None:
     history = History()
     history.failure = RuntimeError("a bug")
