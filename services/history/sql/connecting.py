@@ -58,6 +58,14 @@ def one_at_a_time(url: Url) -> Url:
     return guarded
 
 
+# Where TimescaleDB is: what erases a visitor may decompress any number of events.
+_DECOMPRESS_ALL: Final = """
+    SELECT set_config(name, '0', false)
+    FROM (VALUES ('timescaledb.max_tuples_decompressed_per_dml_transaction')) AS setting (name)
+    WHERE current_setting(name, true) IS NOT NULL
+"""
+
+
 def connect(url: Url) -> psycopg.Connection:
     """A connection that commits each statement outside `transaction()`. Raises psycopg's exceptions."""
     # Poolers that change the server between transactions do not know prepared statements.
@@ -68,6 +76,7 @@ def connect(url: Url) -> psycopg.Connection:
         connection.execute("SET synchronous_commit = on")
         # The lock of a writer whose process hangs is free again after this.
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.execute(_DECOMPRESS_ALL)
     except BaseException:
         connection.close()
         raise

@@ -1,18 +1,27 @@
-"""The daily partitions of `events`: created ahead or when a late event needs one, dropped by retention."""
+"""The days of `events`: partitions, created ahead or when a late event needs one, or chunks of a hypertable.
 
-from collections.abc import Sequence
+Retention drops them.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 from psycopg import sql
+
+from services.history.sql import timescale
 
 _ONE_DAY = timedelta(days=1)
 _LONGEST_GAP = timedelta(minutes=30)
 _MINUTES = [sql.Identifier(table) for table in ("traffic_1m", "sales_1m", "sessions_1m")]
 
 
-def table_of(day: date) -> sql.Identifier:
-    """The partition of a day."""
+def tables(cursor: psycopg.Cursor) -> Callable[[date], sql.Identifier]:
+    """Which table holds the events of a day: its partition, or all of `events` if that is a hypertable."""
+    return (lambda _: sql.Identifier("events")) if timescale.is_hypertable(cursor) else _partition_of
+
+
+def _partition_of(day: date) -> sql.Identifier:
     return sql.Identifier(f"events_{day:%Y%m%d}")
 
 
@@ -24,7 +33,10 @@ def bounds_of(day: date) -> tuple[datetime, datetime]:
 
 def create_day(cursor: psycopg.Cursor, day: date) -> None:
     """Create the partition of the day unless it exists. The caller holds the lock of writers."""
-    table = table_of(day)
+    if timescale.is_hypertable(cursor):
+        timescale.decompress(cursor, bounds_of(day)[0])
+        return
+    table = _partition_of(day)
     cursor.execute("SELECT to_regclass(%s)", [f"events_{day:%Y%m%d}"])
     if cursor.fetchone() != (None,):
         return
@@ -56,17 +68,23 @@ def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: i
     cursor.execute("DELETE FROM history_days WHERE day < %s", [kept_from])
     if dropped:  # an event of the first day may still join what was going on before
         cursor.execute("DELETE FROM sessions WHERE ends <= %s", [bounds_of(kept_from)[0] - _LONGEST_GAP])
+    if timescale.is_hypertable(cursor):
+        timescale.follow_retention(cursor, raw_days)
     return dropped
 
 
 def _drop(cursor: psycopg.Cursor, days: Sequence[date]) -> list[date]:
     """Drop days until a reader is in the way, which must not keep events waiting: the next call drops the rest."""
     cursor.execute("SET LOCAL lock_timeout = '3s'")  # others wait behind us meanwhile
+    is_hypertable = timescale.is_hypertable(cursor)
     dropped = []
     for day in days:
         try:
             with cursor.connection.transaction():
-                cursor.execute(sql.SQL("DROP TABLE {}").format(table_of(day)))
+                if is_hypertable:
+                    timescale.drop(cursor, *bounds_of(day))
+                else:
+                    cursor.execute(sql.SQL("DROP TABLE {}").format(_partition_of(day)))
         except psycopg.errors.LockNotAvailable:
             break
         dropped.append(day)
@@ -74,7 +92,9 @@ def _drop(cursor: psycopg.Cursor, days: Sequence[date]) -> list[date]:
 
 
 def existing_days(cursor: psycopg.Cursor) -> list[date]:
-    """The days that have a partition."""
+    """The days that have a partition or a chunk."""
+    if timescale.is_hypertable(cursor):
+        return [start.astimezone(UTC).date() for start in timescale.chunk_starts(cursor)]
     cursor.execute(
         "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
         "WHERE inhparent = 'events'::regclass ORDER BY relname"

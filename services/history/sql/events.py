@@ -10,7 +10,7 @@ from psycopg import sql
 
 from services.history.rows import AFTER_NAMES, FIRST_NAME, Row
 from services.history.sql.binary import Column, array_of_numbers, decoded
-from services.history.sql.days import bounds_of, table_of
+from services.history.sql.days import bounds_of
 from services.history.traffic import DIMENSIONS, NO_NAME, Events
 
 Values = tuple[Any, ...]
@@ -49,13 +49,13 @@ _MINUTE_US: Final = 60_000_000
 _DAY_MINUTES: Final = 1440
 
 
-def duplicates(cursor: psycopg.Cursor, day: date, rows: Sequence[Values]) -> set[int]:
+def duplicates(cursor: psycopg.Cursor, table: sql.Identifier, day: date, rows: Sequence[Values]) -> set[int]:
     """The places of those rows of the day that are stored already."""
     places = [place for place, row in enumerate(rows) if row[_DIGEST] is not None]
     if not places:
         return set()
     columns = (places, *([rows[place][column] for place in places] for column in (VISITOR, _DIGEST)))
-    found = cursor.execute(_DUPLICATES.format(**_parts_of(day)), list(map(array_of_numbers, columns)))
+    found = cursor.execute(_DUPLICATES.format(**_parts_of(table, day)), list(map(array_of_numbers, columns)))
     return {place for (place,) in found}
 
 
@@ -74,15 +74,15 @@ def copy_rows(
             copy.write_row(row)
 
 
-def is_empty(cursor: psycopg.Cursor, day: date) -> bool:
+def is_empty(cursor: psycopg.Cursor, table: sql.Identifier, day: date) -> bool:
     """Whether no event of the day is stored."""
-    cursor.execute(_IS_EMPTY.format(**_parts_of(day)))
+    cursor.execute(_IS_EMPTY.format(**_parts_of(table, day)))
     return cursor.fetchone() == (True,)
 
 
-def events_of(cursor: psycopg.Cursor, day: date, visitors: Sequence[int]) -> Events:
+def events_of(cursor: psycopg.Cursor, table: sql.Identifier, day: date, visitors: Sequence[int]) -> Events:
     """The stored events of these visitors on the day."""
-    statement = _OF_VISITORS.format(names=_FOUND, visitors=list(visitors), **_parts_of(day))
+    statement = _OF_VISITORS.format(names=_FOUND, visitors=list(visitors), **_parts_of(table, day))
     with cursor.copy(statement) as copy:
         times, ids, sites, *names = decoded(b"".join(copy), _FOUND_KINDS)
     return Events(times // _MINUTE_US % _DAY_MINUTES, ids, sites, np.array(names))
@@ -104,6 +104,6 @@ def times_ms(times: Sequence[datetime]) -> Column:
     return column
 
 
-def _parts_of(day: date) -> dict[str, sql.Composable]:
+def _parts_of(table: sql.Identifier, day: date) -> dict[str, sql.Composable]:
     start, end = map(sql.Literal, bounds_of(day))
-    return {"table": table_of(day), "start": start, "end": end}
+    return {"table": table, "start": start, "end": end}

@@ -52,6 +52,7 @@ _REPLACE: Final = """
     UPDATE events SET sale = NULL FROM replaced
     WHERE events.ts = replaced.ts AND events.visitor_id = replaced.visitor_id AND events.order_id = replaced.order_id
         AND least(events.value, 0) = least(replaced.value, 0) AND events.sale IS NOT NULL
+        AND events.ts BETWEEN %s AND %s
 """
 _REMEMBER: Final = """
     INSERT INTO orders SELECT visitor_id, order_digest, ts, tie FROM batch
@@ -111,7 +112,9 @@ def count_sales(cursor: psycopg.Cursor) -> set[int]:
     replaces = _answer(cursor, _REPLACES)
     if replaces:
         cursor.execute(_FIND_REPLACED)
-        cursor.execute(_REPLACE)
+        # Without the span, TimescaleDB would decompress every day.
+        first, last = cursor.execute("SELECT min(ts), max(ts) FROM replaced").fetchone() or (None, None)
+        cursor.execute(_REPLACE, [first, last])
     cursor.execute(_REMEMBER)
     for statement in (*_ADD_TO_SALES, *(_DROP_EMPTIES if replaces else ())):
         cursor.execute(statement)

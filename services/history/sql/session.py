@@ -14,7 +14,7 @@ from services.history.questions.dimensions import BOT
 from services.history.rows import AFTER_NAMES, FIRST_NAME, Row
 from services.history.sql import rollups, sessions
 from services.history.sql.connecting import Url, connect
-from services.history.sql.days import create_day, table_of
+from services.history.sql.days import create_day, tables
 from services.history.sql.events import (
     DEVICE,
     SALE,
@@ -69,6 +69,7 @@ class Session:
         try:
             for table in _TEMPORARY:
                 self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE " + table + " ON COMMIT DELETE ROWS"))
+            self._table_of = tables(self.connection.cursor())
         except BaseException:
             self.connection.close()
             raise
@@ -79,8 +80,8 @@ class Session:
         self._seen = Seen(_SEEN_BYTES)
 
     def forget_days(self, days: Iterable[date]) -> None:
-        """Forget days that were dropped."""
-        self._days.difference_update(days)
+        """Forget days that were dropped, and look again what the others need: TimescaleDB may have compressed one."""
+        self._days.clear()
         self._seen.drop(days)
 
     def begin(self, number: int) -> None:
@@ -102,7 +103,7 @@ class Session:
         dropped = []
         for day, values in self._values(cursor, days).items():
             self._create(cursor, day)
-            known = duplicates(cursor, day, values)
+            known = duplicates(cursor, self._table_of(day), day, values)
             dropped += [days[day][place][0] for place in known]
             new = [place for place in range(len(values)) if place not in known]
             if new:
@@ -141,12 +142,11 @@ class Session:
         to_sessions = []
         for day, rows in days.items():
             events, at_ms = columns_of(rows)
-            increments.append(
-                (day, self._seen.add(day, events, partial(is_empty, cursor, day), partial(events_of, cursor, day)))
-            )
+            known = (cursor, self._table_of(day), day)
+            increments.append((day, self._seen.add(day, events, partial(is_empty, *known), partial(events_of, *known))))
             are_bots = np.array([values[DEVICE] == self._bot for values in rows])
             to_sessions.append((events.visitors, events.sites, are_bots, at_ms))
-            copy_rows(cursor, table_of(day), rows)
+            copy_rows(cursor, self._table_of(day), rows)
         cursor.execute(_NOTE_DAYS, [self._number, list(days)])
         note_products(cursor, chain.from_iterable(days.values()))
         sessions.count_sessions(cursor, *(np.concatenate(columns) for columns in zip(*to_sessions, strict=True)))

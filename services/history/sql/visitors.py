@@ -21,6 +21,9 @@ TABLES: Final = (("events", "ts"), ("orders", "ts"), ("sessions", "starts"))
 
 _IDS: Final = "SELECT id FROM visitors WHERE digest = ANY(%s)"
 _UP_TO: Final = sql.SQL("FROM {} WHERE visitor_id = ANY(%s) AND {} <= %s")
+# Day by day, from the first to the last of them: TimescaleDB decompresses all that the times leave in question.
+_SPANS: Final = sql.SQL("SELECT min({time}), max({time}) {up_to} GROUP BY date_trunc('day', {time}, 'UTC')")
+_DELETE: Final = sql.SQL("DELETE FROM {table} WHERE visitor_id = ANY(%s) AND {time} BETWEEN %s AND %s")
 _REMEMBER: Final = """
     INSERT INTO history_erasures (token, until_ms) SELECT token, %s FROM unnest(%s::text[]) AS new (token)
     ON CONFLICT (token) DO UPDATE SET until_ms = greatest(history_erasures.until_ms, excluded.until_ms)
@@ -106,9 +109,11 @@ class SqlVisitors:
             cursor.execute("UPDATE history_raw SET erasures = erasures + 1")
             ids = _ids(cursor, erasure.user_ids)
             for table, time in TABLES:
-                statement = sql.SQL("DELETE ") + _UP_TO.format(sql.Identifier(table), sql.Identifier(time))
-                cursor.execute(statement, [ids, _last_of(erasure.until_ms)])
-                found += cursor.rowcount if table == "events" else 0
+                parts = {"table": sql.Identifier(table), "time": sql.Identifier(time)}
+                spans = _SPANS.format(up_to=_UP_TO.format(*parts.values()), **parts)
+                for first, last in cursor.execute(spans, [ids, _last_of(erasure.until_ms)]).fetchall():
+                    cursor.execute(_DELETE.format(**parts), [ids, first, last])
+                    found += cursor.rowcount if table == "events" else 0
             cursor.execute(
                 "DELETE FROM visitors WHERE id = ANY(%s) "
                 "AND NOT EXISTS (SELECT FROM events WHERE visitor_id = visitors.id)",
