@@ -20,12 +20,11 @@ from benchmarks.history.fill import fill
 from benchmarks.history.questions import at_once, one_by_one
 from benchmarks.history.serve import READY
 from benchmarks.history.server import disk_bytes, running_server, settle
-from benchmarks.history.views import Access, Viewer
+from benchmarks.history.views import Access
 from benchmarks.processes import Figures, quieten_logs
 from benchmarks.report import Value, circumstances, table, write_results
 from benchmarks.site import wait_until
 from benchmarks.usage import resident_mb
-from services.dashboard.explore.choices import EVERYTHING
 from services.history.api.keys import new_key
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.server_process import free_port
@@ -107,16 +106,14 @@ def _running_api(url: str, keys: int) -> Iterator[tuple[int, Sequence[Access], f
                 if process.stdout.readline().strip() != READY:
                     raise RuntimeError(f"the API does not start:\n{log.read_text()}")
                 accesses = [Access(f"http://127.0.0.1:{port}", key) for key, _ in made]
-                yield process.pid, accesses, _warmed(accesses[0], log)
+                yield process.pid, accesses, _warmed(log)
             finally:
                 process.terminate()
 
 
-def _warmed(access: Access, log: Path) -> float:
-    """Ask a first question, and wait until the log says that the raw events are in memory. Returns the seconds."""
+def _warmed(log: Path) -> float:
+    """Wait until the log says that the raw events are in memory. Returns the seconds."""
     began = time.monotonic()
-    with Viewer(access) as viewer:
-        viewer.names("country", EVERYTHING)
     wait_until(lambda: any(own in log.read_text() for own in _LOADED), "raw events are in memory", _LOAD_SECONDS)
     took = time.monotonic() - began
     _report(f"in memory after {took:.1f} s")

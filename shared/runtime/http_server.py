@@ -146,10 +146,13 @@ def serve(
     most_connections: int = 4_096,
     request_seconds: float = 10.0,
     stop_seconds: int = _STOP_SECONDS,
+    at_start: Callable[[], None] | None = None,
     at_end: Callable[[], Awaitable[None]] | None = None,
     direct: Direct | None = None,
 ) -> None:
-    """Answer requests until `stop` is set, and then those in progress for up to `stop_seconds`. Then call `at_end`.
+    """Answer requests until `stop` is set, and then those in progress for up to `stop_seconds`.
+
+    `at_start` is called in the event loop before, and `at_end` after.
 
     `direct` answers the requests that it takes, `app` all others.
 
@@ -174,6 +177,8 @@ def serve(
     server = _Server(config)
 
     async def run() -> None:
+        if at_start is not None:
+            at_start()
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not stop.is_set() and not serving.done():
             await asyncio.sleep(_POLL_SECONDS)

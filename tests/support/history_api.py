@@ -118,7 +118,6 @@ def serving(
         with capture_logs() as logs:
             stack.enter_context(api(settings, lambda: url, Health("history")))
             if in_memory:
-                client.said("realtime")
                 loaded = "all raw events are in memory"
                 eventually(lambda: any(own["event"] == loaded for own in logs) or None, loaded)
         yield client

@@ -71,6 +71,7 @@ def api(settings: ApiSettings, url: Url, health: Health) -> Iterator[None]:
                 stop,
                 most_connections=_MOST_CONNECTIONS,
                 stop_seconds=_STOP_SECONDS,
+                at_start=reader.start,
                 at_end=reader.close,
             )
         except Exception:

@@ -21,6 +21,7 @@ logger = get_logger(__name__)
 _WAITING_PER_CONNECTION: Final = 64
 _REFRESH_SECONDS: Final = 2.0
 """An erased visitor is in memory for no longer."""
+_FAILED_SECONDS: Final = 60.0
 
 # For the transaction alone: a pooler gives the session to others afterwards. Compiling would take longer than most
 # statements; with more memory, the visitors of a month need no disk.
@@ -56,7 +57,7 @@ class Reader:
     def __init__(self, url: Url, *, connections: int, seconds: float, most_bytes: int) -> None:
         """Does not connect. A question may wait so many seconds for its turn, and then take as long.
 
-        Raw events take up to `most_bytes` of memory, from the first question on.
+        Raw events take up to `most_bytes` of memory.
         """
         self._url, self._seconds = url, seconds
         self._columns = ColumnCache(most_bytes) if most_bytes else None
@@ -65,6 +66,11 @@ class Reader:
         self._most_waiting = _WAITING_PER_CONNECTION * connections
         self._waiting = 0
         self._idle: list[psycopg.AsyncConnection] = []
+
+    def start(self) -> None:
+        """Begin to load raw events, so that the first question finds them. Without, that one begins."""
+        if self._columns is not None and (self._loading is None or self._loading.done()):
+            self._loading = asyncio.create_task(self._load(self._columns))
 
     async def ask(self, work: Callable[[Run, Columns | None], Awaitable[Found]]) -> Found:
         """Call `work` with what runs statements, and the raw events that are in memory, all on one snapshot.
@@ -119,8 +125,7 @@ class Reader:
         if self._columns is None:
             await self._prepare(connection)
             return None
-        if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._load(self._columns))
+        self.start()
         async with self._columns.turn:
             await self._prepare(connection)
             return await self._columns.at(connection)
@@ -131,7 +136,7 @@ class Reader:
     async def _load(self, columns: ColumnCache) -> None:
         """Load day after day, and then keep them up to date, so that no question has much to load."""
         while True:
-            may_go_on = False
+            may_go_on, pause = False, _REFRESH_SECONDS
             try:
                 with _failures():
                     async with self._transaction() as connection:
@@ -143,8 +148,11 @@ class Reader:
                             await columns.at(connection)
             except (DatabaseUnavailable, TooSlow) as error:
                 logger.debug("raw events not loaded", error=error_text(error))
+            except Exception:
+                logger.exception("raw events not loaded, PostgreSQL answers instead")
+                pause = _FAILED_SECONDS
             if not may_go_on:
-                await asyncio.sleep(_REFRESH_SECONDS)
+                await asyncio.sleep(pause)
 
     async def _connection(self) -> psycopg.AsyncConnection:
         while self._idle:
