@@ -21,7 +21,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.streams.choose import open_log
 from shared.streams.event_log import LogUnavailable, TopicSpec
 from tests.conftest import or_skip
-from tests.pipeline.test_history_service import Site
+from tests.support.history_site import Site
 from tests.support.oracle.recomputed_history import wrong_rows
 from tests.support.polling import eventually
 from tests.support.servers.event_logs import KafkaUnderTest, delete

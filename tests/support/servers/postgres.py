@@ -1,5 +1,7 @@
 """A PostgreSQL for tests, from the wheel, in a temporary folder of its own."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ import psycopg
 from psycopg import conninfo, sql
 
 from services.history.embedded import server_of
+from tests.support.polling import eventually
 from tests.support.servers.server_process import ServerMissing
 
 
@@ -47,6 +50,25 @@ class Postgres:
             check=False,  # it may be down
             capture_output=True,
         )
+
+    def kill(self) -> None:
+        """SIGKILL all its processes, as a machine does that has no memory left. Returns when they are gone."""
+        with psycopg.connect(self.url) as connection:
+            others = [number for (number,) in connection.execute("SELECT pid FROM pg_stat_activity")]
+        processes = [self._server.get_pid(), *others]  # first the one that would end the others
+        for process_id in processes:
+            _signal(process_id, signal.SIGKILL)
+        # `start` would take one that is still ending for a server that runs.
+        eventually(lambda: not any(_signal(process_id, 0) for process_id in processes), "PostgreSQL is gone")
+
+
+def _signal(process_id: int, number: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(process_id, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @contextmanager
