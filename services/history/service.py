@@ -1,7 +1,9 @@
 """The loop: read a batch of enriched events, and store it with its rollups and offsets in one SQL transaction."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
@@ -21,6 +23,7 @@ from shared.runtime.logs import get_logger
 from shared.runtime.tracebacks import error_text
 from shared.status.gauges import Gauges
 from shared.status.health import Health
+from shared.status.metrics import HISTORY_OUTCOMES, LOST
 from shared.streams.event_log import (
     Assignment,
     Consumer,
@@ -115,14 +118,14 @@ class HistoryService:
         self._places[assignment.partition] = place
         return FromOffset(place.next_offset)
 
-    @staticmethod
-    def _report_expired(place: Place, partition: int) -> None:
+    def _report_expired(self, place: Place, partition: int) -> None:
         where: dict[str, object] = {"partition": partition, "offset": place.next_offset, "remedy": _REMEDY}
         if place.lost is None:
             # On Redis, whose offsets have gaps, it may be that the last record that was read has expired, and no other.
             logger.warning("records may have left the topic before they were stored", **where)
         else:
             logger.error("records left the topic before they were stored", at_most=place.lost, **where)
+            self._gauges.add_stored({LOST: place.lost})
 
     def on_revoked(self, partition: int) -> None:
         """Forget the partition: SQL knows where it is."""
@@ -145,12 +148,13 @@ class HistoryService:
         if records:
             began_at = self._elapsed_seconds()
             try:
-                self._finish(records, lambda: self._note_lag(consumer, len(records)))
+                outcomes = self._finish(records, lambda: self._note_lag(consumer, len(records)))
             except StaleOffsets as stale:
                 logger.warning("not stored, reading again from SQL", reason=str(stale))
                 consumer.rewind()
                 return
             self._gauges.add_batch(len(records), self._elapsed_seconds() - began_at)
+            self._gauges.add_stored(outcomes)
             self._commit(consumer)
         self._note_lag(consumer, 0)
         if len(records) < self._batch_records:
@@ -173,23 +177,27 @@ class HistoryService:
         self._unchecked -= due
         return any(polled[number][0].offset > self._places[number].next_offset for number in due)
 
-    def _finish(self, records: Sequence[Record], note_lag: Callable[[], None]) -> None:
-        """Store the records. If PostgreSQL refuses a row, find it by halves, and send a dead letter."""
+    def _finish(self, records: Sequence[Record], note_lag: Callable[[], None]) -> Counter[str]:
+        """Store the records, and return what became of them.
+
+        If PostgreSQL refuses a row, find it by halves, and send a dead letter.
+        """
         batch = build_batch(records, self._decode, self._erases())
         try:
             outcomes = self._write(batch, note_lag)
         except RowsRefused as error:
             if len(records) > 1:
-                for half in RecordBatch(records).halves():
-                    self._finish(half, note_lag)
-                return
+                halves = [self._finish(half, note_lag) for half in RecordBatch(records).halves()]
+                return sum(halves, Counter())
             record = records[0]
             self._send_dead_letter(record, error)
             counts = {record.partition: Outcomes(refused=1)}
             outcomes = self._write(Batch(batch.next_offsets, outcomes=counts), note_lag)
         for partition_number, next_offset in batch.next_offsets.items():
             self._places[partition_number] = Place(self._places[partition_number].topic_id, next_offset)
-        logger.debug("stored", events=sum(own.kept for own in outcomes.values()))
+        counted = _counted(outcomes.values())
+        logger.debug("stored", events=counted["stored"])
+        return counted
 
     def _erases(self) -> Callable[[str, int, int], bool]:
         """As `Erasures.erases`, of the erasures in Redis and in SQL."""
@@ -246,3 +254,11 @@ class HistoryService:
             consumer.commit({number: place.next_offset for number, place in self._places.items()})
         except LogUnavailable as error:
             logger.debug("offsets not committed", error=error_text(error))
+
+
+def _counted(outcomes: Iterable[Outcomes]) -> Counter[str]:
+    """Of all partitions, by the names of a status."""
+    total: Counter[str] = Counter()
+    for own in outcomes:
+        total.update(dict(zip(HISTORY_OUTCOMES, astuple(own), strict=True)))
+    return total

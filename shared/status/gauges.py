@@ -28,6 +28,7 @@ class Gauges:
         self.counted_as_other: Mapping[str, int] = {}
         self.collected = Collected()
         self.sales_counted_as_other = 0
+        self.stored: Mapping[str, int] = {}
         self.batch_seconds = Histogram(METRICS["batch_seconds"].buckets)
         self.publish_seconds = Histogram(METRICS["publish_seconds"].buckets)
         self.click_to_publish_seconds = Histogram(METRICS["click_to_publish_seconds"].buckets)
@@ -65,6 +66,10 @@ class Gauges:
         """Count events of aggregate by the dimension of which their name did not fit."""
         if events:
             self.counted_as_other = Counter(self.counted_as_other) + Counter(events)
+
+    def add_stored(self, events: Mapping[str, int]) -> None:
+        """Count events of history by what became of them."""
+        self.stored = Counter(self.stored) + Counter(events)
 
     def add_dead_letters(self, reasons: Sequence[Reason]) -> None:
         """Count refused events."""

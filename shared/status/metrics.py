@@ -13,6 +13,7 @@ from shared.events.refusals import Reason
 COLLECT: Final = ("collect",)
 ENRICH: Final = ("enrich",)
 AGGREGATE: Final = ("aggregate",)
+HISTORY: Final = ("history",)
 READERS: Final = ("enrich", "aggregate", "detect", "history")
 WORKERS: Final = (*READERS, "collect", "generate", "replay")
 
@@ -67,6 +68,10 @@ class Metric:
 
 _PARTITION: Final = Label("partition")
 _OUTCOMES: Final = ("counted", "late", "duplicate", "dead_letter", "other_site")
+
+LOST: Final = "lost"
+HISTORY_OUTCOMES: Final = ("stored", "duplicate", "expired", "erased", "refused")
+"""Of an event that history has read."""
 
 REPORTED: Final[dict[str, Metric]] = {
     "cpu_share": Metric("gauge", "cores", "CPU time since the previous status"),  # process_cpu_seconds_total
@@ -154,6 +159,14 @@ REPORTED: Final[dict[str, Metric]] = {
         "clickpulse_sales_counted_as_other_total",
         (),
         AGGREGATE,
+    ),
+    "stored": Metric(
+        "counter",
+        "events by outcome",
+        "history: what became of the events read; and lost, those that left the topic before, at most",
+        "clickpulse_history_events_total",
+        (Label("outcome", (*HISTORY_OUTCOMES, LOST)),),
+        HISTORY,
     ),
     "unreadable": Metric(
         "counter",

@@ -62,6 +62,7 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     waiting: int = 0
     collected: dict[str, int] = msgspec.field(default_factory=dict)
     sales_counted_as_other: int = 0
+    stored: dict[str, int] = msgspec.field(default_factory=dict)
     unreadable: dict[str, int] = msgspec.field(default_factory=dict)
     last_complaint: Complaint | None = None
 

@@ -85,6 +85,7 @@ class Sampler:
             waiting=collected.waiting,
             collected=dict(collected.outcomes),
             sales_counted_as_other=gauges.sales_counted_as_other,
+            stored=dict(gauges.stored),
             unreadable=UNREADABLE.counts(),
             last_complaint=self._complaints.last,
         )

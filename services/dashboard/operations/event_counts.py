@@ -13,8 +13,17 @@ from services.dashboard.operations.standings import Replica
 from shared.events.collected import ACCEPTED
 from shared.rollups.model import Meta
 from shared.runtime.services import TRAFFIC
+from shared.status.metrics import LOST
 from shared.status.replica_status import ReplicaStatus
 
+_OF_HISTORY: Final = {
+    "stored": "stored",
+    "duplicate": "sent twice",
+    "expired": "of days not kept",
+    "erased": "of forgotten visitors",
+    "refused": "refused",
+}
+"""Outcome in its status → in words."""
 _SENDERS: Final = tuple(service.name for service in TRAFFIC)
 
 
@@ -28,6 +37,7 @@ class Step:
     parts: Sequence[tuple[int, str]]
     unread: int | None = 0  # events before it that it has not read; None: unknown
     reasons: Sequence[tuple[int, str]] = ()  # why events were refused, the most frequent first
+    lost: int = 0  # events before it that left the log unread, at most
     unaccounted: int = 0  # events without an outcome; negative: more outcomes than events
     replicas: int = 1
     counting_ms: int | None = None  # for how long the first of its processes has run; None: since the state began
@@ -36,7 +46,8 @@ class Step:
 
 def steps_of(replicas: Sequence[Replica], meta: Meta | None) -> list[Step]:
     """The steps whose service is known, in the order in which an event passes them."""
-    found = [_collect(replicas), *(_sender(replicas, name) for name in _SENDERS), _enrich(replicas), _aggregate(meta)]
+    senders = (_sender(replicas, name) for name in _SENDERS)
+    found = [_collect(replicas), *senders, _enrich(replicas), _aggregate(meta), _history(replicas)]
     return [step for step in found if step is not None]
 
 
@@ -86,14 +97,12 @@ def _enrich(replicas: Sequence[Replica]) -> Step | None:
         return None
     read = sum(status.events for status in own)
     refused = sum(_summed(status.dead_letters for status in own).values())
-    lags = [status.lag_sum for status in own]
-    is_known = is_running and all(status.lag for status in own) and None not in lags
     return Step(
         name="Read by enrich",
         service="enrich",
         events=read,
         parts=_parts((read - refused, "enriched"), (refused, _dead_letters(refused))),
-        unread=sum(lag or 0 for lag in lags) if is_known else None,
+        unread=_unread(own, is_running=is_running),
         replicas=len(own),
         counting_ms=_counting_ms(own),
     )
@@ -118,6 +127,30 @@ def _aggregate(meta: Meta | None) -> Step | None:
         unaccounted=meta.unaccounted,
         as_of_ms=meta.as_of_ms,
     )
+
+
+def _history(replicas: Sequence[Replica]) -> Step | None:
+    own, is_running = _of("history", replicas)
+    if not own:
+        return None
+    stored = _summed(status.stored for status in own)
+    lost = stored.pop(LOST, 0)
+    return Step(
+        name="Read by history",
+        service="history",
+        events=stored.total(),
+        parts=_parts(*((stored[outcome], word) for outcome, word in _OF_HISTORY.items())),
+        unread=_unread(own, is_running=is_running),
+        lost=lost,
+        replicas=len(own),
+        counting_ms=_counting_ms(own),
+    )
+
+
+def _unread(own: Sequence[ReplicaStatus], *, is_running: bool) -> int | None:
+    lags = [status.lag_sum for status in own]
+    is_known = is_running and all(status.lag for status in own) and None not in lags
+    return sum(lag or 0 for lag in lags) if is_known else None
 
 
 def _of(service: str, replicas: Sequence[Replica]) -> tuple[list[ReplicaStatus], bool]:

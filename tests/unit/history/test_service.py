@@ -1,6 +1,7 @@
 """The loop of history, on a fake log and a store in memory: outages, stale offsets and refused events."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from threading import Event
 from typing import Any, Self
@@ -109,7 +110,7 @@ class MemoryStore:
         self.outcomes.refused += batch.outcomes[0].refused
         self.outcomes.erased += batch.outcomes[0].erased
         self.place = Place("", batch.next_offsets[0])
-        return batch.outcomes
+        return {0: replace(batch.outcomes[0], kept=len(batch.rows))}
 
     def retire(self, today: date, *, raw_days: int, minute_days: int) -> list[date]:
         assert (raw_days, minute_days) == (30, 400)
@@ -198,6 +199,7 @@ def test_stale_offsets_are_read_again_from_sql() -> None:
     assert (site.store.users, site.consumer.rewinds) == (list("abcd"), 1)
     site.work()
     assert (site.store.users, site.gauges.events) == (list("abcdgh"), 6)
+    assert site.gauges.stored == {"stored": 6}
 
 
 def test_a_batch_of_an_erased_visitor_is_built_again_without_it() -> None:
@@ -215,6 +217,7 @@ def test_a_batch_of_an_erased_visitor_is_built_again_without_it() -> None:
     assert (site.store.users, site.consumer.rewinds) == ([], 1)
     site.work()
     assert (site.store.users, site.store.outcomes.erased) == (["bob"], 2)
+    assert site.gauges.stored == {"stored": 1, "erased": 2}
 
 
 def test_an_unknown_commit_is_not_repeated() -> None:
@@ -242,6 +245,7 @@ def test_a_refused_event_becomes_a_dead_letter_and_the_batch_is_stored() -> None
     assert (letter.topic, letter.value) == (f"{TOPIC}-dlq", site.consumer.records[2].value)
     assert (reason, error, origin.service, origin.offset) == ("refused_by_database", "refused", "history", 2)
     assert site.gauges.dead_letters == {"refused_by_database": 1}
+    assert site.gauges.stored == {"stored": 3, "refused": 1}
 
 
 def test_records_of_a_partition_revoked_during_the_poll_are_left_to_its_next_owner() -> None:
@@ -286,6 +290,7 @@ def test_lost_records_are_reported(place: Place, level: str, said: dict[str, int
     assert line["log_level"] == level
     assert {name: value for name, value in line.items() if name == "at_most"} == said
     assert ("remedy" in line) is (place.verdict is Verdict.EXPIRED)
+    assert site.gauges.stored.get("lost") == said.get("at_most")
 
 
 def test_a_gap_after_an_outage_of_postgres_is_looked_into_once() -> None:

@@ -42,9 +42,12 @@ def _unaccounted(events: int) -> str:
 def _detail(step: Step) -> str:
     if step.reasons:
         return _reasons(step.reasons)
+    said = [f"{grouped(step.unread)} unread" if step.unread else ""]
     if step.unread is None:
-        return "unread events: unknown"
-    return f"{grouped(step.unread)} unread" if step.unread else ""
+        said = ["unread events: unknown"]
+    if step.lost:
+        said.append(f"at most {grouped(step.lost)} lost: they left the log unread")
+    return " · ".join(filter(None, said))
 
 
 def _reasons(reasons: Sequence[tuple[int, str]]) -> str:

@@ -81,6 +81,18 @@ def test_nothing_is_shown_before_the_first_rollup() -> None:
     assert "Event counts" not in shown.strip
 
 
+def test_history_says_what_became_of_its_events_and_what_it_lost() -> None:
+    stored = {"stored": 1200, "duplicate": 20, "expired": 3, "erased": 2, "refused": 1, "lost": 40}
+    others: dict[str, Any] = {"state_bytes": {}, "dead_letters": {}, "publish_ms": None, "is_publisher": None}
+    history = watched("history", "h", events=1226, stored=stored, lag={0: 5}, **others)
+    shown = draw(reported(pipeline(history), meta=META))
+    assert rows_of(card(shown, "counts"))[-1] == (
+        "Read by history history, in 2 h 5 min 1,226 1,200 stored + 20 sent twice + 3 of days not kept "
+        "+ 2 of forgotten visitors + 1 refused 5 unread · at most 40 lost: they left the log unread"
+    )
+    assert "Event counts all accounted for" in text_of(shown.strip)
+
+
 def test_replicas_add_up_and_the_longest_time_is_said() -> None:
     shown = draw(
         reported(pipeline(collect("a"), collect("b", started_at_ms=NOW_MS - 61_000, waiting=0, received=1230)))
