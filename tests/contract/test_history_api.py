@@ -62,9 +62,12 @@ def url(postgres_server: Any, events: list[EnrichedEvent]) -> str:
     return url
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["in PostgreSQL", "in memory"])
+WAYS = {"in PostgreSQL": False, "in memory": True}
+
+
+@pytest.fixture(scope="module", params=list(WAYS), ids=list(WAYS))
 def client(url: str, request: pytest.FixtureRequest) -> Iterator[Client]:
-    with serving(url, in_memory=request.param) as client:
+    with serving(url, in_memory=WAYS[request.param]) as client:
         yield client
 
 
@@ -244,14 +247,24 @@ def test_csv_and_arrow_have_the_rows(client: Client) -> None:
     assert client.ask("events", {"Accept": "image/png"}).status == 406
 
 
-@pytest.fixture(scope="module")
-def forgetful(postgres_server: Any, events: list[EnrichedEvent]) -> Iterator[Client]:
+@pytest.fixture(scope="module", params=list(WAYS), ids=list(WAYS))
+def forgetful(postgres_server: Any, events: list[EnrichedEvent], request: pytest.FixtureRequest) -> Iterator[Client]:
     """Raw events are kept for a day."""
-    url = postgres_server.new_database("history_api_forgetful")
+    url = postgres_server.new_database(f"history_api_forgetful_{WAYS[request.param]}")
     store(url, events, ms(ARRIVAL), raw_days=36_500, today=NOW.date())
     retire(url, raw_days=1, today=NOW.date())
-    with serving(url) as client:
+    with serving(url, in_memory=WAYS[request.param]) as client:
         yield client
+
+
+def test_what_rollups_know_is_told_where_raw_events_are_gone(forgetful: Client, events: list[EnrichedEvent]) -> None:
+    berlin = {"from_": "2026-03-01", "to": "2026-05-01", "timezone": "Europe/Berlin"}
+    start, end = instant("2026-02-28T23:00:00Z"), instant("2026-04-30T22:00:00Z")
+    (row,) = forgetful.said("aggregate", **berlin)["rows"]
+    assert (row["views"], row["visitors"]) == (len(between(events, start, end)), None)
+    named = forgetful.said("breakdown", by="country", **berlin)["rows"]
+    expected = {row["name"]: row["views"] for row in by_name(between(events, start, end), "country")}
+    assert {row["name"]: row["views"] for row in named} == expected
 
 
 def test_without_raw_events_visitors_are_by_day(forgetful: Client, events: list[EnrichedEvent]) -> None:
@@ -272,6 +285,37 @@ def test_without_raw_events_visitors_are_by_day(forgetful: Client, events: list[
     assert [row["visitors"] for row in said["rows"]] == [
         counts(between(spring, instant(row["from"]), instant(row["to"])))["visitors"] for row in said["rows"]
     ]
+
+
+def test_minutes_that_are_gone_are_told_by_raw_events_or_not_at_all(postgres_server: Any) -> None:
+    url = postgres_server.new_database("history_api_minutes_gone")
+    day = datetime(NOW.year, NOW.month, NOW.day, 10, tzinfo=UTC) - timedelta(days=20)
+    early = [
+        EnrichedEvent(timestamp=ms(day + timedelta(minutes=minute)), userId="ada", eventId=f"{minute}")
+        for minute in (10, 11, 50)
+    ]
+    store(url, early, ms(ARRIVAL), raw_days=30, today=NOW.date())
+    retire(url, raw_days=30, minute_days=7, today=NOW.date())
+    late = EnrichedEvent(timestamp=ms(day + timedelta(minutes=30)), userId="bea", eventId="late")
+    window = {"from_": iso(day + timedelta(minutes=5)), "to": iso(day + timedelta(minutes=55))}
+    with serving(url) as client:
+        assert client.said("aggregate", **window)["rows"] == [{"views": 3, "visitors": 1}]
+        store(url, [late], ms(ARRIVAL), raw_days=30, today=NOW.date(), first_offset=3)
+        assert client.said("aggregate", **window)["rows"] == [{"views": 4, "visitors": 2}]
+        retire(url, raw_days=7, minute_days=7, today=NOW.date())
+        assert client.said("aggregate", **window)["rows"][0]["views"] is None
+
+
+def test_a_window_far_beyond_the_newest_event_ends_with_it(client: Client) -> None:
+    near = client.said("events", from_="2026-10-24", limit=10_000)["rows"]
+    assert client.said("events", from_="2026-10-24", to="2199-12-31", limit=10_000)["rows"] == near
+
+
+def test_arrow_has_bounds_to_the_microsecond(client: Client) -> None:
+    window = {"from_": "2026-10-24T10:00:00.000001Z", "to": "2026-10-24T11:00:00Z", "interval": "hour"}
+    arrow = client.ask("timeseries", {"Accept": "application/vnd.apache.arrow.stream"}, **window)
+    assert arrow.status == 200, arrow.body
+    assert pa.ipc.open_stream(arrow.body).read_all()["from"].to_pylist() == [instant(window["from_"])]
 
 
 def test_without_minutes_a_bucket_that_needs_them_is_unknown(postgres_server: Any, events: list[EnrichedEvent]) -> None:

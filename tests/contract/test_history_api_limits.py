@@ -127,7 +127,7 @@ def test_the_api_cannot_write(stored: str) -> None:
         spoil = "DELETE FROM events RETURNING current_date"
         owner.execute(sql.SQL("CREATE FUNCTION spoil() RETURNS date LANGUAGE sql AS {}").format(spoil))
         owner.execute("ALTER TABLE history_raw RENAME TO own_raw")
-        owner.execute("CREATE VIEW history_raw AS SELECT spoil() AS kept_from")
+        owner.execute("CREATE VIEW history_raw AS SELECT spoil() AS kept_from, current_date AS minutes_from")
         with serving(stored) as client:
             assert client.ask("aggregate").status == 503
         assert owner.execute("SELECT count(*) FROM events").fetchone() == (20,)

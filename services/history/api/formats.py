@@ -101,7 +101,7 @@ def _as_arrow(answer: Answer) -> Encoded:
         "number": pa.int64(),
         "fraction": pa.float64(),
         "text": pa.string(),
-        "instant": pa.timestamp("ms", "UTC"),
+        "instant": pa.timestamp("us", "UTC"),
     }
     arrays = []
     for column in columns:

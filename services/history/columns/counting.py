@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from services.history.columns.segment import Segment
+from services.history.columns.segment import EVERYBODY, Segment
 from services.history.columns.selection import Condition, Times, Visitors, most_visitors, selected
 
 _SPARSE: Final = 512
@@ -28,14 +28,22 @@ def count_spans(
 ) -> list[Count]:
     """The count of each span. Spans follow one another: each begins at an edge and ends before the next."""
     places = most_visitors(segments)
-    buckets: list[list[Visitors]] = [[] for _ in edges_ms[1:]]
+    views = [0] * (len(edges_ms) - 1)
+    buckets: list[list[Visitors]] = [[] for _ in views]
     for selection in selected(segments, Times(edges_ms[0], edges_ms[-1]), conditions):
-        visitors = selection.visitors
         times_ms = selection.of(selection.segment.times_ms)
-        edges = np.searchsorted(times_ms, [edge - selection.segment.starts_ms for edge in edges_ms])
-        for place in np.flatnonzero(np.diff(edges)):
-            buckets[place].append(visitors[edges[place] : edges[place + 1]])
-    return [Count(sum(map(len, bucket)), distinct(bucket, places) if with_visitors else None) for bucket in buckets]
+        edges = np.searchsorted(times_ms, [edge - selection.segment.starts_ms for edge in edges_ms]).tolist()
+        spans = [place for place in range(len(views)) if edges[place] < edges[place + 1]]
+        once = selection.once(EVERYBODY) if len(spans) == 1 else None
+        visitors = selection.visitors if once is None else once.visitors
+        for place in spans:
+            first, last = edges[place], edges[place + 1]
+            views[place] += last - first
+            buckets[place].append(visitors[first:last] if once is None else visitors)
+    return [
+        Count(number, distinct(bucket, places) if with_visitors else None)
+        for number, bucket in zip(views, buckets, strict=True)
+    ]
 
 
 def distinct(visitors: Sequence[Visitors], places: int) -> int:
@@ -54,6 +62,10 @@ def count_by_events(
     """For each number of events that visitors have, the smallest first, how many visitors have as many."""
     events = np.zeros(most_visitors(segments), np.int64)
     for selection in selected(segments, times, conditions):
-        events += np.bincount(selection.visitors, minlength=len(events))
+        once = selection.once(EVERYBODY)
+        if once is None:
+            events += np.bincount(selection.visitors, minlength=len(events))
+        else:
+            events[once.visitors] += once.events
     numbers, visitors = np.unique(events[events > 0], return_counts=True)
     return list(zip(numbers.tolist(), visitors.tolist(), strict=True))

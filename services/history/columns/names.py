@@ -46,7 +46,7 @@ def count_names(
     values, views = _views(coded, with_none=with_none)
 
     def visitors_of(first: int, last: int) -> Figures:
-        return _visitors(selections, coded, values[first:last])
+        return _visitors(selections, coded, column, values[first:last])
 
     if by_visitors:
         visitors = _leading_visitors(views, visitors_of, limit)
@@ -88,41 +88,50 @@ def _leading_visitors(views: Figures, visitors_of: Callable[[int, int], Figures]
     return counted
 
 
-def _visitors(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids) -> Figures:
+def _visitors(selections: Sequence[Selection], coded: Sequence[Coded], name: str, values: Ids) -> Figures:
     """How many distinct visitors each of these values has, which differ."""
     places = most_visitors([own.segment for own in selections])
     at_once = max(1, _MOST_PLACES // places)
     if at_once * _MOST_PASSES < len(values):
-        return _visitors_by_sorting(selections, coded, values, places)
+        return _visitors_by_sorting(selections, coded, name, values, places)
     passes = [values[first : first + at_once] for first in range(0, len(values), at_once)]
     return np.concatenate(
-        [np.empty(0, np.int64), *(_visitors_by_marking(selections, coded, own, places) for own in passes)]
+        [np.empty(0, np.int64), *(_visitors_by_marking(selections, coded, name, own, places) for own in passes)]
     )
 
 
-def _visitors_by_marking(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Figures:
+def _visitors_by_marking(
+    selections: Sequence[Selection], coded: Sequence[Coded], name: str, values: Ids, places: int
+) -> Figures:
     seen = np.zeros((len(values) + 1) * places, np.bool_)
-    for keys in _keys(selections, coded, values, places):
+    for keys in _keys(selections, coded, name, values, places):
         seen[keys] = True
     visitors: Figures = seen.reshape(-1, places)[:-1].sum(axis=1, dtype=np.int64)
     return visitors
 
 
-def _visitors_by_sorting(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Figures:
-    keys = np.unique(np.concatenate([np.unique(own) for own in _keys(selections, coded, values, places)]))
+def _visitors_by_sorting(
+    selections: Sequence[Selection], coded: Sequence[Coded], name: str, values: Ids, places: int
+) -> Figures:
+    keys = np.unique(np.concatenate([np.unique(own) for own in _keys(selections, coded, name, values, places)]))
     return np.bincount(keys // places, minlength=len(values) + 1)[:-1]
 
 
-def _keys(selections: Sequence[Selection], coded: Sequence[Coded], values: Ids, places: int) -> Iterator[Figures]:
+def _keys(
+    selections: Sequence[Selection], coded: Sequence[Coded], name: str, values: Ids, places: int
+) -> Iterator[Figures]:
     """A number for each event, which the place of its value among these and its visitor make up.
 
-    All other values have the place after the last: to sort these events out would take longer than to mark them.
+    Equal ones may be there once. All other values have the place after the last: to sort these events out would take
+    longer than to mark them.
     """
     order = np.argsort(values)
     in_order = values[order]
     for selection, column in zip(selections, coded, strict=True):
         found = np.minimum(np.searchsorted(in_order, column.values), len(values) - 1)
         place = np.where(in_order[found] == column.values, order[found], len(values))
+        once = selection.once(name)
+        codes, visitors = (column.codes, selection.visitors) if once is None else (once.codes, once.visitors)
         # Codes as indices first: numpy looks up narrow ones half as fast.
-        starts = (place * places)[column.codes.astype(np.intp)]
-        yield np.add(starts, selection.visitors, out=starts, casting="unsafe")
+        starts = (place * places)[codes.astype(np.intp)]
+        yield np.add(starts, visitors, out=starts, casting="unsafe")

@@ -19,8 +19,13 @@ NAMED: Final = (
 """The columns of `events` that are kept beside the time and the visitor: ids of names."""
 AGE: Final = "age"
 KEPT: Final = (*NAMED, AGE)
+EVERYBODY: Final = ""
+"""In place of a column, for one value that all events have."""
 NONE: Final = -1
 
+_PAYS: Final = 2
+_DENSE: Final = 64
+"""Up to so many places for each event, counting in a table takes less than sorting."""
 _NARROW: Final = (np.uint8, np.uint16, np.uint32)
 
 
@@ -31,6 +36,14 @@ class Coded(NamedTuple):
     values: Ids
 
 
+class Once(NamedTuple):
+    """The events of a segment, but each visitor once for each value of a column."""
+
+    codes: NDArray[np.unsignedinteger]
+    visitors: NDArray[np.unsignedinteger]
+    events: NDArray[np.unsignedinteger]
+
+
 class Segment(NamedTuple):
     """Some events of a day, which starts `starts_ms` after 1970. `times_ms` is from there."""
 
@@ -39,6 +52,8 @@ class Segment(NamedTuple):
     visitors: NDArray[np.unsignedinteger]
     places: int  # a number above that of each visitor
     columns: Mapping[str, Coded]
+    once: Mapping[str, Once]
+    """Of EVERYBODY and AGE, if that is much shorter: for questions about all events of the segment."""
 
     @property
     def size(self) -> int:
@@ -49,7 +64,8 @@ class Segment(NamedTuple):
     def memory_bytes(self) -> int:
         """What its arrays take."""
         own = sum(column.codes.nbytes + column.values.nbytes for column in self.columns.values())
-        return self.times_ms.nbytes + self.visitors.nbytes + own
+        once = sum(array.nbytes for columns in self.once.values() for array in columns)
+        return self.times_ms.nbytes + self.visitors.nbytes + own + once
 
     def rows(self, from_ms: int, until_ms: int) -> slice:
         """Those from an instant until before another."""
@@ -59,34 +75,51 @@ class Segment(NamedTuple):
 
 def segment_of(starts_ms: int, rows: Rows) -> Segment:
     """The segment of these rows of a day, in any order."""
-    times_ms = rows["ts_us"] // 1_000 - starts_ms
-    order = np.argsort(times_ms, kind="stable")
-    return Segment(
-        starts_ms,
-        times_ms[order].astype(np.uint32),
-        *_with_places(rows["visitor_id"][order]),
-        {name: coded(rows[name][order]) for name in KEPT},
-    )
+    times_ms = (rows["ts_us"] // 1_000 - starts_ms).astype(np.uint32)
+    return _sorted(starts_ms, times_ms, rows["visitor_id"], {name: rows[name] for name in KEPT})
 
 
 def merged(segments: Sequence[Segment]) -> Segment:
     """One segment of all their events, which are of one day."""
-    times_ms = np.concatenate([own.times_ms for own in segments])
-    order = np.argsort(times_ms, kind="stable")
     columns = {name: [own.columns[name] for own in segments] for name in KEPT}
-    return Segment(
+    return _sorted(
         segments[0].starts_ms,
-        times_ms[order],
-        *_with_places(np.concatenate([own.visitors for own in segments])[order]),
-        {
-            name: coded(np.concatenate([part.values[part.codes] for part in parts])[order])
-            for name, parts in columns.items()
-        },
+        np.concatenate([own.times_ms for own in segments]),
+        np.concatenate([own.visitors for own in segments]),
+        {name: np.concatenate([part.values[part.codes] for part in parts]) for name, parts in columns.items()},
     )
 
 
-def _with_places(visitors: NDArray[np.integer]) -> tuple[NDArray[np.unsignedinteger], int]:
-    return narrowed(visitors), int(visitors.max(initial=0)) + 1
+def _sorted(
+    starts_ms: int,
+    times_ms: NDArray[np.uint32],
+    visitors: NDArray[np.integer],
+    columns: Mapping[str, NDArray[np.int64]],
+) -> Segment:
+    order = np.argsort(times_ms, kind="stable")
+    own, places = narrowed(visitors[order]), int(visitors.max(initial=0)) + 1
+    kept = {name: coded(values[order]) for name, values in columns.items()}
+    everybody = Coded(np.zeros(len(own), np.uint8), np.zeros(1, np.int64))
+    once = {name: _once(column, own, places) for name, column in ((EVERYBODY, everybody), (AGE, kept[AGE]))}
+    return Segment(
+        starts_ms,
+        times_ms[order],
+        own,
+        places,
+        kept,
+        {name: found for name, found in once.items() if _PAYS * len(found.codes) <= len(own)},
+    )
+
+
+def _once(column: Coded, visitors: NDArray[np.unsignedinteger], places: int) -> Once:
+    keys = column.codes.astype(np.int64) * places + visitors.astype(np.int64)
+    if len(column.values) * places < _DENSE * len(keys):
+        events = np.bincount(keys)
+        found = np.flatnonzero(events)
+        events = events[found]
+    else:
+        found, events = np.unique(keys, return_counts=True)
+    return Once(narrowed(found // places), narrowed(found % places), narrowed(events))
 
 
 def coded(values: NDArray[np.integer]) -> Coded:

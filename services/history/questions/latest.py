@@ -10,6 +10,7 @@ from services.history.questions.spans import DAY, Span, floored
 from services.history.questions.state import Row, Run, State
 from services.history.questions.statements import of_events
 from services.history.questions.windows import iso
+from shared.events.timestamps import FUTURE_TOLERANCE_MS
 
 COLUMNS: Final = {
     "timestamp": "ts",
@@ -47,6 +48,8 @@ async def latest_events(span: Span, state: State, filters: Sequence[Filter], lim
     """At most `limit` events of the span, the latest first, from one day (UTC) after the other."""
     rows: list[Row] = []
     end, first = span.end, max(span.start, state.events_from, state.since or span.end)
+    if state.as_of is not None:  # no event is later than this, however far the span goes
+        end = min(end, state.as_of + timedelta(milliseconds=FUTURE_TOLERANCE_MS + 1))
     while end > first and len(rows) < limit:
         start = max(first, floored(end - timedelta(microseconds=1), DAY))
         found = await run(of_events(COLUMNS.values(), Span(start, end), filters, limit - len(rows)))

@@ -44,8 +44,8 @@ class Counts(NamedTuple):
 
 
 def is_in_memory(span: Span, state: State) -> bool:
-    """Whether memory has all raw events of the span."""
-    return _in_memory(state, *_times(span)) is not None
+    """Whether memory has all raw events of the span, and none is gone."""
+    return span.start >= state.events_from and _in_memory(state, *_times(span)) is not None
 
 
 async def span_counts(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, time
 from typing import Any, Final, NamedTuple
 
 from services.history.columns.days import Columns
-from services.history.questions.spans import DAY, floored
 from services.history.questions.statements import STATE, Statement
 from services.history.questions.windows import Window, iso
 
@@ -50,11 +49,12 @@ class Part:
 
 async def read_state(run: Run, columns: Columns | None) -> State:
     """What history holds now."""
-    ((kept_from, first_minute, first_hour, read_to),) = await run(STATE)
-    is_complete = first_minute is None or floored(first_minute, DAY) == floored(first_hour, DAY)
+    ((kept_from, minutes_kept_from, first_hour, read_to),) = await run(STATE)
+    minutes_from = datetime.combine(minutes_kept_from, time(), UTC)
+    is_complete = first_hour is None or first_hour >= minutes_from
     return State(
         events_from=datetime.combine(kept_from, time(), UTC),
-        minutes_from=datetime.min.replace(tzinfo=UTC) if is_complete else floored(first_minute, DAY),
+        minutes_from=datetime.min.replace(tzinfo=UTC) if is_complete else minutes_from,
         since=first_hour,
         as_of=read_to,
         columns=columns,

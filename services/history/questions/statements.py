@@ -23,7 +23,7 @@ class Statement(NamedTuple):
 
 
 STATE: Final = Statement(
-    "SELECT kept_from, (SELECT min(bucket) FROM traffic_1m), (SELECT min(bucket) FROM traffic_1h), "
+    "SELECT kept_from, minutes_from, (SELECT min(bucket) FROM traffic_1h), "
     "(SELECT max(read_to) FROM history_offsets) FROM history_raw"
 )
 """The first day that has events; of the rollups the first minute and the first hour; and how far history has read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from services.history.questions.counted import Counted, gone, rollup_dimension, without_minutes
-from services.history.questions.pieces import DAYS, Piece, pieces_of
+from services.history.questions.pieces import DAYS, pieces_of
 from services.history.questions.question import Question, Traffic
 from services.history.questions.raw import is_in_memory, name_counts, span_counts
 from services.history.questions.spans import Span
@@ -31,8 +31,6 @@ async def traffic_series(question: Question, spans: Sequence[Span], state: State
     places = range(len(spans))
     dimension = rollup_dimension(TRAFFIC, filters)
     pieces = None if dimension is None else pieces_of(spans)
-    if pieces is not None and _needs_events(metrics, pieces, Span(spans[0].start, spans[-1].end), len(spans), state):
-        pieces = None
     rolled: dict[int, _Count] = {}
     in_rollups = set(places) if pieces is not None else set()
     if pieces and dimension is not None:
@@ -70,8 +68,8 @@ async def traffic_breakdown(question: Question, span: Span, state: State, run: R
     assert by is not None, "a breakdown has a dimension"
     dimension = rollup_dimension(TRAFFIC, filters, by)
     pieces = None if dimension is None else pieces_of([span])
-    if pieces is not None and _needs_events(metrics, pieces, span, 1, state):
-        pieces = None
+    if pieces is not None and len(pieces) > 1 and "visitors" in metrics and is_in_memory(span, state):
+        pieces = None  # visitors need the events then, and memory counts the views with them
     has_events = span.start >= state.events_from
     is_known = pieces is not None and not without_minutes(pieces, state)
     if not is_known and not has_events:
@@ -95,11 +93,6 @@ async def traffic_breakdown(question: Question, span: Span, state: State, run: R
     )
     listed = [(name, own.views, own.visitors or 0, 1, total) for name, own in named.items()]
     return _ranked(metrics, listed, state, visitors=EVENTS)
-
-
-def _needs_events(metrics: Sequence[Traffic], pieces: Sequence[Piece], span: Span, number: int, state: State) -> bool:
-    """Whether visitors need raw events, as more pieces than buckets do, and memory tells them with the views."""
-    return "visitors" in metrics and len(pieces) > number and is_in_memory(span, state)
 
 
 def _metrics(question: Question) -> list[Traffic]:

@@ -58,10 +58,9 @@ def retire(cursor: psycopg.Cursor, today: date, *, raw_days: int, minute_days: i
     The caller holds the lock of writers. Days that were dropped stay closed, even if `raw_days` is raised: what is gone
     cannot tell who is new.
     """
-    kept_from = _advance(cursor, today - timedelta(days=raw_days))
-    first_minute = bounds_of(today - timedelta(days=minute_days))[0]
+    kept_from, minutes_from = _advance(cursor, today - timedelta(days=raw_days), today - timedelta(days=minute_days))
     for table in _MINUTES:
-        cursor.execute(sql.SQL("DELETE FROM {} WHERE bucket < %s").format(table), [first_minute])
+        cursor.execute(sql.SQL("DELETE FROM {} WHERE bucket < %s").format(table), [bounds_of(minutes_from)[0]])
     for day in (today, today + _ONE_DAY):
         create_day(cursor, day)
     dropped = _drop(cursor, [day for day in existing_days(cursor) if day < kept_from])
@@ -102,9 +101,14 @@ def existing_days(cursor: psycopg.Cursor) -> list[date]:
     return [datetime.strptime(f"{name}+0000", "events_%Y%m%d%z").date() for (name,) in cursor.fetchall()]
 
 
-def _advance(cursor: psycopg.Cursor, kept_from: date) -> date:
-    """Keep raw events from this day on, unless even earlier ones are gone. Returns the first day that may have any."""
-    cursor.execute("UPDATE history_raw SET kept_from = greatest(kept_from, %s) RETURNING kept_from", [kept_from])
-    row: tuple[date] | None = cursor.fetchone()
+def _advance(cursor: psycopg.Cursor, kept_from: date, minutes_from: date) -> tuple[date, date]:
+    """Keep raw events and rollups of minutes from these days on. Returns the first days that may have any: later ones
+    if these are gone already."""
+    cursor.execute(
+        "UPDATE history_raw SET kept_from = greatest(kept_from, %s), minutes_from = greatest(minutes_from, %s) "
+        "RETURNING kept_from, minutes_from",
+        [kept_from, minutes_from],
+    )
+    row: tuple[date, date] | None = cursor.fetchone()
     assert row is not None, "history_raw has one row"
-    return row[0]
+    return row

@@ -182,6 +182,10 @@ def _failures() -> Iterator[None]:
         yield
     except psycopg.errors.QueryCanceled:
         raise TooSlow from None
-    except (psycopg.OperationalError, psycopg.InternalError, psycopg.errors.UndefinedTable) as error:
-        # The last two: a day was dropped while the question looked at it.
+    except (
+        psycopg.OperationalError,
+        psycopg.InternalError,  # this and the next: a day was dropped while the question looked at it
+        psycopg.errors.UndefinedTable,  # this and the next: the schema is not up to date yet
+        psycopg.errors.UndefinedColumn,
+    ) as error:
         raise DatabaseUnavailable(error.diag.message_primary or type(error).__name__) from None

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.history.columns import counting, names
+from services.history.columns import segment as segments
 from services.history.columns.counting import count_by_events, count_spans
 from services.history.columns.days import Columns, DayColumns
 from services.history.columns.names import count_names
@@ -97,12 +98,15 @@ def visitors(events: Sequence[Event]) -> int:
     return len({event.visitor for event in events})
 
 
-@pytest.fixture(params=["marking", "sorting", "several passes"])
+@pytest.fixture(params=["marking", "sorting", "several passes", "each once"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each way to count visitors, which the sizes of tables would choose between."""
     match request.param:
         case "marking":
             monkeypatch.setattr(counting, "_SPARSE", 1 << 40)
+            monkeypatch.setattr(segments, "_DENSE", 1 << 40)
+        case "each once":
+            monkeypatch.setattr(segments, "_PAYS", 0)
         case "sorting":
             monkeypatch.setattr(counting, "_SPARSE", 0)
             monkeypatch.setattr(names, "_MOST_PLACES", 1)
@@ -157,6 +161,7 @@ def test_names_equal_brute_force(
     }
 
 
+@ways
 @given(BATCHES, EDGES, CONDITIONS)
 def test_events_of_each_visitor_equal_brute_force(
     batches: list[list[Event]], edges: list[int], conditions: list[Condition]
@@ -164,6 +169,18 @@ def test_events_of_each_visitor_equal_brute_force(
     times = Times(edges[0], edges[-1])
     numbers = Counter(Counter(event.visitor for event in passing(batches, conditions, times)).values())
     assert count_by_events(segments_of(batches), times, conditions) == sorted(numbers.items())
+
+
+@ways
+@given(BATCHES, EDGES)
+def test_ages_equal_brute_force(batches: list[list[Event]], edges: list[int]) -> None:
+    times = Times(edges[0], edges[-1])
+    groups: dict[int, list[Event]] = defaultdict(list)
+    for event in passing(batches, [], times):
+        groups[event.age].append(event)
+    found, _ = count_names(segments_of(batches), times, [], AGE, with_none=True)
+    expected = {age: (len(own), visitors(own)) for age, own in groups.items()}
+    assert {own.value: (own.views, own.visitors) for own in found} == expected
 
 
 def test_days_that_are_not_there_are_no_empty_ones() -> None:
