@@ -39,8 +39,8 @@ from shared.runtime.settings import read_settings
 if TYPE_CHECKING:
     from services.dashboard.sources.history.client import HistoryClient
 
+# For an answer. Sales asks each second for what takes milliseconds: one that takes longer is none.
 _SALES_SECONDS: Final = 10.0
-"""For an answer. Sales asks each second for what takes milliseconds: one that takes longer is none."""
 # Of one reply. Ours take a few hundred kilobytes.
 _MOST_STATUS_BYTES: Final = 4 * 1024 * 1024
 _MOST_ROLLUP_BYTES: Final = 32 * 1024 * 1024

@@ -73,8 +73,11 @@ def test_numbers_a_restart_after_a_crash_a_quick_stop_and_persistent_data(tmp_pa
         assert demo.stop() < STOP_SECONDS, demo.output
         assert demo.process.returncode == 0, demo.output
         assert not (history / "postmaster.pid").exists()
-        # The dashboard has no state to lose and stops slowly on a busy machine.
-        assert set(re.findall(r"(\w+) did not stop in time", demo.output)) <= {"dashboard"}, demo.output
+        # The dashboard has no state to lose and stops slowly on a busy machine, where a process that has closed
+        # everything may still take a while to end.
+        closed = re.findall(r"(\w+) │ .*\bstopped \[shared\.runtime\.process\]", demo.output.rpartition("stopping")[2])
+        killed = set(re.findall(r"(\w+) did not stop in time", demo.output))
+        assert killed <= {"dashboard", *closed}, demo.output
         assert [pid for pid in own if pid in processes()] == []
 
     with running(command) as again:

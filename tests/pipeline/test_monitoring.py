@@ -32,7 +32,10 @@ pytestmark = [
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 SERVICES: Final = ("collect", "enrich", "aggregate", "detect", "dashboard", "generate")
-QUIET: Final = {"clickpulse_counted_as_other_total", "clickpulse_trouble", "clickpulse_unreadable_values_total"}
+QUIET: Final = {
+    *("clickpulse_counted_as_other_total", "clickpulse_trouble", "clickpulse_unreadable_values_total"),
+    "clickpulse_history_events_total",  # the site has no history
+}
 """Without samples on a healthy site."""
 
 
