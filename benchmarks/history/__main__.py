@@ -26,6 +26,7 @@ from benchmarks.report import Value, circumstances, table, write_results
 from benchmarks.site import wait_until
 from benchmarks.usage import resident_mb
 from services.history.api.keys import new_key
+from services.history.sql.migrating import migrate
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.server_process import free_port
 
@@ -59,6 +60,7 @@ def main() -> int:
                 (kept / _KEPT).write_text(json.dumps(figures))
         else:
             figures = json.loads((options.reuse / _KEPT).read_text())
+            migrate(lambda: postgres.url)
         with _running_api(postgres.url, 1 + options.viewers) as (process_id, accesses, warm_seconds):
             figures["history_warm_s"] = round(warm_seconds, 1)
             figures |= one_by_one(accesses[0], options.repetitions, _report)

@@ -43,6 +43,7 @@ SERVICE: Final = "history"
 
 _POLL_SECONDS: Final = 0.5
 _RETIRE_SECONDS: Final = 600.0
+_FEW_RECORDS: Final = 1_000
 _LINGER_SECONDS: Final = 0.5
 """A transaction costs as much as hundreds of events: while few arrive, store them together."""
 _REMEDY: Final = "keep records longer than any outage: RETENTION_HOURS for a new topic, retention.ms of an existing one"
@@ -157,7 +158,7 @@ class HistoryService:
             self._gauges.add_stored(outcomes)
             self._commit(consumer)
         self._note_lag(consumer, 0)
-        if len(records) < self._batch_records:
+        if sum(unread or 0 for unread in self._gauges.lag.values()) < _FEW_RECORDS:
             self._stop.wait(_LINGER_SECONDS)
 
     def _poll(self, consumer: Consumer) -> Sequence[Record]:

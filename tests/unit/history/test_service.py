@@ -151,6 +151,17 @@ class Site:
         self.service.work(self.consumer)
 
 
+@pytest.mark.parametrize(("unread", "waits"), [(900, [0.5]), (1_100, [])])
+def test_it_waits_for_more_only_while_few_are_unread(
+    unread: int, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site("a" * (4 + unread))
+    waited: list[float] = []
+    monkeypatch.setattr(site.stop, "wait", waited.append)
+    site.work()
+    assert waited == waits
+
+
 def test_events_are_stored_and_offsets_committed_for_monitoring() -> None:
     site = Site("abcdef")
     site.work()
