@@ -55,7 +55,7 @@ async def span_counts(
     edges_ms = [_ms(span.start) for span in spans] + [_ms(spans[-1].end)]
     segments = _in_memory(state, edges_ms[0], edges_ms[-1])
     if segments is None:
-        rows = await run(from_events(spans, 0, filters, with_visitors=with_visitors))
+        rows = await run(from_events(spans, filters, with_visitors=with_visitors))
         found = {place: Counts(views, visitors) for place, _, views, visitors, _ in rows}
         nothing = Counts(0, 0 if with_visitors else None)
         return [found.get(place, nothing) for place in range(len(spans))]
@@ -80,7 +80,7 @@ async def name_counts(
     """The counts of the leading names, and how many names there are."""
     segments = _in_memory(state, *_times(span))
     if segments is None:
-        counted = from_events([span], 0, filters, by, with_visitors=with_visitors)
+        counted = from_events([span], filters, by, with_visitors=with_visitors)
         rows = await run(ranked(TRAFFIC, counted, first, limit))
         return {name: Counts(views, visitors) for name, views, visitors, _, _ in rows}, rows[0][-1] if rows else 0
     conditions = await _conditions(filters, run)

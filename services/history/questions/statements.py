@@ -149,7 +149,6 @@ def _place(buckets: Sequence[Span], first_place: int, values: dict[str, Any]) ->
 
 def from_events(
     buckets: Sequence[Span],
-    first_place: int,
     filters: Sequence[Filter],
     by: Dimension | None = None,
     *,
@@ -157,7 +156,7 @@ def from_events(
 ) -> Statement:
     """The same for TRAFFIC from raw events. Visitors are null unless `with_visitors`."""
     values: dict[str, Any] = {}
-    place = _place(buckets, first_place, values)
+    place = _place(buckets, 0, values)
     key = "NULL::integer" if by is None else by.column
     conditions = _conditions(filters, values, lambda own: own.column)
     if by is not None:

@@ -84,5 +84,13 @@ def array_of_numbers(column: Sequence[int] | Column) -> Array:
     return Array(_header("int8", len(items)) + items.tobytes())
 
 
+def numbers_of(array: bytes | None, kind: str) -> Column:
+    """The items of an array of one dimension without nulls. None is the aggregate of no rows."""
+    if array is None:
+        return np.empty(0, np.int64)
+    items = np.frombuffer(array, [("length", ">i4"), ("value", TYPES[kind])], offset=_ARRAY.size)
+    return items["value"].astype(np.int64)
+
+
 def _header(kind: str, length: int) -> bytes:
     return _ARRAY.pack(1, 0, psycopg.adapters.types[kind].oid, length, 1)

@@ -6,13 +6,12 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from psycopg import sql
 
 from services.history.columns.days import Columns, DayColumns
 from services.history.columns.segment import KEPT, NONE, Rows
+from services.history.sql.binary import EPOCH_MS, numbers_of
 from services.history.sql.days import bounds_of
 from shared.runtime.logs import get_logger
 
@@ -31,10 +30,6 @@ _SMALLER: Final = sql.SQL("coalesce({}, {})::int4")
 _EVENTS_AT_ONCE: Final = 500_000
 _EVENT_BYTES: Final = 40
 """Of an event in memory, at most; usually about 28."""
-_HEADER_BYTES: Final = 20
-"""Of an array of one dimension in PostgreSQL's binary format; then come the length and the value of each element."""
-_2000_US: Final = 946_684_800_000_000
-"""When PostgreSQL's time begins, in microseconds since 1970."""
 
 
 def _aggregated(column: str) -> sql.Composable:
@@ -147,13 +142,7 @@ async def _read(connection: psycopg.AsyncConnection, statement: sql.Composed, va
     result = cursor.pgresult
     assert result is not None, "it has been executed"
     arrays = {
-        name: _array(result.get_value(0, place), 8 if name in _WIDE else 4) for place, name in enumerate(_COLUMNS)
+        name: numbers_of(result.get_value(0, place), "int8" if name in _WIDE else "int4")
+        for place, name in enumerate(_COLUMNS)
     }
-    return {**arrays, "ts_us": arrays["ts"] + _2000_US}
-
-
-def _array(value: bytes | None, value_bytes: int) -> NDArray[np.int64]:
-    if value is None:  # of no rows
-        return np.empty(0, np.int64)
-    elements = np.frombuffer(value, [("length", ">i4"), ("value", f">i{value_bytes}")], offset=_HEADER_BYTES)
-    return elements["value"].astype(np.int64)
+    return {**arrays, "ts_us": arrays["ts"] + EPOCH_MS * 1_000}
