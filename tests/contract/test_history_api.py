@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -122,7 +122,7 @@ def test_counts_equal_brute_force(
     whole = (instant(said["window"]["from"]), instant(said["window"]["to"]))
     assert whole == (edges[0][0], edges[-1][1])
     assert client.said("aggregate", **window, **filters)["rows"] == [counts(between(wanted, *whole))]
-    for by in ("country", "site", "gender", "campaign", "page"):
+    for by in ("country", "site", "gender", "campaign", "page", "category"):
         assert client.said("breakdown", by=by, **window, **filters)["rows"] == by_name(between(wanted, *whole), by)
         views = client.said("breakdown", by=by, metrics="views", **window, **filters)["rows"]
         assert views == [{"name": row["name"], "views": row["views"]} for row in by_name(between(wanted, *whole), by)]
@@ -132,19 +132,50 @@ def test_counts_equal_brute_force(
 def test_distributions_equal_brute_force(client: Client, events: list[EnrichedEvent], filters: dict[str, Any]) -> None:
     window = {"from_": "2026-10-24T11:30:10", "to": "2026-10-26"}
     wanted = between(passing(events, filters), instant("2026-10-24T11:30:10Z"), instant("2026-10-26T00:00:00Z"))
-    ages = defaultdict(list)
-    for own in wanted:
-        ages["unknown" if own.age is None else str(own.age)].append(own)
-    expected = [{"name": name, **counts(ages[name])} for name in ("40", "unknown") if name in ages]
-    assert client.said("breakdown", by="age", **window, **filters)["rows"] == expected
-    numbers = Counter(Counter(own.userId for own in wanted).values())
-    expected = [
+    ages = by_age(wanted)
+    assert client.said("breakdown", by="age", **window, **filters)["rows"] == ages
+    views = [{"name": row["name"], "views": row["views"]} for row in ages]
+    assert client.said("breakdown", by="age", metrics="views", **window, **filters)["rows"] == views
+    numbers = by_events_per_visitor(wanted)
+    said = client.said("breakdown", by="eventsPerVisitor", limit=2, **window, **filters)
+    assert (said["rows"], said["more"]) == (numbers[:2], max(0, len(numbers) - 2))
+    assert client.ask("breakdown", by="age", metrics="revenue").said["parameter"] == "metrics"
+
+
+def by_age(events: Sequence[EnrichedEvent]) -> list[dict[str, Any]]:
+    """Those of the one age, and without one."""
+    known = [
+        ("40", [own for own in events if own.age is not None]),
+        ("unknown", [own for own in events if not own.age]),
+    ]
+    return [{"name": name, **counts(own)} for name, own in known if own]
+
+
+def by_events_per_visitor(events: Sequence[EnrichedEvent]) -> list[dict[str, Any]]:
+    numbers = Counter(Counter(own.userId for own in events).values())
+    return [
         {"name": str(number), "views": number * visitors, "visitors": visitors}
         for number, visitors in sorted(numbers.items())
     ]
-    said = client.said("breakdown", by="eventsPerVisitor", limit=2, **window, **filters)
-    assert (said["rows"], said["more"]) == (expected[:2], max(0, len(expected) - 2))
-    assert client.ask("breakdown", by="age", metrics="revenue").said["parameter"] == "metrics"
+
+
+def test_answers_in_memory_equal_brute_force_while_events_come(history_url: str) -> None:
+    now = datetime.now(UTC)
+    events = [own for own in events_of(random.Random(7), [now - timedelta(days=2)], 300) if own.timestamp < ms(now)]
+    store(history_url, events[:100], ms(ARRIVAL), raw_days=30, today=now.date())
+    with serving(history_url, in_memory=True) as client:
+        for stored in (100, 101, 200, len(events)):
+            store(history_url, events[:stored], ms(ARRIVAL), raw_days=30, today=now.date())
+            for zone in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Europe/Berlin"):
+                window = {"window": "7d", "interval": "day", "timezone": zone}
+                totals = client.said("aggregate", **window)
+                asked = between(events[:stored], instant(totals["window"]["from"]), instant(totals["window"]["to"]))
+                assert len(asked) == stored
+                assert totals["rows"] == [counts(asked)]
+                assert client.said("breakdown", by="category", **window)["rows"] == by_name(asked, "category")
+                assert client.said("breakdown", by="age", **window)["rows"] == by_age(asked)
+                visits = client.said("breakdown", by="eventsPerVisitor", **window)["rows"]
+                assert visits == by_events_per_visitor(asked)
 
 
 @pytest.mark.parametrize("compare", ["previous", "yesterday", "last_week", "last_year"])

@@ -9,7 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.history.columns.counting import Count, count_spans
 from services.history.columns.days import Columns
+from services.history.columns.kept import Key
+from services.history.columns.segment import AGE
 from services.history.questions.state import Run
 from services.history.questions.statements import Statement
 from services.history.rows import build_batch
@@ -91,10 +94,22 @@ class Asking:
             segments = columns.segments(*ALL)
             assert segments is not None
             visitors = {int(own) for segment in segments for own in segment.visitors}
+            (counted,) = count_spans(segments, ALL, [], with_visitors=True)  # with what is kept
+            assert counted == Count(sum(own.size for own in segments), len(visitors))
             (in_sql,) = await query(COUNT)
-            return [(in_sql[0], in_sql[1]), (sum(own.size for own in segments), len(visitors))]
+            return [(in_sql[0], in_sql[1]), (counted.views, len(visitors))]
 
         return await self.reader.ask(both)
+
+
+def kept_days(columns: Columns) -> set[date]:
+    """The days of which something is kept."""
+    return {
+        day
+        for day, own in columns.days.items()
+        for segment in own.segments
+        if segment.kept.find([Key(segment.owner, AGE)])
+    }
 
 
 @asynccontextmanager
@@ -141,9 +156,11 @@ def test_days_that_were_stored_before_are_loaded_and_those_past_dropped(history:
         async with asking(history_url) as asked:
             await asked.loaded()
             assert await asked.counts() == [(31, 1), (31, 1)]
+            before = await asked.columns()
             history.retire(raw_days=7)
             assert await asked.counts() == [(8, 1), (8, 1)]
             assert min((await asked.columns()).days) == TODAY - timedelta(days=7)
+            assert kept_days(before) == {TODAY - timedelta(days=number) for number in range(8)}
 
     history.add(*(event("ada", days_ago) for days_ago in range(31)))
     history.retire(raw_days=31)
@@ -155,9 +172,12 @@ def test_an_erased_visitor_is_in_memory_no_more(history: History, history_url: s
         async with asking(history_url) as asked:
             await asked.loaded()
             assert await asked.counts() == [(3, 2), (3, 2)]
+            before = await asked.columns()
+            assert kept_days(before)
             erasure = VisitorErasure(user_ids=["ada"], tokens=["token"], until_ms=ms(NOON))
             await asyncio.to_thread(SqlVisitors(lambda: history_url, "").erase, erasure)
             assert not (await asked.columns()).days
+            assert not kept_days(before)
             await asked.loaded()
             assert await asked.counts() == [(1, 1), (1, 1)]
 
@@ -167,14 +187,14 @@ def test_an_erased_visitor_is_in_memory_no_more(history: History, history_url: s
 
 def test_beyond_the_limit_the_latest_days_are_kept(history: History, history_url: str) -> None:
     async def steps() -> None:
-        async with asking(history_url, most_bytes=12_000) as asked:
+        async with asking(history_url, most_bytes=14_000) as asked:
             yesterday = TODAY - timedelta(days=1)
             await asked.loaded(yesterday)
             # There is room for two of these days, and then for one.
             history.add(*(event(f"more {number}") for number in range(240)))
             columns = await asked.columns()
             assert (columns.complete_from, list(columns.days)) == (TODAY, [TODAY])
-            assert columns.memory_bytes <= 12_000
+            assert columns.memory_bytes <= 14_000
             assert columns.segments(ms(NOON - timedelta(days=1)), ms(NOON)) is None
 
     for days_ago in range(3):

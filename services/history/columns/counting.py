@@ -5,12 +5,15 @@ where sorting or hashing takes fifty.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from services.history.columns.segment import EVERYBODY, Segment
+from services.history.columns.segment import Segment, places_of
 from services.history.columns.selection import Condition, Times, Visitors, most_visitors, selected
+from services.history.columns.visitor_sets import VisitorSet, count_together
+from services.history.columns.whole import add_events, everybody_of
 
 _SPARSE: Final = 512
 """With fewer events than one for so many visitors, sorting is cheaper than an empty table of all."""
@@ -29,43 +32,44 @@ def count_spans(
     """The count of each span. Spans follow one another: each begins at an edge and ends before the next."""
     places = most_visitors(segments)
     views = [0] * (len(edges_ms) - 1)
-    buckets: list[list[Visitors]] = [[] for _ in views]
+    visitors: list[list[Visitors]] = [[] for _ in views]
+    sets: list[list[VisitorSet]] = [[] for _ in views]
     for selection in selected(segments, Times(edges_ms[0], edges_ms[-1]), conditions):
-        times_ms = selection.of(selection.segment.times_ms)
-        edges = np.searchsorted(times_ms, [edge - selection.segment.starts_ms for edge in edges_ms]).tolist()
+        segment = selection.segment
+        edges = places_of([edge - segment.starts_ms for edge in edges_ms], selection.of(segment.times_ms))
         spans = [place for place in range(len(views)) if edges[place] < edges[place + 1]]
-        once = selection.once(EVERYBODY) if len(spans) == 1 else None
-        visitors = selection.visitors if once is None else once.visitors
         for place in spans:
-            first, last = edges[place], edges[place + 1]
-            views[place] += last - first
-            buckets[place].append(visitors[first:last] if once is None else visitors)
-    return [
-        Count(number, distinct(bucket, places) if with_visitors else None)
-        for number, bucket in zip(views, buckets, strict=True)
-    ]
+            views[place] += edges[place + 1] - edges[place]
+        if with_visitors and len(spans) == 1 and selection.is_whole:
+            sets[spans[0]].append(everybody_of(segment))
+        elif with_visitors:
+            own = selection.visitors
+            for place in spans:
+                visitors[place].append(own[edges[place] : edges[place + 1]])
+    if not with_visitors:
+        return [Count(number, None) for number in views]
+    return [Count(*own) for own in zip(views, map(partial(distinct, places), visitors, sets), strict=True)]
 
 
-def distinct(visitors: Sequence[Visitors], places: int) -> int:
-    """How many distinct numbers below `places` the arrays have."""
-    if sum(map(len, visitors)) * _SPARSE < places:
+def distinct(places: int, visitors: Sequence[Visitors], sets: Sequence[VisitorSet]) -> int:
+    """How many distinct numbers below `places` the arrays and sets have."""
+    if not sets and sum(map(len, visitors)) * _SPARSE < places:
         return len(np.unique(np.concatenate(visitors))) if visitors else 0
-    seen = np.zeros(places, np.bool_)
+    marks = np.zeros(places, np.bool_)
     for own in visitors:
-        seen[own] = True
-    return int(np.count_nonzero(seen))
+        marks[own] = True
+    return count_together(marks, sets)
 
 
 def count_by_events(
     segments: Sequence[Segment], times: Times, conditions: Sequence[Condition]
 ) -> list[tuple[int, int]]:
     """For each number of events that visitors have, the smallest first, how many visitors have as many."""
-    events = np.zeros(most_visitors(segments), np.int64)
+    events = np.zeros(most_visitors(segments), np.int32)
     for selection in selected(segments, times, conditions):
-        once = selection.once(EVERYBODY)
-        if once is None:
-            events += np.bincount(selection.visitors, minlength=len(events))
+        if selection.is_whole:
+            add_events(selection.segment, events)
         else:
-            events[once.visitors] += once.events
+            events += np.bincount(selection.visitors, minlength=len(events))
     numbers, visitors = np.unique(events[events > 0], return_counts=True)
     return list(zip(numbers.tolist(), visitors.tolist(), strict=True))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple, Self
 
+from services.history.columns.kept import Kept
 from services.history.columns.segment import Rows, Segment, merged, segment_of
 from shared.events.time_units import DAY_MS
 
@@ -14,18 +15,19 @@ class DayColumns(NamedTuple):
     """The events of a day up to a batch. Immutable: questions at work keep what they began with."""
 
     day: date
+    kept: Kept
     batch_number: int = 0
     segments: tuple[Segment, ...] = ()
 
     @property
     def memory_bytes(self) -> int:
-        """What its arrays take."""
+        """What its arrays take, without what is kept."""
         return sum(own.memory_bytes for own in self.segments)
 
     def extended(self, parts: Sequence[Rows], batch_number: int) -> Self:
         """The same with these rows, which came since, up to a later batch."""
         segments = list(self.segments)
-        new = [segment_of(_starts_ms(self.day), own) for own in parts if len(own["ts_us"])]
+        new = [segment_of(_starts_ms(self.day), own, self.kept) for own in parts if len(own["ts_us"])]
         if new:
             segments.append(merged(new) if len(new) > 1 else new[0])
         # Each is at least twice the next: few segments, and each event is merged few times.

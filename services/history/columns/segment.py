@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from services.history.columns.kept import Kept
+
 Ids = NDArray[np.int64]
 Rows = Mapping[str, NDArray[np.int64]]
 """Of some events `ts_us`, microseconds since 1970, `visitor_id`, and each of KEPT, where NONE is null."""
@@ -19,13 +21,8 @@ NAMED: Final = (
 """The columns of `events` that are kept beside the time and the visitor: ids of names."""
 AGE: Final = "age"
 KEPT: Final = (*NAMED, AGE)
-EVERYBODY: Final = ""
-"""In place of a column, for one value that all events have."""
 NONE: Final = -1
 
-_PAYS: Final = 2
-_DENSE: Final = 64
-"""Up to so many places for each event, counting in a table takes less than sorting."""
 _NARROW: Final = (np.uint8, np.uint16, np.uint32)
 
 
@@ -36,14 +33,6 @@ class Coded(NamedTuple):
     values: Ids
 
 
-class Once(NamedTuple):
-    """The events of a segment, but each visitor once for each value of a column."""
-
-    codes: NDArray[np.unsignedinteger]
-    visitors: NDArray[np.unsignedinteger]
-    events: NDArray[np.unsignedinteger]
-
-
 class Segment(NamedTuple):
     """Some events of a day, which starts `starts_ms` after 1970. `times_ms` is from there."""
 
@@ -52,8 +41,8 @@ class Segment(NamedTuple):
     visitors: NDArray[np.unsignedinteger]
     places: int  # a number above that of each visitor
     columns: Mapping[str, Coded]
-    once: Mapping[str, Once]
-    """Of EVERYBODY and AGE, if that is much shorter: for questions about all events of the segment."""
+    kept: Kept
+    owner: object  # in the keys of what is kept of it
 
     @property
     def size(self) -> int:
@@ -62,21 +51,20 @@ class Segment(NamedTuple):
 
     @property
     def memory_bytes(self) -> int:
-        """What its arrays take."""
+        """What its arrays take, without what is kept."""
         own = sum(column.codes.nbytes + column.values.nbytes for column in self.columns.values())
-        once = sum(array.nbytes for columns in self.once.values() for array in columns)
-        return self.times_ms.nbytes + self.visitors.nbytes + own + once
+        return self.times_ms.nbytes + self.visitors.nbytes + own
 
     def rows(self, from_ms: int, until_ms: int) -> slice:
         """Those from an instant until before another."""
-        first, last = np.searchsorted(self.times_ms, (from_ms - self.starts_ms, until_ms - self.starts_ms))
-        return slice(int(first), int(last))
+        first, last = places_of([from_ms - self.starts_ms, until_ms - self.starts_ms], self.times_ms)
+        return slice(first, last)
 
 
-def segment_of(starts_ms: int, rows: Rows) -> Segment:
+def segment_of(starts_ms: int, rows: Rows, kept: Kept) -> Segment:
     """The segment of these rows of a day, in any order."""
     times_ms = (rows["ts_us"] // 1_000 - starts_ms).astype(np.uint32)
-    return _sorted(starts_ms, times_ms, rows["visitor_id"], {name: rows[name] for name in KEPT})
+    return _sorted(starts_ms, times_ms, rows["visitor_id"], {name: rows[name] for name in KEPT}, kept)
 
 
 def merged(segments: Sequence[Segment]) -> Segment:
@@ -87,6 +75,7 @@ def merged(segments: Sequence[Segment]) -> Segment:
         np.concatenate([own.times_ms for own in segments]),
         np.concatenate([own.visitors for own in segments]),
         {name: np.concatenate([part.values[part.codes] for part in parts]) for name, parts in columns.items()},
+        segments[0].kept,
     )
 
 
@@ -95,37 +84,32 @@ def _sorted(
     times_ms: NDArray[np.uint32],
     visitors: NDArray[np.integer],
     columns: Mapping[str, NDArray[np.int64]],
+    kept: Kept,
 ) -> Segment:
     order = np.argsort(times_ms, kind="stable")
-    own, places = narrowed(visitors[order]), int(visitors.max(initial=0)) + 1
-    kept = {name: coded(values[order]) for name, values in columns.items()}
-    everybody = Coded(np.zeros(len(own), np.uint8), np.zeros(1, np.int64))
-    once = {name: _once(column, own, places) for name, column in ((EVERYBODY, everybody), (AGE, kept[AGE]))}
     return Segment(
         starts_ms,
         times_ms[order],
-        own,
-        places,
+        narrowed(visitors[order]),
+        int(visitors.max(initial=0)) + 1,
+        {name: coded(values[order]) for name, values in columns.items()},
         kept,
-        {name: found for name, found in once.items() if _PAYS * len(found.codes) <= len(own)},
+        object(),
     )
-
-
-def _once(column: Coded, visitors: NDArray[np.unsignedinteger], places: int) -> Once:
-    keys = column.codes.astype(np.int64) * places + visitors.astype(np.int64)
-    if len(column.values) * places < _DENSE * len(keys):
-        events = np.bincount(keys)
-        found = np.flatnonzero(events)
-        events = events[found]
-    else:
-        found, events = np.unique(keys, return_counts=True)
-    return Once(narrowed(found // places), narrowed(found % places), narrowed(events))
 
 
 def coded(values: NDArray[np.integer]) -> Coded:
     """These values, each of them once beside the codes."""
     encoded = pa.array(np.ascontiguousarray(values, dtype=np.int64)).dictionary_encode()
     return Coded(narrowed(encoded.indices.to_numpy()), encoded.dictionary.to_numpy())
+
+
+def places_of(instants_ms: Sequence[int], times_ms: NDArray[np.uint32]) -> Sequence[int]:
+    """Where each instant belongs among the ascending times."""
+    # Of the same type, or numpy would convert all the times first.
+    instants = np.clip(np.array(instants_ms, np.int64), 0, np.iinfo(np.uint32).max).astype(np.uint32)
+    places: Sequence[int] = np.searchsorted(times_ms, instants).tolist()
+    return places
 
 
 def narrowed(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.history.columns.segment import NONE, Coded, Once, Segment
+from services.history.columns.segment import NONE, Coded, Segment
 
 Visitors = NDArray[np.unsignedinteger]
 
@@ -41,10 +41,10 @@ class Selection(NamedTuple):
     rows: slice
     chosen: NDArray[np.intp] | None  # places in `rows`; an array of truths would take four times as long to apply
 
-    def once(self, column: str) -> Once | None:
-        """The selected events with each visitor once for each value, if the segment has that and they are all of it."""
-        is_whole = self.chosen is None and self.rows == slice(0, self.segment.size)
-        return self.segment.once.get(column) if is_whole else None
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all events of the segment."""
+        return self.chosen is None and self.rows == slice(0, self.segment.size)
 
     @property
     def visitors(self) -> Visitors:

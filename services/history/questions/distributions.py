@@ -18,7 +18,14 @@ async def distribution(question: Question, window: Window, state: State, run: Ru
     if window.span.start < state.events_from:
         raise Mistake("from", f"{state.events_gone}; expected {iso(state.events_from)} or later")
     assert question.distribution is not None, "asked for"
-    counted = await distribution_counts(question.distribution, window.span, question.filters, state, run)
+    counted = await distribution_counts(
+        question.distribution,
+        window.span,
+        question.filters,
+        state,
+        run,
+        with_visitors="visitors" in question.metrics,
+    )
     rows = [
         {"name": _UNKNOWN if number is None else str(number)}
         | {metric: {"views": views, "visitors": visitors}[metric] for metric in question.metrics}

@@ -106,9 +106,18 @@ async def name_counts(
 
 
 async def distribution_counts(
-    distribution: Distribution, span: Span, filters: Sequence[Filter], state: State, run: Run
+    distribution: Distribution,
+    span: Span,
+    filters: Sequence[Filter],
+    state: State,
+    run: Run,
+    *,
+    with_visitors: bool,
 ) -> list[tuple[int | None, int, int]]:
-    """Each number with its views and visitors, the smallest first; None, which is unknown, is the last."""
+    """Each number with its views and visitors, the smallest first; None, which is unknown, is the last.
+
+    Visitors may be 0 unless `with_visitors`.
+    """
     segments = _in_memory(state, *_times(span))
     if segments is None:
         return [
@@ -118,7 +127,9 @@ async def distribution_counts(
     if distribution == "eventsPerVisitor":
         numbers = await asyncio.to_thread(count_by_events, segments, _times(span), conditions)
         return [(number, number * visitors, visitors) for number, visitors in numbers]
-    ages, _ = await asyncio.to_thread(count_names, segments, _times(span), conditions, AGE, with_none=True)
+    ages, _ = await asyncio.to_thread(
+        count_names, segments, _times(span), conditions, AGE, with_visitors=with_visitors, with_none=True
+    )
     listed = [(None if own.value == NONE else own.value, own.views, own.visitors or 0) for own in ages]
     return sorted(listed, key=lambda own: (own[0] is None, own[0] or 0))
 

@@ -11,6 +11,8 @@ from psycopg import sql
 
 from services.history.columns.days import Columns, DayColumns
 from services.history.columns.segment import KEPT, NONE, Rows
+from services.history.columns.whole import prepare
+from services.history.latest_kept import LatestKept
 from services.history.sql.binary import EPOCH_MS, numbers_of
 from services.history.sql.days import bounds_of
 from shared.runtime.logs import get_logger
@@ -30,6 +32,8 @@ _SMALLER: Final = sql.SQL("coalesce({}, {})::int4")
 _EVENTS_AT_ONCE: Final = 500_000
 _EVENT_BYTES: Final = 40
 """Of an event in memory, at most; usually about 28."""
+_KEPT_SHARE: Final = 8
+"""One part in so many of the memory is for what whole segments contribute to questions."""
 
 
 def _aggregated(column: str) -> sql.Composable:
@@ -58,7 +62,8 @@ class ColumnCache:
     """Raw events of the latest days, in at most so many bytes. Lives in one event loop."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        self._kept = LatestKept(most_bytes // _KEPT_SHARE)
+        self._most_bytes = most_bytes - most_bytes // _KEPT_SHARE
         self._erasures: int | None = None
         self._columns = Columns({}, date.max)
         self._is_full = False
@@ -71,7 +76,7 @@ class ColumnCache:
         self._forget(held)
         days = dict(self._columns.days)
         for day, number in held.batches.items():
-            known = days.get(day, DayColumns(day))
+            known = days.get(day, DayColumns(day, self._kept))
             if day >= self._columns.complete_from and known.batch_number < number:
                 rows = await _read(connection, _READ_NEW, [*bounds_of(day), known.batch_number])
                 days[day] = await asyncio.to_thread(known.extended, [rows], number)
@@ -100,22 +105,23 @@ class ColumnCache:
         async with self.turn:
             if self._erasures == held.erasures and day < self._columns.complete_from:
                 self._keep({**self._columns.days, day: loaded}, day)
+        for segment in loaded.segments:
+            await asyncio.to_thread(prepare, segment)
         return True
 
-    @staticmethod
-    async def _read_day(connection: psycopg.AsyncConnection, day: date, events: int, number: int) -> DayColumns:
+    async def _read_day(self, connection: psycopg.AsyncConnection, day: date, events: int, number: int) -> DayColumns:
         start, end = bounds_of(day)
         pieces = 1 + events // _EVENTS_AT_ONCE
         edges = [start + (end - start) * place / pieces for place in range(pieces)] + [end]
         parts = [await _read(connection, _READ_DAY, list(own)) for own in pairwise(edges)]
-        return await asyncio.to_thread(DayColumns(day).extended, parts, number)
+        return await asyncio.to_thread(DayColumns(day, self._kept).extended, parts, number)
 
     def _forget(self, held: _Held) -> None:
         """Drop the days that are past, and all of them after an erasure: they hold the erased visitor."""
         if self._erasures != held.erasures:
             self._erasures, self._columns = held.erasures, Columns({}, date.max)
         days = {day: own for day, own in self._columns.days.items() if day >= held.kept_from}
-        self._columns = self._columns._replace(days=days)
+        self._set(self._columns._replace(days=days))
 
     def _keep(self, days: Mapping[date, DayColumns], complete_from: date) -> None:
         """Keep these days, but for the oldest if they are too many."""
@@ -124,7 +130,11 @@ class ColumnCache:
             oldest = min(columns.days)
             left = {day: own for day, own in columns.days.items() if day != oldest}
             columns = Columns(left, oldest + timedelta(days=1))
+        self._set(columns)
+
+    def _set(self, columns: Columns) -> None:
         self._columns = columns
+        self._kept.keep_only({segment.owner for day in columns.days.values() for segment in day.segments})
 
     def _log(self, event: str) -> None:
         logger.info(event, days=len(self._columns.days), megabytes=self._columns.memory_bytes >> 20)

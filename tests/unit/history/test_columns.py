@@ -1,7 +1,7 @@
 """Counts in columns equal those over the same events one by one."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.history.columns import counting, names
-from services.history.columns import segment as segments
+from services.history.columns import counting, names, visitor_sets
 from services.history.columns.counting import count_by_events, count_spans
 from services.history.columns.days import Columns, DayColumns
+from services.history.columns.kept import Kept
 from services.history.columns.names import count_names
-from services.history.columns.segment import AGE, KEPT, NONE, Rows, Segment, narrowed
+from services.history.columns.segment import AGE, KEPT, NONE, Rows, Segment, narrowed, segment_of
 from services.history.columns.selection import Condition, Times
+from services.history.columns.whole import MOST_VALUES, prepare
+from services.history.latest_kept import LatestKept
 from shared.events.time_units import DAY_MS
 
 DAY = date(2026, 11, 28)
@@ -37,7 +39,7 @@ class Event(NamedTuple):
 EVENTS = st.builds(
     Event,
     st.integers(START_MS - 3, START_MS + 3),
-    st.integers(0, 6) | st.just(100_000),
+    st.integers(0, 6) | st.sampled_from([300, 100_000]),
     st.integers(NONE, 5),
     st.sampled_from([1, 2, 70_000]),
     st.sampled_from([NONE, 17, 40]),
@@ -62,21 +64,28 @@ def rows_of(events: Sequence[Event]) -> Rows:
         "visitor_id": [event.visitor for event in events],
         "page_id": [event.page for event in events],
         "device_id": [event.device for event in events],
+        "category_id": [event.page for event in events],
         AGE: [event.age for event in events],
     }
     return columns | {name: np.array(values, np.int64) for name, values in own.items()}
 
 
-def segments_of(batches: Sequence[Sequence[Event]]) -> Sequence[Segment]:
+def segments_after_each(batches: Sequence[Sequence[Event]], kept: Kept) -> Iterator[Sequence[Segment]]:
     """As the cache comes to have them: batch by batch."""
-    days = {own: DayColumns(own) for own in (date(2026, 11, 27), DAY)}
+    days = {own: DayColumns(own, kept) for own in (date(2026, 11, 27), DAY)}
     for number, batch in enumerate(batches, start=1):
         for day, known in days.items():
             own = [event for event in batch if (event.time_ms >= START_MS) == (day == DAY)]
             days[day] = known.extended([rows_of(own[:1]), rows_of(own[1:])], number)
-    found = Columns(days, date.min).segments(START_MS - 10, START_MS + 10)
-    assert found is not None
-    return found
+        found = Columns(days, date.min).segments(START_MS - 10, START_MS + 10)
+        assert found is not None
+        yield found
+
+
+def segments_of(batches: Sequence[Sequence[Event]]) -> Sequence[Segment]:
+    """Those after the last batch."""
+    *_, last = [[], *segments_after_each(batches, LatestKept(1 << 20))]
+    return last
 
 
 def passing(batches: Sequence[Sequence[Event]], conditions: Sequence[Condition], times: Times) -> list[Event]:
@@ -98,21 +107,21 @@ def visitors(events: Sequence[Event]) -> int:
     return len({event.visitor for event in events})
 
 
-@pytest.fixture(params=["marking", "sorting", "several passes", "each once"])
+@pytest.fixture(params=["marking", "sorting", "several passes"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each way to count visitors, which the sizes of tables would choose between."""
     match request.param:
         case "marking":
             monkeypatch.setattr(counting, "_SPARSE", 1 << 40)
-            monkeypatch.setattr(segments, "_DENSE", 1 << 40)
-        case "each once":
-            monkeypatch.setattr(segments, "_PAYS", 0)
+            monkeypatch.setattr(visitor_sets, "_SPARSE", 1 << 40)
         case "sorting":
             monkeypatch.setattr(counting, "_SPARSE", 0)
+            monkeypatch.setattr(visitor_sets, "_SPARSE", 0)
             monkeypatch.setattr(names, "_MOST_PLACES", 1)
             monkeypatch.setattr(names, "_MOST_PASSES", 0)
         case "several passes":
             monkeypatch.setattr(names, "_MOST_PLACES", 1)
+            monkeypatch.setattr(names, "MOST_VALUES", 1)
 
 
 ways = pytest.mark.usefixtures("way")
@@ -183,15 +192,71 @@ def test_ages_equal_brute_force(batches: list[list[Event]], edges: list[int]) ->
     assert {own.value: (own.views, own.visitors) for own in found} == expected
 
 
+@ways
+@given(BATCHES, st.lists(EDGES, min_size=1, max_size=2), st.sampled_from([0, 2_000, 1 << 20]))
+def test_what_is_kept_stays_true_while_batches_come(
+    batches: list[list[Event]], windows: list[list[int]], most_bytes: int
+) -> None:
+    kept = LatestKept(most_bytes)
+    for number, segments in enumerate(segments_after_each(batches, kept), start=1):
+        for edges in windows:
+            events = passing(batches[:number], [], Times(edges[0], edges[-1]))
+            spans = [passing(batches[:number], [], Times(*own)) for own in pairwise(edges)]
+            pages = {page: [own for own in events if own.page == page] for page in {own.page for own in events}}
+            for _again in range(2):
+                assert_counted(segments, edges, spans, pages)
+        assert kept.memory_bytes <= most_bytes
+
+
+def assert_counted(
+    segments: Sequence[Segment],
+    edges: Sequence[int],
+    spans: Sequence[Sequence[Event]],
+    pages: dict[int, list[Event]],
+) -> None:
+    times = Times(edges[0], edges[-1])
+    counted = count_spans(segments, edges, [], with_visitors=True)
+    assert counted == [(len(own), visitors(own)) for own in spans]
+    found, _ = count_names(segments, times, [], "page_id", with_none=True)
+    assert {own.value: own[1:] for own in found} == {page: (len(own), visitors(own)) for page, own in pages.items()}
+    numbers = Counter(Counter(event.visitor for own in pages.values() for event in own).values())
+    assert count_by_events(segments, times, []) == sorted(numbers.items())
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=12))
+def test_what_is_asked_first_is_kept_beforehand(events: list[Event]) -> None:
+    kept = LatestKept(1 << 20)
+    segment = segment_of(START_MS - DAY_MS, rows_of(events), kept)
+    prepare(segment)
+    prepared = kept.memory_bytes
+    times = Times(START_MS - 10, START_MS + 10)
+    count_spans([segment], list(times), [], with_visitors=True)
+    count_names([segment], times, [], "category_id")
+    count_names([segment], times, [], AGE, with_visitors=False, with_none=True)
+    count_by_events([segment], times, [])
+    assert kept.memory_bytes == prepared
+
+
+@pytest.mark.parametrize(("number", "are_kept"), [(MOST_VALUES, True), (MOST_VALUES + 1, False)])
+def test_visitors_of_very_many_names_are_counted_without_keeping_them(number: int, are_kept: bool) -> None:
+    kept = LatestKept(1 << 20)
+    segment = segment_of(START_MS, rows_of([Event(START_MS, 1, page, 1, 1) for page in range(number)]), kept)
+    found, _ = count_names([segment], Times(START_MS, START_MS + 1), [], "page_id")
+    assert {own.value: own.visitors for own in found} == dict.fromkeys(range(number), 1)
+    assert len(kept) == 1 + (number if are_kept else 0)  # the views too
+
+
 def test_days_that_are_not_there_are_no_empty_ones() -> None:
-    columns = Columns({DAY: DayColumns(DAY).extended([rows_of([Event(START_MS, 1, 1, 1, 1)])], 1)}, DAY)
+    columns = Columns(
+        {DAY: DayColumns(DAY, LatestKept(1 << 20)).extended([rows_of([Event(START_MS, 1, 1, 1, 1)])], 1)}, DAY
+    )
     assert columns.segments(START_MS - 1, START_MS + 1) is None
     assert [own.size for own in columns.segments(START_MS, START_MS + DAY_MS) or ()] == [1]
     assert columns.segments(START_MS + DAY_MS, START_MS + 2 * DAY_MS) == []
 
 
 def test_many_small_batches_make_few_segments() -> None:
-    day = DayColumns(DAY)
+    day = DayColumns(DAY, LatestKept(1 << 20))
     for number in range(1, 300):
         day = day.extended([rows_of([Event(START_MS + number, number, 1, 1, 1)])], number)
     assert len(day.segments) < 10
