@@ -77,9 +77,14 @@ def buckets(span: Span, interval: Interval, zone: ZoneInfo) -> Sequence[Span]:
 
 
 def moved(instant: datetime, zone: ZoneInfo, *, days: int = 0, months: int = 0) -> datetime:
-    """The same time of day that many days and months later by the zone's calendar; the 31st may become the 28th."""
+    """The same time of day that many days and months later by the zone's calendar; the 31st may become the 28th.
+
+    The start of a day becomes the start of a day, also where the clock skips midnight.
+    """
     local = instant.astimezone(zone)
     day = _month_later(local.date(), months) + timedelta(days=days)
+    if is_midnight(instant, zone):
+        return _midnight(day, zone)
     return datetime.combine(day, local.time(), zone).astimezone(UTC)
 
 

@@ -37,6 +37,7 @@ MOST_BUCKETS: Final = 10_000
 
 _FIRST: Final = datetime(1971, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _LONGEST_ZONE: Final = 64
 _USUAL_INTERVALS: Final[tuple[tuple[timedelta, Interval], ...]] = (
@@ -118,11 +119,32 @@ def compared(window: Window, compare: Compare, until: datetime | None = None) ->
     else:
         length = {"yesterday": Length(days=1), "last_week": Length(days=7), "last_year": Length(months=12)}[compare]
     earlier, later = (moved(instant, zone, days=-length.days, months=-length.months) for instant in (start, until))
-    if length.months and later.astimezone(zone).day != until.astimezone(zone).day:
-        later = bucket_end(later, "day", zone)  # that month has no such day: by then it was over
+    if length.months:
+        later = _end_months_before(until, length.months, window)
     if later <= earlier or bucket_start(until, "day", zone) <= start:
         later = earlier + (until - start)  # within a day, whose clock may have been set back
     return window._replace(span=Span(earlier, later))
+
+
+def _end_months_before(until: datetime, months: int, window: Window) -> datetime:
+    """Where the earlier window ends. A day stays a day: that before 28 February 2025 is 28 February 2024 alone."""
+    zone, start = window.zone, window.span.start
+    earlier, day_later = moved(start, zone, months=-months), moved(start, zone, days=1)
+    if until < day_later:
+        return earlier + (until - start)
+    if until == day_later:
+        return moved(earlier, zone, days=1)
+    if is_midnight(until, zone) and not _has_whole_months(start, until, zone):
+        last = moved(until - _TICK, zone, months=-months)  # in the last day
+        return bucket_end(last, "day", zone)
+    later = moved(until, zone, months=-months)
+    if later.astimezone(zone).day != until.astimezone(zone).day:
+        return bucket_end(later, "day", zone)  # that month has no such day: by then it was over
+    return later
+
+
+def _has_whole_months(start: datetime, end: datetime, zone: ZoneInfo) -> bool:
+    return all(bucket_start(edge, "month", zone) == edge for edge in (start, end))
 
 
 def _calendar_length(window: Window) -> Length:

@@ -1,6 +1,6 @@
 """Spans, buckets and windows: days of 23 and 25 hours, zones without midnight, months."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ ZONES = [
     ZoneInfo(name)
     for name in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Africa/Cairo", "America/Havana", "Pacific/Apia")
 ]
+LEAP_DAYS = [date(year, 2, day) for year in (2024, 2025) for day in (1, 27, 28)] + [date(2024, 2, 29), date(2025, 3, 1)]
 HOURS = st.integers(365_000, 560_000).map(lambda hours: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hours))
 
 
@@ -127,6 +128,17 @@ def test_windows(parameters: dict[str, str], start: str, end: str, interval: str
     assert (window.span, window.interval) == (Span(at(start), at(end)), interval)
 
 
+def test_days_begin_with_the_day_also_where_the_clock_skips_midnight() -> None:
+    cairo = ZoneInfo("Africa/Cairo")
+    today = at("2026-04-24T01:00", cairo)  # the first instant of that day
+    for now in (today + timedelta(hours=9), at("2026-04-28T10:00", cairo)):
+        window = read_window({"window": "7d", "interval": "day", "timezone": "Africa/Cairo"}, now)
+        first = now.astimezone(cairo).date() - timedelta(days=6)
+        assert window.span.start == bucket_start(at(f"{first}T12:00", cairo), "day", cairo)
+    window = Window(Span(today, at("2026-04-25", cairo)), "hour", cairo)
+    assert compared(window, "yesterday").span == Span(at("2026-04-23", cairo), at("2026-04-24T01:00", cairo))
+
+
 def test_windows_of_days_follow_the_zone() -> None:
     window = read_window({"window": "30d", "timezone": "Europe/Berlin"}, at("2026-04-10T23:30"))
     assert window.span == Span(at("2026-03-13", BERLIN), at("2026-04-12", BERLIN))
@@ -144,6 +156,13 @@ def test_windows_of_days_follow_the_zone() -> None:
         ({"from": "2024-02-29", "to": "2024-03-01"}, "last_year", "2023-02-28", "2023-03-01"),
         ({"from": "2024-02-28", "to": "2024-02-29"}, "last_year", "2023-02-28", "2023-03-01"),
         ({"from": "2024-02-01", "to": "2024-02-29T06:00"}, "last_year", "2023-02-01", "2023-03-01"),
+        ({"from": "2025-02-28", "to": "2025-03-01"}, "last_year", "2024-02-28", "2024-02-29"),
+        ({"from": "2025-02-24", "to": "2025-03-01"}, "last_year", "2024-02-24", "2024-02-29"),
+        ({"from": "2025-02-01", "to": "2025-03-01"}, "last_year", "2024-02-01", "2024-03-01"),  # whole months
+        ({"from": "2025-02-28T10:00", "to": "2025-03-01T10:00"}, "last_year", "2024-02-28T10:00", "2024-02-29T10:00"),
+        ({"from": "2025-02-28T20:00", "to": "2025-03-01T02:00"}, "last_year", "2024-02-28T20:00", "2024-02-29T02:00"),
+        ({"from": "2024-02-29T20:00", "to": "2024-03-01T02:00"}, "last_year", "2023-02-28T20:00", "2023-03-01T02:00"),
+        ({"from": "2025-02-20T10:00", "to": "2025-03-05T10:00"}, "last_year", "2024-02-20T10:00", "2024-03-05T10:00"),
         ({"from": "2024-02-29T06:00", "to": "2024-02-29T07:00"}, "last_year", "2023-02-28T06:00", "2023-02-28T07:00"),
         ({"from": "2026-03-01", "to": "2026-04-01", "interval": "day"}, "previous", "2026-02-01", "2026-03-01"),
         ({"from": "2026-03-02", "to": "2026-04-02", "interval": "day"}, "previous", "2026-01-30", "2026-03-02"),
@@ -177,6 +196,28 @@ def test_a_running_window_is_compared_up_to_the_same_time(parameters: dict[str, 
 def test_at_the_end_of_a_longer_month_all_of_the_shorter_one_is_over(day: str, end: str) -> None:
     window = read_window({"from": "2026-03-01", "to": "2026-04-01", "interval": "month"}, NOW)
     assert compared(window, "previous", at(f"2026-03-{day}T10:30")).span == Span(at("2026-02-01"), at(end))
+
+
+@given(
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "Africa/Cairo", "America/Havana"]).map(ZoneInfo),
+    first=st.one_of(st.dates(date(2011, 1, 2), date(2030, 1, 1)), st.sampled_from(LEAP_DAYS)),
+    number=st.integers(1, 800),
+)
+def test_last_year_has_the_days_of_the_same_dates(zone: ZoneInfo, first: date, number: int) -> None:
+    def day(own: date) -> datetime:
+        return bucket_start(at(f"{own}T12:00", zone), "day", zone)
+
+    last = first + timedelta(days=number - 1)
+    after = last + timedelta(days=1)
+    found = compared(Window(Span(day(first), day(after)), "day", zone), "last_year").span
+    if first.day == after.day == 1:  # whole months stay whole
+        assert found == Span(day(first.replace(year=first.year - 1)), day(after.replace(year=after.year - 1)))
+    else:
+        assert found == Span(day(_year_before(first)), day(_year_before(last) + timedelta(days=1)))
+
+
+def _year_before(day: date) -> date:
+    return day.replace(year=day.year - 1, day=min(day.day, 28) if day.month == 2 else day.day)
 
 
 @pytest.mark.parametrize("compare", COMPARES)
