@@ -24,3 +24,13 @@ class HistorySettings(ServiceSettings, HistoryPlaceSettings, ApiSettings):
         le=_MOST_DAYS,
         description="Days that PostgreSQL keeps the rollups of minutes; those of hours and days stay.",
     )
+
+    def shown(self) -> dict[str, object]:
+        """The options for the log: either the folder of its own PostgreSQL or where the other one is."""
+        options = super().shown()
+        if self.history_url is not None:
+            from services.history.sql.connecting import address_of  # others read these options without psycopg
+
+            del options["history_dir"]
+            options["postgres"] = address_of(self.history_url)
+        return options
