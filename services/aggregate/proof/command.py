@@ -15,6 +15,7 @@ from services.aggregate.columns.goals import Goals
 from services.aggregate.goals_file import read_goals
 from services.aggregate.proof.awaiting import Comparable, NotComparable, wait_for_rollups
 from services.aggregate.proof.counted import CountedClicks
+from services.aggregate.proof.goals_hint import goals_hint
 from services.aggregate.proof.naming import reached
 from services.aggregate.proof.options import DIFFERENT, EQUAL, NOT_COMPARED, Options, parse
 from services.aggregate.proof.proof import Rules, Verdict, proved, skipped_columns
@@ -188,6 +189,9 @@ def _report(verdict: Verdict, proof: Proof, prefix: str, lines: int) -> None:
         _say(f"{prefix}{difference}")
     if len(verdict.differences) > lines:
         _say(f"… and {len(verdict.differences) - lines:,} more; --lines shows more")
+    hint = goals_hint(verdict.differences)
+    if hint is not None:
+        _say(hint)
     if verdict.not_compared:
         _say(
             f"not compared, because names or sales are beyond MAX_NAMES or MAX_SALES: {', '.join(verdict.not_compared)}"

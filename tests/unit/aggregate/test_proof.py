@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.aggregate.columns.goals import NO_GOALS, Goal, Goals
 from services.aggregate.proof.counted import CountedClicks
 from services.aggregate.proof.differences import Difference, Unreadable, differences
+from services.aggregate.proof.goals_hint import goals_hint
 from services.aggregate.proof.naming import Naming, reached
 from services.aggregate.proof.proof import Rules, Verdict, proved
 from services.aggregate.proof.published import KEYS, META, OFFSETS, ROWS, Published, read_published
@@ -179,3 +181,29 @@ def test_a_report_carries_its_offset_and_a_wrong_one_is_refused() -> None:
     assert offsets_of(reports) == {3: len(a_log())}
     with pytest.raises(ValueError, match="an offset is out of range"):
         decode_figures(encode_figures(replace(report, next_offset=2**63)))
+
+
+def test_a_proof_with_other_goals_than_aggregate_says_which() -> None:
+    def hint(own: Goals) -> str | None:
+        partition = resume(MemoryStore(), Assignment(0, 0, 2**60), T, goals=GOALS)
+        own_rules = Rules(goals=reached(own), expose_pii=True)
+        found = proved(published(published_at([partition], T)), CountedClicks(T), own_rules)
+        return goals_hint(found.differences)
+
+    names = [goal.name for goal in GOALS.goals]
+    lacking = f"GOALS_FILE lacks {', '.join(names)}; expected the file"
+    assert (hint(NO_GOALS) or "").startswith(lacking)
+    first = GOALS.goals[0]
+    assert (hint(Goals((*GOALS.goals[1:], Goal(name="Other", page="/other")))) or "").startswith(
+        f"GOALS_FILE lacks {first.name} and has Other, unlike Redis; expected"
+    )
+    assert hint(GOALS) is None
+
+
+def test_a_proof_whose_goals_alone_differ_asks_for_their_file() -> None:
+    goal = Difference("rollup:all:goals", "Cart › visitors › 1h", "3", "2")
+    minute = Difference("rollup:all:goals:1m", "2026-11-28T10:00:00Z › Cart", "3", "2")
+    views = Difference("rollup:all:views", "1h", "3", "2")
+    assert goals_hint([goal, minute]) == "only goals differ: is GOALS_FILE the one that aggregate has read?"
+    assert goals_hint([goal, minute, views]) is None
+    assert goals_hint([views]) is None
