@@ -19,7 +19,7 @@ from typing import Final
 from benchmarks.history.fill import fill
 from benchmarks.history.questions import at_once, one_by_one
 from benchmarks.history.serve import READY
-from benchmarks.history.server import disk_bytes, running_server, settle
+from benchmarks.history.server import disk_bytes, settle
 from benchmarks.history.views import Access
 from benchmarks.processes import Figures, quieten_logs
 from benchmarks.report import Value, circumstances, table, write_results
@@ -27,7 +27,7 @@ from benchmarks.site import wait_until
 from benchmarks.usage import resident_mb
 from services.history.api.keys import new_key
 from services.history.sql.migrating import migrate
-from tests.support.servers.postgres import Postgres
+from tests.support.servers.postgres import Postgres, running_postgres
 from tests.support.servers.server_process import free_port
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "history.json"
@@ -53,7 +53,7 @@ def main() -> int:
     if options.keep is not None and (options.keep / "data").exists():
         parser.error(f"--keep: {options.keep} holds data already; --reuse measures them")
     began = time.monotonic()
-    with running_server(kept) as postgres:
+    with running_postgres(kept) as postgres:
         if options.reuse is None:
             figures = _filled(postgres, options.events, options.days, options.visitors)
             if kept is not None:

@@ -1,14 +1,11 @@
-"""The PostgreSQL that is measured, its CPU time, and what its tables take on disk."""
+"""The PostgreSQL that is measured: its process, and what its tables take on disk."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
 import psycopg
 
 from benchmarks.usage import parent_of
-from tests.support.servers.postgres import Postgres, reachable_folder
 
 _SIZES: Final = """
     WITH sized AS (
@@ -26,20 +23,6 @@ _SIZES: Final = """
     SELECT kind, sum(bytes)::bigint FROM sized GROUP BY kind
     UNION ALL SELECT 'raw_index', coalesce(sum(index_bytes), 0)::bigint FROM sized WHERE kind = 'raw'
 """
-
-
-@contextmanager
-def running_server(kept: Path | None) -> Iterator[Postgres]:
-    """A PostgreSQL on the data in a folder, or on new data in a temporary one. Raises ServerMissing."""
-    with reachable_folder() as temporary:
-        folder = temporary if kept is None else kept
-        folder.mkdir(parents=True, exist_ok=True)
-        postgres = Postgres(folder / "data")
-        try:
-            postgres.start()
-            yield postgres
-        finally:
-            postgres.crash()
 
 
 def settle(url: str) -> None:

@@ -5,9 +5,9 @@ topic too. What lies between them is what the next one has not read yet.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.dashboard.operations.standings import Replica
 from shared.events.collected import ACCEPTED
@@ -44,17 +44,36 @@ class Step:
     as_of_ms: int | None = None  # None: as the processes last reported
 
 
+class _Service(NamedTuple):
+    """A service of which replicas run, or have run."""
+
+    name: str
+    statuses: Sequence[ReplicaStatus]
+    is_running: bool
+
+
 def steps_of(replicas: Sequence[Replica], meta: Meta | None) -> list[Step]:
     """The steps whose service is known, in the order in which an event passes them."""
-    senders = (_sender(replicas, name) for name in _SENDERS)
-    found = [_collect(replicas), *senders, _enrich(replicas), _aggregate(meta), _history(replicas)]
+    found = [
+        _step(_collect, "collect", replicas),
+        *(_step(_sender, name, replicas) for name in _SENDERS),
+        _step(_enrich, "enrich", replicas),
+        _aggregate(meta),
+        _step(_history, "history", replicas),
+    ]
     return [step for step in found if step is not None]
 
 
-def _collect(replicas: Sequence[Replica]) -> Step | None:
-    own, is_running = _of("collect", replicas)
-    if not own:
-        return None
+def _step(build: Callable[[_Service], Step], name: str, replicas: Sequence[Replica]) -> Step | None:
+    """The step of a service by its running replicas, or by the last ones that ran; None if it never ran."""
+    own = [replica for replica in replicas if replica.service == name]
+    running = [replica.watched.status for replica in own if replica.standing.is_running]
+    statuses = running or [replica.watched.status for replica in own]
+    return build(_Service(name, statuses, is_running=bool(running))) if statuses else None
+
+
+def _collect(service: _Service) -> Step:
+    own = service.statuses
     outcomes = _summed(status.collected for status in own)
     accepted = outcomes.pop(ACCEPTED, 0)
     received = sum(status.received for status in own)
@@ -62,12 +81,12 @@ def _collect(replicas: Sequence[Replica]) -> Step | None:
     refused = outcomes.total()
     return Step(
         name="Received over HTTP",
-        service="collect",
+        service=service.name,
         events=received,
         parts=_parts(
             (accepted, "accepted"),
             (refused, "refused"),
-            (waiting, "waiting for the log" if is_running else "without an answer"),
+            (waiting, "waiting for the log" if service.is_running else "without an answer"),
         ),
         reasons=[(count, reason) for reason, count in sorted(outcomes.items(), key=lambda item: (-item[1], item[0]))],
         unaccounted=received - accepted - refused - waiting,
@@ -76,14 +95,12 @@ def _collect(replicas: Sequence[Replica]) -> Step | None:
     )
 
 
-def _sender(replicas: Sequence[Replica], service: str) -> Step | None:
-    own, _ = _of(service, replicas)
-    if not own:
-        return None
+def _sender(service: _Service) -> Step:
+    own = service.statuses
     events = sum(status.events for status in own)
     return Step(
         name="Sent besides",
-        service=service,
+        service=service.name,
         events=events,
         parts=_parts((events, "written to the raw topic")),
         replicas=len(own),
@@ -91,18 +108,16 @@ def _sender(replicas: Sequence[Replica], service: str) -> Step | None:
     )
 
 
-def _enrich(replicas: Sequence[Replica]) -> Step | None:
-    own, is_running = _of("enrich", replicas)
-    if not own:
-        return None
+def _enrich(service: _Service) -> Step:
+    own = service.statuses
     read = sum(status.events for status in own)
     refused = sum(_summed(status.dead_letters for status in own).values())
     return Step(
         name="Read by enrich",
-        service="enrich",
+        service=service.name,
         events=read,
         parts=_parts((read - refused, "enriched"), (refused, _dead_letters(refused))),
-        unread=_unread(own, is_running=is_running),
+        unread=_unread(service),
         replicas=len(own),
         counting_ms=_counting_ms(own),
     )
@@ -129,35 +144,26 @@ def _aggregate(meta: Meta | None) -> Step | None:
     )
 
 
-def _history(replicas: Sequence[Replica]) -> Step | None:
-    own, is_running = _of("history", replicas)
-    if not own:
-        return None
+def _history(service: _Service) -> Step:
+    own = service.statuses
     stored = _summed(status.stored for status in own)
     lost = stored.pop(LOST, 0)
     return Step(
         name="Read by history",
-        service="history",
+        service=service.name,
         events=stored.total(),
         parts=_parts(*((stored[outcome], word) for outcome, word in _OF_HISTORY.items())),
-        unread=_unread(own, is_running=is_running),
+        unread=_unread(service),
         lost=lost,
         replicas=len(own),
         counting_ms=_counting_ms(own),
     )
 
 
-def _unread(own: Sequence[ReplicaStatus], *, is_running: bool) -> int | None:
-    lags = [status.lag_sum for status in own]
-    is_known = is_running and all(status.lag for status in own) and None not in lags
+def _unread(service: _Service) -> int | None:
+    lags = [status.lag_sum for status in service.statuses]
+    is_known = service.is_running and all(status.lag for status in service.statuses) and None not in lags
     return sum(lag or 0 for lag in lags) if is_known else None
-
-
-def _of(service: str, replicas: Sequence[Replica]) -> tuple[list[ReplicaStatus], bool]:
-    """The statuses of its running replicas, or of the last ones that ran; and whether any runs."""
-    own = [replica for replica in replicas if replica.service == service]
-    running = [replica.watched.status for replica in own if replica.standing.is_running]
-    return running or [replica.watched.status for replica in own], bool(running)
 
 
 def _summed(counts: Iterable[dict[str, int]]) -> Counter[str]:

@@ -72,9 +72,14 @@ def _signal(process_id: int, number: int) -> bool:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL while the block runs. Raises ServerMissing."""
-    with reachable_folder() as folder:
+def running_postgres(kept: Path | None = None) -> Iterator[Postgres]:
+    """A PostgreSQL while the block runs, on the data in a folder, or on new data in a temporary one.
+
+    Raises ServerMissing.
+    """
+    with reachable_folder() as temporary:
+        folder = temporary if kept is None else kept
+        folder.mkdir(parents=True, exist_ok=True)
         postgres = Postgres(folder / "data")
         try:
             postgres.start()
