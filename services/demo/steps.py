@@ -1,6 +1,7 @@
 """The demo's startup, step by step, until every figure has data."""
 
 import shutil
+import sys
 import time
 import webbrowser
 from collections.abc import Mapping
@@ -106,9 +107,15 @@ def run(
 
     while not supervisor.wait_until(is_ready, _REMINDER_SECONDS):
         supervisor.terminal.say("still waiting for numbers; the lines above show what is missing")
+    folder = Path.cwd()
     redis_command = hints.redis_command(
-        port=store.port, has_redis_cli=shutil.which("redis-cli") is not None, uvx=_uvx()
+        port=store.port,
+        has_redis_cli=shutil.which("redis-cli") is not None,
+        # The uv that `make` installed is on this process's PATH but not on the user's.
+        uvx=hints.as_typed("uvx", shutil.which("uvx"), folder),
     )
+    clickpulse = shutil.which("clickpulse") or str(Path(sys.executable).with_name("clickpulse"))
+    keeps_history = not missing_for_history(base, find_spec)
     supervisor.terminal.announce(
         hints.ready_lines(
             dashboard_port=dashboard_port,
@@ -118,7 +125,10 @@ def run(
             prefix=settings.redis_prefix,
             state_dir=options.state_dir,
             seconds=time.time() - began,
-            sql=None if missing_for_history(base, find_spec) else hints.sql_command(base, options.state_dir),
+            sql=hints.sql_command(base, options.state_dir, hints.as_typed("clickpulse", clickpulse, folder))
+            if keeps_history
+            else None,
+            api_port=history_port if keeps_history else 0,
             empty=sorted(readiness.keys_without_data(client, settings.redis_prefix)),
         )
     )
@@ -169,14 +179,6 @@ def _taken(options: Options, settings: DemoSettings) -> set[int]:
     """The ports that the demo's other programs will soon have."""
     health = {settings.health_port + number for number in range(len(ENDPOINTS))} if settings.health_port else set()
     return {options.redis_port or 0} | health
-
-
-def _uvx() -> str:
-    # The uv that `make` installed is on this process's PATH but not on the user's.
-    found = shutil.which("uvx")
-    if found is not None and Path(found).is_relative_to(Path.cwd()):
-        return str(Path(found).relative_to(Path.cwd()))
-    return "uvx"
 
 
 def _dashboard_port(options: Options, settings: DemoSettings, supervisor: Supervisor) -> int:

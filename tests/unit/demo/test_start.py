@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.demo.embedded import find_server, server_program
-from services.demo.hints import ready_lines, redis_command, sql_command
+from services.demo.hints import as_typed, ready_lines, redis_command, sql_command
 from services.demo.options import Options, parse
 from services.demo.ports import first_free, is_free
 from services.demo.programs import (
@@ -268,6 +268,7 @@ def lines_of(**options: Any) -> Sequence[str]:
         "state_dir": Path(".clickpulse"),
         "seconds": 9.4,
         "sql": None,
+        "api_port": 0,
     }
     return ready_lines(**(given | options))
 
@@ -280,14 +281,24 @@ def test_the_ready_lines_can_be_copied() -> None:
     assert "redis-cli -p 6379 HGETALL shop:rollup:meta" in text
     assert "ready; every figure has data after 9 s" in text
     assert "SQL" not in text
+    assert "API" not in text
 
 
 def test_the_ready_lines_say_how_to_ask_history() -> None:
-    command = sql_command({}, Path(".clickpulse"))
+    command = sql_command({}, Path(".clickpulse"), "clickpulse")
     assert command == "HISTORY_DIR=.clickpulse/history clickpulse history sql"
     assert f"SQL         {command}" in lines_of(sql=command)
     for name in ("HISTORY_URL", "HISTORY_URL_FILE", "HISTORY_DIR"):
-        assert sql_command({name: "mine"}, Path(".clickpulse")) == "clickpulse history sql"
+        own = sql_command({name: "mine"}, Path(".clickpulse"), ".venv/bin/clickpulse")
+        assert own == ".venv/bin/clickpulse history sql"
+    assert "API         curl http://127.0.0.1:8091/api/v1/aggregate   (docs/api.md)" in lines_of(api_port=8091)
+
+
+def test_a_program_that_make_installed_is_named_by_its_path() -> None:
+    folder = Path("/home/ada/clickpulse")
+    assert as_typed("clickpulse", "/home/ada/clickpulse/.venv/bin/clickpulse", folder) == ".venv/bin/clickpulse"
+    assert as_typed("clickpulse", "/usr/local/bin/clickpulse", folder) == "clickpulse"
+    assert as_typed("uvx", None, folder) == "uvx"
 
 
 @pytest.mark.parametrize(
