@@ -204,6 +204,12 @@ def test_sales_of_a_window_equal_a_count_by_brute_force(visit: Visit) -> None:
     eventually(lambda: "show" not in query(visit), "an address without sales, which minutes do not have", 60)
 
 
+def intervals(visit: Visit) -> list[str]:
+    """What one may choose under *By*."""
+    buttons = visit.page.locator(":is(.st-key-window-interval, .st-key-zoom-interval) button").all()
+    return [button.inner_text().strip() for button in buttons if button.is_visible()]
+
+
 def test_a_bar_zooms_to_its_day_and_a_key_to_an_hour_and_back(axe: str, visit: Visit) -> None:
     visit.open(THREE_DAYS)
     days = [FIRST + number * DAY for number in range(3)]
@@ -216,6 +222,7 @@ def test_a_bar_zooms_to_its_day_and_a_key_to_an_hour_and_back(axe: str, visit: V
     by_hour = Counter(own.datetime.astimezone(BERLIN).hour for own in day)
     bars_are(visit, "series", [by_hour[hour] for hour in range(24)])
     expect(visit, day)
+    assert intervals(visit) == ["Hour"]
     eventually(lambda: query(visit).get("zoom") == [f"{days[1]}"], "the day in the address")
     visit.page.reload()
     bars_are(visit, "series", [by_hour[hour] for hour in range(24)])
@@ -225,6 +232,7 @@ def test_a_bar_zooms_to_its_day_and_a_key_to_an_hour_and_back(axe: str, visit: V
     by_minute = Counter(own.datetime.minute for own in in_hour)
     bars_are(visit, "series", [by_minute[minute] for minute in range(60)])
     assert len(in_hour) == most
+    assert intervals(visit) == ["Minute"]
     assert violations(visit.page, axe) == []
     visit.page.get_by_role("button", name=f"{days[1]:%a %d %b %Y}").press("Enter")
     expect(visit, day)
@@ -233,6 +241,7 @@ def test_a_bar_zooms_to_its_day_and_a_key_to_an_hour_and_back(axe: str, visit: V
     visit.page.locator(".crumbs button").first.click()
     expect(visit, of_days(FIRST, LAST))
     eventually(lambda: "zoom" not in query(visit), "an address without the zoom")
+    eventually(lambda: intervals(visit) == ["Hour", "Day"], "the intervals of the window")
 
 
 def test_a_paused_page_shows_the_answers_too(visit: Visit) -> None:

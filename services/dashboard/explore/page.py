@@ -89,7 +89,7 @@ def _refresh(
         st.html(board.EMPTY)
         return
     with st.container(key="card-controls"):
-        chosen = controls.choices(minutes, lambda name: _options(recall, minutes, name), role)
+        chosen = controls.choices(minutes, lambda name: _options(recall, minutes, name), role, clock)
         is_short = isinstance(chosen, Choices) and bool(minutes.end_minute)
         at_minute = _scrubber(recall, minutes, elements, clock) if is_short else None
     snapshot = snapshot_of(observation)

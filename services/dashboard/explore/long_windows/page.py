@@ -14,7 +14,7 @@ from services.dashboard.explore.long_windows.choices import MOST_NAMES, LongChoi
 from services.dashboard.explore.long_windows.files import FILES, PARTS, file_name
 from services.dashboard.explore.long_windows.found import Found, Part, Seen
 from services.dashboard.explore.long_windows.picks import read_pick, read_zoom_pick
-from services.dashboard.explore.long_windows.zoom import read_zoom, zoomed
+from services.dashboard.explore.long_windows.zoom import zoomed
 from services.dashboard.explore.widgets import address, controls, downloads
 from services.dashboard.explore.widgets.parts import show_part
 from services.dashboard.kit.cards.card import Card, Context, Pickable, container_rules
@@ -74,7 +74,7 @@ def _show_board(
     chosen_seconds: int,
 ) -> None:
     whole = chosen
-    bucket = read_zoom(controls.zoom_of(chosen), context.clock)
+    bucket = controls.zoom_of(chosen, context.clock)
     if bucket is not None:
         chosen = zoomed(chosen, bucket)
     (standing,) = history.look([questions(chosen, context.clock, site).totals], _WAIT_SECONDS)

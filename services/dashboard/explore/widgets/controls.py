@@ -24,6 +24,7 @@ from services.dashboard.explore.long_windows.choices import (
     COMPARISONS,
     INTERVALS,
     LISTED,
+    Bucket,
     Days,
     LongChoices,
     Window,
@@ -32,7 +33,9 @@ from services.dashboard.explore.long_windows.choices import (
 )
 from services.dashboard.explore.long_windows.choices import WINDOWS as LONG_WINDOWS
 from services.dashboard.explore.long_windows.measures import LABELS, LongMeasure
+from services.dashboard.explore.long_windows.zoom import FINER, read_zoom
 from services.dashboard.explore.widgets import address
+from services.dashboard.kit.time_zones import Clock
 from services.dashboard.sign_in.access import Role
 from services.dashboard.sources.completed_minutes import CompletedMinutes
 from shared.rollups.model import Audience
@@ -63,7 +66,9 @@ def refresh_seconds() -> int:
     return seconds
 
 
-def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], role: Role) -> Choices | LongChoices:
+def choices(
+    minutes: CompletedMinutes, options_of: Callable[[str], list[str]], role: Role, clock: Clock
+) -> Choices | LongChoices:
     """The choices above the cards; `options_of` returns the names that a filter offers.
 
     The window says where the page reads: a number of minutes is counted from the segments, a name is asked of history.
@@ -80,7 +85,7 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], r
             if st.session_state.get(_SHOW, "views") not in offered:
                 st.session_state[_SHOW] = "views"  # in the address too
             measure = _switch("Show", offered, "views", _SHOW)
-        chosen = _minutes_of(window, measure) if isinstance(window, int) else _long_window(window, measure)
+        chosen = _minutes_of(window, measure) if isinstance(window, int) else _long_window(window, measure, clock)
     is_long = isinstance(chosen, LongChoices)
     with st.container(key="filters", horizontal=True):
         search = "" if is_long else _search(role)
@@ -88,13 +93,13 @@ def choices(minutes: CompletedMinutes, options_of: Callable[[str], list[str]], r
     return replace(chosen, wanted=Filter(audience, names, search, role == "analyst"))
 
 
-def zoom_of(choices: LongChoices) -> str | None:
+def zoom_of(choices: LongChoices, clock: Clock) -> Bucket | None:
     """What the viewer zooms to, unless they have chosen another window since."""
     window = (choices.window, choices.interval, choices.days)
     if st.session_state.get(_ZOOMED, window) != window and not history.is_navigation():
         address.zoom(None)
     st.session_state[_ZOOMED] = window
-    return address.kept(address.ZOOM)
+    return read_zoom(address.kept(address.ZOOM), clock)
 
 
 def _minutes_of(window: int, measure: Measure) -> Choices:
@@ -138,16 +143,24 @@ def _chosen_names(options_of: Callable[[str], list[str]], *, is_long: bool) -> t
     return tuple((name, names) for name, names in chosen if names)
 
 
-def _long_window(window: Window, measure: LongMeasure) -> LongChoices:
+def _long_window(window: Window, measure: LongMeasure, clock: Clock) -> LongChoices:
     days = _days() if window == "dates" else None
     intervals = intervals_of(window, days)
     offered = (window, intervals)
     if st.session_state.get(_INTERVALS, offered) != offered and not history.is_navigation():
         st.session_state["interval"] = intervals[0]  # it follows the window
     st.session_state[_INTERVALS] = offered
-    interval = _switch("By", {name: INTERVALS[name] for name in intervals}, intervals[0], "interval")
+    by = st.container(width="content")
+    with by, st.container(key="window-interval"):  # hidden beside the one below
+        interval = _switch("By", {name: INTERVALS[name] for name in intervals}, intervals[0], "interval")
     compare = _switch("Compare with", COMPARISONS, "", "compare")
-    return LongChoices(window=window, interval=interval, measure=measure, compare=compare, days=days)
+    chosen = LongChoices(window=window, interval=interval, measure=measure, compare=compare, days=days)
+    bucket = zoom_of(chosen, clock)
+    if bucket is not None:
+        finer = FINER[bucket.interval]
+        with by, st.container(key="zoom-interval"):
+            st.segmented_control("By", [INTERVALS[finer]], default=INTERVALS[finer], required=True, key=f"zoom-{finer}")
+    return chosen
 
 
 def _days() -> Days | None:

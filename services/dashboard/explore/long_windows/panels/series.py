@@ -32,6 +32,7 @@ def draw(found: Found, context: Context) -> Card:
     noun, interval = LABELS[seen.choices.measure], seen.choices.interval
     window = captions.window(seen.choices, seen.said, context.clock)
     finer = FINER.get(interval)
+    window += f" · running {interval} hatched" if any(_are_running(seen)) else ""
     window += f" · click a bar for its {finer}s" if finer else ""
     title = head(f"{noun} by {interval}", window, legend(_legend(seen, context.palette)))
     drawn = figure(seen, context.palette, context.clock)
@@ -43,9 +44,9 @@ def _card(title: str, part: Part) -> Card:
 
 
 def figure(seen: Seen, palette: Palette, clock: Clock = UTC_CLOCK) -> Figure:
-    """A bar for each bucket, hatched when unknown, and a line for the earlier window. A bar's customdata zooms to it.
+    """A bar for each bucket, hatched when unknown or still running, and a line for the earlier window.
 
-    The axis has places, not times: a day of 23 hours is as wide as one of 24.
+    A bar's customdata zooms to it. The axis has places, not times: a day of 23 hours is as wide as one of 24.
     """
     said, choices = seen.said, seen.choices
     counts = _counts(seen, said.rows)
@@ -100,11 +101,30 @@ def _bars(seen: Seen, counts: Sequence[Number | None], palette: Palette, clock: 
         "x": list(range(len(counts))),
         "y": _heights(counts),
         "width": 0.84 if len(counts) < 100 else 0.94,
-        "marker": {"color": palette.accent},
+        "marker": {"color": palette.accent, "pattern": _running_pattern(seen, palette)},
         "textposition": "none",
         **_texts(seen, rows, counts, clock),
         **picks,
     }
+
+
+def _running_pattern(seen: Seen, palette: Palette) -> dict[str, Any]:
+    return {
+        "fillmode": "overlay",
+        "shape": ["/" if is_running else "" for is_running in _are_running(seen)],
+        "fgcolor": palette.card,
+        "size": 6,
+        "solidity": 0.35,
+    }
+
+
+def _are_running(seen: Seen) -> list[bool]:
+    """Of each bucket, whether history had read only part of it."""
+    as_of = seen.said.as_of
+    return [
+        as_of is not None and row.start is not None and row.end is not None and row.start <= as_of < row.end
+        for row in seen.said.rows
+    ]
 
 
 def _zoom(row: Row, interval: Interval, clock: Clock) -> str:

@@ -238,6 +238,7 @@ def test_the_address_says_what_is_zoomed_to_until_another_window_is_chosen(clien
         "timezone": ["Europe/Berlin"], "compare": ["last_week"],
     }  # fmt: skip
     assert ">Last 30 days</button>" in shown(app)
+    assert app.button_group(key="zoom-hour").value == "Hour"
     app.button_group(key="window").set_value("7d").run()
     answered(app)
     assert history.of("aggregate")[-1]["window"] == ["7d"]
@@ -256,6 +257,7 @@ def test_a_pick_zooms_and_another_leads_back(client: Any, history: History) -> N
     answered(app)
     assert "zoom" not in app.query_params
     assert "Zoomed to" not in shown(app)
+    assert [group.key for group in app.button_group if str(group.key).startswith("zoom-")] == []
 
 
 @pytest.mark.parametrize("zoom", ["2026-13", "2026-11-31", "2026-11-27T10:30:00Z", "<b>", "0001-01-01"])

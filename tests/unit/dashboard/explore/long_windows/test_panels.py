@@ -64,6 +64,17 @@ def test_the_curve_has_a_bar_for_each_bucket_and_a_line_for_the_earlier_window()
     assert drawn["layout"]["yaxis"]["range"] == [0, 10 * 1.02]
 
 
+def test_the_running_bucket_is_hatched_and_the_card_says_so() -> None:
+    answer = said(rows_of([4, 9, 2, 0]), end=START + 4 * HOUR, as_of=iso(START + 2.5 * HOUR))
+    card = series.draw(found(series=answer), context())
+    (bars, *_) = figure_of(card)["data"]
+    assert bars["marker"]["pattern"]["shape"] == ["", "", "/", ""]
+    assert "running hour hatched" in str(card.parts[0])
+    over = series.draw(found(series=said(rows_of([4, 9]), as_of=iso(START + 2 * HOUR))), context())
+    assert set(figure_of(over)["data"][0]["marker"]["pattern"]["shape"]) == {""}
+    assert "running" not in str(over.parts[0])
+
+
 def test_what_is_before_history_is_unknown() -> None:
     answer = said(
         rows_of([0, 2], start=START - HOUR), compare=earlier(rows_of([0, 0], start=START - 3 * HOUR), START - 3 * HOUR)
