@@ -28,8 +28,8 @@ class ApiSettings(EnvironmentSettings):
         ge=0,
         le=1_000_000,
         description="Most memory in MB for the raw events of the latest days, about 28 bytes an event; an eighth of "
-        "it is for what whole days contribute to questions. Memory answers ten to several hundred times as fast as "
-        "PostgreSQL. 0 keeps none.",
+        "it is for what whole days contribute to questions. Memory answers at least ten times as fast as PostgreSQL. "
+        "0 keeps none.",
     )
     revenue_currency: str = Field(
         default=DEFAULT_CURRENCY,

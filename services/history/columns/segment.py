@@ -57,8 +57,15 @@ class Segment(NamedTuple):
 
     def rows(self, from_ms: int, until_ms: int) -> slice:
         """Those from an instant until before another."""
-        first, last = places_of([from_ms - self.starts_ms, until_ms - self.starts_ms], self.times_ms)
-        return slice(first, last)
+        return slice(*self.places_of([from_ms, until_ms]))
+
+    def places_of(self, instants_ms: Sequence[int]) -> Sequence[int]:
+        """Where each instant belongs among the events."""
+        since_start = np.array(instants_ms, np.int64) - self.starts_ms
+        # Of the type of the times, or numpy would convert all of these first.
+        instants = np.clip(since_start, 0, np.iinfo(np.uint32).max).astype(np.uint32)
+        places: Sequence[int] = np.searchsorted(self.times_ms, instants).tolist()
+        return places
 
 
 def segment_of(starts_ms: int, rows: Rows, kept: Kept) -> Segment:
@@ -102,14 +109,6 @@ def coded(values: NDArray[np.integer]) -> Coded:
     """These values, each of them once beside the codes."""
     encoded = pa.array(np.ascontiguousarray(values, dtype=np.int64)).dictionary_encode()
     return Coded(narrowed(encoded.indices.to_numpy()), encoded.dictionary.to_numpy())
-
-
-def places_of(instants_ms: Sequence[int], times_ms: NDArray[np.uint32]) -> Sequence[int]:
-    """Where each instant belongs among the ascending times."""
-    # Of the same type, or numpy would convert all the times first.
-    instants = np.clip(np.array(instants_ms, np.int64), 0, np.iinfo(np.uint32).max).astype(np.uint32)
-    places: Sequence[int] = np.searchsorted(times_ms, instants).tolist()
-    return places
 
 
 def narrowed(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:

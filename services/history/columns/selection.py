@@ -1,7 +1,7 @@
 """Which events of some segments are counted. Pure."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from services.history.columns.segment import NONE, Coded, Segment
 
 Visitors = NDArray[np.unsignedinteger]
+
+_FEW: Final = 8
+"""To compare all codes with so many takes less than to look each up."""
 
 
 class Times(NamedTuple):
@@ -46,6 +49,13 @@ class Selection(NamedTuple):
         """Whether these are all events of the segment."""
         return self.chosen is None and self.rows == slice(0, self.segment.size)
 
+    def places(self, instants_ms: Sequence[int]) -> Sequence[int]:
+        """Where each instant belongs among the events."""
+        segment = self.segment
+        own = [place - self.rows.start for place in segment.places_of(instants_ms)]
+        places: Sequence[int] = own if self.chosen is None else np.searchsorted(self.chosen, own).tolist()
+        return places
+
     @property
     def visitors(self) -> Visitors:
         """The visitor of each event."""
@@ -74,11 +84,23 @@ def selected(segments: Sequence[Segment], times: Times, conditions: Sequence[Con
             meeting = condition.of_values(column)
             if meeting.all():
                 continue
-            own = meeting.take(column.codes[rows], mode="clip")  # none is beyond: not looking halves the time
+            own = _looked_up(meeting, column.codes[rows])
             met = own if met is None else met & own
         chosen = None if met is None else np.flatnonzero(met)
         if chosen is None or len(chosen):
             yield Selection(segment, rows, chosen)
+
+
+def _looked_up(truths: NDArray[np.bool_], codes: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+    """The truth of each code."""
+    for truth in (True, False):
+        few = np.flatnonzero(truths == truth).tolist()
+        if len(few) <= _FEW:
+            among = np.zeros(len(codes), np.bool_)
+            for code in few:
+                among |= codes == code
+            return among if truth else ~among
+    return truths.take(codes, mode="clip")  # none is beyond: not looking halves the time
 
 
 def most_visitors(segments: Sequence[Segment]) -> int:

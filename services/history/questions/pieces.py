@@ -26,8 +26,7 @@ def pieces_of(buckets: Sequence[Span]) -> list[Piece] | None:
     for place, (start, end) in enumerate(buckets):
         if floored(start, MINUTE) != start or floored(end, MINUTE) != end:
             return None
-        cut = _cut(start, end, (DAYS, HOURS, MINUTES))
-        pieces += (Piece(place, unit, span) for unit, span in cut if span.start < span.end)
+        pieces += (Piece(place, unit, span) for unit, span in _cut(start, end, (DAYS, HOURS, MINUTES)))
     return pieces
 
 
@@ -35,10 +34,11 @@ def _cut(start: datetime, end: datetime, units: Sequence[str]) -> Iterator[tuple
     """The largest units of the first kind that are inside, and what is left at either end by the finer kinds."""
     unit, finer = units[0], units[1:]
     first, last = ceiled(start, UNITS[unit]), floored(end, UNITS[unit])
-    if not finer or first < last:
+    if first < last:
         yield unit, Span(first, last)
-        if finer:
+        if start < first:
             yield from _cut(start, first, finer)
+        if last < end:
             yield from _cut(last, end, finer)
-    else:
+    elif finer:
         yield from _cut(start, end, finer)

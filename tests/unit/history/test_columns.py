@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.history.columns import counting, names, visitor_sets
+from services.history.columns import counting, names, selection, visitor_sets
 from services.history.columns.counting import count_by_events, count_spans
 from services.history.columns.days import Columns, DayColumns
 from services.history.columns.kept import Kept
@@ -119,9 +119,11 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
             monkeypatch.setattr(visitor_sets, "_SPARSE", 0)
             monkeypatch.setattr(names, "_MOST_PLACES", 1)
             monkeypatch.setattr(names, "_MOST_PASSES", 0)
+            monkeypatch.setattr(selection, "_FEW", 1)
         case "several passes":
             monkeypatch.setattr(names, "_MOST_PLACES", 1)
             monkeypatch.setattr(names, "MOST_VALUES", 1)
+            monkeypatch.setattr(selection, "_FEW", 0)
 
 
 ways = pytest.mark.usefixtures("way")
