@@ -23,6 +23,16 @@ _POLL_SECONDS: Final = 0.25
 
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
+_LONGEST_HEAD: Final = 131_072
+"""In bytes, and of trailers: twice the longest URL. The parser keeps them all, and each tiny field takes 20 times as much."""
+
+_MOST_FIELDS: Final = 200
+"""Of a head and its trailers."""
+
+_HEAD_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+)
+
 
 class Direct(Protocol):
     """Answers some requests without a task for each, which is a quarter of what the server costs."""
@@ -35,7 +45,7 @@ class Direct(Protocol):
 
 
 class _ImpatientProtocol(HttpToolsProtocol):
-    """Notes since when a request is awaited, or incomplete, and turns away connections beyond the limit.
+    """Notes since when a request is awaited, or incomplete, and turns away large heads and connections beyond the limit.
 
     uvicorn's own limit refuses requests on every connection, and counts none of them.
 
@@ -49,6 +59,7 @@ class _ImpatientProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._most_connections, self._turn_away, self._direct = most_connections, turn_away, direct
         self._pending: RequestResponseCycle | None = None  # of which the body is awaited
+        self._head_bytes = 0  # received of a head or of trailers, which are incomplete
 
     def connection_made(self, transport: Any) -> None:
         """The first request is awaited."""
@@ -57,6 +68,16 @@ class _ImpatientProtocol(HttpToolsProtocol):
         if len(self.connections) > self._most_connections:
             self.app, self._direct = self._turn_away, None
 
+    def data_received(self, data: bytes) -> None:
+        """What arrives is parsed, unless it is too long a head."""
+        if self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > _LONGEST_HEAD or len(self.headers or ()) > _MOST_FIELDS:
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The application learns from the request that its client has left."""
         super().connection_lost(exc)
@@ -64,11 +85,21 @@ class _ImpatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins, on a new connection or one that was kept."""
+        self._head_bytes = 0
         self.incomplete_since = self.loop.time()
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._head_bytes = 0
+        if len(self.headers) > _MOST_FIELDS:
+            self.app, self._direct = _refuse_head, None
+            self.headers.clear()
+        super().on_headers_complete()
+
     def on_message_complete(self) -> None:
         """Head and body are there."""
+        self._head_bytes = 0
         self.incomplete_since = None
         super().on_message_complete()
         if self._pending is not None and self._pending is self.cycle:
@@ -76,6 +107,7 @@ class _ImpatientProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """uvicorn stops reading at a size, until the application asks for more."""
+        self._head_bytes = 0
         super().on_body(body)
         if self._pending is not None and len(self._pending.body) > HIGH_WATER_LIMIT:
             self._give_up_pending()
@@ -121,6 +153,13 @@ def _nothing() -> None:
     pass
 
 
+async def _refuse_head(_scope: Any, _receive: Any, send: Any) -> None:
+    """The application of a connection whose head has too many fields."""
+    headers = [(b"connection", b"close"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
 def _cut_off_slow(connections: Iterable[Any], before: float) -> None:
     """Close connections whose request is incomplete since an instant before this one."""
     for connection in list(connections):
@@ -157,7 +196,7 @@ def serve(
     `direct` answers the requests that it takes, `app` all others.
 
     The application `turn_away` answers on connections beyond `most_connections`. A request that takes longer than
-    `request_seconds` to arrive is answered with 408.
+    `request_seconds` to arrive is answered with 408, and one with too large a head with 431.
     """
     protocol: Any = partial(_ImpatientProtocol, most_connections=most_connections, turn_away=turn_away, direct=direct)
     config = uvicorn.Config(
