@@ -24,7 +24,7 @@ _POLL_SECONDS: Final = 0.25
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 _LONGEST_HEAD: Final = 131_072
-"""In bytes, and of trailers: twice the longest URL. The parser keeps them all, and each tiny field takes 20 times as much."""
+"""In bytes, and of trailers: twice the longest URL. All are kept, and a tiny field takes 20 times as much memory."""
 
 _MOST_FIELDS: Final = 200
 """Of a head and its trailers."""
@@ -45,7 +45,7 @@ class Direct(Protocol):
 
 
 class _ImpatientProtocol(HttpToolsProtocol):
-    """Notes since when a request is awaited, or incomplete, and turns away large heads and connections beyond the limit.
+    """Notes since when a request is awaited, or incomplete. Turns away large heads, and connections beyond the limit.
 
     uvicorn's own limit refuses requests on every connection, and counts none of them.
 

@@ -63,12 +63,8 @@ def statuses(client: socket.socket) -> list[bytes]:
 def test_a_head_without_end_is_refused_at_once(beginning: bytes, part: bytes) -> None:
     with connected() as client:
         client.sendall(beginning)
-        sent = 0
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
-            while sent < ENDLESS_BYTES:
-                client.sendall(part)
-                sent += len(part)
-        assert sent < ENDLESS_BYTES
+            client.sendall(part * (ENDLESS_BYTES // len(part)))
 
 
 def test_too_many_fields_that_arrive_at_once_are_refused() -> None:
@@ -82,6 +78,6 @@ def test_long_addresses_many_fields_and_many_requests_of_a_connection_are_answer
         for _ in range(5):
             client.sendall(HEAD % (b"a" * 60_000) + b"a: b\r\n" * 150 + b"\r\n")
             assert client.recv(65_536).startswith(b"HTTP/1.1 200")
-        body = b"x" * 300_000
-        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n")
+        client.sendall(b"x" * 300_000)
         assert statuses(client) == [b"HTTP/1.1 200 OK"]
