@@ -16,6 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 _IDLE_SECONDS: Final = 30
 """A connection without a request is closed after it."""
 
+_UNREAD_SECONDS: Final = 60.0
+"""A connection whose client reads nothing of its answer is closed after it."""
+
 _STOP_SECONDS: Final = 4
 """Requests in progress have so long when the process stops."""
 
@@ -54,6 +57,8 @@ class _ImpatientProtocol(HttpToolsProtocol):
     """
 
     incomplete_since: float | None = None  # of the loop's clock
+    unread_since = 0.0  # same
+    _unread_bytes = 0
 
     def __init__(self, *args: Any, most_connections: int, turn_away: Any, direct: Direct | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,6 +82,13 @@ class _ImpatientProtocol(HttpToolsProtocol):
         if self._head_bytes > _LONGEST_HEAD or len(self.headers or ()) > _MOST_FIELDS:
             self.transport.write(_HEAD_TOO_LARGE)
             self.transport.close()
+
+    def note_unread(self, now: float) -> None:
+        """Note since when the client has read nothing of what was sent to it."""
+        unread = self.transport.get_write_buffer_size()
+        if not unread or unread != self._unread_bytes:
+            self.unread_since = now
+        self._unread_bytes = unread
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The application learns from the request that its client has left."""
@@ -160,13 +172,16 @@ async def _refuse_head(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body"})
 
 
-def _cut_off_slow(connections: Iterable[Any], before: float) -> None:
-    """Close connections whose request is incomplete since an instant before this one."""
+def _cut_off_slow(connections: Iterable[Any], now: float, request_seconds: float, unread_seconds: float) -> None:
+    """Close connections whose request stays incomplete, or whose client does not read."""
     for connection in list(connections):
+        connection.note_unread(now)
         since = connection.incomplete_since
-        if since is not None and since < before:
+        if since is not None and since < now - request_seconds:
             connection.transport.write(_TOO_SLOW)
             connection.transport.close()
+        if connection.unread_since < now - unread_seconds:
+            connection.transport.abort()
 
 
 class _Server(uvicorn.Server):
@@ -184,6 +199,7 @@ def serve(
     *,
     most_connections: int = 4_096,
     request_seconds: float = 10.0,
+    unread_seconds: float = _UNREAD_SECONDS,
     stop_seconds: int = _STOP_SECONDS,
     at_start: Callable[[], None] | None = None,
     at_end: Callable[[], Awaitable[None]] | None = None,
@@ -197,6 +213,7 @@ def serve(
 
     The application `turn_away` answers on connections beyond `most_connections`. A request that takes longer than
     `request_seconds` to arrive is answered with 408, and one with too large a head with 431.
+    A client that reads nothing of its answers for `unread_seconds` is disconnected.
     """
     protocol: Any = partial(_ImpatientProtocol, most_connections=most_connections, turn_away=turn_away, direct=direct)
     config = uvicorn.Config(
@@ -221,7 +238,8 @@ def serve(
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not stop.is_set() and not serving.done():
             await asyncio.sleep(_POLL_SECONDS)
-            _cut_off_slow(server.server_state.connections, asyncio.get_running_loop().time() - request_seconds)
+            now = asyncio.get_running_loop().time()
+            _cut_off_slow(server.server_state.connections, now, request_seconds, unread_seconds)
         server.should_exit = True
         await serving
         if at_end is not None:

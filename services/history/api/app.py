@@ -36,6 +36,7 @@ RETRY_SECONDS: Final = 5
 
 _LONGEST_QUERY: Final = 32_768
 _MOST_PARAMETERS: Final = 1_000
+_MOST_UNREAD_BYTES: Final = 128 << 20
 _BURST_REQUESTS: Final = 60  # ten pages of Explore that are opened at once
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _encode: Final = msgspec.json.Encoder().encode
@@ -67,9 +68,11 @@ class ApiApp:
         currency: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         elapsed_seconds: Callable[[], float] = time.monotonic,
+        most_unread_bytes: int = _MOST_UNREAD_BYTES,
     ) -> None:
         self._reader, self._keys, self._currency, self._now = reader, keys, currency, now
         self._elapsed_seconds = elapsed_seconds
+        self._most_unread_bytes, self._unread_bytes = most_unread_bytes, 0  # of answers that clients have not read yet
         self._description = Encoded(JSON, _encode(description(version("clickpulse"))))
         self._buckets = TokenBuckets(USUAL_REQUESTS_PER_MINUTE / 60, _BURST_REQUESTS)
 
@@ -79,6 +82,7 @@ class ApiApp:
             return
         try:
             found = await self._answer(scope, receive)
+            self._reserve(len(found.body))
         except Refusal as refusal:
             await _send_refusal(refusal, scope, send)
         except _Left:
@@ -87,7 +91,16 @@ class ApiApp:
             logger.exception("a question failed", path=scope["path"][:200])
             await _send_refusal(Refusal(500, "internal", "history has logged the reason"), scope, send)
         else:
-            await _send(200, found, (), scope, send)
+            try:
+                await _send(200, found, (), scope, send)
+            finally:
+                self._unread_bytes -= len(found.body)
+
+    def _reserve(self, size: int) -> None:
+        """Raises Refusal where clients leave too much in memory, but for a single large answer."""
+        if self._unread_bytes and self._unread_bytes + size > self._most_unread_bytes:
+            raise _unavailable("busy", "too many answers that nobody reads")
+        self._unread_bytes += size
 
     async def turn_away(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request on a connection beyond the limit with 503."""
@@ -202,4 +215,6 @@ async def _send(status: int, found: Encoded, headers: Headers, scope: Scope, sen
         *headers,
     ]
     await send({"type": "http.response.start", "status": status, "headers": all_headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else found.body})
+    body = b"" if scope["method"] == "HEAD" else found.body
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body"})  # waits until the client has read nearly all

@@ -1,4 +1,4 @@
-"""Heads without end at an HTTP server of ours: a tiny field takes twenty times its bytes in memory."""
+"""Heads without end, and answers that nobody reads, at an HTTP server of ours."""
 
 import socket
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ async def application(_scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def connected() -> Iterator[socket.socket]:
+def connected(answers: Any = application, **options: float) -> Iterator[socket.socket]:
     """A connection to a server that runs meanwhile."""
     stop = Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = Thread(target=serve, args=(application, application, listening, stop))
+        thread = Thread(target=serve, args=(answers, answers, listening, stop), kwargs=options)
         thread.start()
         try:
             with socket.create_connection(listening.getsockname()[:2], timeout=30) as client:
@@ -81,3 +81,18 @@ def test_long_addresses_many_fields_and_many_requests_of_a_connection_are_answer
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n")
         client.sendall(b"x" * 300_000)
         assert statuses(client) == [b"HTTP/1.1 200 OK"]
+
+
+def test_a_client_that_reads_nothing_of_its_answer_is_disconnected() -> None:
+    has_left = Event()
+
+    async def large(_scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 20_000_000, "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_left.set()
+
+    with connected(large, unread_seconds=0.5) as client:
+        client.sendall(HEAD % b"" + b"\r\n")
+        assert has_left.wait(30)
