@@ -20,7 +20,7 @@ from shared.events.refusals import dead_letter_topic
 from shared.privacy.erasure_watch import ErasureWatch
 from shared.runtime.dependency import Dependency
 from shared.runtime.logs import configure_logs, get_logger
-from shared.runtime.process import STARTING, await_redis, await_topics, run_process
+from shared.runtime.process import STARTING, await_redis, await_topics, run_process, spare_garbage_collector
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import read_settings
 from shared.runtime.settings_help import service_parser
@@ -89,6 +89,7 @@ def _address(settings: HistorySettings) -> str:
 
 def _run(settings: HistorySettings, log: EventLog, health: Health, gauges: Gauges, stop: Event) -> None:
     topic = settings.enriched_topic
+    spare_garbage_collector()
     # Closes in reverse order: the consumer, then the tables, then the API, then a server of our own.
     with ExitStack() as stack:
         url = one_at_a_time(_url(settings, stack))
@@ -103,7 +104,7 @@ def _run(settings: HistorySettings, log: EventLog, health: Health, gauges: Gauge
         client = stack.enter_context(connect(settings.redis_url))
         erasures = stack.enter_context(ErasureWatch(client, settings.redis_prefix))
         service = HistoryService(
-            stack.enter_context(closing(Store(url, topic))),
+            stack.enter_context(closing(Store(url, topic, stop))),
             stack.enter_context(log.producer()),
             topic=topic,
             batch_records=settings.history_batch_records,

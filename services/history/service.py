@@ -135,7 +135,7 @@ class HistoryService:
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     def run(self, consumer: Consumer) -> None:
-        """Work batch by batch. After `stop` is set, finishes the current batch if PostgreSQL answers."""
+        """Work batch by batch. After `stop` is set, may give the current batch up, which the next run reads."""
         try:
             while not self._stop.is_set():
                 self.work(consumer)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from shared.links.links import campaign_by, channel_by, link_of
 from shared.links.pages import page_of
 from shared.links.sources import source_of
 from shared.privacy.erasures import NO_ERASURES
+from shared.runtime.dependency import Stopped
 from shared.runtime.settings import ConfigurationError
 from shared.streams.event_log import Assignment, Record
 from shared.streams.kafka.start_offset import Verdict
@@ -244,6 +246,20 @@ def test_one_stale_partition_aborts_the_whole_batch(history_url: str, store: Sto
     with pytest.raises(StaleOffsets):
         store.write(batch(both), places)
     assert query(history_url, "SELECT partition, next_offset FROM history_offsets ORDER BY 1") == [(0, 0), (1, 1)]
+
+
+def test_a_stop_gives_a_batch_up_of_which_nothing_is_stored(store: Store, history_url: str) -> None:
+    stop = Event()
+    with closing(Store(lambda: history_url, TOPIC, stop)) as stopping:
+        place = claim(stopping)
+        stop.set()
+        with pytest.raises(Stopped):
+            stopping.write(batch(records([event()])), {0: place})
+    assert_equals(history_url, [])
+    assert claim(store) == place
+    store.write(batch(records([event()])), {0: place})
+    assert_equals(history_url, [event()])
+
 
 
 def test_a_writer_waits_for_another_and_both_count_a_visitor_once(history_url: str, store: Store) -> None:

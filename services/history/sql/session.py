@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from itertools import chain
+from threading import Event
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ from services.history.sql.names import Names, adapt
 from services.history.sql.products import note_products
 from services.history.sql.sales import count_sales
 from services.history.traffic import Seen
+from shared.runtime.dependency import Stopped
 
 _TEMPORARY: Final = (
     "batch (LIKE events, place integer, order_digest bigint, tie bigint)",
@@ -57,8 +59,9 @@ class _Sale(NamedTuple):
 class Session:
     """Whoever uses it closes it after a failed transaction, so that no memory outlives one."""
 
-    def __init__(self, url: Url) -> None:
+    def __init__(self, url: Url, stop: Event) -> None:
         """Connects."""
+        self._stop = stop
         self.connection = connect(url)
         adapt(self.connection)
         self._names = Names("names")
@@ -93,7 +96,7 @@ class Session:
     def insert(self, cursor: psycopg.Cursor, days: Mapping[date, Sequence[tuple[int, Row]]]) -> list[int]:
         """Store the rows of each day, of the batch that began, with what they add to the rollups.
 
-        Returns the partition of each of those that were stored before, which are left out.
+        Returns the partition of each of those that were stored before, which are left out. Raises Stopped.
         """
         # A temporary table has no statistics: the planner would read whole days to find a few visitors.
         for plan in _PLANS:
@@ -102,6 +105,7 @@ class Session:
         sales: list[_Sale] = []
         dropped = []
         for day, values in self._values(cursor, days).items():
+            self._check()
             self._create(cursor, day)
             known = duplicates(cursor, self._table_of(day), day, values)
             dropped += [days[day][place][0] for place in known]
@@ -141,16 +145,24 @@ class Session:
         increments = []
         to_sessions = []
         for day, rows in days.items():
+            self._check()
             events, at_ms = columns_of(rows)
             known = (cursor, self._table_of(day), day)
             increments.append((day, self._seen.add(day, events, partial(is_empty, *known), partial(events_of, *known))))
             are_bots = np.array([values[DEVICE] == self._bot for values in rows])
             to_sessions.append((events.visitors, events.sites, are_bots, at_ms))
             copy_rows(cursor, self._table_of(day), rows)
+        self._check()
         cursor.execute(_NOTE_DAYS, [self._number, list(days)])
         note_products(cursor, chain.from_iterable(days.values()))
         sessions.count_sessions(cursor, *(np.concatenate(columns) for columns in zip(*to_sessions, strict=True)))
+        self._check()
         rollups.add_to_rollups(cursor, increments)
+
+    def _check(self) -> None:
+        """Between steps: a large batch takes seconds, and nothing is lost by reading it again."""
+        if self._stop.is_set():
+            raise Stopped
 
 
 def _count_sales(cursor: psycopg.Cursor, days: Mapping[date, list[Values]], sales: Sequence[_Sale]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import date
+from threading import Event
 from typing import Final, NamedTuple
 
 import psycopg
@@ -65,9 +66,10 @@ class Store:
     Its methods raise DatabaseUnavailable, and `write` also RowsRefused.
     """
 
-    def __init__(self, url: Url, topic: str) -> None:
-        """Does not connect."""
+    def __init__(self, url: Url, topic: str, stop: Event | None = None) -> None:
+        """Does not connect. Once `stop` is set, `write` gives up."""
         self._url = url
+        self._stop = stop or Event()
         self._topic = topic
         self._session: Session | None = None
         self._known_erasures = 0
@@ -114,7 +116,10 @@ class Store:
         return Place(topic_id, next_offset, verdict, lost)
 
     def write(self, batch: Batch, places: Mapping[int, Place]) -> dict[int, Outcomes]:
-        """Store the batch, if each of its partitions is at its place. Returns the outcomes. Raises StaleOffsets."""
+        """Store the batch, if each of its partitions is at its place. Returns the outcomes.
+
+        Raises StaleOffsets, and Stopped.
+        """
         outcomes = {partition: Outcomes(*astuple(own)) for partition, own in batch.outcomes.items()}
         with self._transaction() as (session, cursor):
             if number_of_erasures(cursor) != self._known_erasures:
@@ -155,7 +160,7 @@ class Store:
         with failures():
             session = self._session
             if session is None:
-                session = self._session = Session(self._url)
+                session = self._session = Session(self._url, self._stop)
             try:
                 with session.connection.transaction(), session.connection.cursor() as cursor:
                     lock(cursor)
