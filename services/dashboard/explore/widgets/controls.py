@@ -150,8 +150,8 @@ def _long_window(window: Window, measure: LongMeasure, clock: Clock) -> LongChoi
     if st.session_state.get(_INTERVALS, offered) != offered and not history.is_navigation():
         st.session_state["interval"] = intervals[0]  # it follows the window
     st.session_state[_INTERVALS] = offered
-    by = st.container(width="content", gap=None)  # one of two is hidden
-    with by, st.container(key="window-interval"):
+    by = st.container(width="content")
+    with by, st.container(key="window-interval"):  # hidden beside the one below
         interval = _switch("By", {name: INTERVALS[name] for name in intervals}, intervals[0], "interval")
     compare = _switch("Compare with", COMPARISONS, "", "compare")
     chosen = LongChoices(window=window, interval=interval, measure=measure, compare=compare, days=days)
