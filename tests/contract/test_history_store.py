@@ -261,7 +261,6 @@ def test_a_stop_gives_a_batch_up_of_which_nothing_is_stored(store: Store, histor
     assert_equals(history_url, [event()])
 
 
-
 def test_a_writer_waits_for_another_and_both_count_a_visitor_once(history_url: str, store: Store) -> None:
     """The same visitor on two partitions, stored by two replicas."""
     other = Store(lambda: history_url, TOPIC)

@@ -37,6 +37,9 @@ RETRY_SECONDS: Final = 5
 _LONGEST_QUERY: Final = 32_768
 _MOST_PARAMETERS: Final = 1_000
 _MOST_UNREAD_BYTES: Final = 128 << 20
+_SMALL_BYTES: Final = 65_536
+"""Of answers that are always given, as those for the dashboard are: connections limit them."""
+
 _BURST_REQUESTS: Final = 60  # ten pages of Explore that are opened at once
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _encode: Final = msgspec.json.Encoder().encode
@@ -97,8 +100,8 @@ class ApiApp:
                 self._unread_bytes -= len(found.body)
 
     def _reserve(self, size: int) -> None:
-        """Raises Refusal where clients leave too much in memory, but for a single large answer."""
-        if self._unread_bytes and self._unread_bytes + size > self._most_unread_bytes:
+        """Raises Refusal where clients leave too much in memory, but for a small answer or a single large one."""
+        if size > _SMALL_BYTES and self._unread_bytes and self._unread_bytes + size > self._most_unread_bytes:
             raise _unavailable("busy", "too many answers that nobody reads")
         self._unread_bytes += size
 
