@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from services.history.sales import Sale, order_digest, sale_of, tie_of
 from shared.events.amounts import MILLION, currency_of, millionths_of
+from shared.events.counted import CountedDecoder
 from shared.events.limits import shortened
 from shared.events.refusals import Refusal
 from shared.events.schema import DEFAULT_EVENT_TYPE, EnrichedEvent
@@ -34,6 +35,9 @@ _LINKS_CACHED: Final = 16_384
 _NUL: Final = "\0"
 _ESCAPED_NUL: Final = b"\\u0000"  # as it is in JSON, and in no other way
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+_SURELY_REMEMBERED: Final = timedelta(minutes=50)
+_SURELY_IN_TIME: Final = timedelta(hours=8)
+_decode_counted: Final = CountedDecoder(()).decode
 
 
 class Row(NamedTuple):
@@ -112,6 +116,11 @@ class Batch:
     arrivals: dict[int, datetime] = field(default_factory=dict)  # of the last record of each partition
     rows: list[tuple[int, Row]] = field(default_factory=list)  # with the partition of the log
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
+    differs_to: dict[int, datetime] = field(default_factory=dict)  # of partitions where it may, see `note_difference`
+
+    def note_difference(self, partition: int, at: datetime) -> None:
+        """Note that aggregate may count an event of this time otherwise: SQL has another one, or none."""
+        self.differs_to[partition] = max(at, self.differs_to.get(partition, at))
 
 
 def build_batch(
@@ -125,7 +134,7 @@ def build_batch(
     """
     batch = Batch()
     arrivals: dict[int, int] = {}
-    known: set[tuple[str, int, int]] = set()
+    known: dict[tuple[str, int, int], tuple[Row, int]] = {}
     for record in records:
         partition = record.partition
         batch.next_offsets[partition] = record.offset + 1
@@ -136,19 +145,47 @@ def build_batch(
         event = decode(record.value)
         if isinstance(event, Refusal) or event.timestamp > record.timestamp_ms + FUTURE_TOLERANCE_MS:
             outcomes.refused += 1
+            _note_refused(batch, record)
         elif erases(event.userId, event.timestamp, record.timestamp_ms):
             outcomes.erased += 1
         else:
-            row = row_of(event) if _ESCAPED_NUL in record.value else _row_of(event)
+            if _ESCAPED_NUL in record.value:
+                row = row_of(event)
+                batch.note_difference(partition, row.ts)
+            else:
+                row = _row_of(event)
             if row.event_digest is not None:
                 key = row.visitor, row.event_digest, event.timestamp // DAY_MS
-                if key in known:
+                first, first_ms = known.setdefault(key, (row, record.timestamp_ms))
+                if first is not row:
                     outcomes.duplicates += 1
+                    arrived, arrived_first = _instant(record.timestamp_ms), _instant(first_ms)
+                    # Aggregate remembers no late event: then its time, which is long ago, decides.
+                    is_late = arrived_first - first.ts >= _SURELY_IN_TIME
+                    known_from = first.ts if is_late else arrived_first
+                    if may_count_again(arrived, known_from, is_same_site=row.site == first.site):
+                        batch.note_difference(partition, row.ts)
                     continue
-                known.add(key)
             batch.rows.append((partition, row))
     batch.arrivals = {partition: _instant(arrival_ms) for partition, arrival_ms in arrivals.items()}
     return batch
+
+
+def _note_refused(batch: Batch, record: Record) -> None:
+    """Aggregate reads fewer fields: another one may be what is wrong."""
+    event = _decode_counted(record.value)
+    if not isinstance(event, Refusal) and event.timestamp <= record.timestamp_ms + FUTURE_TOLERANCE_MS:
+        batch.note_difference(record.partition, _instant(event.timestamp))
+
+
+def may_count_again(arrival: datetime, first: datetime, *, is_same_site: bool) -> bool:
+    """Whether aggregate may count a duplicate that arrived then.
+
+    `first`: when the first such event arrived; or happened, if that is not known.
+    Aggregate remembers an id for an hour from its first arrival, which was a minute before the event at the earliest.
+    With SITE, it knows those of its site alone.
+    """
+    return arrival - first >= _SURELY_REMEMBERED or not is_same_site
 
 
 def row_of(event: EnrichedEvent) -> Row:

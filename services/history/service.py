@@ -193,7 +193,9 @@ class HistoryService:
             record = records[0]
             self._send_dead_letter(record, error)
             counts = {record.partition: Outcomes(refused=1)}
-            outcomes = self._write(Batch(batch.next_offsets, outcomes=counts), note_lag)
+            # Aggregate counts it.
+            differs_to = {number: row.ts for number, row in batch.rows}
+            outcomes = self._write(Batch(batch.next_offsets, outcomes=counts, differs_to=differs_to), note_lag)
         for partition_number, next_offset in batch.next_offsets.items():
             self._places[partition_number] = Place(self._places[partition_number].topic_id, next_offset)
         counted = _counted(outcomes.values())

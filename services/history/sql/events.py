@@ -32,7 +32,8 @@ _NAMES: Final = [Row._fields.index(name) for name in DIMENSIONS[1:]]
 
 _COPY: Final = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)")
 _DUPLICATES: Final = sql.SQL(
-    "SELECT place FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) AS new (place, visitor_id, event_digest) "
+    "SELECT place, ts, site_id "
+    "FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) AS new (place, visitor_id, event_digest) "
     "JOIN {table} USING (visitor_id, event_digest) WHERE ts >= {start} AND ts < {end}"
 )
 _IS_EMPTY: Final = sql.SQL("SELECT NOT EXISTS (SELECT FROM {table} WHERE ts >= {start} AND ts < {end})")
@@ -49,14 +50,16 @@ _MINUTE_US: Final = 60_000_000
 _DAY_MINUTES: Final = 1440
 
 
-def duplicates(cursor: psycopg.Cursor, table: sql.Identifier, day: date, rows: Sequence[Values]) -> set[int]:
-    """The places of those rows of the day that are stored already."""
+def duplicates(
+    cursor: psycopg.Cursor, table: sql.Identifier, day: date, rows: Sequence[Values]
+) -> dict[int, tuple[datetime, bool]]:
+    """The places of those rows of the day that are stored already, each with its time, and if its site is the same."""
     places = [place for place, row in enumerate(rows) if row[_DIGEST] is not None]
     if not places:
-        return set()
+        return {}
     columns = (places, *([rows[place][column] for place in places] for column in (VISITOR, _DIGEST)))
     found = cursor.execute(_DUPLICATES.format(**_parts_of(table, day)), list(map(array_of_numbers, columns)))
-    return {place for (place,) in found}
+    return {place: (first, rows[place][_SITE] == site_id) for place, first, site_id in found}
 
 
 def copy_rows(

@@ -1,7 +1,7 @@
 """A connection that stores events, with what is remembered along it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from itertools import chain
 from threading import Event
@@ -56,6 +56,16 @@ class _Sale(NamedTuple):
     order: tuple[int, int] | tuple[None, None]
 
 
+class Duplicate(NamedTuple):
+    """A row that is stored already: the partition and time of its event, when that which is stored was, and whether
+    their site is the same."""
+
+    partition: int
+    ts: datetime
+    first: datetime
+    is_same_site: bool
+
+
 class Session:
     """Whoever uses it closes it after a failed transaction, so that no memory outlives one."""
 
@@ -93,22 +103,24 @@ class Session:
             self._seen = Seen(_SEEN_BYTES)
         self._number = number
 
-    def insert(self, cursor: psycopg.Cursor, days: Mapping[date, Sequence[tuple[int, Row]]]) -> list[int]:
+    def insert(self, cursor: psycopg.Cursor, days: Mapping[date, Sequence[tuple[int, Row]]]) -> list[Duplicate]:
         """Store the rows of each day, of the batch that began, with what they add to the rollups.
 
-        Returns the partition of each of those that were stored before, which are left out. Raises Stopped.
+        Returns those that were stored before, which are left out. Raises Stopped.
         """
         # A temporary table has no statistics: the planner would read whole days to find a few visitors.
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = off").format(sql.Identifier(plan)))
         stored: dict[date, list[Values]] = {}
         sales: list[_Sale] = []
-        dropped = []
+        dropped: list[Duplicate] = []
         for day, values in self._values(cursor, days).items():
             self._check()
             self._create(cursor, day)
             known = duplicates(cursor, self._table_of(day), day, values)
-            dropped += [days[day][place][0] for place in known]
+            for place, first in known.items():
+                partition, row = days[day][place]
+                dropped.append(Duplicate(partition, row.ts, *first))
             new = [place for place in range(len(values)) if place not in known]
             if new:
                 stored[day] = [values[place] for place in new]

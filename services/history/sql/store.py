@@ -11,11 +11,12 @@ from typing import Final, NamedTuple
 import psycopg
 
 from services.history.failures import StaleOffsets
-from services.history.rows import Batch, Outcomes
+from services.history.rows import Batch, Outcomes, may_count_again
 from services.history.sql.connecting import Url, failures, lock
 from services.history.sql.days import retire
 from services.history.sql.session import Session
 from services.history.sql.visitors import erasures_of, number_of_erasures
+from shared.events.timestamps import FUTURE_TOLERANCE_MS
 from shared.privacy.erasures import NO_ERASURES
 from shared.streams.event_log import Assignment
 from shared.streams.kafka.start_offset import Committed, Verdict, judge_committed
@@ -28,8 +29,11 @@ _ADVANCE: Final = """
 """
 _ACCOUNT: Final = """
     UPDATE history_offsets SET kept = kept + %s, duplicates = duplicates + %s, expired = expired + %s,
-        erased = erased + %s, refused = refused + %s
+        erased = erased + %s, refused = refused + %s, differs_to = greatest(differs_to, %s)
     WHERE topic = %s AND partition = %s
+"""
+_DIFFERS_NOW: Final = """
+    UPDATE history_offsets SET differs_to = now() + %s * interval '1 millisecond' WHERE topic = %s AND partition = %s
 """
 
 
@@ -113,6 +117,8 @@ class Store:
                     "WHERE topic = %s AND partition = %s",
                     [topic_id, next_offset, lost or 0, self._topic, partition],
                 )
+            if verdict is Verdict.RECREATED:  # aggregate counts nothing of the former one
+                cursor.execute(_DIFFERS_NOW, [FUTURE_TOLERANCE_MS, self._topic, partition])
         return Place(topic_id, next_offset, verdict, lost)
 
     def write(self, batch: Batch, places: Mapping[int, Place]) -> dict[int, Outcomes]:
@@ -141,11 +147,14 @@ class Store:
                 else:
                     outcomes[partition].expired += 1
             if days:
-                for partition in session.insert(cursor, days):
+                for partition, at, first, is_same_site in session.insert(cursor, days):
                     outcomes[partition].kept -= 1
                     outcomes[partition].duplicates += 1
+                    if may_count_again(batch.arrivals[partition], first, is_same_site=is_same_site):
+                        batch.note_difference(partition, at)
             for partition, own in outcomes.items():
-                cursor.execute(_ACCOUNT, [*astuple(own), self._topic, partition])
+                values = [*astuple(own), batch.differs_to.get(partition), self._topic, partition]
+                cursor.execute(_ACCOUNT, values)
         return outcomes
 
     def retire(self, today: date, *, raw_days: int, minute_days: int) -> list[date]:

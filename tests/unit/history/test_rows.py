@@ -123,6 +123,29 @@ def test_batch_has_the_first_of_equal_events_and_accounts_for_every_record() -> 
     }
 
 
+def test_duplicates_that_aggregate_may_count_are_noted() -> None:
+    minute_ms = 60_000
+    second = event("bea", eventId="e", timestamp=NOW_MS + 1)
+    batch = build_batch(
+        [
+            record(event(eventId="e"), 0),
+            record(event("bea", eventId="e"), 1),
+            record(event(eventId="e", timestamp=NOW_MS - 5), 2)._replace(timestamp_ms=NOW_MS + 49 * minute_ms),
+            record(second, 3)._replace(timestamp_ms=NOW_MS + 50 * minute_ms),
+            record(event(eventId="e", site="b.example", timestamp=NOW_MS + 2), 7, partition=1),
+            record(event(eventId="e", site="b.example"), 8, partition=1),
+            *(record(event("cem", eventId="e", timestamp=NOW_MS - 7 * 60 * minute_ms), at, 2) for at in (9, 10)),
+            record(event("dan", eventId="e", timestamp=NOW_MS - 8 * 60 * minute_ms), 11, 3),
+            record(event("dan", eventId="e", timestamp=NOW_MS - 4), 12, 3),
+        ],
+        decode_enriched,
+        NO_ERASURES.erases,
+    )
+    assert batch.outcomes[0].duplicates == 2
+    noted = {number: round(at.timestamp() * 1000) - NOW_MS for number, at in batch.differs_to.items()}
+    assert noted == {0: 1, 1: 2, 3: -4}, "the latest of each partition; aggregate remembers no late event"
+
+
 def test_no_records_make_an_empty_batch() -> None:
     batch = build_batch([], decode_enriched, NO_ERASURES.erases)
     assert (batch.rows, batch.next_offsets, batch.outcomes) == ([], {}, {})

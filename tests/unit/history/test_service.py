@@ -90,6 +90,7 @@ class MemoryStore:
         self.users: list[str] = []
         self.errors: list[Exception] = []
         self.outcomes = Outcomes()
+        self.differs_to: list[tuple[int, datetime]] = []
         self.retired: list[date] = []
         self.on_write: Callable[[], None] = lambda: None
         self.erasures = NO_ERASURES
@@ -108,6 +109,7 @@ class MemoryStore:
             raise RowsRefused("refused")
         self.users += [row.visitor for _, row in batch.rows]
         self.outcomes.refused += batch.outcomes[0].refused
+        self.differs_to += batch.differs_to.items()
         self.outcomes.erased += batch.outcomes[0].erased
         self.place = Place("", batch.next_offsets[0])
         return {0: replace(batch.outcomes[0], kept=len(batch.rows))}
@@ -257,6 +259,7 @@ def test_a_refused_event_becomes_a_dead_letter_and_the_batch_is_stored() -> None
     assert (reason, error, origin.service, origin.offset) == ("refused_by_database", "refused", "history", 2)
     assert site.gauges.dead_letters == {"refused_by_database": 1}
     assert site.gauges.stored == {"stored": 3, "refused": 1}
+    assert site.store.differs_to == [(0, NOW)], "aggregate counts it"
 
 
 def test_records_of_a_partition_revoked_during_the_poll_are_left_to_its_next_owner() -> None:
