@@ -90,14 +90,14 @@ def _share(argv: Sequence[str]) -> int:
 
 def _forget(argv: Sequence[str]) -> int:
     from services.enrich.erasure.forget import main
-    from services.history.visitors import opened_history
+    from services.history.opened import opened_history
 
     return main(argv, opened_history)
 
 
 def _export(argv: Sequence[str]) -> int:
     from services.enrich.erasure.export import main
-    from services.history.visitors import opened_history
+    from services.history.opened import opened_history
 
     return main(argv, opened_history)
 
@@ -116,8 +116,9 @@ def _access(argv: Sequence[str]) -> int:
 
 def _prove(argv: Sequence[str]) -> int:
     from services.aggregate.proof.command import main
+    from services.history.opened import opened_stored
 
-    return main(argv)
+    return main(argv, opened_stored)
 
 
 def _health(argv: Sequence[str]) -> int:
@@ -168,7 +169,7 @@ GROUPS: Final[dict[str, dict[str, Subcommand]]] = {
         "forget": Subcommand("erase visitors everywhere, and report what expires when", "enrich", _forget),
         "export": Subcommand("print everything that is stored about a visitor", "enrich", _export),
         "access": Subcommand("list and grant the rights of each service in Redis and Kafka", "kafka", _access),
-        "prove": Subcommand("count the event log again, and compare all numbers in Redis", "aggregate", _prove),
+        "prove": Subcommand("count the event log or SQL again, and compare all numbers in Redis", "aggregate", _prove),
         "health": Subcommand("query the health endpoint of a service on this machine", "enrich", _health),
     },
 }

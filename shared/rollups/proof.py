@@ -8,6 +8,7 @@ from shared.rollups.codecs import Codec, number_of, real_of
 from shared.rollups.rows import Row
 
 Result = Literal["equal", "different", "not_compared"]
+Source = Literal["log", "sql"]
 
 _LATEST_MS: Final = 253_402_300_799_999
 _LONGEST_BYTES: Final = 500
@@ -15,17 +16,18 @@ _LONGEST_BYTES: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """One comparison of the rollups in Redis with the event log. Times are epoch ms."""
+    """One comparison of the rollups in Redis with the event log, or with SQL. Times are epoch ms."""
 
     result: Result
     at_ms: int  # when it ended
     as_of_ms: int = 0  # the publish instant of the rollups; 0 when there were none
     keys: int = 0  # that were compared
     figures: int = 0
-    events: int = 0  # that were read from the log
+    events: int = 0  # that were read
     differences: int = 0  # figures
     seconds: float = 0.0  # how long it took
     note: str = ""  # the first difference, or why nothing was compared
+    source: Source = "log"  # what was counted
 
 
 def _encode(proof: Proof) -> dict[str, str]:
@@ -34,10 +36,10 @@ def _encode(proof: Proof) -> dict[str, str]:
 
 
 def _decode(reply: Mapping[bytes, bytes]) -> Proof:
-    texts = {name: reply[name.encode()] for name in Proof.__dataclass_fields__}
-    result = texts["result"].decode()
-    if result not in get_args(Result):
-        raise ValueError(f"expected one of {', '.join(get_args(Result))}, got {result[:40]!r}")
+    # An earlier release counts the log, and does not say so.
+    texts = {name: reply[name.encode()] for name in Proof.__dataclass_fields__ if name != "source"}
+    result = _one_of(get_args(Result), texts["result"])
+    source = _one_of(get_args(Source), reply.get(b"source", b"log"))
     numbers: dict[str, Any] = {
         name: number_of(texts[name]) for name in ("at_ms", "as_of_ms", "keys", "figures", "events", "differences")
     }
@@ -45,7 +47,16 @@ def _decode(reply: Mapping[bytes, bytes]) -> Proof:
         raise ValueError("its time is out of range")
     if len(texts["note"]) > _LONGEST_BYTES:
         raise ValueError(f"a note of {len(texts['note']):,} bytes")
-    return Proof(result=result, seconds=real_of(texts["seconds"]), note=texts["note"].decode(), **numbers)  # type: ignore[arg-type] # is one of them
+    return Proof(
+        result=result, source=source, seconds=real_of(texts["seconds"]), note=texts["note"].decode(), **numbers
+    )
+
+
+def _one_of(words: tuple[Any, ...], text: bytes) -> Any:
+    word = text.decode()
+    if word not in words:
+        raise ValueError(f"expected one of {', '.join(words)}, got {word[:40]!r}")
+    return word
 
 
 PROOF: Final[Codec[Proof]] = Codec("hash", _encode, _decode)

@@ -244,7 +244,7 @@ EXPORTED: Final[dict[str, Metric]] = {
     "proof_differences": Metric(
         "gauge",
         "figures",
-        "figures that the last proof found to differ from the log; from the publisher, none when nothing was compared",
+        "figures that the last proof found to differ; from the publisher, none when nothing was compared",
         "clickpulse_proof_differences",
         services=AGGREGATE,
     ),

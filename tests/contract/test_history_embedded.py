@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from services.history.embedded import embedded_server
+from services.history.opened import opened_history
 from services.history.sql.connecting import connect
 from services.history.sql.migrating import migrate
-from services.history.visitors import opened_history
 from shared.privacy.visitor_history import HistoryUnavailable
 from shared.runtime.settings import ConfigurationError
 from tests.support.polling import eventually

@@ -16,11 +16,11 @@ from services.enrich.erasure.forget import Forgetting
 from services.enrich.erasure.report import Line
 from services.enrich.erasure.site import opened_site
 from services.history.failures import StaleOffsets
+from services.history.opened import opened_history
 from services.history.rows import Batch, build_batch
 from services.history.sql.migrating import migrate
 from services.history.sql.store import Place, Store
 from services.history.sql.visitors import TABLES, SqlVisitors
-from services.history.visitors import opened_history
 from shared.events.enriched import decode_enriched, encode_enriched
 from shared.events.schema import EnrichedEvent
 from shared.privacy.erasure_list import ErasureList

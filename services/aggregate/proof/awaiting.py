@@ -1,4 +1,4 @@
-"""Waits for rollups that can be compared with the log: of one instant, whole, and with all erasures. The Redis edge."""
+"""Waits for rollups that can be compared: of one instant, whole, and with all erasures. The Redis edge."""
 
 import time
 from collections.abc import Mapping
@@ -9,13 +9,12 @@ from typing import Final
 import redis
 
 from services.aggregate.proof.differences import Unreadable
-from services.aggregate.proof.published import META, OFFSETS, Published, read_published, read_segments
-from services.aggregate.proof.segments import Segment
+from services.aggregate.proof.published import META, OFFSETS, Published, read_published
 from services.aggregate.settings import AggregateSettings
-from shared.events.time_units import HOUR_SECONDS
+from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS
 from shared.privacy.erasure_list import ErasureList
 from shared.privacy.erasures import Erasures
-from shared.rollups.model import WINDOW_SECONDS, Meta
+from shared.rollups.model import HALF_HOURS_SHOWN, WINDOW_SECONDS, Meta
 from shared.runtime.dependency import Stopped
 
 _RETRY_SECONDS: Final = 0.5
@@ -24,7 +23,7 @@ _MOST_BEHIND_S: Final = 60
 
 
 class NotComparable(Exception):  # noqa: N818 - a state of the site
-    """Why the rollups cannot be compared with the log."""
+    """Why the rollups cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,16 @@ class Comparable:
     published: Published
     meta: Meta
     erasures: Erasures
-    segments: Mapping[str, Segment]
+
+    @property
+    def offsets(self) -> Mapping[int, int]:
+        """Of each partition that events were read of, the offset before which they are counted."""
+        return self.published[OFFSETS] or {}
+
+    @property
+    def oldest_ms(self) -> int:
+        """The start of the oldest half hour that is shown."""
+        return (self.meta.as_of_ms // 1000 // HALF_HOUR_SECONDS - HALF_HOURS_SHOWN + 1) * HALF_HOUR_SECONDS * 1000
 
 
 def wait_for_rollups(client: redis.Redis, settings: AggregateSettings, wait_seconds: float, stop: Event) -> Comparable:
@@ -42,7 +50,7 @@ def wait_for_rollups(client: redis.Redis, settings: AggregateSettings, wait_seco
     give_up_at = time.monotonic() + wait_seconds
     while True:
         try:
-            return _read(client, settings)
+            return read_rollups(client, settings)
         except NotComparable:
             if time.monotonic() >= give_up_at:
                 raise
@@ -50,7 +58,8 @@ def wait_for_rollups(client: redis.Redis, settings: AggregateSettings, wait_seco
             raise Stopped
 
 
-def _read(client: redis.Redis, settings: AggregateSettings) -> Comparable:
+def read_rollups(client: redis.Redis, settings: AggregateSettings) -> Comparable:
+    """Read the rollups. Raises NotComparable and redis-py's exceptions."""
     erasure_list = ErasureList(client, settings.shared_prefix)
     now_ms = time.time_ns() // 1_000_000
     before = Erasures(erasure_list.read(now_ms))
@@ -61,7 +70,7 @@ def _read(client: redis.Redis, settings: AggregateSettings) -> Comparable:
     is_honoured = len(honoured) >= meta.partitions and min(honoured.values(), default=-1) >= before.latest_ms
     if before.by_token != after.by_token or (before and not is_honoured):
         raise NotComparable("aggregate has not erased all forgotten visitors yet")
-    return Comparable(published, meta, before, read_segments(client, settings.redis_prefix))
+    return Comparable(published, meta, before)
 
 
 def _meta_of(published: Published, settings: AggregateSettings) -> Meta:

@@ -29,9 +29,9 @@ def uncertain(clicks: Iterable[Click], published: Mapping[Place, Any], max_names
         place
         for dimension in RANKED_DIMENSIONS
         if dimension.is_open and _has_more(clicks, dimension, max_names)
-        for place in _places_of(dimension)
+        for place in places_of_dimension(dimension)
     }
-    return found | (_places_of_sales() if _has_other_sales(clicks, published) else set())
+    return found | (places_of_sales() if _has_other_sales(clicks, published) else set())
 
 
 def _has_more(clicks: Iterable[Click], dimension: Dimension, max_names: int) -> bool:
@@ -48,7 +48,8 @@ def _has_more(clicks: Iterable[Click], dimension: Dimension, max_names: int) -> 
     return False
 
 
-def _places_of(dimension: Dimension) -> set[Place]:
+def places_of_dimension(dimension: Dimension) -> set[Place]:
+    """The keys with names of a dimension."""
     rankings = {shown.ranking for shown in dimension.shown if shown.ranking}
     revenue = {shown.revenue for shown in dimension.shown if shown.revenue}
     attributes = {
@@ -70,7 +71,8 @@ def _has_other_sales(clicks: Iterable[Click], published: Mapping[Place, Any]) ->
     return has_more and bool(isinstance(counts, Mapping) and any(counts.values()))
 
 
-def _places_of_sales() -> set[Place]:
+def places_of_sales() -> set[Place]:
+    """The keys of sales that depend on the limit: all but the totals in the reporting currency."""
     return {
         place
         for place, _, row in rows()

@@ -1,4 +1,4 @@
-"""`clickpulse prove`: counts the event log again, and compares every rollup in Redis with that."""
+"""`clickpulse prove`: counts the event log or SQL again, and compares every rollup in Redis with that."""
 
 import os
 import sys
@@ -6,35 +6,34 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from threading import Event
 from typing import Final
 
 import redis
 
 from services.aggregate.columns.goals import Goals
 from services.aggregate.goals_file import read_goals
-from services.aggregate.proof.awaiting import Comparable, NotComparable, wait_for_rollups
-from services.aggregate.proof.counted import CountedClicks
+from services.aggregate.proof.awaiting import NotComparable
+from services.aggregate.proof.from_log import LogProof
+from services.aggregate.proof.from_sql import SqlProof
 from services.aggregate.proof.goals_hint import goals_hint
 from services.aggregate.proof.naming import reached
 from services.aggregate.proof.options import DIFFERENT, EQUAL, NOT_COMPARED, Options, parse
-from services.aggregate.proof.proof import Rules, Verdict, proved, skipped_columns
-from services.aggregate.proof.published import OFFSETS, read_segments
-from services.aggregate.proof.segments import Expected, compared, still_there
+from services.aggregate.proof.proof import Rules, Verdict
+from services.aggregate.proof.settings import ProofSettings
 from services.aggregate.settings import AggregateSettings
-from shared.events.time_units import HALF_HOUR_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
+from shared.events.stored import OpenStored
 from shared.events.timestamps import iso_second
-from shared.rollups.model import HALF_HOURS_SHOWN
+from shared.privacy.visitor_history import HistoryUnavailable
+from shared.rollups.model import AUDIENCES
 from shared.rollups.proof import PROOF_ROW, Proof
 from shared.rollups.writing import write_row
 from shared.runtime.dependency import Stopped
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.redis_client import connect
 from shared.runtime.settings import ConfigurationError, read_settings
-from shared.runtime.signals import stop_on_signals
 from shared.runtime.tracebacks import error_text
 from shared.streams.choose import open_log
-from shared.streams.event_log import EventLog, LogUnavailable, Past
+from shared.streams.event_log import LogUnavailable
 
 SERVICE: Final = "prove"
 _NICE: Final = 10
@@ -44,17 +43,22 @@ _EXIT_CODES: Final = {"equal": EQUAL, "different": DIFFERENT, "not_compared": NO
 logger = get_logger(__name__)
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], open_history: OpenStored) -> int:
     """Prove once. Returns the exit code, see `options`. Raises ConfigurationError."""
     options = parse(argv)
-    settings = read_settings(AggregateSettings)
-    goals = read_goals(settings.goals_file)
+    settings = read_settings(ProofSettings)
+    rules = _rules(settings, read_goals(settings.goals_file))
     configure_logs(SERVICE, settings.log_format, settings.log_level)
     with suppress(AttributeError, OSError):  # not on Windows
         os.nice(_NICE)
     with closing(open_log(settings, SERVICE)) as log, connect(settings.redis_url) as client:
+        attempt: LogProof | SqlProof
+        if options.source == "log":
+            attempt = LogProof(settings, rules, client, log, options.wait_seconds)
+        else:
+            attempt = SqlProof(settings, rules, client, log, options.wait_seconds, open_history)
         try:
-            proof = _proof(settings, goals, options, client, log)
+            proof = _proof(attempt, options, settings.redis_prefix)
         except (Stopped, KeyboardInterrupt):
             _say("stopped before the end")
             return NOT_COMPARED
@@ -62,27 +66,19 @@ def main(argv: Sequence[str]) -> int:
         return _EXIT_CODES[proof.result]
 
 
-def _proof(settings: AggregateSettings, goals: Goals, options: Options, client: redis.Redis, log: EventLog) -> Proof:
+def _proof(attempt: LogProof | SqlProof, options: Options, prefix: str) -> Proof:
     started = time.monotonic()
-    as_of_ms = 0
-    stop = Event()
     try:
-        with stop_on_signals(stop):  # not while it compares, which looks at no event for seconds
-            rollups = wait_for_rollups(client, settings, options.wait_seconds, stop)
-            as_of_ms = rollups.meta.as_of_ms
-            counted, past = _counted(settings, rollups, log, stop)
-        verdict = proved(rollups.published, counted, _rules(settings, goals))
-        verdict = _with_segments(verdict, settings, rollups, counted, client, options.wait_seconds)
-        if verdict.differences:
-            _require_whole(past, as_of_ms)
+        verdict = attempt.run()
     except ConfigurationError:
         raise  # about the server
-    except (NotComparable, LogUnavailable, redis.RedisError) as error:
+    except (NotComparable, HistoryUnavailable, LogUnavailable, redis.RedisError) as error:
         reason = str(error) if isinstance(error, NotComparable) else error_text(error)
         _say(f"nothing was compared: {reason}")
-        return Proof(result="not_compared", at_ms=_now_ms(), as_of_ms=as_of_ms, note=reason)
-    proof = _result(verdict, as_of_ms, time.monotonic() - started)
-    _report(verdict, proof, settings.redis_prefix, options.lines)
+        at_ms = _now_ms()
+        return Proof(result="not_compared", at_ms=at_ms, as_of_ms=attempt.as_of_ms, note=reason, source=options.source)
+    proof = replace(_result(verdict, attempt.as_of_ms, time.monotonic() - started), source=options.source)
+    _report(verdict, proof, prefix, options.lines)
     return proof
 
 
@@ -94,78 +90,6 @@ def _rules(settings: AggregateSettings, goals: Goals) -> Rules:
         expose_pii=settings.expose_pii,
         site=settings.site or "",
     )
-
-
-def _with_segments(
-    verdict: Verdict,
-    settings: AggregateSettings,
-    rollups: Comparable,
-    counted: CountedClicks,
-    client: redis.Redis,
-    wait_seconds: float,
-) -> Verdict:
-    """The same with the minute segments. One that differs may be due to be rewritten, so it gets a while."""
-    expected = Expected(
-        now_s=rollups.meta.as_of_ms // 1000,
-        kept_seconds=settings.segment_seconds,
-        oldest_s=counted.oldest_s,
-        # A state that honours the latest erasure was built after it, with all its segments.
-        rebuilt_after_s=max(0, rollups.erasures.latest_ms // 1000),
-        skipped=skipped_columns(verdict),
-    )
-    keys, found = compared(rollups.segments, counted.clicks, expected)
-    if found:
-        time.sleep(wait_seconds)
-        found = still_there(found, rollups.segments, read_segments(client, settings.redis_prefix))
-    return replace(
-        verdict,
-        keys=verdict.keys + len(keys),
-        figures=verdict.figures + len(keys),
-        differences=[*verdict.differences, *found],
-    )
-
-
-def _counted(
-    settings: AggregateSettings, rollups: Comparable, log: EventLog, stop: Event
-) -> tuple[CountedClicks, Past]:
-    """Count the log up to the offsets of the rollups. Raises NotComparable, LogUnavailable and Stopped."""
-    offsets: Mapping[int, int] = rollups.published[OFFSETS] or {}
-    # An hour more than the windows: events that arrived then have repeats in them.
-    since_ms = _oldest_ms(rollups.meta.as_of_ms) - (HOUR_SECONDS + MINUTE_SECONDS) * 1000
-    past = log.past(settings.enriched_topic, since_ms, offsets)
-    for partition, end in past.end_offsets.items():
-        if end < offsets[partition]:
-            raise NotComparable(
-                f"partition {partition} of {settings.enriched_topic} ends at offset {end}, and aggregate has counted "
-                f"up to {offsets[partition]}: the topic is another one, or lost its records"
-            )
-    counted = CountedClicks(
-        rollups.meta.as_of_ms // 1000,
-        limits=settings.limits,
-        erasures=rollups.erasures,
-        site=settings.site,
-        most_sales=settings.max_sales,
-    )
-    for records in past.records():
-        counted.add(records)
-        if stop.is_set():
-            raise Stopped
-    return counted, past
-
-
-def _oldest_ms(as_of_ms: int) -> int:
-    """The start of the oldest half hour that is shown."""
-    return (as_of_ms // 1000 // HALF_HOUR_SECONDS - HALF_HOURS_SHOWN + 1) * HALF_HOUR_SECONDS * 1000
-
-
-def _require_whole(past: Past, as_of_ms: int) -> None:
-    """Raise NotComparable if the log no longer has all events of the windows."""
-    if past.missing_until_ms > _oldest_ms(as_of_ms):
-        raise NotComparable(
-            f"the log begins at {iso_second(past.missing_until_ms)}, after {iso_second(_oldest_ms(as_of_ms))}, where "
-            "the windows begin; keep records for at least 9 hours (RETENTION_HOURS, REDIS_LOG_RECORDS, "
-            "REDIS_LOG_MEGABYTES)"
-        )
 
 
 def _result(verdict: Verdict, as_of_ms: int, seconds: float) -> Proof:
@@ -192,16 +116,25 @@ def _report(verdict: Verdict, proof: Proof, prefix: str, lines: int) -> None:
     hint = goals_hint(verdict.differences)
     if hint is not None:
         _say(hint)
-    if verdict.not_compared:
-        _say(
-            f"not compared, because names or sales are beyond MAX_NAMES or MAX_SALES: {', '.join(verdict.not_compared)}"
-        )
+    for reason, keys in _by_reason(verdict.not_compared).items():
+        _say(f"not compared, because {reason}: {', '.join(keys)}")
     noun = "difference" if proof.differences == 1 else "differences"
     found = f"{proof.differences:,} {noun}" if proof.differences else "no difference"
+    source = "events in SQL" if proof.source == "sql" else "events"
     _say(
         f"{proof.keys:,} keys with {proof.figures:,} figures of {iso_second(proof.as_of_ms)} compared with "
-        f"{proof.events:,} events in {proof.seconds:g} s: {found}"
+        f"{proof.events:,} {source} in {proof.seconds:g} s: {found}"
     )
+
+
+def _by_reason(not_compared: Mapping[str, str]) -> dict[str, list[str]]:
+    """The keys of each reason, with one for those of all audiences."""
+    found: dict[str, dict[str, None]] = {}
+    for key, reason in not_compared.items():
+        for audience in AUDIENCES:
+            key = key.replace(f"rollup:{audience}:", "rollup:<audience>:")
+        found.setdefault(reason, {})[key] = None
+    return {reason: list(keys) for reason, keys in found.items()}
 
 
 def _keep(client: redis.Redis, prefix: str, proof: Proof) -> None:
@@ -222,7 +155,3 @@ def _now_ms() -> int:
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

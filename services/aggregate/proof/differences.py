@@ -1,4 +1,4 @@
-"""Compares what Redis says with what the log says, figure by figure. Pure."""
+"""Compares what Redis says with what the log or SQL says, figure by figure. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
@@ -18,16 +18,17 @@ class Unreadable(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A figure of a key, as Redis and as the log has it."""
+    """A figure of a key, as Redis has it and as it was counted from a source."""
 
     key: str
     field: str
     redis: str
-    log: str
+    counted: str
+    source: str = "the log"
 
     def __str__(self) -> str:
         """As one line."""
-        return f"{self.key} {self.field}: Redis {self.redis}, the log {self.log}"
+        return f"{self.key} {self.field}: Redis {self.redis}, {self.source} {self.counted}"
 
 
 def differences(key: str, published: Any, counted: Any, *, is_ordered: bool = False) -> Iterator[Difference]:

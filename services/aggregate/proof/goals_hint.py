@@ -13,7 +13,7 @@ _KEYS: Final = {of_audience(AUDIENCE_ROWS["goals"], audience) for audience in AU
 def goals_hint(differences: Sequence[Difference]) -> str | None:
     """One line about GOALS_FILE; None where the goals are the same and other figures differ too."""
     own = [found for found in differences if found.key in _KEYS]
-    lacking = _goals(found for found in own if found.log == NOTHING)
+    lacking = _goals(found for found in own if found.counted == NOTHING)
     further = _goals(found for found in own if found.redis == NOTHING)
     if lacking or further:
         said = [f"lacks {', '.join(lacking)}"] if lacking else []

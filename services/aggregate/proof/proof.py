@@ -1,4 +1,4 @@
-"""The proof itself: every key as the log has it, compared with Redis. Pure."""
+"""The proof itself: every key as it was counted again, compared with Redis. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +14,8 @@ from services.aggregate.proof.site_figures import seed_figures, site_figures
 from shared.rollups.codecs import EVENTS
 from shared.rollups.commerce import DEFAULT_CURRENCY
 from shared.rollups.model import Meta
+
+BEYOND_LIMITS: Final = "names or sales are beyond MAX_NAMES or MAX_SALES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,28 @@ class Verdict:
     figures: int
     events: int
     differences: list[Difference]
-    not_compared: list[str]  # keys whose figures depend on when events were read
-
-
-_META_ATTRIBUTES: Final = ("newest_event_ms", "unaccounted", "site")
+    not_compared: dict[str, str]  # by key, why it cannot be
 
 
 def proved(published: Published, counted: CountedClicks, rules: Rules) -> Verdict:
     """Compare what was published, with a readable meta, with the clicks that were counted up to its offsets."""
     meta: Meta = published[META]
     expected = _expected(meta, counted, rules)
-    skipped = uncertain(counted.clicks, published, rules.max_names)
+    skipped = dict.fromkeys(uncertain(counted.clicks, published, rules.max_names), BEYOND_LIMITS)
+    return compare(published, expected, skipped, counted.read)
+
+
+def compare(
+    published: Published,
+    expected: Mapping[Place, Any],
+    skipped: Mapping[Place, str],
+    events: int,
+    source: str = "the log",
+) -> Verdict:
+    """Compare what was published with what is expected, but for the keys that are skipped for a reason.
+
+    Of the meta, the attributes that are expected. The offsets say where the rest is counted up to.
+    """
     found: list[Difference] = []
     number = keys = 0
     for place, key, row in ROWS:
@@ -53,11 +66,12 @@ def proved(published: Published, counted: CountedClicks, rules: Rules) -> Verdic
             continue
         own, wanted = published[place], expected[place]
         if place == META:
-            own = {name: getattr(meta, name) for name in _META_ATTRIBUTES}
+            own = {name: getattr(own, name) for name in wanted}
         keys += 1
         number += sum(1 for _ in figures_in(wanted))
         found += differences(key, own, wanted, is_ordered=row.codec.type == "list")
-    return Verdict(keys, number, counted.read, found, [key for place, key, _ in ROWS if place in skipped])
+    found = [difference._replace(source=source) for difference in found]
+    return Verdict(keys, number, events, found, {key: skipped[place] for place, key, _ in ROWS if place in skipped})
 
 
 def skipped_columns(verdict: Verdict) -> frozenset[str]:
@@ -72,7 +86,17 @@ def _expected(meta: Meta, counted: CountedClicks, rules: Rules) -> Mapping[Place
     seed = seed_figures(counted.clicks, audiences["all"], site["latest_events"], now_s)
     # The newest may be older than what was read.
     newest_ms = counted.newest_event_ms or meta.newest_event_ms
-    found: dict[Place, Any] = {META: {"newest_event_ms": newest_ms, "unaccounted": 0, "site": rules.site}}
+    return {
+        **in_places(audiences, seed, site),
+        META: {"newest_event_ms": newest_ms, "unaccounted": 0, "site": rules.site},
+    }
+
+
+def in_places(
+    audiences: Mapping[Any, Mapping[str, Any]], seed: Mapping[str, Any], site: Mapping[str, Any]
+) -> dict[Place, Any]:
+    """The figures of each audience, of the keys of the template, and of the site, by their places."""
+    found: dict[Place, Any] = {}
     for place, _, row in ROWS:
         if place.part == "audience" and place.audience is not None:
             found[place] = audiences[place.audience][place.attribute]
@@ -80,8 +104,7 @@ def _expected(meta: Meta, counted: CountedClicks, rules: Rules) -> Mapping[Place
             found[place] = audiences[place.audience]["previous"][place.attribute]
         elif place.part == "seed":
             found[place] = row.codec.decode(row.codec.encode(seed[place.attribute]))
-        elif row.codec is EVENTS:
-            found[place] = row.codec.decode(row.codec.encode(site[place.attribute]))
-        elif place not in (META, OFFSETS):
-            found[place] = site[place.attribute]
+        elif place.attribute in site:
+            own = site[place.attribute]
+            found[place] = row.codec.decode(row.codec.encode(own)) if row.codec is EVENTS else own
     return found

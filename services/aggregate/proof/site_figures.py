@@ -44,13 +44,17 @@ def site_figures(
             found.append(_published(msgspec.structs.asdict(counted.decoder.decode_shown(value)), expose_pii=expose_pii))
         return found
 
-    shown_products = {
-        product for audience in AUDIENCES for ranking in _SHOWING_PRODUCTS for product in audiences[audience][ranking]
-    }
     return {
-        "products_info": products_info(counted.clicks, shown_products, now_s),
+        "products_info": products_info(counted.clicks, shown_products(audiences), now_s),
         "latest_events": shown(latest.clicks),
         "latest_visitors": shown(latest.visitors),
+    }
+
+
+def shown_products(audiences: Mapping[Any, Mapping[str, Any]]) -> set[str]:
+    """The products that any ranking names."""
+    return {
+        product for audience in AUDIENCES for ranking in _SHOWING_PRODUCTS for product in audiences[audience][ranking]
     }
 
 

@@ -48,10 +48,10 @@ def _event_counts(snapshot: Snapshot) -> list[tuple[str, str, str]]:
 
 
 def _proof(proof: Proof | None, clock: Clock) -> list[tuple[str, str, str]]:
-    """What the last comparison of the numbers with the event log found; nothing before the first."""
+    """What the last comparison of the numbers with the event log or SQL found; nothing before the first."""
     if proof is None:
         return []
-    at = when(proof.at_ms, clock)
+    at = f"{'from SQL, ' if proof.source == 'sql' else ''}{when(proof.at_ms, clock)}"
     match proof.result:
         case "equal":
             return [("Last proof", f"no difference, {at}", "")]
@@ -94,9 +94,10 @@ def _verdict(replicas: Sequence[Replica], reported: Reported, clock: Clock) -> t
 
 def _different(proof: Proof, clock: Clock) -> str:
     figures = counted(proof.differences, "figure")
+    source, option = ("SQL", " --from sql") if proof.source == "sql" else ("the event log", "")
     return (
-        f"{figures} in Redis did not agree with the event log at {when(proof.at_ms, clock)}; "
-        f'<code>clickpulse prove</code> prints them. <span class="detail">{in_html(proof.note, 300)}</span>'
+        f"{figures} in Redis did not agree with {source} at {when(proof.at_ms, clock)}; "
+        f'<code>clickpulse prove{option}</code> prints them. <span class="detail">{in_html(proof.note, 300)}</span>'
     )
 
 

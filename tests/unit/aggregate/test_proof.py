@@ -16,9 +16,12 @@ from services.aggregate.proof.goals_hint import goals_hint
 from services.aggregate.proof.naming import Naming, reached
 from services.aggregate.proof.proof import Rules, Verdict, proved
 from services.aggregate.proof.published import KEYS, META, OFFSETS, ROWS, Published, read_published
+from services.aggregate.proof.sql_proof import proved_from_sql
+from services.aggregate.proof.stored import STORED_DIMENSIONS, StoredClicks
 from services.aggregate.rollups.reports import PartitionReport, decode_figures, encode_figures, offsets_of
 from services.aggregate.state.opening import resume
 from shared.events.schema import EnrichedEvent
+from shared.events.stored import StoredFacts
 from shared.rollups import codecs
 from shared.rollups.codecs import UNREADABLE
 from shared.rollups.contract import Rollup
@@ -69,7 +72,7 @@ def test_the_engines_rollups_have_no_difference_from_their_log(log: list[Arrived
     fold(partition, as_records(log))
     verdict = proof_of(published(published_at([partition], now_s)), log)
     assert verdict.differences == []
-    assert (verdict.events, verdict.not_compared) == (len(log), [])
+    assert (verdict.events, verdict.not_compared) == (len(log), {})
     assert verdict.keys == len(ROWS) - 1  # the offsets say where the log is counted up to
 
 
@@ -163,6 +166,25 @@ def test_a_proof_is_read_as_it_was_written() -> None:
             PROOF.decode({**stored, name.encode(): wrong})
     with pytest.raises(UNREADABLE):
         PROOF.decode({})
+
+
+def test_a_proof_says_what_was_counted_and_one_of_an_earlier_release_is_of_the_log() -> None:
+    proof = Proof(result="equal", at_ms=5, source="sql")
+    stored = {name.encode(): text.encode() for name, text in PROOF.encode(proof).items()}
+    assert PROOF.decode(stored) == proof
+    with pytest.raises(UNREADABLE):
+        PROOF.decode({**stored, b"source": b"memory"})
+    del stored[b"source"]
+    assert PROOF.decode(stored).source == "log"
+
+
+def test_a_ranking_that_sql_has_no_column_for_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tuple(own for own in STORED_DIMENSIONS if own.name != "browser")
+    monkeypatch.setattr("services.aggregate.proof.sql_proof.STORED_DIMENSIONS", kept)
+    facts = StoredFacts(0, 0, 0, has_repeats=False, has_repeated_orders=False)
+    verdict = proved_from_sql(published(a_rollup([])), StoredClicks([]), facts, RULES)
+    left_out = {key for key, reason in verdict.not_compared.items() if reason == "SQL has no column for it"}
+    assert left_out == {f"rollup:{who}:browsers:1h{hour}" for who in AUDIENCES for hour in ("", ":prev")}
 
 
 def test_offsets_of_both_logs_are_read_and_others_are_not() -> None:

@@ -5,6 +5,7 @@ from pydantic_settings import BaseSettings
 
 from services import cli
 from services.access.settings import AccessSettings
+from services.aggregate.proof.settings import ProofSettings
 from services.aggregate.settings import AggregateSettings
 from services.collect.settings import CollectSettings
 from services.dashboard.settings import DashboardSettings
@@ -33,7 +34,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "forget": ErasureSettings,
     "export": ErasureSettings,
     "access": AccessSettings,
-    "prove": AggregateSettings,
+    "prove": ProofSettings,
 }
 
 

@@ -1,6 +1,7 @@
 """The Operations page as HTML: what it says in each state, and that untrusted text stays text."""
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -226,6 +227,7 @@ def test_several_versions_at_once_are_marked() -> None:
         (Proof(result="equal", at_ms=NOW_MS), "Last proof no difference, 12:00:01 UTC"),
         (Proof(result="different", at_ms=NOW_MS, differences=3), "Last proof 3 differences, 12:00:01 UTC"),
         (Proof(result="not_compared", at_ms=NOW_MS), "Last proof not compared, 12:00:01 UTC"),
+        (Proof(result="equal", at_ms=NOW_MS, source="sql"), "Last proof no difference, from SQL, 12:00:01 UTC"),
     ],
 )
 def test_the_last_proof_is_shown_with_its_time(proof: Proof, fact: str) -> None:
@@ -239,6 +241,8 @@ def test_a_proof_with_differences_is_a_problem_after_those_of_replicas() -> None
     standing, shown = standing_of(drawn(proof=proof))
     assert (standing, shown) == ("degraded", f"Different numbers: {sentence} {proof.note}")
     assert standing_of(drawn(silent("detect", "d", 60), proof=proof))[1].startswith("Not running")
+    from_sql = standing_of(drawn(proof=replace(proof, source="sql")))[1]
+    assert "did not agree with SQL at 12:00:01 UTC ; clickpulse prove --from sql prints them." in from_sql
 
 
 @pytest.mark.parametrize("replicas", [[], [watched("dashboard", "d")]])
