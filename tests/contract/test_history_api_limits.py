@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from services.history.questions.statements import Statement
 from services.history.sql.reading import Reader
 from shared.events.schema import EnrichedEvent
 from tests.conftest import or_skip
-from tests.support.history_api import Client, ms, serving, store
+from tests.support.history_api import Client, ms, retire, serving, store
 from tests.support.own_loop import run
 from tests.support.polling import eventually
 from tests.support.servers.postgres import running_postgres
@@ -166,6 +166,16 @@ def test_no_parameter_reaches_sql_as_text(client: Client, kind: str, pairs: list
         assert set(answered.said) == {"error", "parameter", "message"}
         for word in ("SELECT", "Traceback", "psycopg", "events_"):
             assert word not in answered.said["message"]
+
+
+def test_it_says_since_when_it_has_events(history_url: str) -> None:
+    first = NOW.replace(hour=10, minute=17, second=30, microsecond=0) - timedelta(days=3)
+    event = EnrichedEvent(timestamp=ms(first), userId="A")
+    store(history_url, [event, *EVENTS], ms(NOW), raw_days=30, today=NOW.date())
+    with serving(history_url) as client:
+        assert client.said("aggregate")["since"] == f"{first:%Y-%m-%dT10:17:00Z}"
+        retire(history_url, raw_days=30, today=NOW.date(), minute_days=1)
+        assert client.said("aggregate")["since"] == f"{first:%Y-%m-%dT10:00:00Z}"
 
 
 def test_hostile_values_match_nothing(client: Client) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from typing import Any, Final, NamedTuple
 
 from services.history.columns.days import Columns
+from services.history.questions.spans import HOUR
 from services.history.questions.statements import STATE, Statement
 from services.history.questions.windows import Window, iso
 
@@ -26,7 +27,7 @@ class State(NamedTuple):
 
     events_from: datetime  # raw events before are gone
     minutes_from: datetime  # the rollups of minutes before are gone
-    since: datetime | None  # the hour of the first event
+    since: datetime | None  # the minute of the first event, or its hour where the minutes are gone
     as_of: datetime | None  # when the newest event that was read arrived
     columns: Columns | None = None  # the raw events that are in memory, as of the same instant
 
@@ -49,13 +50,13 @@ class Part:
 
 async def read_state(run: Run, columns: Columns | None) -> State:
     """What history holds now."""
-    ((kept_from, minutes_kept_from, first_hour, read_to),) = await run(STATE)
+    ((kept_from, minutes_kept_from, first_hour, first_minute, read_to),) = await run(STATE)
     minutes_from = datetime.combine(minutes_kept_from, time(), UTC)
     is_complete = first_hour is None or first_hour >= minutes_from
     return State(
         events_from=datetime.combine(kept_from, time(), UTC),
         minutes_from=datetime.min.replace(tzinfo=UTC) if is_complete else minutes_from,
-        since=first_hour,
+        since=first_minute if first_minute is not None and first_minute - first_hour < HOUR else first_hour,
         as_of=read_to,
         columns=columns,
     )

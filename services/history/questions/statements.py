@@ -24,9 +24,9 @@ class Statement(NamedTuple):
 
 STATE: Final = Statement(
     "SELECT kept_from, minutes_from, (SELECT min(bucket) FROM traffic_1h), "
-    "(SELECT max(read_to) FROM history_offsets) FROM history_raw"
+    "(SELECT min(bucket) FROM traffic_1m), (SELECT max(read_to) FROM history_offsets) FROM history_raw"
 )
-"""The first day that has events; of the rollups the first minute and the first hour; and how far history has read."""
+"""The first days that have events and minutes; the first hour and minute of rollups; and how far history has read."""
 
 
 class Family(NamedTuple):

@@ -18,7 +18,7 @@ class _Empty:
 
     async def ask(self, work: Any) -> Answer:
         async def nothing(statement: Any) -> list[tuple[Any, ...]]:
-            return [(NOW.date(), NOW.date(), None, None)] if "history_raw" in statement.text else []
+            return [(NOW.date(), NOW.date(), None, None, None)] if "history_raw" in statement.text else []
 
         answer: Answer = await work(nothing, None)
         assert isinstance(answer.state, State)
