@@ -1,6 +1,6 @@
 """PostgreSQL's binary formats, for thousands of values at once: psycopg takes them one by one.
 
-Rows of COPY are those of numbers only.
+What is sent is rows of COPY, of numbers only, and what is read an array for each column.
 """
 
 import struct
@@ -10,8 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import psycopg
+from psycopg import sql
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
@@ -41,10 +43,15 @@ def encoded(columns: Sequence[Column], kinds: Sequence[str]) -> bytes:
     return _HEADER + rows.tobytes() + _TRAILER
 
 
-def decoded(data: bytes, kinds: Sequence[str]) -> list[Column]:
-    """The columns of these rows, which have no nulls."""
-    rows = np.frombuffer(data[len(_HEADER) : -len(_TRAILER)], _row(kinds))
-    return [rows[str(n)].astype(np.int64) for n in range(len(kinds))]
+def aggregated(columns: Iterable[sql.Composable]) -> sql.Composed:
+    """What to select in place of these columns for `columns_in`: an array of each."""
+    return sql.SQL(", ").join(sql.SQL("array_agg({})").format(column) for column in columns)
+
+
+def columns_in(result: PGresult | None, kinds: Iterable[str]) -> list[Column]:
+    """The columns of `aggregated` in a binary result."""
+    assert result is not None, "the statement has been executed"
+    return [numbers_of(result.get_value(0, place), kind) for place, kind in enumerate(kinds)]
 
 
 class Array(bytes):
@@ -68,6 +75,7 @@ def adapt(connection: psycopg.Connection) -> None:
 _ARRAY: Final = struct.Struct(">iiIii")
 _LENGTH: Final = struct.Struct(">i")
 _NUMBER: Final = np.dtype([("length", ">i4"), ("value", ">i8")])
+_KEY: Final = np.dtype([("length", ">i4"), ("value", "V16")])
 
 
 def array(kind: str, items: Iterable[bytes]) -> Array:
@@ -90,6 +98,14 @@ def numbers_of(array: bytes | None, kind: str) -> Column:
         return np.empty(0, np.int64)
     items = np.frombuffer(array, [("length", ">i4"), ("value", TYPES[kind])], offset=_ARRAY.size)
     return items["value"].astype(np.int64)
+
+
+def keys_of(array: bytes | None) -> list[bytes]:
+    """The items of such an array of uuid."""
+    if array is None:
+        return []
+    keys: list[bytes] = np.frombuffer(array, _KEY, offset=_ARRAY.size)["value"].tolist()
+    return keys
 
 
 def _header(kind: str, length: int) -> bytes:

@@ -13,7 +13,7 @@ from services.history.columns.days import Columns, DayColumns
 from services.history.columns.segment import KEPT, NONE, Rows
 from services.history.columns.whole import prepare
 from services.history.latest_kept import LatestKept
-from services.history.sql.binary import EPOCH_MS, numbers_of
+from services.history.sql.binary import EPOCH_MS, aggregated, columns_in
 from services.history.sql.days import bounds_of
 from shared.runtime.logs import get_logger
 
@@ -36,16 +36,14 @@ _KEPT_SHARE: Final = 8
 """One part in so many of the memory is for what whole segments contribute to questions."""
 
 
-def _aggregated(column: str) -> sql.Composable:
-    own: sql.Composable = sql.Identifier(column)
-    if column in KEPT:
-        own = _SMALLER.format(own, sql.Literal(NONE))
-    return sql.SQL("array_agg({})").format(own)
+def _read_as(column: str) -> sql.Composable:
+    own = sql.Identifier(column)
+    return _SMALLER.format(own, sql.Literal(NONE)) if column in KEPT else own
 
 
 _WIDE: Final = ("ts", "visitor_id")
 _COLUMNS: Final = (*_WIDE, *KEPT)
-_READ: Final = sql.SQL(", ").join(map(_aggregated, _COLUMNS))
+_READ: Final = aggregated(map(_read_as, _COLUMNS))
 _READ_DAY: Final = _ARRAYS.format(_READ, sql.SQL(""))
 _READ_NEW: Final = _ARRAYS.format(_READ, _SINCE)
 
@@ -149,10 +147,6 @@ async def _held(connection: psycopg.AsyncConnection) -> _Held:
 
 async def _read(connection: psycopg.AsyncConnection, statement: sql.Composed, values: list[datetime | int]) -> Rows:
     cursor = await connection.execute(statement, values, binary=True)
-    result = cursor.pgresult
-    assert result is not None, "it has been executed"
-    arrays = {
-        name: numbers_of(result.get_value(0, place), "int8" if name in _WIDE else "int4")
-        for place, name in enumerate(_COLUMNS)
-    }
+    kinds = ("int8" if name in _WIDE else "int4" for name in _COLUMNS)
+    arrays = dict(zip(_COLUMNS, columns_in(cursor.pgresult, kinds), strict=True))
     return {**arrays, "ts_us": arrays["ts"] + EPOCH_MS * 1_000}

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from services.history.rows import AFTER_NAMES, FIRST_NAME, Row
-from services.history.sql.binary import Column, array_of_numbers, decoded
+from services.history.sql.binary import Column, aggregated, array_of_numbers, columns_in
 from services.history.sql.days import bounds_of
 from services.history.traffic import DIMENSIONS, NO_NAME, Events
 
@@ -38,11 +38,14 @@ _DUPLICATES: Final = sql.SQL(
 )
 _IS_EMPTY: Final = sql.SQL("SELECT NOT EXISTS (SELECT FROM {table} WHERE ts >= {start} AND ts < {end})")
 _OF_VISITORS: Final = sql.SQL(
-    "COPY (SELECT ts, visitor_id, site_id, {names} FROM unnest({visitors}::bigint[]) AS own (visitor_id) "
-    "JOIN {table} USING (visitor_id) WHERE ts >= {start} AND ts < {end}) TO STDOUT (FORMAT BINARY)"
+    "SELECT {columns} FROM unnest(%b::bigint[]) AS own (visitor_id) JOIN {table} USING (visitor_id) "
+    "WHERE ts >= {start} AND ts < {end}"
 )
-_FOUND: Final = sql.SQL(", ").join(
-    sql.SQL("coalesce({}, {})").format(sql.Identifier(_COLUMNS[place][0]), NO_NAME) for place in _NAMES
+_FOUND: Final = aggregated(
+    [
+        *map(sql.Identifier, ("ts", "visitor_id", "site_id")),
+        *(sql.SQL("coalesce({}, {})").format(sql.Identifier(_COLUMNS[place][0]), NO_NAME) for place in _NAMES),
+    ]
 )
 _FOUND_KINDS: Final = ("timestamptz", "int8", "int4", *["int4"] * len(_NAMES))
 _MINUTE_MS: Final = 60_000
@@ -85,9 +88,9 @@ def is_empty(cursor: psycopg.Cursor, table: sql.Identifier, day: date) -> bool:
 
 def events_of(cursor: psycopg.Cursor, table: sql.Identifier, day: date, visitors: Sequence[int]) -> Events:
     """The stored events of these visitors on the day."""
-    statement = _OF_VISITORS.format(names=_FOUND, visitors=list(visitors), **_parts_of(table, day))
-    with cursor.copy(statement) as copy:
-        times, ids, sites, *names = decoded(b"".join(copy), _FOUND_KINDS)
+    statement = _OF_VISITORS.format(columns=_FOUND, **_parts_of(table, day))
+    found = cursor.execute(statement, [array_of_numbers(visitors)], binary=True)
+    times, ids, sites, *names = columns_in(found.pgresult, _FOUND_KINDS)
     return Events(times // _MINUTE_US % _DAY_MINUTES, ids, sites, np.array(names))
 
 

@@ -5,38 +5,25 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
-from psycopg.adapt import Buffer, Loader
-from psycopg.pq import Format
 
 from services.history.rows import name_key
-from services.history.sql import binary
-from services.history.sql.binary import array
+from services.history.sql.binary import array, keys_of, numbers_of
 
 _MOST_CACHED: Final = 200_000
 
-_FIND: Final = sql.SQL("SELECT digest, id FROM {} WHERE digest = ANY(%b::uuid[])")
-_ADD: Final = sql.SQL("INSERT INTO {} (digest, name) SELECT * FROM unnest(%b::uuid[], %b::text[]) RETURNING digest, id")
-
-
-class _Loader(Loader):
-    """A digest as bytes: an object of the class UUID costs ten times as much."""
-
-    format = Format.BINARY
-
-    def load(self, digest: Buffer) -> bytes:
-        return bytes(digest)
-
-
-def adapt(connection: psycopg.Connection) -> None:
-    """Prepare a connection for `Names`."""
-    binary.adapt(connection)
-    connection.adapters.register_loader("uuid", _Loader)
+_FIND: Final = sql.SQL("SELECT array_agg(digest), array_agg(id) FROM {} WHERE digest = ANY(%b::uuid[])")
+_ADD: Final = sql.SQL(
+    "WITH added AS (INSERT INTO {} (digest, name) SELECT * FROM unnest(%b::uuid[], %b::text[]) RETURNING digest, id) "
+    "SELECT array_agg(digest), array_agg(id) FROM added"
+)
 
 
 class Names:
     """The numbers of one table, remembered. It lives no longer than its connection, which a rollback ends."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, kind: str) -> None:
+        """`kind` is the type of its numbers."""
+        self._kind = kind
         self._find = _FIND.format(sql.Identifier(table))
         self._add = _ADD.format(sql.Identifier(table))
         self._ids: dict[str, int] = {}
@@ -56,5 +43,8 @@ class Names:
         return self._ids
 
     def _learn(self, cursor: psycopg.Cursor, missing: dict[bytes, str]) -> None:
-        for digest, number in cursor.fetchall():
+        result = cursor.pgresult
+        assert result is not None, "a statement has been executed"
+        numbers = numbers_of(result.get_value(0, 1), self._kind).tolist()
+        for digest, number in zip(keys_of(result.get_value(0, 0)), numbers, strict=True):
             self._ids[missing.pop(digest)] = number

@@ -14,6 +14,7 @@ from psycopg import sql
 from services.history.questions.dimensions import BOT
 from services.history.rows import AFTER_NAMES, FIRST_NAME, Row
 from services.history.sql import rollups, sessions
+from services.history.sql.binary import adapt
 from services.history.sql.connecting import Url, connect
 from services.history.sql.days import create_day, tables
 from services.history.sql.events import (
@@ -27,7 +28,7 @@ from services.history.sql.events import (
     events_of,
     is_empty,
 )
-from services.history.sql.names import Names, adapt
+from services.history.sql.names import Names
 from services.history.sql.products import note_products
 from services.history.sql.sales import count_sales
 from services.history.traffic import Seen
@@ -74,7 +75,7 @@ class Session:
         self._stop = stop
         self.connection = connect(url)
         adapt(self.connection)
-        self._names = Names("names")
+        self._names = Names("names", "int4")
         self._days: set[date] = set()
         self._number = 0
         self._bot = 0
@@ -89,7 +90,7 @@ class Session:
 
     def forget_visitors(self) -> None:
         """Forget which number each visitor has, and where they were seen."""
-        self._visitors = Names("visitors")
+        self._visitors = Names("visitors", "int8")
         self._seen = Seen(_SEEN_BYTES)
 
     def forget_days(self, days: Iterable[date]) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
-from services.history.sql.binary import EPOCH_MS, Column, decoded, encoded
+from services.history.sql.binary import EPOCH_MS, Column, aggregated, columns_in, encoded
 
 TEMPORARY: Final = (
     "fresh (LIKE sessions)",
@@ -29,13 +29,15 @@ _EPOCH_SECONDS: Final = EPOCH_MS // 1000
 
 _COLUMNS: Final = ("int8", "int4", "bool", "timestamptz", "timestamptz", "int8")
 _STARTS, _ENDS, _VIEWS = range(3, 6)
-_TOUCHED: Final = """
-    COPY (
-        SELECT old.* FROM fresh JOIN sessions AS old
-            ON old.visitor_id = fresh.visitor_id AND old.site_id = fresh.site_id AND old.is_bot = fresh.is_bot
-            AND old.starts < fresh.ends + interval '1800 s' AND old.ends > fresh.starts - interval '1800 s'
-    ) TO STDOUT (FORMAT BINARY)
-"""
+_TOUCHED: Final = sql.SQL("""
+    SELECT {} FROM fresh JOIN sessions AS old
+        ON old.visitor_id = fresh.visitor_id AND old.site_id = fresh.site_id AND old.is_bot = fresh.is_bot
+        AND old.starts < fresh.ends + interval '1800 s' AND old.ends > fresh.starts - interval '1800 s'
+""").format(
+    aggregated(
+        sql.Identifier("old", column) for column in ("visitor_id", "site_id", "is_bot", "starts", "ends", "views")
+    )
+)
 _IS_SAME: Final = (
     "old.visitor_id = changed.visitor_id AND old.site_id = changed.site_id AND old.is_bot = changed.is_bot "
     "AND old.starts = changed.starts"
@@ -101,8 +103,7 @@ def _joined(parts: Sessions) -> tuple[Sessions, Column]:
 
 def _touched(cursor: psycopg.Cursor) -> Sessions:
     """The stored sessions that those of `fresh` continue or join, each once."""
-    with cursor.copy(_TOUCHED) as copy:
-        columns = decoded(b"".join(copy), _COLUMNS)
+    columns = columns_in(cursor.execute(_TOUCHED, binary=True).pgresult, _COLUMNS)
     for place in (_STARTS, _ENDS):
         columns[place] //= _SECOND_US
     keys = columns[: _STARTS + 1]
