@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from services.history.columns.counting import Count, count_spans
 from services.history.columns.days import Columns
@@ -16,6 +17,8 @@ from services.history.columns.segment import AGE
 from services.history.questions.state import Run
 from services.history.questions.statements import Statement
 from services.history.rows import build_batch
+from services.history.sql.columns import READ_NEW
+from services.history.sql.days import bounds_of
 from services.history.sql.migrating import migrate
 from services.history.sql.reading import Reader
 from services.history.sql.store import Place, Store
@@ -149,6 +152,22 @@ def test_events_are_stored_between_a_snapshot_and_its_answer(history: History, h
 
     history.add(event("first"))
     run(steps())
+
+
+def test_a_new_batch_is_read_without_the_rest_of_its_day(history: History, history_url: str) -> None:
+    def blocks(after_batch: int) -> int:
+        with psycopg.connect(history_url) as connection:
+            explained = connection.execute(
+                SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + READ_NEW, [*bounds_of(TODAY), after_batch, 2]
+            ).fetchone()
+        assert explained is not None
+        plan = explained[0][0]["Plan"]
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+    history.add(*(event(f"visitor {number}") for number in range(3_000)))
+    history.add(event("new"))
+    assert blocks(after_batch=0) > 40
+    assert blocks(after_batch=1) < 8
 
 
 def test_days_that_were_stored_before_are_loaded_and_those_past_dropped(history: History, history_url: str) -> None:

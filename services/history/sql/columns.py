@@ -26,7 +26,8 @@ _HELD: Final = """
 _EVENTS_OF: Final = "SELECT sum(views)::bigint FROM traffic_1d WHERE dimension = 'all' AND bucket = %s"
 # An array for each column: a value for each row would cost Python a microsecond or more each.
 _ARRAYS: Final = sql.SQL("SELECT {} FROM events WHERE ts >= %s AND ts < %s{}")
-_SINCE: Final = sql.SQL(" AND batch_number > %s")
+# With the last batch too, PostgreSQL takes it for few events, also while it has no statistics of the day.
+_SINCE: Final = sql.SQL(" AND batch_number > %s AND batch_number <= %s")
 _SMALLER: Final = sql.SQL("coalesce({}, {})::int4")
 
 _EVENTS_AT_ONCE: Final = 500_000
@@ -45,7 +46,8 @@ _WIDE: Final = ("ts", "visitor_id")
 _COLUMNS: Final = (*_WIDE, *KEPT)
 _READ: Final = aggregated(map(_read_as, _COLUMNS))
 _READ_DAY: Final = _ARRAYS.format(_READ, sql.SQL(""))
-_READ_NEW: Final = _ARRAYS.format(_READ, _SINCE)
+READ_NEW: Final = _ARRAYS.format(_READ, _SINCE)
+"""Events between two instants of the batches after one and up to another."""
 
 
 class _Held(NamedTuple):
@@ -76,7 +78,7 @@ class ColumnCache:
         for day, number in held.batches.items():
             known = days.get(day, DayColumns(day, self._kept))
             if day >= self._columns.complete_from and known.batch_number < number:
-                rows = await _read(connection, _READ_NEW, [*bounds_of(day), known.batch_number])
+                rows = await _read(connection, READ_NEW, [*bounds_of(day), known.batch_number, number])
                 days[day] = await asyncio.to_thread(known.extended, [rows], number)
         self._keep(days, self._columns.complete_from)
         return self._columns
