@@ -162,10 +162,10 @@ def by_events_per_visitor(events: Sequence[EnrichedEvent]) -> list[dict[str, Any
 def test_answers_in_memory_equal_brute_force_while_events_come(history_url: str) -> None:
     now = datetime.now(UTC)
     events = [own for own in events_of(random.Random(7), [now - timedelta(days=2)], 300) if own.timestamp < ms(now)]
-    store(history_url, events[:100], ms(ARRIVAL), raw_days=30, today=now.date())
+    store(history_url, events[:100], ms(now), raw_days=30, today=now.date())
     with serving(history_url, in_memory=True) as client:
         for stored in (100, 101, 200, len(events)):
-            store(history_url, events[:stored], ms(ARRIVAL), raw_days=30, today=now.date())
+            store(history_url, events[:stored], ms(now), raw_days=30, today=now.date())
             for zone in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Europe/Berlin"):
                 window = {"window": "7d", "interval": "day", "timezone": zone}
                 totals = client.said("aggregate", **window)

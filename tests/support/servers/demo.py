@@ -14,6 +14,8 @@ from typing import Final
 
 import redis
 
+from tests.support.servers.server_process import free_port
+
 FIRST_NUMBERS_SECONDS: Final = 120.0
 CLICKPULSE: Final = (sys.executable, "-m", "services.cli")
 _OWN_SETTINGS: Final = {
@@ -26,6 +28,8 @@ _OWN_SETTINGS: Final = {
     "HISTORY_URL",
     "HISTORY_DIR",
 }
+_PORTS: Final = ("COLLECT_PORT", "HISTORY_API_PORT")
+"""Two demos that start at once would find the same ports free."""
 
 
 class Demo:
@@ -34,7 +38,9 @@ class Demo:
     def __init__(self, command: Sequence[str], settings: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
             command,
-            env={name: setting for name, setting in os.environ.items() if name not in _OWN_SETTINGS} | dict(settings),
+            env={name: setting for name, setting in os.environ.items() if name not in _OWN_SETTINGS}
+            | {port: str(free_port()) for port in _PORTS}
+            | dict(settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
