@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import msgspec
 import psycopg
@@ -21,6 +21,7 @@ from services.history.rows import Batch, build_batch, name_digest
 from services.history.sql.connecting import LOCK_KEY
 from services.history.sql.days import create_day
 from services.history.sql.migrating import SCHEMA, migrate
+from services.history.sql.session import Session
 from services.history.sql.store import Place, Store
 from services.history.traffic import DIMENSIONS
 from shared.events.enriched import decode_enriched, encode_enriched
@@ -259,6 +260,40 @@ def test_a_stop_gives_a_batch_up_of_which_nothing_is_stored(store: Store, histor
     assert claim(store) == place
     store.write(batch(records([event()])), {0: place})
     assert_equals(history_url, [event()])
+
+
+class Recording(psycopg.Cursor[Any]):
+    """Notes what it sends."""
+
+    sent: ClassVar[list[tuple[Any, Any]]] = []
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        self.sent.append((query, params))
+        return super().execute(query, params, **options)
+
+
+def test_a_day_without_statistics_is_not_compared_with_the_batch(store: Store, history_url: str) -> None:
+    def rows(first: int) -> Batch:
+        of = [event(f"visitor {number}", event_id="e") for number in range(first, first + 500)]
+        return batch(records(of, first_offset=first))
+
+    for first in range(0, 3000, 500):
+        store.write(rows(first), {0: claim(store)})
+    session = Session(lambda: history_url, Event())
+    with closing(session.connection) as connection, connection.transaction():
+        cursor = Recording(connection)
+        # Half of them are there, and their visitors with them.
+        session.insert(cursor, {TODAY: rows(2750).rows})
+        lookups = [own for own in Recording.sent if "unnest" in str(own[0]) and f"events_{TODAY:%Y%m%d}" in str(own[0])]
+        plans = [cursor.execute(sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + own, of).fetchone() for own, of in lookups]
+    assert len(plans) == 2, "one for duplicates, and one for what the visitors did that day"
+    assert all(rows_looked_at(found[0][0]["Plan"]) < 5 * 500 for found in plans if found is not None)
+
+
+def rows_looked_at(plan: dict[str, Any]) -> int:
+    """By the step of a plan that looks at the most."""
+    own = plan["Actual Rows"] + plan.get("Rows Removed by Join Filter", 0) + plan.get("Rows Removed by Filter", 0)
+    return max([int(own * plan["Actual Loops"]), *map(rows_looked_at, plan.get("Plans", []))])
 
 
 def test_a_writer_waits_for_another_and_both_count_a_visitor_once(history_url: str, store: Store) -> None:

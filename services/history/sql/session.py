@@ -45,7 +45,7 @@ _NOTE_DAYS: Final = """
     INSERT INTO history_days (day, batch_number) SELECT day, %s FROM unnest(%s::date[]) AS changed (day)
     ON CONFLICT (day) DO UPDATE SET batch_number = excluded.batch_number
 """
-_PLANS: Final = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "enable_bitmapscan", "enable_material")
+_PLANS: Final = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
 _SEEN_BYTES: Final = 256 << 20
 
 
@@ -109,8 +109,7 @@ class Session:
 
         Returns those that were stored before, which are left out. Raises Stopped.
         """
-        # Neither a temporary table nor a new day has statistics: the planner would read the whole day to find a few
-        # visitors, even once for each of them.
+        # A temporary table has no statistics: the planner would read whole days to find a few visitors.
         for plan in _PLANS:
             cursor.execute(sql.SQL("SET LOCAL {} = off").format(sql.Identifier(plan)))
         stored: dict[date, list[Values]] = {}
